@@ -1,0 +1,32 @@
+"""The next values of a time series from an LSTM, as a scikit-learn estimator."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sklstm._forecast import forecast
+    from sklstm._regressor import LSTMRegressor
+    from sklstm._sliding_window import SlidingWindow
+    from sklstm.datasets import load_airline_passengers
+
+__version__ = "0.1.0"
+
+__all__ = ["LSTMRegressor", "SlidingWindow", "forecast", "load_airline_passengers"]
+
+_ROOMS = {
+    "LSTMRegressor": "sklstm._regressor",
+    "SlidingWindow": "sklstm._sliding_window",
+    "forecast": "sklstm._forecast",
+    "load_airline_passengers": "sklstm.datasets",
+}
+
+
+def __getattr__(name: str):
+    """Import a public name when it is first asked for (PEP 562)."""
+    if name in _ROOMS:
+        return getattr(import_module(_ROOMS[name]), name)
+    raise AttributeError(f"module 'sklstm' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,357 @@
+"""forecast: the values after the last row, from any fitted pipeline of windows.
+
+Works on whatever scikit-learn regressor holds a fitted :class:`SlidingWindow`, found
+by duck typing, and only calls its ``predict`` (or ``predict_steps``).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sklstm._index import (
+    future_columns,
+    labels_of,
+    rows_from,
+    rows_with_future,
+    series_or_frame,
+    timeline_from_labels,
+)
+from sklstm._sliding_window import SlidingWindow
+from sklstm._validation import check_array, is_integer
+
+__all__ = ["forecast"]
+
+# Attributes behind which fitted meta-estimators keep the estimators they fitted.
+_INNER = ("best_estimator_", "regressor_", "estimator_", "estimator", "estimators_")
+
+
+def forecast(estimator, X, steps, *, X_future=None, target=None):
+    """Predict the values after the last row of X.
+
+    A regressor of one step is applied recursively: its predictions are put in the
+    place of the values that have not come yet. An :class:`LSTMRegressor` with
+    ``steps=k`` predicts k values at once, and again for every further k.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        A pipeline with a :class:`SlidingWindow` and any regressor behind it, or what
+        wraps one: a search, ``TransformedTargetRegressor``, ``VotingRegressor``, ….
+    X : DataFrame, Series or array-like of shape (n_rows, n_columns)
+        The rows up to now, the newest last: at least as many as a window reads, unless
+        they directly follow the rows of ``fit``.
+    steps : int
+        How many values to predict, at least 1.
+    X_future : DataFrame or array-like of shape (steps, n_known), optional
+        The ``known`` columns of the rows to come, at their labels; an array holds them
+        in their order in X. Columns that are neither known nor predicted may be given
+        too, by name.
+    target : str, int or list of them, default=None
+        Column(s) of X that the estimator predicts, by name or position. None takes the
+        one column that is not known, or all of those if there are as many as outputs.
+
+    Returns
+    -------
+    Series, DataFrame or ndarray
+        The ``steps`` values, float64. With a pandas X they are labelled with the index
+        that continues that of X: a Series where the estimator predicts one value a
+        row, else a DataFrame. With an array X an array of shape (steps,) or
+        (steps, n_outputs).
+
+    Raises
+    ------
+    ValueError
+        If the estimator holds no SlidingWindow, the index of X does not count rows, a
+        known column has no future values, or a recursion would need a column that is
+        neither predicted nor given.
+
+    See Also
+    --------
+    SlidingWindow : Makes the windows.
+    LSTMRegressor : Predicts several steps at once with ``steps``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.impute import SimpleImputer
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklstm import SlidingWindow, forecast
+    >>> index = pd.date_range("2024-01-01", periods=9, freq="D")
+    >>> X = pd.DataFrame({"load": range(9)}, index=index, dtype=float)
+    >>> windows = SlidingWindow(window=1, layout="flat")
+    >>> pipe = make_pipeline(windows, SimpleImputer(), LinearRegression())
+    >>> pipe = pipe.fit(X[1:], X["load"][1:] * 0 + 5)
+    >>> forecast(pipe, X, steps=2)
+    2024-01-10    5.0
+    2024-01-11    5.0
+    Freq: D, Name: load, dtype: float64
+    """
+    if not is_integer(steps) or steps < 1:
+        raise ValueError(
+            "The 'steps' parameter of forecast must be an int in the range [1, inf). "
+            f"Got {steps!r} instead."
+        )
+    reader = _reader_from(estimator)
+    X = _checked_rows(rows_from(X), reader)
+    labels = labels_of(X)
+    future = None if labels is None else _labels_after(labels, reader, steps)
+    rows = _Rows(X, future, int(steps))
+    given = rows.put_future(X_future, reader)
+    parts: list[np.ndarray] = []
+    done = 0
+    while done < steps:
+        values = _next_values(reader, rows, done)[: steps - done]
+        parts.append(values)
+        done += len(values)
+        columns = _predicted_columns(target, values, rows.columns, reader)
+        if done < steps:
+            _check_recursion(rows.columns, columns, given, reader)
+            rows.put(done - len(values), columns, values)
+    values = np.concatenate(parts)
+    if future is None:
+        return values
+    return series_or_frame(values, future, _names(values, columns, rows.columns))
+
+
+# -- what the estimator reads -------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """A fitted estimator, and how it reads rows.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With ``predict``.
+    windows : SlidingWindow
+        One of those inside; all share their columns.
+    lag : int
+        Rows that can be predicted before a prediction must be fed back.
+    n_past : int or None
+        Rows before the first predicted one that are read; None for all.
+    direct : Pipeline or None
+        A pipeline whose regressor predicts several steps at once.
+    """
+
+    estimator: Any
+    windows: SlidingWindow
+    lag: int
+    n_past: int | None
+    direct: Any
+
+
+def _reader_from(estimator: Any) -> _Reader:
+    found = list(_windows_inside(estimator))
+    if not found:
+        raise ValueError(
+            "forecast needs a fitted estimator with a SlidingWindow inside. Got "
+            f"{estimator!r}; make one with make_pipeline(SlidingWindow(...), ...) and "
+            "fit it."
+        )
+    windows = [window for window, _ in found]
+    first = windows[0]
+    if any(not np.array_equal(w.is_known_, first.is_known_) for w in windows):
+        raise ValueError(
+            "forecast needs the same 'known' columns in every SlidingWindow of the "
+            f"estimator. Got {[w.known for w in windows]}; make them equal."
+        )
+    lag = min(window.lag_ for window in windows)
+    if lag == 0 and not first.is_known_.all():
+        raise ValueError(
+            "forecast needs windows that end before the row they predict. Got "
+            "SlidingWindow(horizon=0) with columns that are not known; use horizon=1 "
+            "or more."
+        )
+    n_past = None
+    if all(is_first for _, is_first in found):
+        n_past = max(window.window + window.lag_ - 1 for window in windows)
+    return _Reader(estimator, first, lag, n_past, _direct_pipeline(estimator))
+
+
+def _windows_inside(estimator: Any, is_first: bool = True) -> Any:
+    """Yield each fitted SlidingWindow and whether it sees the rows as they came."""
+    if isinstance(estimator, SlidingWindow):
+        if hasattr(estimator, "context_"):
+            yield estimator, is_first
+    elif hasattr(estimator, "steps") and isinstance(estimator.steps, list):
+        for position, (_, step) in enumerate(estimator.steps):
+            yield from _windows_inside(step, is_first and position == 0)
+    else:
+        inner = next(
+            (getattr(estimator, a) for a in _INNER if hasattr(estimator, a)), ()
+        )
+        for part in inner if isinstance(inner, list) else [inner]:
+            if hasattr(part, "get_params"):
+                yield from _windows_inside(part, is_first)
+
+
+def _direct_pipeline(estimator: Any) -> Any:
+    """Return the pipeline that predicts several steps of the same target, or None."""
+    for attribute in ("best_estimator_", "estimator"):
+        if hasattr(estimator, "predict") and hasattr(estimator, attribute):
+            return _direct_pipeline(getattr(estimator, attribute))
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else None
+    is_direct = hasattr(last, "predict_steps") and last.steps > 1
+    return estimator if is_direct else None
+
+
+# -- rows, known and to come --------------------------------------------------------
+
+
+class _Rows:
+    """The rows up to now and those to come, as one DataFrame or array."""
+
+    def __init__(self, X: Any, future: Any, steps: int):
+        self.future = future
+        self.n_past = len(X)
+        if future is None:
+            self.table: Any = np.concatenate([X, np.repeat(X[-1:], steps, axis=0)])
+            self.columns: list = list(range(X.shape[1]))
+        else:
+            self.table = rows_with_future(X, future)
+            self.columns = list(X.columns)
+
+    def put(self, start: int, columns: list[int], values: np.ndarray) -> None:
+        """Write values of some columns (by position) into rows to come."""
+        begin = self.n_past + start
+        block = values.reshape(len(values), -1)
+        if self.future is None:
+            self.table[begin : begin + len(block), columns] = block
+        else:
+            self.table.iloc[begin : begin + len(block), columns] = block
+
+    def until(self, stop: int, start: int, n_past: int | None) -> Any:
+        """Return rows to come up to ``stop``, and the past that ``start`` reads."""
+        begin = 0 if n_past is None else max(0, self.n_past + start - n_past)
+        table = self.table if self.future is None else self.table.iloc
+        return table[begin : self.n_past + stop]
+
+    def put_future(self, X_future: Any, reader: _Reader) -> list[int]:
+        """Write what is known of the rows to come; return the columns given."""
+        known = np.flatnonzero(reader.windows.is_known_).tolist()
+        if X_future is None:
+            if known:
+                raise ValueError(
+                    "forecast needs X_future, the values to come of the known columns "
+                    f"{[self.columns[i] for i in known]}. Got None."
+                )
+            return []
+        steps = len(self.table) - self.n_past
+        frame = rows_from(X_future)
+        if self.future is not None and labels_of(frame) is not None:
+            given = sorted(
+                {*known}
+                | {i for i, name in enumerate(self.columns) if name in frame.columns}
+            )
+            names = [self.columns[i] for i in given]
+            values = future_columns(frame, self.future, names, owner="forecast")
+        else:
+            given = known
+            values = check_array(X_future, dtype=np.float64, input_name="X_future")
+            if values.shape != (steps, len(known)):
+                raise ValueError(
+                    "forecast needs X_future of shape (steps, n_known) = "
+                    f"{(steps, len(known))}. Got {values.shape}."
+                )
+        if given:
+            self.put(0, given, values)
+        return given
+
+
+def _checked_rows(X: Any, reader: _Reader) -> Any:
+    """Return X with the columns of ``fit``, at least one row, an array as float64."""
+    if labels_of(X) is None:
+        X = check_array(X, dtype=np.float64, estimator="forecast", input_name="X")
+    if len(X) == 0:
+        raise ValueError("forecast needs at least one row of X. Got none.")
+    n_columns = reader.windows.n_features_in_
+    if reader.n_past is not None and X.shape[1] != n_columns:
+        raise ValueError(
+            f"forecast needs the {n_columns} column(s) of fit. Got X of shape {X.shape}."
+        )
+    return X
+
+
+def _labels_after(labels: Any, reader: _Reader, steps: int) -> Any:
+    """Return the labels of the rows to come."""
+    timeline = reader.windows.timeline_
+    if timeline is None or not timeline.accepts(labels):
+        timeline = timeline_from_labels(labels, n_rows=len(labels))
+    if timeline is None:
+        raise ValueError(
+            "forecast needs an index that counts rows. Got "
+            f"{type(labels).__name__} of {labels.dtype}; use a DatetimeIndex "
+            "(pd.to_datetime), a PeriodIndex or integers."
+        )
+    return timeline.after(labels[-1:], steps)
+
+
+# -- predicting ---------------------------------------------------------------------
+
+
+def _next_values(reader: _Reader, rows: _Rows, done: int) -> np.ndarray:
+    """Return the values to come that need no prediction not yet put into the rows."""
+    n_rows = min(max(reader.lag, 1), len(rows.table) - rows.n_past - done)
+    if reader.windows.is_known_.all():
+        n_rows = len(rows.table) - rows.n_past - done
+    window_rows = rows.until(done + n_rows, done, reader.n_past)
+    with warnings.catch_warnings():
+        # The rows bring their own past: what SlidingWindow warns of does not matter.
+        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
+        if reader.direct is None:
+            return np.asarray(reader.estimator.predict(window_rows))[-n_rows:]
+        windows = reader.direct[:-1].transform(window_rows)
+    values = reader.direct[-1].predict_steps(windows)[-n_rows:]
+    return np.concatenate([values[:-1, 0], values[-1]])
+
+
+def _predicted_columns(
+    target: Any, values: np.ndarray, columns: list, reader: _Reader
+) -> list[int] | None:
+    """Return the positions of the columns that are predicted, None if not known."""
+    if target is None:
+        lagged = np.flatnonzero(~reader.windows.is_known_).tolist()
+        n_outputs = values[0].size
+        return lagged if len(lagged) == n_outputs else None
+    targets = target if isinstance(target, list | tuple) else [target]
+    positions = [columns.index(t) if t in columns else t for t in targets]
+    is_position = [is_integer(p) and 0 <= p < len(columns) for p in positions]
+    if not all(is_position) or len(positions) != values[0].size:
+        raise ValueError(
+            f"The 'target' parameter of forecast must name {values[0].size} column(s) "
+            f"of X ({columns}), one per predicted value. Got {target!r} instead."
+        )
+    return positions
+
+
+def _check_recursion(
+    columns: list, predicted: list[int] | None, given: list[int], reader: _Reader
+) -> None:
+    """Raise unless every column that a recursion reads has values to come."""
+    if predicted is None:
+        raise ValueError(
+            "forecast must know which columns of X are predicted to go on from its own "
+            f"predictions. Got target=None with columns {columns}; name them."
+        )
+    lagged = set(np.flatnonzero(~reader.windows.is_known_).tolist())
+    lacking = sorted(lagged - {*predicted} - {*given})
+    if lacking:
+        names = [columns[i] for i in lacking]
+        raise ValueError(
+            f"forecast would read values to come of {names}, which are neither "
+            "predicted nor given. Put them into X_future, predict all of them (2-D y), "
+            f"or forecast at most {max(reader.lag, 1)} step(s) at once."
+        )
+
+
+def _names(values: np.ndarray, predicted: list[int] | None, columns: list) -> list:
+    """Return a name for each predicted column."""
+    if predicted is not None:
+        return [columns[i] for i in predicted]
+    return [None] if values.ndim == 1 else list(range(values.shape[1]))

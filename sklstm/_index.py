@@ -1,0 +1,467 @@
+"""Labels of a series: how they count rows, where a run ends, what comes next.
+
+The only room that knows pandas. A label is whatever a pandas index holds: a time
+stamp, a period or an integer. Rows are *contiguous* when their labels follow each
+other without a hole; a *run* is a longest stretch of contiguous rows.
+
+Contiguity is computed on the integers behind the labels, a chunk at a time. Comparing
+with ``pandas.date_range`` would read better, and is what calendar steps (months,
+business days) still do; for fixed steps it costs several arrays as long as the series.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+__all__ = [
+    "Timeline",
+    "check_order",
+    "frame_from",
+    "future_columns",
+    "labels_of",
+    "rows_from",
+    "rows_with_future",
+    "series_or_frame",
+    "timeline_from_labels",
+]
+
+_CHUNK = 1 << 18
+_SHORTEST_MONTH = pd.Timedelta(days=28)
+_DAY = pd.Timedelta(days=1)
+
+
+# -- pandas objects in, pandas objects out ------------------------------------------
+
+
+def rows_from(X: Any) -> Any:
+    """Return a Series as a DataFrame of one column; anything else as it came."""
+    if isinstance(X, pd.Series):
+        return X.to_frame(name="x0" if X.name is None else str(X.name))
+    return X
+
+
+def labels_of(X: Any) -> pd.Index | None:
+    """Return the row labels of a pandas object, None for anything else."""
+    return X.index if isinstance(X, pd.DataFrame | pd.Series) else None
+
+
+def frame_from(values: np.ndarray, columns: Any, labels: Any = None) -> pd.DataFrame:
+    """Return a 2-D array as a DataFrame that shares its memory."""
+    return pd.DataFrame(values, columns=columns, index=labels, copy=False)
+
+
+def series_or_frame(
+    values: np.ndarray, labels: pd.Index, names: list
+) -> pd.Series | pd.DataFrame:
+    """Return 1-D values as a Series and 2-D values as a DataFrame, with labels."""
+    if values.ndim == 1:
+        return pd.Series(values, index=labels, name=names[0])
+    return pd.DataFrame(values, index=labels, columns=names)
+
+
+# -- timelines ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The rule by which the labels of one series count its rows.
+
+    Parameters
+    ----------
+    kind : {"integer", "period", "stamp", "day", "calendar"}
+        What the labels are. ``"stamp"`` counts a fixed duration in absolute time,
+        ``"day"`` whole days on the wall clock (across daylight-saving switches), and
+        ``"calendar"`` a pandas offset such as the start of a month.
+    step : int, Timedelta or DateOffset
+        What lies between two contiguous labels.
+    last : Index of length 1
+        The label of the newest row that was read; distances count from here.
+    """
+
+    kind: str
+    step: Any
+    last: pd.Index
+
+    def run_starts(self, labels: pd.Index) -> np.ndarray:
+        """Return the positions at which a run begins.
+
+        Parameters
+        ----------
+        labels : Index of length n_rows
+            Strictly increasing labels of this timeline's kind.
+
+        Returns
+        -------
+        ndarray of shape (n_runs,)
+            Increasing positions, the first of them 0.
+
+        Raises
+        ------
+        ValueError
+            If a label lies between two steps of the timeline.
+        """
+        if isinstance(labels, pd.RangeIndex):
+            contiguous = len(labels) < 2 or labels.step == self.step
+            return np.arange(1 if contiguous else len(labels))
+        numbers, _, unit = self._numbers(labels)
+        starts = [np.zeros(1, dtype=np.intp)]
+        for begin, steps in _differences(numbers):
+            holes = np.flatnonzero(steps != unit)
+            off_step = holes[steps[holes] % unit != 0]
+            if len(off_step) and self.kind != "integer":
+                raise ValueError(self._irregular(labels[begin + off_step[0] + 1]))
+            starts.append(begin + holes + 1)
+        return np.concatenate(starts)
+
+    def distances(self, labels: pd.Index) -> np.ndarray:
+        """Return how many steps each label lies after ``last`` (1 is the next row)."""
+        numbers, origin, unit = self._numbers(labels)
+        away = numbers - origin
+        off_step = np.flatnonzero(away % unit)
+        if len(off_step) and self.kind != "integer":
+            raise ValueError(self._irregular(labels[off_step[0]]))
+        # An integer between two steps follows nothing: it is infinitely far away.
+        return np.where(away % unit == 0, away // unit, np.iinfo(np.int64).max)
+
+    def after(self, label: pd.Index, steps: int) -> pd.Index:
+        """Return the ``steps`` labels that follow a label (an Index of length 1)."""
+        first = label[0]
+        if self.kind == "integer":
+            future = pd.RangeIndex(
+                first + self.step, first + self.step * (steps + 1), self.step
+            )
+        elif self.kind == "period":
+            future = pd.PeriodIndex([first + self.step * (i + 1) for i in range(steps)])
+        else:
+            step = self.step
+            if self.kind == "day":
+                step = pd.offsets.Day(step // _DAY)
+            future = pd.date_range(first, periods=steps + 1, freq=step)[1:]
+        return future.rename(label.name)
+
+    def accepts(self, labels: pd.Index | None) -> bool:
+        """Return whether labels are of the kind that this timeline counts."""
+        return labels is not None and _family(labels) == _family(self.last)
+
+    def check_zone(self, labels: pd.Index) -> None:
+        """Raise where naive time stamps meet stamps with a time zone."""
+        zone, own = getattr(labels, "tz", None), getattr(self.last, "tz", None)
+        if (zone is None) != (own is None):
+            raise ValueError(
+                "The index must be in one time zone throughout. Got labels in zone "
+                f"{zone} after a fit on labels in zone {own}; use tz_localize or "
+                "tz_convert on one of the two."
+            )
+
+    def _numbers(self, labels: pd.Index) -> tuple[np.ndarray, int, int]:
+        """Return labels and ``last`` as integers, and the step between them.
+
+        Labels are not copied wherever there is a way around it.
+        """
+        if self.kind == "integer":
+            return _int64(labels), int(self.last[0]), int(self.step)
+        if self.kind == "period":
+            return labels.asi8, int(self.last.asi8[0]), int(self.step)
+        unit = labels.unit if labels.unit == self.last.unit else "ns"
+        labels, last = _in_unit(labels, unit), _in_unit(self.last, unit)
+        if self.kind != "stamp":
+            labels, last = _wall(labels, last.tz), _wall(last, last.tz)
+        if self.kind != "calendar":
+            step = max(1, self.step // pd.Timedelta(1, unit))
+            return labels.asi8, int(last.asi8[0]), step
+        ends = labels.append(last)
+        grid = pd.date_range(ends.min(), ends.max(), freq=self.step).as_unit(unit)
+        numbers = grid.get_indexer(ends)
+        if (numbers < 0).any():
+            raise ValueError(self._irregular(ends[np.flatnonzero(numbers < 0)[0]]))
+        return numbers[:-1], int(numbers[-1]), 1
+
+    def _irregular(self, label: Any) -> str:
+        return (
+            f"The labels of X must lie a whole number of steps ({_words(self.step)}) "
+            f"apart. Got {label!r} between two steps; resample or round the index, or "
+            "use reset_index(drop=True) where rows simply follow each other."
+        )
+
+
+def check_order(labels: pd.Index, *, owner: str) -> None:
+    """Raise unless labels increase strictly.
+
+    Raises
+    ------
+    ValueError
+        If labels are missing, out of order or duplicated; it names the first one.
+    """
+    if labels.hasnans:
+        raise ValueError(
+            f"{owner} needs a label for every row. Got NaT or NaN in row "
+            f"{int(np.flatnonzero(labels.isna())[0])} of the index; drop such rows."
+        )
+    if not labels.is_monotonic_increasing:
+        position = _first_descent(labels)
+        raise ValueError(
+            f"{owner} needs rows in time order, oldest first. Got "
+            f"{labels[position]!r} after {labels[position - 1]!r} in the index; call "
+            "sort_index() first, and split without shuffling."
+        )
+    if not labels.is_unique:
+        duplicate = labels[labels.duplicated()][0]
+        raise ValueError(
+            f"{owner} needs one row per label. Got {duplicate!r} more than once in "
+            "the index; drop or aggregate the duplicates (groupby(level=0).mean())."
+        )
+
+
+def timeline_from_labels(labels: pd.Index | None, *, n_rows: int) -> Timeline | None:
+    """Return the timeline of strictly increasing labels.
+
+    Parameters
+    ----------
+    labels : Index of length n_rows, or None
+        DatetimeIndex (with or without ``freq``), PeriodIndex, or integers. The step
+        of an index without ``freq`` is the commonest difference between its labels.
+        Rows without labels are numbered from 0.
+    n_rows : int
+        Number of rows.
+
+    Returns
+    -------
+    Timeline or None
+        None where labels do not count rows: other dtypes, or one time stamp without
+        ``freq``.
+
+    Raises
+    ------
+    ValueError
+        If time stamps have no common step.
+    """
+    if labels is None:
+        labels = pd.RangeIndex(n_rows)
+    family = _family(labels)
+    if family is None:
+        return None
+    last = labels[-1:]
+    if family == "integer":
+        if isinstance(labels, pd.RangeIndex):
+            return Timeline("integer", labels.step, last)
+        return Timeline("integer", _commonest_step(_int64(labels)) or 1, last)
+    if family == "period":
+        return Timeline("period", _commonest_step(labels.asi8) or 1, last)
+    offset = _offset_of(labels)
+    if offset is not None:
+        return _timeline_from_offset(offset, last)
+    return _timeline_from_stamps(labels)
+
+
+def _offset_of(labels: pd.Index) -> Any:
+    return labels.freq if isinstance(labels, pd.DatetimeIndex) else None
+
+
+def _timeline_from_offset(offset: Any, last: pd.Index) -> Timeline:
+    if isinstance(offset, pd.offsets.Day):
+        return Timeline("day", offset.n * _DAY, last)
+    if isinstance(offset, pd.offsets.Tick):
+        return Timeline("stamp", pd.Timedelta(offset), last)
+    return Timeline("calendar", offset, last)
+
+
+def _timeline_from_stamps(labels: pd.Index) -> Timeline | None:
+    """Return the timeline of time stamps that carry no ``freq``."""
+    if len(labels) < 2:
+        return None
+    last = labels[-1:]
+    tick = pd.Timedelta(1, labels.unit)
+    wall = _wall(labels, labels.tz)
+    offset = _calendar_offset(wall)
+    if offset is not None:
+        return Timeline("calendar", offset, last)
+    step = _commonest_step(labels.asi8)
+    if _is_whole_steps(labels.asi8, step):
+        if labels.tz is None and (step * tick) % _DAY == pd.Timedelta(0):
+            return Timeline("day", step * tick, last)
+        return Timeline("stamp", step * tick, last)
+    step = _commonest_step(wall.asi8)
+    if (step * tick) % _DAY == pd.Timedelta(0) and _is_whole_steps(wall.asi8, step):
+        return Timeline("day", step * tick, last)
+    stray = _first_off_step(labels.asi8, _commonest_step(labels.asi8))
+    raise ValueError(
+        "The labels of X must have a common step. Got mostly "
+        f"{_words(_commonest_step(labels.asi8) * tick)}, but "
+        f"{labels[stray + 1] - labels[stray]} before {labels[stray + 1]!r}; resample "
+        "or round the index, or use reset_index(drop=True) where rows simply follow "
+        "each other."
+    )
+
+
+def _calendar_offset(wall: pd.DatetimeIndex) -> Any:
+    """Return the month-like or business-day offset of naive stamps, None if none."""
+    shortest = min(int(steps.min()) for _, steps in _differences(wall.asi8))
+    shortest_step = shortest * pd.Timedelta(1, wall.unit)
+    if shortest_step >= _SHORTEST_MONTH:
+        return _month_offset(wall)
+    if shortest_step == _DAY and wall[-1] - wall[0] >= 7 * _DAY:
+        is_daily = _is_whole_steps(wall.asi8, _commonest_step(wall.asi8))
+        if is_daily and (wall.dayofweek < 5).all():
+            return pd.offsets.BusinessDay()
+    return None
+
+
+def _month_offset(wall: pd.DatetimeIndex) -> Any:
+    if (wall - wall.normalize()).nunique() > 1:
+        return None
+    months = (wall.year * 12 + wall.month).to_numpy(dtype=np.int64)
+    step = _commonest_step(months)
+    if not _is_whole_steps(months, step):
+        return None
+    if wall.is_month_start.all():
+        return pd.offsets.MonthBegin(step)
+    if wall.is_month_end.all():
+        return pd.offsets.MonthEnd(step)
+    if wall.day.nunique() == 1:
+        return pd.DateOffset(months=step)
+    for offset in (pd.offsets.BusinessMonthBegin, pd.offsets.BusinessMonthEnd):
+        if all(offset().is_on_offset(stamp) for stamp in wall):
+            return offset(step)
+    return None
+
+
+# -- integers behind labels ---------------------------------------------------------
+
+
+def _family(labels: pd.Index) -> str | None:
+    """Return what labels count with: integers, periods or time stamps."""
+    if isinstance(labels, pd.PeriodIndex):
+        return "period"
+    if isinstance(labels, pd.DatetimeIndex):
+        return "stamp"
+    is_integer = pd.api.types.is_integer_dtype(labels.dtype)
+    return "integer" if is_integer and labels.nlevels == 1 else None
+
+
+def _int64(labels: pd.Index) -> np.ndarray:
+    return labels.to_numpy(dtype=np.int64)
+
+
+def _in_unit(stamps: Any, unit: str) -> Any:
+    """Return stamps in a resolution; the same object where they are in it."""
+    return stamps if stamps.unit == unit else stamps.as_unit(unit)
+
+
+def _wall(stamps: Any, zone: Any) -> Any:
+    """Return stamps as naive wall-clock time in a zone."""
+    if stamps.tz is None:
+        return stamps
+    return stamps.tz_convert(zone).tz_localize(None)
+
+
+def _differences(numbers: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield ``(position, differences)`` a chunk at a time."""
+    for begin in range(0, len(numbers) - 1, _CHUNK):
+        yield begin, np.diff(numbers[begin : begin + _CHUNK + 1])
+
+
+def _commonest_step(numbers: np.ndarray) -> int:
+    """Return the commonest positive difference, the smallest of several; 0 if none."""
+    counts: Counter[int] = Counter()
+    for _, steps in _differences(numbers):
+        if steps.min() == steps.max():
+            counts[int(steps[0])] += len(steps)
+            continue
+        for value, count in zip(*np.unique(steps, return_counts=True), strict=True):
+            counts[int(value)] += int(count)
+    return min(counts, key=lambda step: (-counts[step], step)) if counts else 0
+
+
+def _is_whole_steps(numbers: np.ndarray, step: int) -> bool:
+    return _first_off_step(numbers, step) is None
+
+
+def _first_off_step(numbers: np.ndarray, step: int) -> int | None:
+    """Return the position before the first difference that is not whole steps."""
+    for begin, steps in _differences(numbers):
+        if steps.min() == steps.max() == step:
+            continue
+        stray = np.flatnonzero(steps % step)
+        if len(stray):
+            return begin + int(stray[0])
+    return None
+
+
+def _first_descent(labels: pd.Index) -> int:
+    """Return the position of the first label that is smaller than the one before."""
+    for position in range(1, len(labels)):
+        if labels[position] < labels[position - 1]:
+            return position
+    raise AssertionError("labels do not descend")
+
+
+def _words(step: Any) -> str:
+    """Return a step in words for a message."""
+    if isinstance(step, pd.Timedelta):
+        return str(step)
+    return getattr(step, "freqstr", None) or str(step)
+
+
+# -- rows to come -------------------------------------------------------------------
+
+
+def rows_with_future(X: pd.DataFrame, future: pd.Index) -> pd.DataFrame:
+    """Return X with rows for future labels appended, numbers as floats.
+
+    The new rows repeat the last one; their values only hold a place.
+    """
+    appended = X.iloc[[-1] * len(future)].set_axis(future, axis=0)
+    rows = pd.concat([X, appended])
+    numeric = rows.select_dtypes("number").columns
+    return rows.astype(dict.fromkeys(numeric, float))
+
+
+def future_columns(
+    X_future: pd.DataFrame, labels: pd.Index, columns: list, *, owner: str
+) -> np.ndarray:
+    """Return some columns of X_future at some labels, as an array.
+
+    Parameters
+    ----------
+    X_future : DataFrame
+        Values known beforehand, one row per future label, in any order.
+    labels : Index of length steps
+        The future labels.
+    columns : list
+        Columns to read.
+    owner : str
+        The function that is speaking.
+
+    Raises
+    ------
+    ValueError
+        If a column or a row is missing or holds NaN; it names the first ones.
+    """
+    missing = [name for name in columns if name not in X_future.columns]
+    if missing:
+        raise ValueError(
+            f"{owner} needs the known columns {columns} in X_future. Got no column "
+            f"{missing[0]!r} in {list(X_future.columns)}; add it."
+        )
+    if not X_future.index.is_unique:
+        duplicate = X_future.index[X_future.index.duplicated()][0]
+        raise ValueError(
+            f"{owner} needs one row of X_future per future label. Got {duplicate!r} "
+            "more than once; drop the duplicates."
+        )
+    rows = X_future[columns].reindex(labels)
+    bad = rows.isna().any(axis=1).to_numpy()
+    if bad.any():
+        absent = ", ".join(str(label) for label in labels[bad][:5])
+        raise ValueError(
+            f"{owner} needs a row of X_future, without NaN, for each of the "
+            f"{len(labels)} labels after X ({labels[0]} to {labels[-1]}). Got none for "
+            f"{int(bad.sum())} of them: {absent}; align the index of X_future."
+        )
+    return rows.to_numpy()

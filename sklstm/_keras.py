@@ -1,0 +1,382 @@
+"""The general way to train: scikeras builds and compiles, Keras runs the epochs.
+
+The only file that imports scikeras. Its ``KerasRegressor`` routes ``model__…``,
+``optimizer__…`` and ``loss__…`` parameters to a builder and to ``compile``; its own
+``fit`` is not used, because it seeds global generators, keeps copies of all windows
+and cannot be told which rows to validate on.
+
+Keras traces a new graph for every compiled model, which takes seconds and memory that
+never comes back. Networks of our own spec are therefore kept compiled, a few of them,
+and lent to one fit at a time with weights, optimizer and seeds set anew.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import random
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sklstm._network import MISSING, NetworkSpec, build_keras_model
+
+__all__ = [
+    "Recipe",
+    "build_compiled_model",
+    "has_masking",
+    "predict_with_keras",
+    "train_with_keras",
+]
+
+# Compiled models kept for later fits, and rows in a validation or prediction batch.
+_MOST_MODELS = 16
+_ROWS_AT_ONCE = 1024
+
+_idle_models: OrderedDict[Any, list[_CompiledModel]] = OrderedDict()
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a compiled model is made from.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        Shapes; and the network itself where there is no builder.
+    builder : callable, optional
+        The user's own builder.
+    optimizer, loss : str or callable
+        What ``compile`` takes.
+    routed : mapping
+        ``model__…``, ``optimizer__…``, ``loss__…`` and ``compile__…`` parameters.
+    """
+
+    spec: NetworkSpec
+    builder: Callable | None = None
+    optimizer: Any = "adam"
+    loss: Any = "mse"
+    routed: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_ours(self) -> bool:
+        """Return whether the network is of our own spec, not a user's builder."""
+        return self.builder is None
+
+    def key(self) -> Any:
+        """Return what compiled models are filed under, None if they are not kept."""
+        if not self.is_ours:
+            return None
+        key = (self.spec, self.optimizer, self.loss, tuple(sorted(self.routed.items())))
+        try:
+            hash(key)
+        except TypeError:
+            return None
+        return key
+
+
+@dataclass
+class _CompiledModel:
+    """A compiled model, and its optimizer's variables as they were at first."""
+
+    model: Any
+    fresh_state: list[np.ndarray]
+
+
+def train_with_keras(
+    recipe: Recipe,
+    data: Any,
+    plan: Any,
+    monitor: Any,
+    weights: list[np.ndarray],
+    optimizer_state: list[np.ndarray] | None,
+) -> tuple[list[np.ndarray], list[np.ndarray], bool]:
+    """Train with ``keras.Model.fit``.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to train.
+    data : TrainingSet
+        What to learn from.
+    plan : Plan
+        For how long, and in what steps.
+    monitor : Monitor
+        Hears of every epoch.
+    weights : list of ndarray
+        What to begin with.
+    optimizer_state : list of ndarray or None
+        What to begin with; None for a fresh one.
+
+    Returns
+    -------
+    weights, optimizer_state : list of ndarray
+        After the last epoch.
+    is_interrupted : bool
+        Whether the user interrupted training.
+    """
+    import keras
+
+    with _lent_model(recipe, plan) as lent:
+        model = lent.model
+        model.set_weights(weights)
+        _set_variables(model.optimizer.variables, optimizer_state or lent.fresh_state)
+        if recipe.is_ours and "optimizer__learning_rate" not in recipe.routed:
+            model.optimizer.learning_rate = plan.learning_rate
+        _seed_dropout(model, plan.seed)
+        sequences = _sequences(keras, data, plan)
+        is_interrupted = False
+        try:
+            model.fit(
+                sequences[0],
+                epochs=plan.epochs,
+                validation_data=sequences[1],
+                shuffle=False,
+                verbose=plan.verbose,
+                callbacks=[_listener(keras, monitor), *plan.callbacks],
+            )
+        except KeyboardInterrupt:
+            is_interrupted = True
+        state = [np.array(v) for v in model.optimizer.variables]
+        result = model.get_weights(), state, is_interrupted
+    return result
+
+
+def predict_with_keras(model: Any, inputs: np.ndarray) -> np.ndarray:
+    """Return a Keras model's outputs for normalised windows, batch by batch.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Any model from windows to outputs.
+    inputs : ndarray of shape (n_rows, window, n_channels), float32
+        Without NaN.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_outputs), float32
+    """
+    parts = [
+        np.asarray(model.predict_on_batch(inputs[start : start + _ROWS_AT_ONCE]))
+        for start in range(0, len(inputs), _ROWS_AT_ONCE)
+    ]
+    return np.concatenate(parts).reshape(len(inputs), -1)
+
+
+def build_compiled_model(recipe: Recipe, seed: int, learning_rate: float) -> Any:
+    """Return the compiled model of a builder, its random weights drawn from a seed.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        With a builder; our own specs are built like any other.
+    seed : int
+        Of the initial weights of layers whose initializers have no seed themselves.
+    learning_rate : float
+        For the optimizer, unless it is routed or the builder compiles by itself.
+
+    Raises
+    ------
+    ValueError
+        If the model's output does not fit the target.
+    """
+    from scikeras.wrappers import KerasRegressor
+
+    spec = recipe.spec
+    builder = recipe.builder or functools.partial(build_keras_model, spec)
+    routed = {"optimizer__learning_rate": learning_rate, **recipe.routed}
+    wrapper = KerasRegressor(
+        model=_compiling(builder),
+        optimizer=recipe.optimizer,
+        loss=recipe.loss,
+        **routed,
+    )
+    wrapper.mask_value_ = float(MISSING)
+    # scikeras reads shapes from data; constants of the right shape serve.
+    inputs = np.broadcast_to(np.float32(0.5), (2, spec.window, spec.n_channels))
+    targets = np.full((2, spec.n_outputs), 0.5, dtype=np.float32)
+    if spec.n_outputs == 1:
+        targets = targets.ravel()
+    with _lock, _untouched_random(), warnings.catch_warnings():
+        # Raised by scikeras on any current scikit-learn, about its own tags.
+        warnings.filterwarnings("ignore", module="scikeras|sklearn")
+        model = wrapper.initialize(inputs, targets).model_
+    if not recipe.is_ours:
+        if tuple(model.output_shape[1:]) != (spec.n_outputs,):
+            raise ValueError(
+                f"The 'model' parameter of LSTMRegressor must build a network with "
+                f"outputs of shape ({spec.n_outputs},), one per target. Got "
+                f"{tuple(model.output_shape[1:])}; end it in "
+                f"keras.layers.Dense(meta['n_outputs_'])."
+            )
+        _draw_weights(model, seed)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def has_masking(model: Any) -> bool:
+    """Return whether a model masks missing steps."""
+    return any(type(layer).__name__ == "Masking" for layer in _layers(model))
+
+
+# -- models that are lent -----------------------------------------------------------
+
+
+@contextmanager
+def _lent_model(recipe: Recipe, plan: Any) -> Iterator[_CompiledModel]:
+    """Lend a compiled model; take it back for later fits unless the block raises."""
+    key = recipe.key()
+    with _lock:
+        idle = _idle_models.get(key)
+        lent = idle.pop() if idle else None
+    if lent is None:
+        model = build_compiled_model(recipe, plan.seed[0], plan.learning_rate)
+        lent = _CompiledModel(model, _copied(model.optimizer.variables))
+    yield lent
+    if key is None:
+        return
+    with _lock:
+        _idle_models.setdefault(key, []).append(lent)
+        _idle_models.move_to_end(key)
+        while sum(map(len, _idle_models.values())) > _MOST_MODELS:
+            oldest = next(iter(_idle_models))
+            _idle_models[oldest].pop()
+            if not _idle_models[oldest]:
+                del _idle_models[oldest]
+
+
+def _compiling(builder: Callable) -> Callable:
+    """Return a builder that compiles what the given one leaves uncompiled.
+
+    Its signature shows the parameters of the given one, since scikeras passes only
+    those, and ``compile_kwargs``, in which scikeras passes what ``compile`` takes.
+    """
+    parameters = dict(inspect.signature(builder).parameters)
+    wants_compile = "compile_kwargs" in parameters
+
+    def build(**arguments):
+        compile_kwargs = arguments["compile_kwargs"]
+        if not wants_compile:
+            del arguments["compile_kwargs"]
+        model = builder(**arguments)
+        if not model.compiled:
+            model.compile(**compile_kwargs)
+        return model
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    shown = {
+        name: parameter.replace(kind=keyword)
+        for name, parameter in parameters.items()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    }
+    shown["compile_kwargs"] = inspect.Parameter("compile_kwargs", keyword)
+    rest = [p for p in parameters.values() if p.kind is inspect.Parameter.VAR_KEYWORD]
+    build.__signature__ = inspect.Signature([*shown.values(), *rest])  # type: ignore[attr-defined]
+    return build
+
+
+# -- what Keras is fed and what it reports ------------------------------------------
+
+
+def _sequences(keras: Any, data: Any, plan: Any) -> tuple[Any, Any]:
+    """Return the training and validation batches as ``keras.utils.PyDataset``."""
+    shuffler = np.random.default_rng([*plan.seed, 1])
+
+    class Batches(keras.utils.PyDataset):
+        def __init__(self, rows, size, is_shuffled):
+            super().__init__()
+            self.rows, self.size, self.is_shuffled = rows, size, is_shuffled
+            self.on_epoch_end()
+
+        def __len__(self):
+            return -(-len(self.rows) // self.size)
+
+        def __getitem__(self, position):
+            return data.batch(self.rows[position * self.size :][: self.size])
+
+        def on_epoch_end(self):
+            if self.is_shuffled:
+                self.rows = shuffler.permutation(self.rows)
+
+    training = Batches(data.rows, plan.batch_size, True)
+    if not len(data.validation_rows):
+        return training, None
+    return training, Batches(data.validation_rows, _ROWS_AT_ONCE, False)
+
+
+def _listener(keras: Any, monitor: Any) -> Any:
+    """Return the callback that tells the monitor of every epoch."""
+
+    class Listener(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs):  # noqa: ARG002
+            if monitor.after_epoch(
+                logs["loss"], logs.get("val_loss"), self.model.get_weights
+            ):
+                self.model.stop_training = True
+
+    return Listener()
+
+
+# -- variables and seeds ------------------------------------------------------------
+
+
+def _copied(variables: list[Any]) -> list[np.ndarray]:
+    return [np.array(variable) for variable in variables]
+
+
+def _set_variables(variables: list[Any], values: list[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _seed_dropout(model: Any, seed: tuple[int, ...]) -> None:
+    """Set every generator inside a model to a state drawn from a seed."""
+    rng = np.random.default_rng([*seed, 2])
+    for variable in model.variables:
+        if variable.path.endswith("seed_generator_state"):
+            variable.assign(np.array([rng.integers(2**31), 0], dtype=np.uint32))
+
+
+def _draw_weights(model: Any, seed: int) -> None:
+    """Draw the random weights of a model anew, so that the seed determines them.
+
+    Keras seeds an initializer that was given no seed from Python's global generator.
+    """
+    import keras
+
+    rng = np.random.default_rng(seed)
+    for layer in _layers(model):
+        for name, variable in list(vars(layer).items()):
+            if not isinstance(variable, keras.Variable):
+                continue
+            name = name.lstrip("_").replace("recurrent_kernel", "recurrent")
+            initializer = getattr(layer, f"{name}_initializer", None)
+            if not isinstance(initializer, keras.initializers.RandomInitializer):
+                continue
+            config = initializer.get_config()
+            if config.get("seed") is None:
+                config["seed"] = int(rng.integers(2**31))
+                drawn = type(initializer).from_config(config)
+                variable.assign(drawn(variable.shape, variable.dtype))
+
+
+def _layers(model: Any) -> list[Any]:
+    """Return all layers of a model, those inside other layers too."""
+    return model._flatten_layers(include_self=False, recursive=True)
+
+
+@contextmanager
+def _untouched_random() -> Iterator[None]:
+    """Give Python's global generator back as it was before the block."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)

@@ -1,0 +1,256 @@
+"""The network: its spec, its initial weights, its forward pass, its Keras model.
+
+The forward pass is NumPy alone. ``keras.Model.predict`` takes about 100 ms a call and
+needs a TensorFlow import of several seconds; for what is a dozen lines of arithmetic
+that is too much, and only an own pass can show the gates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sklstm._activations import ACTIVATIONS
+
+__all__ = ["MISSING", "NetworkSpec", "build_keras_model", "forward", "initial_weights"]
+
+# What stands for a missing step in Keras, whose Masking layer looks for one value. No
+# normalised series reaches it; exact zeros, which a series does reach, would not do.
+MISSING = np.float32(-1e30)
+
+# Rows that go through the network together: enough for the matrix products, few
+# enough that their gates stay in the processor's cache.
+_ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """What determines the shape of a network and of its weights.
+
+    Parameters
+    ----------
+    window, n_channels, n_outputs : int
+        Input is (window, n_channels), output is (n_outputs,).
+    units : tuple of int
+        Size of the cell state of each LSTM layer, the first layer first.
+    activation, recurrent_activation : str
+        Names in :data:`sklstm._activations.ACTIVATIONS`.
+    dropout : float
+        Share of each layer's outputs that is dropped in training.
+    bidirectional : bool
+        Whether each layer also reads the window from its newest step to its oldest.
+    is_masked : bool
+        Whether the network has been trained on windows with missing steps.
+    """
+
+    window: int
+    n_channels: int
+    n_outputs: int
+    units: tuple[int, ...]
+    activation: str = "tanh"
+    recurrent_activation: str = "sigmoid"
+    dropout: float = 0.0
+    bidirectional: bool = False
+    is_masked: bool = False
+
+    @property
+    def n_directions(self) -> int:
+        """Return 2 where the window is read both ways, else 1."""
+        return 2 if self.bidirectional else 1
+
+
+def initial_weights(spec: NetworkSpec, seed: int) -> list[np.ndarray]:
+    """Return initial weights in Keras's order and with Keras's distributions.
+
+    Kernels are Glorot uniform, recurrent kernels orthogonal, biases 0 and those of the
+    forget gate 1.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network.
+    seed : int
+        Seed of the generator; no other generator is touched.
+
+    Returns
+    -------
+    list of ndarray, float32
+        Per layer and direction kernel (n_inputs, 4 * units), recurrent kernel
+        (units, 4 * units) and bias (4 * units,), gates in the order i, f, c, o; last
+        the kernel (n_features, n_outputs) and bias (n_outputs,) of the output layer.
+
+    References
+    ----------
+    Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward
+    neural networks", AISTATS. Saxe, McClelland & Ganguli 2014, arXiv:1312.6120.
+    Jozefowicz, Zaremba & Sutskever 2015, "An empirical exploration of recurrent
+    network architectures", ICML (forget bias 1).
+    """
+    rng = np.random.default_rng(seed)
+    weights = []
+    n_inputs = spec.n_channels
+    for units in spec.units:
+        for _ in range(spec.n_directions):
+            bias = np.zeros(4 * units)
+            bias[units : 2 * units] = 1.0
+            weights += [
+                _glorot_uniform(rng, n_inputs, 4 * units),
+                _orthogonal(rng, units, 4 * units),
+                bias,
+            ]
+        n_inputs = units * spec.n_directions
+    weights += [
+        _glorot_uniform(rng, n_inputs, spec.n_outputs),
+        np.zeros(spec.n_outputs),
+    ]
+    return [array.astype(np.float32) for array in weights]
+
+
+def _glorot_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
+    limit = np.sqrt(6 / (n_in + n_out))
+    return rng.uniform(-limit, limit, (n_in, n_out))
+
+
+def _orthogonal(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
+    q, r = np.linalg.qr(rng.standard_normal((n_out, n_in)))
+    return (q * np.sign(np.diag(r))).T
+
+
+def forward(
+    spec: NetworkSpec, weights: list[np.ndarray], inputs: np.ndarray
+) -> np.ndarray:
+    """Return the network's outputs.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network.
+    weights : list of ndarray
+        As :func:`initial_weights` orders them.
+    inputs : ndarray of shape (n_rows, window, n_channels), float32
+        Normalised windows; missing steps are NaN, the oldest of their window.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_outputs), float32
+    """
+    outputs = np.empty((len(inputs), spec.n_outputs), dtype=np.float32)
+    for start in range(0, len(inputs), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        outputs[rows] = _forward_rows(spec, weights, inputs[rows])
+    return outputs
+
+
+def _forward_rows(
+    spec: NetworkSpec, weights: list[np.ndarray], inputs: np.ndarray
+) -> np.ndarray:
+    """Return the outputs of few enough rows to hold every layer's sequence."""
+    missing = np.isnan(inputs[:, :, 0])
+    is_true = ~missing if missing.any() else None
+    sequence = inputs if is_true is None else np.nan_to_num(inputs, nan=0.0)
+    layers = len(spec.units)
+    position = 0
+    for layer in range(layers):
+        is_last = layer == layers - 1
+        directions = []
+        for direction in range(spec.n_directions):
+            states = _lstm_states(
+                sequence,
+                *weights[position : position + 3],
+                spec=spec,
+                is_true=is_true,
+                is_backward=direction == 1,
+                keep_all=not is_last,
+            )
+            directions.append(states)
+            position += 3
+        sequence = (
+            directions[0] if len(directions) == 1 else np.concatenate(directions, -1)
+        )
+    kernel, bias = weights[position:]
+    return sequence @ kernel + bias
+
+
+def _lstm_states(
+    sequence: np.ndarray,
+    kernel: np.ndarray,
+    recurrent_kernel: np.ndarray,
+    bias: np.ndarray,
+    *,
+    spec: NetworkSpec,
+    is_true: np.ndarray | None,
+    is_backward: bool,
+    keep_all: bool,
+) -> np.ndarray:
+    """Return the hidden state after each step, or after the last one read.
+
+    With x the input of a step, h the hidden and c the cell state, and * elementwise:
+
+    - forget gate  f = recurrent_activation(x Wf + h Uf + bf), what c keeps
+    - input gate   i = recurrent_activation(x Wi + h Ui + bi), what c lets in
+    - candidate    g = activation(x Wc + h Uc + bc)
+    - cell state   c = f * c + i * g
+    - output gate  o = recurrent_activation(x Wo + h Uo + bo)
+    - hidden state h = o * activation(c)
+
+    A missing step leaves both states as they are.
+
+    References
+    ----------
+    Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735.
+    Gers, Schmidhuber & Cummins 2000, doi:10.1162/089976600300015015 (forget gate).
+    """
+    activation = ACTIVATIONS[spec.activation]
+    gate = ACTIVATIONS[spec.recurrent_activation]
+    n_rows, window, _ = sequence.shape
+    units = len(recurrent_kernel)
+    hidden = np.zeros((n_rows, units), dtype=np.float32)
+    cell = np.zeros((n_rows, units), dtype=np.float32)
+    states = np.empty((n_rows, window, units), np.float32) if keep_all else None
+    steps = range(window - 1, -1, -1) if is_backward else range(window)
+    for step in steps:
+        drive = sequence[:, step] @ kernel
+        drive += hidden @ recurrent_kernel
+        drive += bias
+        i, f, c, o = (drive[:, k * units : (k + 1) * units] for k in range(4))
+        new_cell = gate(f) * cell + gate(i) * activation(c)
+        new_hidden = gate(o) * activation(new_cell)
+        if is_true is None:
+            cell, hidden = new_cell, new_hidden
+        else:
+            here = is_true[:, step, None]
+            cell = np.where(here, new_cell, cell)
+            hidden = np.where(here, new_hidden, hidden)
+        if states is not None:
+            states[:, step] = hidden
+    return hidden if states is None else states
+
+
+def build_keras_model(spec: NetworkSpec) -> Any:
+    """Return the uncompiled ``keras.Model`` of a spec, all of its weights zero.
+
+    Every seed is given, so that building it draws from no global generator.
+    """
+    import keras
+
+    layers = keras.layers
+    model = [keras.Input((spec.window, spec.n_channels))]
+    if spec.is_masked:
+        model.append(layers.Masking(float(MISSING)))
+    for position, units in enumerate(spec.units):
+        layer = layers.LSTM(
+            units,
+            activation=spec.activation,
+            recurrent_activation=spec.recurrent_activation,
+            kernel_initializer="zeros",
+            recurrent_initializer="zeros",
+            return_sequences=position < len(spec.units) - 1,
+            seed=0,
+        )
+        model.append(layers.Bidirectional(layer) if spec.bidirectional else layer)
+        if spec.dropout:
+            model.append(layers.Dropout(spec.dropout, seed=0))
+    model.append(layers.Dense(spec.n_outputs, kernel_initializer="zeros"))
+    return keras.Sequential(model)

@@ -1,0 +1,846 @@
+"""LSTMRegressor: an LSTM on windows, as a scikit-learn regressor."""
+
+import copy
+import inspect
+import re
+import warnings
+from dataclasses import replace
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+
+from sklstm._activations import ACTIVATIONS
+from sklstm._keras import (
+    Recipe,
+    build_compiled_model,
+    has_masking,
+    predict_with_keras,
+)
+from sklstm._network import (
+    MISSING,
+    NetworkSpec,
+    build_keras_model,
+    forward,
+    initial_weights,
+)
+from sklstm._scaling import fit_scaling
+from sklstm._training import (
+    FEWEST_VALIDATION_ROWS,
+    Plan,
+    TrainingSet,
+    learnable_rows,
+    split_newest,
+    steps_of,
+    train,
+)
+from sklstm._validation import (
+    Interval,
+    StrOptions,
+    _check_sample_weight,
+    check_array,
+    check_is_fitted,
+    check_random_state,
+    is_integer,
+    validate_data,
+    whole_or_unchanged,
+)
+from sklstm._windows import base_from_windows, true_steps
+
+__all__ = ["LSTMRegressor"]
+
+# Rows that predict normalises at a time, so that memory does not grow with X.
+_VALUES_AT_ONCE = 1 << 22
+
+# Destinations of routed parameters, by scikeras's names.
+_ROUTED = ("model__", "optimizer__", "loss__", "compile__")
+
+# Losses that are about values in their own unit, which scaled targets are not.
+_UNSCALED_LOSSES = {
+    "mape",
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "msle",
+    "poisson",
+}
+_LOSSES = {
+    "huber",
+    "log_cosh",
+    "mae",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "mse",
+} | _UNSCALED_LOSSES
+_OPTIMIZERS = {
+    "adadelta",
+    "adafactor",
+    "adagrad",
+    "adam",
+    "adamax",
+    "adamw",
+    "ftrl",
+    "lion",
+    "nadam",
+    "rmsprop",
+    "sgd",
+}
+
+# The columns of a lag table, as SlidingWindow names them: load_t-2, load_t-1, hour_t.
+_LAG_NAME = re.compile(r"(?P<channel>.+)_t(?:-\d+)?")
+
+
+class LSTMRegressor(RegressorMixin, BaseEstimator):
+    """Predict the next value(s) of a series from windows of its past with an LSTM.
+
+    Windows come from :class:`SlidingWindow`, or from any array of that shape. The
+    network is one or several LSTM layers and a linear output layer. It is trained by
+    Keras; predictions are computed with NumPy and need no TensorFlow.
+
+    Inputs and target are scaled inside. By default a target that varies more than its
+    change from the newest value of some channel is predicted as that change
+    (*last-value centring*): the network sees a stationary input, and a level beyond
+    everything in the training rows is no obstacle.
+
+    Parameters
+    ----------
+    units : int or tuple of int, default=32
+        Size of the cell state; a tuple stacks one LSTM layer for each.
+    model : callable, default=None
+        Builder of your own network, called with those of ``meta`` (shapes as
+        scikeras gives them: ``meta["X_shape_"]``, ``meta["n_outputs_"]``; and
+        ``meta["mask_value_"]``, which stands for missing steps),
+        ``compile_kwargs`` and routed ``model__…`` parameters that it takes. It
+        returns a ``keras.Model`` from (window, n_channels) to (n_outputs,), compiled
+        or not. ``units`` to ``bidirectional`` are then without effect.
+    keras_params : dict, default=None
+        Routed parameters by scikeras's names: ``{"model__hidden": 8,
+        "optimizer__clipnorm": 1.0, "loss__delta": 2.0}``. Each is also a parameter of
+        ``set_params``, so that GridSearchCV can tune ``lstmregressor__model__hidden``.
+    n_channels : int, default=None
+        Channels of a 2-D X, whose rows hold window * n_channels values, step by step.
+        None reads it from the column names of :class:`SlidingWindow`, else takes 1.
+    steps : int, default=1
+        How many consecutive values y[t] … y[t + steps - 1] are predicted for row t.
+        Their targets are built from the training rows; more than 1 needs a 1-D y.
+    activation : str, default="tanh"
+        Activation of candidate and output, by Keras's name.
+    recurrent_activation : str, default="sigmoid"
+        Activation of the gates, by Keras's name.
+    dropout : float, default=0.0
+        Share of each LSTM layer's outputs dropped in training, in [0, 1).
+    bidirectional : bool, default=False
+        Whether the window is read from both ends.
+    scaling : {"auto", "last", "standard"} or None, default="auto"
+        ``"standard"`` gives inputs and targets mean 0 and standard deviation 1 over
+        the training rows. ``"last"`` predicts the change from the newest value of the
+        channel whose newest value is closest to the target. ``"auto"`` does so where
+        that change varies less than the target, and standardises otherwise. None
+        leaves everything in its unit.
+    optimizer : str or callable, default="adam"
+        Keras optimizer, by name or class.
+    learning_rate : float, default=0.005
+        Step size of the optimizer.
+    loss : str or callable, default="mse"
+        Keras loss, by name or callable, of the scaled target.
+    epochs : int, default=100
+        Passes over the training rows, at most.
+    batch_size : int, default=32
+        Rows in a gradient step.
+    early_stopping : bool or "auto", default="auto"
+        Whether training stops when the loss on the newest rows stops falling, and
+        the best weights are restored. ``"auto"``: where ``validation_fraction`` of the
+        rows makes at least 32. Rows whose targets reach into the validation rows are
+        left out of both parts.
+    validation_fraction : float, default=0.1
+        Share of the rows, the newest ones, that early stopping watches.
+    n_iter_no_change : int, default=10
+        Epochs without a better validation loss after which training stops.
+    callbacks : list of keras.callbacks.Callback, default=None
+        Passed to Keras.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the weights, scaling and optimizer state of the
+        fit before.
+    verbose : int, default=0
+        Keras's verbosity: 0 silent, 1 progress bar, 2 a line for each epoch.
+    random_state : int, RandomState instance or None, default=None
+        Determines initial weights, order of rows and dropout. An int gives bitwise
+        equal results in one process, in threads and in other processes; no global
+        generator is touched.
+
+    Attributes
+    ----------
+    weights_ : list of ndarray
+        Weights in Keras's order, float32: per layer kernel, recurrent kernel, bias
+        (gates in the order input, forget, candidate, output); last the output layer.
+    history_ : dict of lists of float
+        ``loss`` and, with early stopping, ``val_loss`` of every epoch.
+    n_iter_ : int
+        Number of epochs trained.
+    n_channels_ : int
+        Channels of a window.
+    window_ : int
+        Steps of a window.
+    n_outputs_ : int
+        Outputs of the network: targets of y, or ``steps``.
+    n_features_in_ : int
+        Values in a window: ``window_ * n_channels_``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, where X was a DataFrame.
+    model_ : keras.Model
+        The network with its weights, from scaled windows to scaled outputs; built when
+        first asked for.
+
+    See Also
+    --------
+    SlidingWindow : Makes the windows.
+    forecast : Values after the last row.
+
+    References
+    ----------
+    Hochreiter & Schmidhuber 1997, "Long Short-Term Memory", Neural Computation 9(8),
+    doi:10.1162/neco.1997.9.8.1735.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklstm import LSTMRegressor, SlidingWindow
+    >>> even = pd.DataFrame({"even": range(0, 202, 2)}, dtype=float)
+    >>> pipe = make_pipeline(SlidingWindow(window=3), LSTMRegressor(epochs=1))
+    >>> _ = pipe.fit(even[:-1], even["even"][:-1])
+    >>> pipe.predict(even[-1:])
+    array([200.])
+    """
+
+    _parameter_constraints = {
+        "units": [Interval(Integral, 1, None, closed="left"), tuple, list],
+        "model": [callable, None],
+        "keras_params": [dict, None],
+        "n_channels": [Interval(Integral, 1, None, closed="left"), None],
+        "steps": [Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "recurrent_activation": [StrOptions(set(ACTIVATIONS))],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "bidirectional": ["boolean"],
+        "scaling": [StrOptions({"auto", "last", "standard"}), None],
+        "optimizer": [StrOptions(_OPTIMIZERS), callable],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "loss": [StrOptions(_LOSSES), callable],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "callbacks": [list, tuple, None],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        units=32,
+        *,
+        model=None,
+        keras_params=None,
+        n_channels=None,
+        steps=1,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        dropout=0.0,
+        bidirectional=False,
+        scaling="auto",
+        optimizer="adam",
+        learning_rate=0.005,
+        loss="mse",
+        epochs=100,
+        batch_size=32,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        callbacks=None,
+        warm_start=False,
+        verbose=0,
+        random_state=None,
+    ):
+        self.units = units
+        self.model = model
+        self.keras_params = keras_params
+        self.n_channels = n_channels
+        self.steps = steps
+        self.activation = activation
+        self.recurrent_activation = recurrent_activation
+        self.dropout = dropout
+        self.bidirectional = bidirectional
+        self.scaling = scaling
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.loss = loss
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    # -- parameters ------------------------------------------------------------------
+
+    def get_params(self, deep=True):
+        """Return the parameters, and with ``deep`` the routed ones by their names.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to add what ``keras_params`` holds.
+
+        Returns
+        -------
+        dict
+        """
+        params = super().get_params(deep=deep)
+        return params | (self.keras_params or {}) if deep else params
+
+    def set_params(self, **params):
+        """Set parameters, routed ones among them.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters of the constructor, and ``model__…``, ``optimizer__…``,
+            ``loss__…``, ``compile__…``, which go into ``keras_params``.
+
+        Returns
+        -------
+        LSTMRegressor
+            The estimator itself.
+        """
+        routed = {k: v for k, v in params.items() if k.startswith(_ROUTED)}
+        super().set_params(**{k: v for k, v in params.items() if k not in routed})
+        if routed:
+            self.keras_params = (self.keras_params or {}) | routed
+        return self
+
+    # -- learning --------------------------------------------------------------------
+
+    def fit(self, X, y, sample_weight=None):
+        """Train the network on windows and what follows them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
+            Windows in time order, oldest step first; missing oldest steps are NaN.
+            2-D rows hold the same values step by step.
+        y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+            The target of each row.
+        sample_weight : array-like of shape (n_rows,), optional
+            Weights of the rows, at least 0. Rows of weight 0 are left out.
+
+        Returns
+        -------
+        LSTMRegressor
+            The fitted estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If parameters, X or y are not as described, before any training; or if
+            training diverges. The estimator is then as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training is interrupted (Ctrl-C); what was learned so far is kept.
+        """
+        self._check_parameters()
+        with whole_or_unchanged(self):
+            return self._learn(
+                X,
+                y,
+                sample_weight,
+                goes_on=self.warm_start and hasattr(self, "weights_"),
+                epochs=self.epochs,
+                early_stopping=self.early_stopping,
+                keeps_state=self.warm_start,
+            )
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train one epoch on new rows, going on from what is fitted.
+
+        Weights and optimizer state go on; the scaling stays that of the first rows.
+        The first call on an unfitted estimator learns the scaling from its rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
+            As in ``fit``.
+        y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+            As in ``fit``.
+        sample_weight : array-like of shape (n_rows,), optional
+            As in ``fit``.
+
+        Returns
+        -------
+        LSTMRegressor
+            The estimator itself.
+        """
+        self._check_parameters()
+        with whole_or_unchanged(self):
+            return self._learn(
+                X,
+                y,
+                sample_weight,
+                goes_on=hasattr(self, "weights_"),
+                epochs=1,
+                early_stopping=False,
+                keeps_state=True,
+            )
+
+    def _learn(
+        self, X, y, sample_weight, *, goes_on, epochs, early_stopping, keeps_state
+    ):
+        """Check the data, train, and set every fitted attribute."""
+        if goes_on:
+            self._check_continuation()
+        windows, counts = self._check_windows(X, reset=not goes_on)
+        y = self._check_target(y, len(windows), reset=not goes_on)
+        weights = self._check_weight(sample_weight, windows)
+        targets = steps_of(y, self.steps)
+        rows = learnable_rows(windows, counts, self.steps, weights)
+        if not len(rows):
+            raise ValueError(
+                "LSTMRegressor needs a row with at least one true step, a positive "
+                f"weight and {self.steps} contiguous target(s). Got none among "
+                f"{len(windows)} sample(s); pass more rows or a smaller 'steps'."
+            )
+        training_rows, validation_rows = self._split(rows, early_stopping)
+        is_masked = bool((counts[rows] < windows.shape[1]).any())
+        if not goes_on:
+            self._begin(windows, targets, training_rows, is_masked)
+        self._spec = replace(self._spec, is_masked=self._spec.is_masked or is_masked)
+        if self.model is not None:
+            self._warn_of_filled_steps(counts[rows])
+        if weights is not None:
+            weights = weights / weights[training_rows].mean()
+        data = TrainingSet(
+            windows,
+            targets,
+            self._scaling,
+            training_rows,
+            validation_rows,
+            weights,
+            self._fill(),
+        )
+        outcome = train(
+            self._recipe(),
+            data,
+            self._plan(epochs, validation_rows),
+            self.weights_,
+            self._optimizer_state,
+        )
+        return self._keep(outcome, keeps_state=keeps_state)
+
+    def _begin(self, windows, targets, rows, is_masked):
+        """Set spec, scaling, seed and initial weights of a new network."""
+        _, self.window_, self.n_channels_ = windows.shape
+        self.n_outputs_ = targets.shape[1]
+        self._spec = self._new_spec(is_masked)
+        series_of_output = np.arange(self.n_outputs_)
+        if self.steps > 1:
+            series_of_output[:] = 0
+        self._scaling = fit_scaling(
+            self.scaling, windows, targets, rows, series_of_output
+        )
+        generator = check_random_state(self.random_state)
+        self._seed = int(generator.randint(np.iinfo(np.int32).max))
+        if self.model is None:
+            self._has_masking = True
+            self.weights_ = initial_weights(self._spec, self._seed)
+        else:
+            model = self._build_own_model()
+            self._has_masking = has_masking(model)
+            self.weights_ = model.get_weights()
+        self.history_ = {}
+        self.n_iter_ = 0
+        self._optimizer_state = None
+
+    def _new_spec(self, is_masked):
+        """Return the spec that the parameters ask for."""
+        return NetworkSpec(
+            window=self.window_,
+            n_channels=self.n_channels_,
+            n_outputs=self.n_outputs_,
+            units=self._units(),
+            activation=self.activation,
+            recurrent_activation=self.recurrent_activation,
+            dropout=float(self.dropout),
+            bidirectional=bool(self.bidirectional),
+            is_masked=is_masked,
+        )
+
+    def _keep(self, outcome, *, keeps_state):
+        """Set what training came to."""
+        self.weights_ = outcome.weights
+        self.history_ = {
+            name: self.history_.get(name, []) + values
+            for name, values in outcome.history.items()
+        }
+        self.n_iter_ = len(self.history_["loss"])
+        self._optimizer_state = outcome.optimizer_state if keeps_state else None
+        self.__dict__.pop("_keras_model", None)
+        return self
+
+    def _recipe(self):
+        return Recipe(
+            spec=self._spec,
+            builder=self.model,
+            optimizer=self.optimizer,
+            loss=self.loss,
+            routed=dict(self.keras_params or {}),
+        )
+
+    def _plan(self, epochs, validation_rows):
+        return Plan(
+            epochs=epochs,
+            batch_size=self.batch_size,
+            learning_rate=float(self.learning_rate),
+            patience=self.n_iter_no_change if len(validation_rows) else None,
+            seed=(self._seed, self.n_iter_),
+            verbose=int(self.verbose),
+            callbacks=tuple(copy.deepcopy(self.callbacks or ())),
+        )
+
+    def _split(self, rows, early_stopping):
+        """Return training and validation rows; the latter empty without a watch."""
+        none = rows[:0]
+        n_validation = int(np.ceil(len(rows) * self.validation_fraction))
+        if early_stopping == "auto":
+            early_stopping = n_validation >= FEWEST_VALIDATION_ROWS
+        if not early_stopping:
+            return rows, none
+        training_rows, validation_rows = split_newest(
+            rows, self.validation_fraction, self.steps
+        )
+        if not len(training_rows):
+            raise ValueError(
+                "early_stopping needs rows left to train on. Got "
+                f"{len(rows)} usable row(s) of {self.steps} step(s) with "
+                f"validation_fraction={self.validation_fraction!r}; lower it, pass "
+                "more rows, or set early_stopping=False."
+            )
+        return training_rows, validation_rows
+
+    # -- predicting ------------------------------------------------------------------
+
+    def predict(self, X):
+        """Predict the target of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
+            Windows as in ``fit``. A window without a true step is predicted from the
+            training rows' typical level.
+
+        Returns
+        -------
+        ndarray, float64
+            Shape (n_rows,) or (n_rows, n_outputs), as y had in ``fit``. With
+            ``steps`` the first of them; see :meth:`predict_steps`.
+        """
+        values = self.predict_steps(X)
+        if self._y_ndim == 2:
+            return values
+        return values[:, 0]
+
+    def predict_steps(self, X):
+        """Predict all outputs of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
+            Windows as in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_outputs), float64
+            With ``steps=k`` column j predicts y[t + j].
+        """
+        check_is_fitted(self)
+        windows, counts = self._check_windows(X, reset=False)
+        if self.model is not None:
+            self._warn_of_filled_steps(counts)
+        chunk = max(1, _VALUES_AT_ONCE // self.n_features_in_)
+        values = np.empty((len(windows), self.n_outputs_))
+        for start in range(0, len(windows), chunk):
+            part = windows[start : start + chunk]
+            outputs = self._outputs(self._scaling.inputs(part))
+            values[start : start + chunk] = self._scaling.values(outputs, part)
+        return values
+
+    def _outputs(self, inputs):
+        """Return the network's outputs for normalised windows."""
+        if self.model is None:
+            return forward(self._spec, self.weights_, inputs)
+        return predict_with_keras(self.model_, np.nan_to_num(inputs, nan=self._fill()))
+
+    @property
+    def model_(self):
+        """The fitted network as a ``keras.Model``, built when first asked for."""
+        check_is_fitted(self)
+        if "_keras_model" not in self.__dict__:
+            if self.model is None:
+                model = build_keras_model(self._spec)
+            else:
+                model = self._build_own_model()
+            model.set_weights(self.weights_)
+            self._keras_model = model
+        return self._keras_model
+
+    def _build_own_model(self):
+        """Return the compiled network of the user's builder, not yet trained."""
+        return build_compiled_model(
+            self._recipe(), self._seed, float(self.learning_rate)
+        )
+
+    def _fill(self):
+        """Return what stands for missing steps in what Keras sees."""
+        return MISSING if self._has_masking else np.float32(0)
+
+    def summary(self, line_length=None, print_fn=None):
+        """Print the layers of the fitted network and their parameters, as Keras does.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Width of the table.
+        print_fn : callable, optional
+            Takes the text instead of the standard output.
+        """
+        self.model_.summary(line_length=line_length, print_fn=print_fn)
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return {k: v for k, v in state.items() if k != "_keras_model"}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        tags.target_tags.multi_output = True
+        return tags
+
+    # -- checks ----------------------------------------------------------------------
+
+    def _units(self):
+        return (self.units,) if is_integer(self.units) else tuple(self.units)
+
+    def _check_parameters(self):
+        """Check every parameter, alone and with the others, before anything else."""
+        self._validate_params()
+        units = self._units()
+        if not units or not all(is_integer(size) and size > 0 for size in units):
+            raise ValueError(
+                "The 'units' parameter of LSTMRegressor must be a positive int or a "
+                f"tuple of them, one per layer. Got {self.units!r} instead."
+            )
+        if self.loss in _UNSCALED_LOSSES and self.scaling is not None:
+            raise ValueError(
+                f"The loss {self.loss!r} is about values in their own unit. Got "
+                f"scaling={self.scaling!r}; set scaling=None or choose another loss."
+            )
+        for name in self.keras_params or {}:
+            if not str(name).startswith(_ROUTED):
+                raise ValueError(
+                    "The 'keras_params' parameter of LSTMRegressor must have names "
+                    f"that begin with {', '.join(_ROUTED)}. Got {name!r} instead."
+                )
+        self._check_builder()
+
+    def _check_builder(self):
+        """Check that the user's builder takes what is routed to it."""
+        routed = [
+            name.removeprefix("model__")
+            for name in self.keras_params or {}
+            if name.startswith("model__")
+        ]
+        if self.model is None:
+            if routed:
+                raise ValueError(
+                    "Parameters 'model__…' need a builder. Got "
+                    f"'model__{routed[0]}' with model=None; pass model=."
+                )
+            return
+        parameters = inspect.signature(self.model).parameters
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        for name in routed:
+            if name not in parameters and not takes_any:
+                raise ValueError(
+                    "The 'model' parameter of LSTMRegressor must be a callable that "
+                    f"takes {name!r}, which 'model__{name}' routes to it. Got one that "
+                    f"takes {list(parameters)}."
+                )
+
+    def _check_windows(self, X, *, reset):
+        """Return X as windows (n_rows, window, n_channels), and their true steps."""
+        with np.errstate(over="ignore"):  # beyond float32 is reported as infinity
+            windows = self._read_windows(X, reset=reset)
+        counts = true_steps(windows)
+        base = base_from_windows(windows)
+        infinite = np.isinf(windows if base is None else base).nonzero()
+        if len(infinite[0]):
+            raise ValueError(
+                "LSTMRegressor needs finite windows. Got infinity or a value beyond "
+                f"float32 in row {infinite[0][0]}; fix or drop such rows."
+            )
+        if (counts < 0).any():
+            raise ValueError(
+                "LSTMRegressor needs windows without NaN inside: only whole steps may "
+                "be missing, the oldest ones. Got NaN after a true step, or in part of "
+                f"a step, in row {np.flatnonzero(counts < 0)[0]} of X; fill or drop "
+                "missing values before windows are made."
+            )
+        return windows, counts
+
+    def _read_windows(self, X, *, reset):
+        """Return X as float32 windows of the right shape, contents unchecked."""
+        if np.ndim(X) == 3:
+            windows = check_array(
+                X,
+                dtype=np.float32,
+                ensure_all_finite=False,
+                allow_nd=True,
+                estimator=self,
+            )
+            if 0 in windows.shape:
+                raise ValueError(
+                    "LSTMRegressor needs windows of at least one step and channel. Got "
+                    f"X of shape {windows.shape}; pass (n_rows, window, n_channels)."
+                )
+            n_channels = windows.shape[2]
+            if reset:
+                self.n_features_in_ = windows.shape[1] * n_channels
+                self.__dict__.pop("feature_names_in_", None)
+        else:
+            table = validate_data(
+                self, X, reset=reset, dtype=np.float32, ensure_all_finite=False
+            )
+            n_channels = self._channels_of_table() if reset else self.n_channels_
+            windows = table.reshape(len(table), -1, n_channels)
+        if reset and n_channels != (self.n_channels or n_channels):
+            raise ValueError(
+                f"The 'n_channels' parameter of LSTMRegressor must fit X. Got "
+                f"n_channels={self.n_channels!r} and X of shape {np.shape(X)}; leave "
+                "it None for 3-D X."
+            )
+        if not reset and windows.shape[1:] != (self.window_, self.n_channels_):
+            raise ValueError(
+                "LSTMRegressor needs windows as in fit: "
+                f"{self.window_} steps of {self.n_channels_} channel(s). Got "
+                f"{windows.shape[1]} steps of {windows.shape[2]} channel(s); make them "
+                "with the SlidingWindow of the fit."
+            )
+        return windows
+
+    def _channels_of_table(self):
+        """Return how many channels each step of a 2-D X has."""
+        n_channels = self.n_channels or _channels_from_names(
+            getattr(self, "feature_names_in_", ())
+        )
+        if self.n_features_in_ % n_channels:
+            raise ValueError(
+                "LSTMRegressor needs rows of window * n_channels values. Got "
+                f"{self.n_features_in_} columns with n_channels={n_channels}; pass "
+                "the number of channels of a step."
+            )
+        return n_channels
+
+    def _check_target(self, y, n_rows, *, reset):
+        """Return y as float64, 1-D or 2-D, one row per window."""
+        if y is None:
+            raise ValueError(
+                "This LSTMRegressor estimator requires y to be passed, but the target "
+                "y is None."
+            )
+        y = check_array(
+            y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self
+        )
+        if len(y) != n_rows:
+            raise ValueError(
+                "LSTMRegressor needs one target per window: inconsistent numbers of "
+                f"samples, {n_rows} windows but {len(y)} values of y. Got y cut or "
+                "shifted? Pass the series itself, row for row."
+            )
+        if self.steps > 1 and y.ndim > 1:
+            raise ValueError(
+                "LSTMRegressor builds the targets of steps > 1 from a 1-D y. Got "
+                f"steps={self.steps} and y of shape {y.shape}; pass one column."
+            )
+        n_outputs = self.steps if self.steps > 1 else y[:1].size
+        if not reset and (y.ndim, n_outputs) != (self._y_ndim, self.n_outputs_):
+            raise ValueError(
+                f"LSTMRegressor goes on from a fit with {self.n_outputs_} output(s) "
+                f"and {self._y_ndim}-D y. Got {n_outputs} output(s) and {y.ndim}-D y; "
+                "keep its shape, or fit anew with warm_start=False."
+            )
+        self._y_ndim = y.ndim
+        return y
+
+    def _check_weight(self, sample_weight, windows):
+        """Return sample weights as float64, None where none are given."""
+        if sample_weight is None:
+            return None
+        weights = _check_sample_weight(
+            sample_weight, windows, dtype=np.float64, ensure_non_negative=True
+        )
+        if not weights.any():
+            raise ValueError(
+                "Sample weights must contain at least one non-zero number. Got all "
+                "zeros; pass a positive weight for rows to learn from."
+            )
+        return weights
+
+    def _check_continuation(self):
+        """Check that a fit that goes on has the network that it goes on with."""
+        spec = self._new_spec(self._spec.is_masked)
+        if spec != self._spec:
+            raise ValueError(
+                "A fit that goes on (warm_start, partial_fit) needs the network of the "
+                f"fit before. Got {spec} after {self._spec}; set warm_start=False to "
+                "begin anew."
+            )
+
+    def _warn_of_filled_steps(self, counts):
+        """Warn where a user's network reads incomplete windows without a mask."""
+        n_incomplete = int((counts < self.window_).sum())
+        if n_incomplete and not self._has_masking:
+            warnings.warn(
+                f"{n_incomplete} window(s) are incomplete and the network has no "
+                "Masking layer, so their missing steps are filled with the training "
+                "mean; begin the network with "
+                "keras.layers.Masking(meta['mask_value_']).",
+                UserWarning,
+                stacklevel=3,
+            )
+
+
+def _channels_from_names(names):
+    """Return the number of channels of a lag table with SlidingWindow's names.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Column names, step by step; names of other kinds mean one channel.
+
+    Returns
+    -------
+    int
+    """
+    matches = [_LAG_NAME.fullmatch(str(name)) for name in names]
+    if not all(matches):
+        return 1
+    channels = [match["channel"] for match in matches]
+    n_channels = len(set(channels)) or 1
+    is_step_major = channels == channels[:n_channels] * (len(names) // n_channels)
+    return n_channels if is_step_major else 1

@@ -1,0 +1,175 @@
+"""The affine maps around the network: raw windows in, values in their unit out.
+
+A channel is either *standardised* (minus a mean, over a scale, both from the training
+rows) or *centred*: minus its newest value in each window, over a scale. A target that
+is centred on a channel is predicted as its change from that newest value, so that the
+network sees a stationary input and the level comes back at the output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Scaling", "fit_scaling"]
+
+# Values held at a time while statistics are summed up.
+_VALUES_AT_ONCE = 1 << 21
+
+# Of targets with a level, and of targets without.
+_PRECISIONS = (np.float32, np.float64)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Fitted maps between raw windows and targets and what the network sees.
+
+    Parameters
+    ----------
+    is_centred : ndarray of shape (n_channels,), bool
+        Channels from which each window's newest value is subtracted.
+    input_mean, input_scale : ndarray of shape (n_channels,), float32
+        Mean (0 where centred) and scale of the channels.
+    level_channel : ndarray of shape (n_outputs,), int
+        Channel whose newest value is the level of each output; -1 for none.
+    target_mean, target_scale : ndarray of shape (n_outputs,), float64
+        Mean and scale of the targets less their level. A scale of 0 says that the
+        target did not vary: it is then predicted by its mean exactly.
+    typical_level : ndarray of shape (n_channels,), float32
+        Stands for the newest value of a window that has no true step.
+    """
+
+    is_centred: np.ndarray
+    input_mean: np.ndarray
+    input_scale: np.ndarray
+    level_channel: np.ndarray
+    target_mean: np.ndarray
+    target_scale: np.ndarray
+    typical_level: np.ndarray
+
+    def inputs(self, windows: np.ndarray) -> np.ndarray:
+        """Return what the network sees: float32 of the same shape, NaN kept."""
+        shift = np.where(
+            self.is_centred, windows[:, -1:, :], self.input_mean[None, None, :]
+        )
+        return (windows - shift) / self.input_scale
+
+    def levels(self, windows: np.ndarray) -> np.ndarray:
+        """Return the level of each output, of shape (n_rows, n_outputs), float64."""
+        newest = windows[:, -1, :]
+        newest = np.where(np.isnan(newest), self.typical_level, newest)
+        levels = newest[:, self.level_channel].astype(np.float64)
+        return np.where(self.level_channel >= 0, levels, 0.0)
+
+    def targets(self, values: np.ndarray, windows: np.ndarray) -> np.ndarray:
+        """Return targets as the network learns them, of shape (n_rows, n_outputs)."""
+        scale = np.where(self.target_scale > 0, self.target_scale, 1.0)
+        changes = values - self.levels(windows) - self.target_mean
+        return np.where(self.target_scale > 0, changes / scale, 0.0).astype(np.float32)
+
+    def values(self, outputs: np.ndarray, windows: np.ndarray) -> np.ndarray:
+        """Return the network's outputs in the unit of the targets, float64."""
+        changes = outputs.astype(np.float64) * self.target_scale + self.target_mean
+        return changes + self.levels(windows)
+
+
+def fit_scaling(
+    kind: str | None,
+    windows: np.ndarray,
+    targets: np.ndarray,
+    rows: np.ndarray,
+    output_of_target: np.ndarray,
+) -> Scaling:
+    """Return the scaling of training rows.
+
+    Parameters
+    ----------
+    kind : {"auto", "last", "standard", None}
+        ``"standard"`` standardises; ``"last"`` centres each target on the channel from
+        whose newest value it differs with the least variance; ``"auto"`` does so only
+        for targets that vary more themselves; None leaves everything as it is.
+    windows : ndarray of shape (n_rows, window, n_channels)
+        Raw windows with NaN on missing steps.
+    targets : ndarray of shape (n_rows, n_outputs)
+        Raw targets.
+    rows : ndarray of int
+        Training rows, each with at least one true step; no other row is read.
+    output_of_target : ndarray of shape (n_outputs,), int
+        Outputs with the same number are steps of one target and share its level.
+
+    Returns
+    -------
+    Scaling
+    """
+    n_channels, n_outputs = windows.shape[2], targets.shape[1]
+    newest = windows[rows, -1, :].astype(np.float64)
+    targets = targets[rows]
+    level_channel = np.full(n_outputs, -1)
+    # With a single step nothing would be left of a channel once it is centred.
+    if kind in ("auto", "last") and windows.shape[1] > 1:
+        level_channel = _level_channels(
+            newest, targets, output_of_target, is_forced=kind == "last"
+        )
+    is_centred = np.isin(np.arange(n_channels), level_channel)
+    mean, scale = np.zeros(n_channels), np.ones(n_channels)
+    target_mean, target_scale = np.zeros(n_outputs), np.ones(n_outputs)
+    if kind is not None:
+        mean, scale = _input_moments(windows, rows, is_centred)
+        level = np.where(level_channel >= 0, newest[:, level_channel], 0.0)
+        # A level is float32, so changes smaller than its grain are rounding.
+        grain = np.where(level_channel >= 0, *(np.finfo(t).eps for t in _PRECISIONS))
+        grain = grain * np.abs(targets).max(axis=0)
+        target_mean = (targets - level).mean(axis=0)
+        target_scale = (targets - level).std(axis=0)
+        target_scale = np.where(target_scale > grain, target_scale, 0.0)
+    return Scaling(
+        is_centred,
+        mean.astype(np.float32),
+        scale.astype(np.float32),
+        level_channel,
+        target_mean,
+        target_scale,
+        newest.mean(axis=0).astype(np.float32),
+    )
+
+
+def _level_channels(
+    newest: np.ndarray,
+    targets: np.ndarray,
+    output_of_target: np.ndarray,
+    *,
+    is_forced: bool,
+) -> np.ndarray:
+    """Return, per output, the channel that serves as its level, or -1."""
+    chosen = np.full(targets.shape[1], -1)
+    for target in np.unique(output_of_target):
+        own = targets[:, output_of_target == target]
+        changes = own[:, :, None] - newest[:, None, :]
+        variances = changes.var(axis=0).mean(axis=0)
+        best = int(variances.argmin())
+        if is_forced or variances[best] < own.var(axis=0).mean():
+            chosen[output_of_target == target] = best
+    return chosen
+
+
+def _input_moments(
+    windows: np.ndarray, rows: np.ndarray, is_centred: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and scale of each channel over the true steps of some rows."""
+    n_channels = windows.shape[2]
+    count = total = squares = np.zeros(n_channels)
+    # Sums of squares about a typical value, so that a large level costs no digits.
+    pivot = np.where(is_centred, 0.0, windows[rows[-1], -1, :])
+    chunk = max(1, _VALUES_AT_ONCE // windows[0].size)
+    for start in range(0, len(rows), chunk):
+        part = windows[rows[start : start + chunk]].astype(np.float64)
+        part -= np.where(is_centred, part[:, -1:, :], pivot)
+        count = count + (~np.isnan(part)).sum(axis=(0, 1))
+        total = total + np.nansum(part, axis=(0, 1))
+        squares = squares + np.nansum(np.square(part), axis=(0, 1))
+    mean = np.where(is_centred, 0.0, total / count)
+    variance = np.maximum(squares / count - np.square(mean), 0.0)
+    grain = np.finfo(np.float32).eps * np.abs(pivot)
+    scale = np.sqrt(variance)
+    return mean + pivot, np.where(scale > grain, scale, 1.0)

@@ -1,0 +1,313 @@
+"""Training: what is learned from, for how long, and when to stop.
+
+A :class:`TrainingSet` hands out normalised batches, a :class:`Plan` says how to train,
+and a :class:`Monitor` hears of every epoch, decides when to stop and keeps the best
+weights. The engine that does the arithmetic knows none of these rules.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from sklstm._keras import Recipe, train_with_keras
+from sklstm._network import MISSING
+from sklstm._scaling import Scaling
+from sklstm._windows import is_next_window
+
+__all__ = [
+    "Monitor",
+    "Outcome",
+    "Plan",
+    "TrainingSet",
+    "learnable_rows",
+    "split_newest",
+    "steps_of",
+    "train",
+]
+
+# The fewest validation rows from which a stop is decided by default: below, the noise
+# of the validation loss outweighs what stopping early could save.
+FEWEST_VALIDATION_ROWS = 32
+
+
+# -- which rows ---------------------------------------------------------------------
+
+
+def steps_of(y: np.ndarray, steps: int) -> np.ndarray:
+    """Return the targets y[t] … y[t + steps - 1] of every row.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        The series; 1-D if ``steps`` is more than 1.
+    steps : int
+        How many consecutive values are predicted for one row.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_outputs or steps), float64
+        NaN where the series ends too early.
+    """
+    if steps == 1:
+        return y.reshape(len(y), -1).astype(np.float64)
+    padded = np.append(y.astype(np.float64), np.full(steps - 1, np.nan))
+    return np.lib.stride_tricks.sliding_window_view(padded, steps)
+
+
+def learnable_rows(
+    windows: np.ndarray,
+    counts: np.ndarray,
+    steps: int,
+    sample_weight: np.ndarray | None,
+) -> np.ndarray:
+    """Return the rows that can be learned from.
+
+    These have at least one true step, a positive weight, and ``steps`` targets none of
+    which lies beyond a hole.
+
+    Parameters
+    ----------
+    windows : ndarray of shape (n_rows, window, n_channels)
+        Raw windows, in time order.
+    counts : ndarray of shape (n_rows,)
+        True steps of each window.
+    steps : int
+        Targets of each row.
+    sample_weight : ndarray of shape (n_rows,), optional
+        Weights; rows of weight 0 are left out, as if they were not there.
+
+    Returns
+    -------
+    ndarray of int
+        Increasing positions.
+    """
+    is_learnable = counts > 0
+    if sample_weight is not None:
+        is_learnable &= sample_weight > 0
+    if steps > 1:
+        hole = ~is_next_window(windows, counts)
+        run = np.concatenate([[0], np.cumsum(hole)])
+        is_whole = np.zeros(len(windows), dtype=bool)
+        is_whole[: len(windows) - steps + 1] = run[steps - 1 :] == run[: 1 - steps]
+        is_learnable &= is_whole
+    return np.flatnonzero(is_learnable)
+
+
+def split_newest(
+    rows: np.ndarray, fraction: float, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split rows into training rows and the newest tail for validation.
+
+    Rows whose targets reach into the tail are in neither part: learning them would
+    show the network what it is validated on.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Increasing positions.
+    fraction : float
+        Share of the rows that becomes the tail.
+    steps : int
+        Targets of each row.
+
+    Returns
+    -------
+    training_rows, validation_rows : ndarray of int
+    """
+    n_validation = int(np.ceil(len(rows) * fraction))
+    tail = rows[len(rows) - n_validation :]
+    return rows[rows + steps - 1 < tail[0]], tail
+
+
+# -- what the engine is given -------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Windows, targets and weights, normalised a batch at a time.
+
+    Parameters
+    ----------
+    windows : ndarray of shape (n_rows, window, n_channels)
+        Raw windows, usually a view; they are never copied whole.
+    targets : ndarray of shape (n_rows, n_outputs)
+        Raw targets.
+    scaling : Scaling
+        The map to what the network sees.
+    rows, validation_rows : ndarray of int
+        Positions to learn from and to validate on; the latter may be empty.
+    weights : ndarray of shape (n_rows,), optional
+        Sample weights, of mean 1 over ``rows``.
+    fill : float32
+        What stands for missing steps.
+    """
+
+    windows: np.ndarray
+    targets: np.ndarray
+    scaling: Scaling
+    rows: np.ndarray
+    validation_rows: np.ndarray
+    weights: np.ndarray | None = None
+    fill: np.float32 = MISSING
+
+    def batch(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return inputs, targets and weights of some rows, float32."""
+        windows = self.windows[rows]
+        inputs = self.scaling.inputs(windows)
+        np.copyto(inputs, self.fill, where=np.isnan(inputs))
+        targets = self.scaling.targets(self.targets[rows], windows)
+        if self.weights is None:
+            return inputs, targets, np.ones(len(rows), dtype=np.float32)
+        return inputs, targets, self.weights[rows].astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train.
+
+    Parameters
+    ----------
+    epochs, batch_size : int
+        Passes over the training rows, and rows in a gradient step.
+    learning_rate : float
+        Step size of the optimizer.
+    patience : int or None
+        Epochs without a better validation loss after which training stops; None
+        trains all epochs and keeps the last weights.
+    seed : tuple of int
+        Seeds the order of rows and the dropout; no other generator is drawn from.
+    verbose : int
+        Keras's verbosity.
+    callbacks : tuple
+        Keras callbacks.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    patience: int | None
+    seed: tuple[int, ...]
+    verbose: int = 0
+    callbacks: tuple[Any, ...] = ()
+
+
+@dataclass
+class Monitor:
+    """Hears of every epoch; decides when to stop; keeps the best weights.
+
+    Parameters
+    ----------
+    patience : int or None
+        As in :class:`Plan`.
+    """
+
+    patience: int | None
+    history: dict[str, list[float]] = field(default_factory=lambda: {"loss": []})
+    best_loss: float = np.inf
+    best_weights: list[np.ndarray] | None = None
+    n_idle: int = 0
+    has_diverged: bool = False
+
+    def after_epoch(
+        self,
+        loss: float,
+        validation_loss: float | None,
+        get_weights: Callable[[], list[np.ndarray]],
+    ) -> bool:
+        """Record an epoch and return whether training should stop."""
+        self.history["loss"].append(loss)
+        self.has_diverged = not np.isfinite(loss)
+        if validation_loss is None or self.has_diverged:
+            return self.has_diverged
+        self.history.setdefault("val_loss", []).append(validation_loss)
+        if self.patience is None:
+            return False
+        self.n_idle += 1
+        if validation_loss < self.best_loss:
+            self.best_loss, self.n_idle = validation_loss, 0
+            self.best_weights = get_weights()
+        return self.n_idle >= self.patience
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training came to.
+
+    Parameters
+    ----------
+    weights : list of ndarray
+        The best weights where there was validation, else the last ones.
+    optimizer_state : list of ndarray
+        With which training can go on.
+    history : dict of lists of float
+        ``loss`` and, with validation, ``val_loss`` of every epoch.
+    """
+
+    weights: list[np.ndarray]
+    optimizer_state: list[np.ndarray]
+    history: dict[str, list[float]]
+
+
+def train(
+    recipe: Recipe,
+    data: TrainingSet,
+    plan: Plan,
+    weights: list[np.ndarray],
+    optimizer_state: list[np.ndarray] | None = None,
+) -> Outcome:
+    """Train a network and return what it came to.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The network and how it is compiled.
+    data : TrainingSet
+        What is learned from.
+    plan : Plan
+        For how long, and in what steps.
+    weights : list of ndarray
+        Weights to begin with.
+    optimizer_state : list of ndarray, optional
+        State to go on with.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    ValueError
+        If training diverges to weights that are not finite.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the user interrupts it (Ctrl-C); what was learned so far is kept.
+    """
+    monitor = Monitor(plan.patience)
+    weights, optimizer_state, is_interrupted = train_with_keras(
+        recipe, data, plan, monitor, weights, optimizer_state
+    )
+    if monitor.best_weights is not None:
+        weights = monitor.best_weights
+    if monitor.has_diverged or not all(np.isfinite(array).all() for array in weights):
+        raise ValueError(
+            "Training must end in finite weights. Got NaN or infinity after "
+            f"{len(monitor.history['loss'])} epochs; lower learning_rate "
+            f"({plan.learning_rate!r}), keep scaling on, or choose a bounded "
+            "activation such as 'tanh'."
+        )
+    if is_interrupted:
+        warnings.warn(
+            f"Training was interrupted after {len(monitor.history['loss'])} of "
+            f"{plan.epochs} epochs; what was learned until then is kept.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    return Outcome(weights, optimizer_state, monitor.history)

@@ -1,0 +1,127 @@
+"""Check parameters and arrays: the only door to scikit-learn's private names."""
+
+import numbers
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _check_sample_weight,
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    check_random_state,
+    validate_data,
+)
+
+__all__ = [
+    "Interval",
+    "Options",
+    "StrOptions",
+    "_check_feature_names_in",
+    "_check_sample_weight",
+    "check_array",
+    "check_consistent_length",
+    "check_finite",
+    "check_is_fitted",
+    "check_numeric_columns",
+    "check_random_state",
+    "is_integer",
+    "validate_data",
+    "whole_or_unchanged",
+]
+
+# Rows checked at a time, so that a check of millions of rows needs no array as long
+# as the series.
+_CHUNK = 1 << 18
+
+
+def is_integer(value: object) -> bool:
+    """Return whether ``value`` is a Python or NumPy integer, and not a bool."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def check_numeric_columns(frame, *, owner: str) -> None:
+    """Raise unless every column of a DataFrame holds numbers.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        What the user passed as X.
+    owner : str
+        The class that is speaking.
+
+    Raises
+    ------
+    ValueError
+        If a column holds strings, categories or dates; it names the first one.
+    """
+    for name, dtype in frame.dtypes.items():
+        if getattr(dtype, "kind", "O") not in "biufcO" or str(dtype) in (
+            "category",
+            "string",
+            "str",
+        ):
+            raise ValueError(
+                f"{owner} needs numeric columns. Got column {name!r} of dtype "
+                f"{dtype}; encode it as numbers or drop it."
+            )
+
+
+def check_finite(
+    values: np.ndarray, *, owner: str, columns: Sequence | None = None, labels=None
+) -> None:
+    """Raise on the first NaN or infinity of a table.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_columns)
+        Numbers of any dtype.
+    owner : str
+        The class that is speaking.
+    columns : sequence of n_columns names, optional
+        Names for the message; positions are used where there are none.
+    labels : sequence of n_rows labels, optional
+        Row labels for the message; positions are used where there are none.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN or infinite; it names the row and the column.
+    """
+    for start in range(0, len(values), _CHUNK):
+        chunk = values[start : start + _CHUNK]
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(chunk.astype(np.float32, copy=False))
+        if finite.all():
+            continue
+        row, column = np.argwhere(~finite)[0]
+        what = "NaN" if np.isnan(chunk[row, column]) else "inf"
+        row += start
+        where = repr(labels[row]) if labels is not None else int(row)
+        name = columns[column] if columns is not None else int(column)
+        raise ValueError(
+            f"{owner} needs finite values (no NaN, no infinity, nothing beyond "
+            f"float32). Got {what} in row {where}, column {name!r}; fill or drop "
+            f"such rows first."
+        )
+
+
+@contextmanager
+def whole_or_unchanged(estimator) -> Iterator[None]:
+    """Leave an estimator exactly as it was if the block raises.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Whose attributes the block sets.
+    """
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
