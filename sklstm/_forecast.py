@@ -26,7 +26,7 @@ from sklstm._validation import check_array, is_integer
 __all__ = ["forecast"]
 
 # Attributes behind which fitted meta-estimators keep the estimators they fitted.
-_INNER = ("best_estimator_", "regressor_", "estimator_", "estimator", "estimators_")
+_INNER = ("best_estimator_", "regressor_", "estimators_", "estimator_", "estimator")
 
 
 def forecast(estimator, X, steps, *, X_future=None, target=None):
@@ -183,10 +183,11 @@ def _windows_inside(estimator: Any, is_first: bool = True) -> Any:
         for position, (_, step) in enumerate(estimator.steps):
             yield from _windows_inside(step, is_first and position == 0)
     else:
-        inner = next(
-            (getattr(estimator, a) for a in _INNER if hasattr(estimator, a)), ()
-        )
-        for part in inner if isinstance(inner, list) else [inner]:
+        inner = [
+            getattr(estimator, name) for name in _INNER if hasattr(estimator, name)
+        ]
+        parts = inner[0] if inner and isinstance(inner[0], list) else inner[:1]
+        for part in parts:
             if hasattr(part, "get_params"):
                 yield from _windows_inside(part, is_first)
 
@@ -196,8 +197,10 @@ def _direct_pipeline(estimator: Any) -> Any:
     for attribute in ("best_estimator_", "estimator"):
         if hasattr(estimator, "predict") and hasattr(estimator, attribute):
             return _direct_pipeline(getattr(estimator, attribute))
-    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else None
-    is_direct = hasattr(last, "predict_steps") and last.steps > 1
+    if not isinstance(getattr(estimator, "steps", None), list):
+        return None
+    regressor = estimator.steps[-1][1]
+    is_direct = hasattr(regressor, "predict_steps") and regressor.steps > 1
     return estimator if is_direct else None
 
 
@@ -273,7 +276,8 @@ def _checked_rows(X: Any, reader: _Reader) -> Any:
     n_columns = reader.windows.n_features_in_
     if reader.n_past is not None and X.shape[1] != n_columns:
         raise ValueError(
-            f"forecast needs the {n_columns} column(s) of fit. Got X of shape {X.shape}."
+            f"forecast needs the {n_columns} column(s) of fit. Got X of shape "
+            f"{X.shape}."
         )
     return X
 

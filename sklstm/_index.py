@@ -289,10 +289,11 @@ def _timeline_from_stamps(labels: pd.Index) -> Timeline | None:
     step = _commonest_step(wall.asi8)
     if (step * tick) % _DAY == pd.Timedelta(0) and _is_whole_steps(wall.asi8, step):
         return Timeline("day", step * tick, last)
-    stray = _first_off_step(labels.asi8, _commonest_step(labels.asi8))
+    usual = _commonest_step(labels.asi8)
+    stray = _first_off_step(labels.asi8, usual) or 0
     raise ValueError(
         "The labels of X must have a common step. Got mostly "
-        f"{_words(_commonest_step(labels.asi8) * tick)}, but "
+        f"{_words(usual * tick)}, but "
         f"{labels[stray + 1] - labels[stray]} before {labels[stray + 1]!r}; resample "
         "or round the index, or use reset_index(drop=True) where rows simply follow "
         "each other."

@@ -201,9 +201,8 @@ def build_compiled_model(recipe: Recipe, seed: int, learning_rate: float) -> Any
     wrapper.mask_value_ = float(MISSING)
     # scikeras reads shapes from data; constants of the right shape serve.
     inputs = np.broadcast_to(np.float32(0.5), (2, spec.window, spec.n_channels))
-    targets = np.full((2, spec.n_outputs), 0.5, dtype=np.float32)
-    if spec.n_outputs == 1:
-        targets = targets.ravel()
+    shape = (2,) if spec.n_outputs == 1 else (2, spec.n_outputs)
+    targets = np.full(shape, 0.5, dtype=np.float32)
     with _lock, _untouched_random(), warnings.catch_warnings():
         # Raised by scikeras on any current scikit-learn, about its own tags.
         warnings.filterwarnings("ignore", module="scikeras|sklearn")

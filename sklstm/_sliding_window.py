@@ -33,7 +33,7 @@ __all__ = ["SlidingWindow"]
 _ROWS_FOR_DIGITS = 1 << 16
 
 
-class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Give every row the window of past rows from which it is to be predicted.
 
     The output has one window per row of X, in the same order: the window of row t
