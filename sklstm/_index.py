@@ -21,7 +21,9 @@ import pandas as pd
 
 __all__ = [
     "Timeline",
+    "check_numeric_columns",
     "check_order",
+    "counts_rows",
     "frame_from",
     "future_columns",
     "labels_of",
@@ -34,6 +36,8 @@ __all__ = [
 _CHUNK = 1 << 18
 _SHORTEST_MONTH = pd.Timedelta(days=28)
 _DAY = pd.Timedelta(days=1)
+# A day on the wall clock that loses hours to daylight saving.
+_SHORTEST_DAY = pd.Timedelta(hours=22)
 
 
 # -- pandas objects in, pandas objects out ------------------------------------------
@@ -49,6 +53,43 @@ def rows_from(X: Any) -> Any:
 def labels_of(X: Any) -> pd.Index | None:
     """Return the row labels of a pandas object, None for anything else."""
     return X.index if isinstance(X, pd.DataFrame | pd.Series) else None
+
+
+def check_numeric_columns(frame: pd.DataFrame, *, owner: str) -> None:
+    """Raise unless a DataFrame has columns and every one of them holds numbers.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What the user passed as X.
+    owner : str
+        The class that is speaking.
+
+    Raises
+    ------
+    ValueError
+        If there is no column, or one holds strings, categories, dates or missing
+        objects; it names the first one.
+    """
+    if frame.shape[1] == 0:
+        raise ValueError(
+            f"{owner} needs columns. Found array with 0 feature(s) "
+            f"(shape={frame.shape}) while a minimum of 1 is required."
+        )
+    for position, (name, dtype) in enumerate(frame.dtypes.items()):
+        if not pd.api.types.is_numeric_dtype(dtype) and dtype != np.dtype(object):
+            raise ValueError(
+                f"{owner} needs numeric columns. Got column {name!r} of dtype "
+                f"{dtype}; encode it as numbers or drop it."
+            )
+        if dtype == np.dtype(object):
+            missing = np.flatnonzero(frame.iloc[:, position].isna())
+            if len(missing):
+                raise ValueError(
+                    f"{owner} needs finite values (no NaN, nothing missing). Got NaN in row "
+                    f"{frame.index[missing[0]]!r}, column {name!r}; fill or drop such "
+                    "rows first."
+                )
 
 
 def frame_from(values: np.ndarray, columns: Any, labels: Any = None) -> pd.DataFrame:
@@ -137,7 +178,8 @@ class Timeline:
                 first + self.step, first + self.step * (steps + 1), self.step
             )
         elif self.kind == "period":
-            future = pd.PeriodIndex([first + self.step * (i + 1) for i in range(steps)])
+            ordinals = first.ordinal + self.step * np.arange(1, steps + 1)
+            future = pd.PeriodIndex.from_ordinals(ordinals, freq=label.freq)
         else:
             step = self.step
             if self.kind == "day":
@@ -149,8 +191,21 @@ class Timeline:
         """Return whether labels are of the kind that this timeline counts."""
         return labels is not None and _family(labels) == _family(self.last)
 
-    def check_zone(self, labels: pd.Index) -> None:
-        """Raise where naive time stamps meet stamps with a time zone."""
+    def check_comparable(self, labels: pd.Index) -> None:
+        """Raise where labels of the same kind cannot be compared with ``last``.
+
+        Raises
+        ------
+        ValueError
+            If naive time stamps meet stamps with a time zone, or periods meet periods
+            of another frequency.
+        """
+        if self.kind == "period" and labels.freq != self.last.freq:
+            raise ValueError(
+                "The index must have one frequency throughout. Got periods of "
+                f"{labels.freqstr!r} after a fit on periods of {self.last.freqstr!r}; "
+                "use asfreq on one of the two."
+            )
         zone, own = getattr(labels, "tz", None), getattr(self.last, "tz", None)
         if (zone is None) != (own is None):
             raise ValueError(
@@ -168,6 +223,7 @@ class Timeline:
             return _int64(labels), int(self.last[0]), int(self.step)
         if self.kind == "period":
             return labels.asi8, int(self.last.asi8[0]), int(self.step)
+        original = labels
         unit = labels.unit if labels.unit == self.last.unit else "ns"
         labels, last = _in_unit(labels, unit), _in_unit(self.last, unit)
         if self.kind != "stamp":
@@ -179,7 +235,8 @@ class Timeline:
         grid = pd.date_range(ends.min(), ends.max(), freq=self.step).as_unit(unit)
         numbers = grid.get_indexer(ends)
         if (numbers < 0).any():
-            raise ValueError(self._irregular(ends[np.flatnonzero(numbers < 0)[0]]))
+            stray = np.flatnonzero(numbers < 0)[0]
+            raise ValueError(self._irregular(original.append(self.last)[stray]))
         return numbers[:-1], int(numbers[-1]), 1
 
     def _irregular(self, label: Any) -> str:
@@ -193,6 +250,13 @@ class Timeline:
 def check_order(labels: pd.Index, *, owner: str) -> None:
     """Raise unless labels increase strictly.
 
+    Parameters
+    ----------
+    labels : Index
+        Labels that count rows.
+    owner : str
+        The class that is speaking.
+
     Raises
     ------
     ValueError
@@ -204,7 +268,7 @@ def check_order(labels: pd.Index, *, owner: str) -> None:
             f"{int(np.flatnonzero(labels.isna())[0])} of the index; drop such rows."
         )
     if not labels.is_monotonic_increasing:
-        position = _first_descent(labels)
+        position = int(np.flatnonzero(labels[1:] < labels[:-1])[0]) + 1
         raise ValueError(
             f"{owner} needs rows in time order, oldest first. Got "
             f"{labels[position]!r} after {labels[position - 1]!r} in the index; call "
@@ -218,6 +282,11 @@ def check_order(labels: pd.Index, *, owner: str) -> None:
         )
 
 
+def counts_rows(labels: pd.Index) -> bool:
+    """Return whether labels are of a kind that can count rows."""
+    return _family(labels) is not None
+
+
 def timeline_from_labels(labels: pd.Index | None, *, n_rows: int) -> Timeline | None:
     """Return the timeline of strictly increasing labels.
 
@@ -225,7 +294,8 @@ def timeline_from_labels(labels: pd.Index | None, *, n_rows: int) -> Timeline | 
     ----------
     labels : Index of length n_rows, or None
         DatetimeIndex (with or without ``freq``), PeriodIndex, or integers. The step
-        of an index without ``freq`` is the commonest difference between its labels.
+        of an index without ``freq`` is the smallest difference between its labels if
+        that divides the others, else the commonest.
         Rows without labels are numbered from 0.
     n_rows : int
         Number of rows.
@@ -250,9 +320,9 @@ def timeline_from_labels(labels: pd.Index | None, *, n_rows: int) -> Timeline | 
     if family == "integer":
         if isinstance(labels, pd.RangeIndex):
             return Timeline("integer", labels.step, last)
-        return Timeline("integer", _commonest_step(_int64(labels)) or 1, last)
+        return Timeline("integer", _usual_step(_int64(labels)) or 1, last)
     if family == "period":
-        return Timeline("period", _commonest_step(labels.asi8) or 1, last)
+        return Timeline("period", _usual_step(labels.asi8) or labels.freq.n, last)
     offset = _offset_of(labels)
     if offset is not None:
         return _timeline_from_offset(offset, last)
@@ -277,23 +347,23 @@ def _timeline_from_stamps(labels: pd.Index) -> Timeline | None:
         return None
     last = labels[-1:]
     tick = pd.Timedelta(1, labels.unit)
-    wall = _wall(labels, labels.tz)
-    offset = _calendar_offset(wall)
-    if offset is not None:
-        return Timeline("calendar", offset, last)
-    step = _commonest_step(labels.asi8)
+    step = _usual_step(labels.asi8)
+    if step * tick >= _SHORTEST_DAY:
+        # Days, weeks and months are counted on the wall clock.
+        wall = _wall(labels, labels.tz)
+        offset = _calendar_offset(wall)
+        if offset is not None:
+            return Timeline("calendar", offset, last)
+        days = _usual_step(wall.asi8)
+        is_days = (days * tick) % _DAY == pd.Timedelta(0)
+        if is_days and _is_whole_steps(wall.asi8, days):
+            return Timeline("day", days * tick, last)
     if _is_whole_steps(labels.asi8, step):
-        if labels.tz is None and (step * tick) % _DAY == pd.Timedelta(0):
-            return Timeline("day", step * tick, last)
         return Timeline("stamp", step * tick, last)
-    step = _commonest_step(wall.asi8)
-    if (step * tick) % _DAY == pd.Timedelta(0) and _is_whole_steps(wall.asi8, step):
-        return Timeline("day", step * tick, last)
-    usual = _commonest_step(labels.asi8)
-    stray = _first_off_step(labels.asi8, usual) or 0
+    stray = _first_off_step(labels.asi8, step) or 0
     raise ValueError(
         "The labels of X must have a common step. Got mostly "
-        f"{_words(usual * tick)}, but "
+        f"{_words(step * tick)}, but "
         f"{labels[stray + 1] - labels[stray]} before {labels[stray + 1]!r}; resample "
         "or round the index, or use reset_index(drop=True) where rows simply follow "
         "each other."
@@ -307,8 +377,8 @@ def _calendar_offset(wall: pd.DatetimeIndex) -> Any:
     if shortest_step >= _SHORTEST_MONTH:
         return _month_offset(wall)
     if shortest_step == _DAY and wall[-1] - wall[0] >= 7 * _DAY:
-        is_daily = _is_whole_steps(wall.asi8, _commonest_step(wall.asi8))
-        if is_daily and (wall.dayofweek < 5).all():
+        is_daily = _is_whole_steps(wall.asi8, _usual_step(wall.asi8))
+        if is_daily and (wall.day_of_week < 5).all():
             return pd.offsets.BusinessDay()
     return None
 
@@ -317,8 +387,8 @@ def _month_offset(wall: pd.DatetimeIndex) -> Any:
     if (wall - wall.normalize()).nunique() > 1:
         return None
     months = (wall.year * 12 + wall.month).to_numpy(dtype=np.int64)
-    step = _commonest_step(months)
-    if not _is_whole_steps(months, step):
+    step = _usual_step(months)
+    if step < 1 or not _is_whole_steps(months, step):
         return None
     if wall.is_month_start.all():
         return pd.offsets.MonthBegin(step)
@@ -367,8 +437,11 @@ def _differences(numbers: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         yield begin, np.diff(numbers[begin : begin + _CHUNK + 1])
 
 
-def _commonest_step(numbers: np.ndarray) -> int:
-    """Return the commonest positive difference, the smallest of several; 0 if none."""
+def _usual_step(numbers: np.ndarray) -> int:
+    """Return the smallest difference if it divides all others, else the commonest.
+
+    0 where there is no difference. Of equally common differences the smallest counts.
+    """
     counts: Counter[int] = Counter()
     for _, steps in _differences(numbers):
         if steps.min() == steps.max():
@@ -376,7 +449,12 @@ def _commonest_step(numbers: np.ndarray) -> int:
             continue
         for value, count in zip(*np.unique(steps, return_counts=True), strict=True):
             counts[int(value)] += int(count)
-    return min(counts, key=lambda step: (-counts[step], step)) if counts else 0
+    if not counts:
+        return 0
+    smallest = min(counts)
+    if smallest > 0 and all(step % smallest == 0 for step in counts):
+        return smallest
+    return min(counts, key=lambda step: (-counts[step], step))
 
 
 def _is_whole_steps(numbers: np.ndarray, step: int) -> bool:
@@ -392,14 +470,6 @@ def _first_off_step(numbers: np.ndarray, step: int) -> int | None:
         if len(stray):
             return begin + int(stray[0])
     return None
-
-
-def _first_descent(labels: pd.Index) -> int:
-    """Return the position of the first label that is smaller than the one before."""
-    for position in range(1, len(labels)):
-        if labels[position] < labels[position - 1]:
-            return position
-    raise AssertionError("labels do not descend")
 
 
 def _words(step: Any) -> str:

@@ -8,7 +8,9 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from sklstm._index import (
+    check_numeric_columns,
     check_order,
+    counts_rows,
     frame_from,
     labels_of,
     rows_from,
@@ -20,7 +22,6 @@ from sklstm._validation import (
     _check_feature_names_in,
     check_finite,
     check_is_fitted,
-    check_numeric_columns,
     is_integer,
     validate_data,
     whole_or_unchanged,
@@ -28,6 +29,9 @@ from sklstm._validation import (
 from sklstm._windows import base_from_series, windows_from_base
 
 __all__ = ["SlidingWindow"]
+
+# First rows that tell whether rows are those of the fit.
+_ROWS_TO_RECOGNISE = 8
 
 # Rows looked at to judge whether float32 is fine enough for a column.
 _ROWS_FOR_DIGITS = 1 << 16
@@ -266,8 +270,10 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             if labels is not None and self.timeline_ is not None:
                 run_starts = self.timeline_.run_starts(labels)
             self._has_labels = labels is not None
-            self._first_row = values[0].astype(np.float32)
-            self._n_rows = len(values)
+            self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(np.float32)
+            self._first_distance = 1 - len(values)
+            if labels is not None and self.timeline_ is not None:
+                self._first_distance = int(self.timeline_.distances(labels[:1])[0])
             n_context = min(self.window + lag - 1, len(values) - run_starts[-1])
             self.context_ = values[len(values) - n_context :].astype(np.float32)
         self._warn_of_lost_digits(values)
@@ -291,16 +297,21 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         values = validate_data(
             self, X, reset=reset, dtype="numeric", ensure_all_finite=False
         )
+        if values.dtype.kind in "mM":
+            raise ValueError(
+                f"{owner} needs numbers. Got an array of {values.dtype}; put dates "
+                "into the index of a DataFrame."
+            )
         columns = None if labels is None else list(X.columns)
         check_finite(values, owner=owner, columns=columns, labels=labels)
-        if labels is not None:
+        if labels is not None and counts_rows(labels):
             check_order(labels, owner=owner)
         return values, labels
 
     def _known_mask(self):
         """Return which channels are known at the predicted row."""
         known = self.known
-        if isinstance(known, str) or is_integer(known):
+        if isinstance(known, str | Integral):
             known = [known]
         mask = np.zeros(self.n_features_in_, dtype=bool)
         names = list(getattr(self, "feature_names_in_", ()))
@@ -321,7 +332,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         if labels is None or timeline is None or not timeline.accepts(labels):
             self._warn_of_lost_index(values, labels)
             return np.zeros(1, dtype=np.intp), np.zeros(1, dtype=np.intp)
-        timeline.check_zone(labels)
+        timeline.check_comparable(labels)
         run_starts = timeline.run_starts(labels)
         distances = timeline.distances(labels[run_starts])
         n_context = len(self.context_)
@@ -370,10 +381,16 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
                 stacklevel=4,
             )
 
+    def _begins_like_fit(self, values):
+        """Return whether rows begin with the rows that ``fit`` began with."""
+        n_rows = min(len(values), len(self._first_rows))
+        first = values[:n_rows].astype(np.float32)
+        return np.array_equal(first, self._first_rows[:n_rows])
+
     def _warn_of_lost_index(self, values, labels):
         """Warn unless the rows are those of ``fit``, which bring their own past."""
-        brings_own_past = np.array_equal(values[0].astype(np.float32), self._first_row)
-        if brings_own_past and labels is None and not self._has_labels:
+        is_unlabelled = labels is None and not self._has_labels
+        if is_unlabelled and self._begins_like_fit(values):
             return
         if self.timeline_ is None and labels is not None:
             return  # the warning of fit has said it
@@ -389,15 +406,15 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     def _warn_of_renumbered_rows(self, values, distance):
         """Warn where integer labels start anew on rows that fit has not seen."""
-        is_first_label = distance == 1 - self._n_rows
-        if self.timeline_.kind != "integer" or not is_first_label:
+        begins_anew = distance == self._first_distance
+        if self.timeline_.kind != "integer" or not begins_anew:
             return
-        if not np.array_equal(values[0].astype(np.float32), self._first_row):
+        if not self._begins_like_fit(values):
             warnings.warn(
                 "The integer index of X starts where that of fit did, with other "
                 f"values, so its first {self.window + self.lag_ - 1} windows are "
                 "incomplete. If these rows follow those of fit, number them on: "
                 f"X.index = range({int(self.timeline_.last[0]) + 1}, ...).",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=4,
             )

@@ -26,7 +26,6 @@ __all__ = [
     "check_consistent_length",
     "check_finite",
     "check_is_fitted",
-    "check_numeric_columns",
     "check_random_state",
     "is_integer",
     "validate_data",
@@ -41,33 +40,6 @@ _CHUNK = 1 << 18
 def is_integer(value: object) -> bool:
     """Return whether ``value`` is a Python or NumPy integer, and not a bool."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
-def check_numeric_columns(frame, *, owner: str) -> None:
-    """Raise unless every column of a DataFrame holds numbers.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        What the user passed as X.
-    owner : str
-        The class that is speaking.
-
-    Raises
-    ------
-    ValueError
-        If a column holds strings, categories or dates; it names the first one.
-    """
-    for name, dtype in frame.dtypes.items():
-        if getattr(dtype, "kind", "O") not in "biufcO" or str(dtype) in (
-            "category",
-            "string",
-            "str",
-        ):
-            raise ValueError(
-                f"{owner} needs numeric columns. Got column {name!r} of dtype "
-                f"{dtype}; encode it as numbers or drop it."
-            )
 
 
 def check_finite(

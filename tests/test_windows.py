@@ -1,5 +1,7 @@
 """Window arithmetic: every window against a loop over its rows, and nothing copied."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -302,12 +304,34 @@ def test_next_windows_overlap(case):
         return
     expected = [
         np.array_equal(earlier[1:], later[:-1], equal_nan=True)
-        for earlier, later in zip(windows[:-1], windows[1:], strict=True)
+        for earlier, later in pairwise(windows)
     ]
     for block in (windows, windows.copy()):
         found = is_next_window(block, true_steps(block))
         assert found.dtype == bool
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "is_next"),
+    [
+        ([1, 2, 3], [2, 3, 4], True),
+        ([np.nan, np.nan, 3], [np.nan, 3, 4], True),
+        ([np.nan, np.nan, np.nan], [np.nan, np.nan, 4], True),
+        ([np.nan, np.nan, np.nan], [np.nan, np.nan, np.nan], True),
+        ([1, 2, 3], [np.nan, 3, 4], False),
+        ([np.nan, np.nan, 3], [2, 3, 4], False),
+        ([5, 5, 5], [np.nan, np.nan, 5], False),
+        ([1, 2, 3], [np.nan, np.nan, np.nan], False),
+        ([1, 2, 3], [1, 2, 3], False),
+        ([1, 2, 3], [3, 4, 5], False),
+    ],
+)
+def test_equal_values_do_not_hide_a_hole(earlier, later, is_next):
+    """Both the newest values and the numbers of true steps must agree."""
+    windows = np.array([earlier, later], dtype=np.float32).reshape(2, 3, 1)
+    found = is_next_window(windows, true_steps(windows))
+    np.testing.assert_array_equal(found, [is_next])
 
 
 def test_all_windows_of_one_run_follow_each_other():
