@@ -33,7 +33,7 @@ def _hard_sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def _sparse_plus(x: np.ndarray) -> np.ndarray:
-    return np.where(x >= 1, x, np.square(np.maximum(x + 1, 0)) / 4)
+    return np.where(x >= 1, x, np.square(np.clip(x + 1, 0, 2)) / 4)
 
 
 def _shrink(x: np.ndarray) -> np.ndarray:
@@ -44,7 +44,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "celu": lambda x: np.maximum(x, 0) + _negative_part(x),
     "elu": lambda x: np.maximum(x, 0) + _negative_part(x),
     "exponential": np.exp,
-    "gelu": lambda x: x * (1 + erf(x * np.float32(0.5**0.5))) / 2,
+    "gelu": lambda x: x * ((1 + erf(x * np.float32(0.5**0.5))) / 2),
     "hard_shrink": lambda x: np.where(np.abs(x) > 0.5, x, np.float32(0)),
     "hard_sigmoid": _hard_sigmoid,
     "hard_silu": lambda x: x * _hard_sigmoid(x),

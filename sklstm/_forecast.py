@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
 from sklstm._index import (
+    columns_with_future,
     future_columns,
     labels_of,
     rows_from,
@@ -97,25 +99,25 @@ def forecast(estimator, X, steps, *, X_future=None, target=None):
             f"Got {steps!r} instead."
         )
     reader = _reader_from(estimator)
-    X = _checked_rows(rows_from(X), reader)
+    X = _checked_rows(rows_from(X))
     labels = labels_of(X)
     future = None if labels is None else _labels_after(labels, reader, steps)
-    rows = _Rows(X, future, int(steps))
-    given = rows.put_future(X_future, reader)
+    rows = _Rows(X, future, int(steps), reader)
+    rows.put_future(X_future)
     parts: list[np.ndarray] = []
     done = 0
     while done < steps:
         values = _next_values(reader, rows, done)[: steps - done]
         parts.append(values)
         done += len(values)
-        columns = _predicted_columns(target, values, rows.columns, reader)
+        predicted = _predicted_columns(target, values, rows)
         if done < steps:
-            _check_recursion(rows.columns, columns, given, reader)
-            rows.put(done - len(values), columns, values)
+            _check_recursion(rows, predicted, max(reader.lag, 1))
+            rows.put(done - len(values), predicted, values)
     values = np.concatenate(parts)
     if future is None:
         return values
-    return series_or_frame(values, future, _names(values, columns, rows.columns))
+    return series_or_frame(values, future, _names(values, predicted, rows.columns))
 
 
 # -- what the estimator reads -------------------------------------------------------
@@ -194,9 +196,10 @@ def _windows_inside(estimator: Any, is_first: bool = True) -> Any:
 
 def _direct_pipeline(estimator: Any) -> Any:
     """Return the pipeline that predicts several steps of the same target, or None."""
-    for attribute in ("best_estimator_", "estimator"):
-        if hasattr(estimator, "predict") and hasattr(estimator, attribute):
-            return _direct_pipeline(getattr(estimator, attribute))
+    if isinstance(estimator, FrozenEstimator):
+        return _direct_pipeline(estimator.estimator)
+    if hasattr(estimator, "best_estimator_"):
+        return _direct_pipeline(estimator.best_estimator_)
     if not isinstance(getattr(estimator, "steps", None), list):
         return None
     regressor = estimator.steps[-1][1]
@@ -208,26 +211,43 @@ def _direct_pipeline(estimator: Any) -> Any:
 
 
 class _Rows:
-    """The rows up to now and those to come, as one DataFrame or array."""
+    """The rows up to now and those to come, as one DataFrame or array.
 
-    def __init__(self, X: Any, future: Any, steps: int):
+    Attributes
+    ----------
+    columns : list
+        Names of the columns of X, their positions for an array.
+    known, lagged : list of int
+        Positions in X of the columns that windows hold, by their kind.
+    given : list of int
+        Positions of the columns whose values to come are given.
+    """
+
+    def __init__(self, X: Any, future: Any, steps: int, reader: _Reader):
         self.future = future
         self.n_past = len(X)
+        self.n_rows = len(X) + steps
+        self.given: list[int] = []
         if future is None:
             self.table: Any = np.concatenate([X, np.repeat(X[-1:], steps, axis=0)])
             self.columns: list = list(range(X.shape[1]))
         else:
             self.table = rows_with_future(X, future)
             self.columns = list(X.columns)
+        self.known, self.lagged = _window_columns(self.columns, future, reader)
 
     def put(self, start: int, columns: list[int], values: np.ndarray) -> None:
         """Write values of some columns (by position) into rows to come."""
-        begin = self.n_past + start
         block = values.reshape(len(values), -1)
+        for column, column_values in zip(columns, block.T, strict=True):
+            self._put_column(start, column, column_values)
+
+    def _put_column(self, start: int, column: int, values: np.ndarray) -> None:
+        rows = slice(self.n_past + start, self.n_past + start + len(values))
         if self.future is None:
-            self.table[begin : begin + len(block), columns] = block
+            self.table[rows, column] = values
         else:
-            self.table.iloc[begin : begin + len(block), columns] = block
+            self.table.iloc[rows, column] = values
 
     def until(self, stop: int, start: int, n_past: int | None) -> Any:
         """Return rows to come up to ``stop``, and the past that ``start`` reads."""
@@ -235,50 +255,78 @@ class _Rows:
         table = self.table if self.future is None else self.table.iloc
         return table[begin : self.n_past + stop]
 
-    def put_future(self, X_future: Any, reader: _Reader) -> list[int]:
-        """Write what is known of the rows to come; return the columns given."""
-        known = np.flatnonzero(reader.windows.is_known_).tolist()
+    def put_future(self, X_future: Any) -> None:
+        """Write what is given of the rows to come."""
         if X_future is None:
-            if known:
+            if self.known:
                 raise ValueError(
                     "forecast needs X_future, the values to come of the known columns "
-                    f"{[self.columns[i] for i in known]}. Got None."
+                    f"{[self.columns[i] for i in self.known]}. Got None."
                 )
-            return []
-        steps = len(self.table) - self.n_past
+            return
         frame = rows_from(X_future)
         if self.future is not None and labels_of(frame) is not None:
-            given = sorted(
-                {*known}
-                | {i for i, name in enumerate(self.columns) if name in frame.columns}
+            whole = columns_with_future(frame, self.future)
+            self.given = sorted(
+                {*self.known}
+                | {i for i, name in enumerate(self.columns) if name in whole}
             )
-            names = [self.columns[i] for i in given]
+            names = [self.columns[i] for i in self.given]
             values = future_columns(frame, self.future, names, owner="forecast")
         else:
-            given = known
-            values = check_array(X_future, dtype=np.float64, input_name="X_future")
-            if values.shape != (steps, len(known)):
+            self.given = self.known
+            table = check_array(X_future, dtype=np.float64, input_name="X_future")
+            shape = (self.n_rows - self.n_past, len(self.known))
+            if table.shape != shape:
                 raise ValueError(
-                    "forecast needs X_future of shape (steps, n_known) = "
-                    f"{(steps, len(known))}. Got {values.shape}."
+                    f"forecast needs X_future of shape (steps, n_known) = {shape}. Got "
+                    f"{table.shape}."
                 )
-        if given:
-            self.put(0, given, values)
-        return given
+            values = list(table.T)
+        for column, column_values in zip(self.given, values, strict=True):
+            self._put_column(0, column, column_values)
 
 
-def _checked_rows(X: Any, reader: _Reader) -> Any:
-    """Return X with the columns of ``fit``, at least one row, an array as float64."""
+def _window_columns(
+    columns: list, future: Any, reader: _Reader
+) -> tuple[list[int], list[int]]:
+    """Return the positions in X of the known and of the lagged window columns.
+
+    Steps in front of the windows may add, drop or move columns; names tell which are
+    which. Known columns that such a step makes are not among those of X.
+    """
+    windows = reader.windows
+    names = list(getattr(windows, "feature_names_in_", ()))
+    if reader.n_past is not None or not names or future is None:
+        if len(columns) != windows.n_features_in_:
+            raise ValueError(
+                f"forecast needs the {windows.n_features_in_} column(s) of the windows "
+                f"as columns of X. Got {len(columns)}: {columns}; pass the columns of "
+                "fit, and call set_output(transform='pandas') on steps in front."
+            )
+        mask = windows.is_known_
+        return np.flatnonzero(mask).tolist(), np.flatnonzero(~mask).tolist()
+    known = [
+        n for n, is_known in zip(names, windows.is_known_, strict=True) if is_known
+    ]
+    lagged = [name for name in names if name not in known]
+    made = [name for name in lagged if name not in columns]
+    if made:
+        raise ValueError(
+            "forecast must find the columns of the windows in X, to feed predictions "
+            f"back. Got {made} from a step in front, not among {columns}; make them "
+            "columns of X."
+        )
+    known_positions = sorted(columns.index(name) for name in known if name in columns)
+    return known_positions, sorted(columns.index(name) for name in lagged)
+
+
+def _checked_rows(X: Any) -> Any:
+    """Return X with at least one row, an array as float64."""
     if labels_of(X) is None:
         X = check_array(X, dtype=np.float64, estimator="forecast", input_name="X")
     if len(X) == 0:
         raise ValueError("forecast needs at least one row of X. Got none.")
-    n_columns = reader.windows.n_features_in_
-    if reader.n_past is not None and X.shape[1] != n_columns:
-        raise ValueError(
-            f"forecast needs the {n_columns} column(s) of fit. Got X of shape "
-            f"{X.shape}."
-        )
     return X
 
 
@@ -301,56 +349,52 @@ def _labels_after(labels: Any, reader: _Reader, steps: int) -> Any:
 
 def _next_values(reader: _Reader, rows: _Rows, done: int) -> np.ndarray:
     """Return the values to come that need no prediction not yet put into the rows."""
-    n_rows = min(max(reader.lag, 1), len(rows.table) - rows.n_past - done)
-    if reader.windows.is_known_.all():
-        n_rows = len(rows.table) - rows.n_past - done
+    n_rows = rows.n_rows - rows.n_past - done
+    if rows.lagged:
+        n_rows = min(reader.lag, n_rows)
     window_rows = rows.until(done + n_rows, done, reader.n_past)
     with warnings.catch_warnings():
         # The rows bring their own past: what SlidingWindow warns of does not matter.
         warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
         if reader.direct is None:
-            return np.asarray(reader.estimator.predict(window_rows))[-n_rows:]
+            values = reader.estimator.predict(window_rows)
+            return np.asarray(values, dtype=np.float64)[-n_rows:]
         windows = reader.direct[:-1].transform(window_rows)
     values = reader.direct[-1].predict_steps(windows)[-n_rows:]
     return np.concatenate([values[:-1, 0], values[-1]])
 
 
-def _predicted_columns(
-    target: Any, values: np.ndarray, columns: list, reader: _Reader
-) -> list[int] | None:
+def _predicted_columns(target: Any, values: np.ndarray, rows: _Rows) -> Any:
     """Return the positions of the columns that are predicted, None if not known."""
+    n_outputs = values[0].size
     if target is None:
-        lagged = np.flatnonzero(~reader.windows.is_known_).tolist()
-        n_outputs = values[0].size
-        return lagged if len(lagged) == n_outputs else None
+        return rows.lagged if len(rows.lagged) == n_outputs else None
+    columns = rows.columns
     targets = target if isinstance(target, list | tuple) else [target]
     positions = [columns.index(t) if t in columns else t for t in targets]
     is_position = [is_integer(p) and 0 <= p < len(columns) for p in positions]
-    if not all(is_position) or len(positions) != values[0].size:
+    if not all(is_position) or len(set(positions)) != n_outputs:
         raise ValueError(
-            f"The 'target' parameter of forecast must name {values[0].size} column(s) "
-            f"of X ({columns}), one per predicted value. Got {target!r} instead."
+            f"The 'target' parameter of forecast must name {n_outputs} column(s) of X "
+            f"({columns}), one per predicted value. Got {target!r} instead."
         )
     return positions
 
 
-def _check_recursion(
-    columns: list, predicted: list[int] | None, given: list[int], reader: _Reader
-) -> None:
+def _check_recursion(rows: _Rows, predicted: list[int] | None, lag: int) -> None:
     """Raise unless every column that a recursion reads has values to come."""
     if predicted is None:
         raise ValueError(
             "forecast must know which columns of X are predicted to go on from its own "
-            f"predictions. Got target=None with columns {columns}; name them."
+            f"predictions. Got target=None with columns {rows.columns}; name them."
         )
-    lagged = set(np.flatnonzero(~reader.windows.is_known_).tolist())
-    lacking = sorted(lagged - {*predicted} - {*given})
+    lacking = sorted({*rows.lagged} - {*predicted} - {*rows.given})
     if lacking:
-        names = [columns[i] for i in lacking]
         raise ValueError(
-            f"forecast would read values to come of {names}, which are neither "
-            "predicted nor given. Put them into X_future, predict all of them (2-D y), "
-            f"or forecast at most {max(reader.lag, 1)} step(s) at once."
+            "forecast would read values to come of "
+            f"{[rows.columns[i] for i in lacking]}, which are neither predicted nor "
+            "given. Put them into X_future, predict all of them (2-D y), or forecast "
+            f"at most {lag} step(s) at once."
         )
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Timeline",
     "check_numeric_columns",
     "check_order",
+    "columns_with_future",
     "counts_rows",
     "frame_from",
     "future_columns",
@@ -86,9 +87,9 @@ def check_numeric_columns(frame: pd.DataFrame, *, owner: str) -> None:
             missing = np.flatnonzero(frame.iloc[:, position].isna())
             if len(missing):
                 raise ValueError(
-                    f"{owner} needs finite values (no NaN, nothing missing). Got NaN in row "
-                    f"{frame.index[missing[0]]!r}, column {name!r}; fill or drop such "
-                    "rows first."
+                    f"{owner} needs finite values (no NaN, nothing missing). Got NaN "
+                    f"in row {frame.index[missing[0]]!r}, column {name!r}; fill or "
+                    "drop such rows first."
                 )
 
 
@@ -172,6 +173,9 @@ class Timeline:
 
     def after(self, label: pd.Index, steps: int) -> pd.Index:
         """Return the ``steps`` labels that follow a label (an Index of length 1)."""
+        if self.kind in ("day", "calendar") and label.tz is not None:
+            future = self._after_on_wall(label.tz_convert(self.last.tz), steps)
+            return future if label.tz == self.last.tz else future.tz_convert(label.tz)
         first = label[0]
         if self.kind == "integer":
             future = pd.RangeIndex(
@@ -181,10 +185,15 @@ class Timeline:
             ordinals = first.ordinal + self.step * np.arange(1, steps + 1)
             future = pd.PeriodIndex.from_ordinals(ordinals, freq=label.freq)
         else:
-            step = self.step
-            if self.kind == "day":
-                step = pd.offsets.Day(step // _DAY)
-            future = pd.date_range(first, periods=steps + 1, freq=step)[1:]
+            future = self._after_on_wall(label, steps)
+        return future.rename(label.name)
+
+    def _after_on_wall(self, label: pd.Index, steps: int) -> pd.Index:
+        """Return the ``steps`` stamps that follow a stamp of this timeline's zone."""
+        step = self.step
+        if self.kind == "day":
+            step = pd.offsets.Day(step // _DAY)
+        future = pd.date_range(label[0], periods=steps + 1, freq=step)[1:]
         return future.rename(label.name)
 
     def accepts(self, labels: pd.Index | None) -> bool:
@@ -489,14 +498,14 @@ def rows_with_future(X: pd.DataFrame, future: pd.Index) -> pd.DataFrame:
     """
     appended = X.iloc[[-1] * len(future)].set_axis(future, axis=0)
     rows = pd.concat([X, appended])
-    numeric = rows.select_dtypes("number").columns
+    numeric = rows.select_dtypes(["number", "bool"]).columns
     return rows.astype(dict.fromkeys(numeric, float))
 
 
 def future_columns(
     X_future: pd.DataFrame, labels: pd.Index, columns: list, *, owner: str
-) -> np.ndarray:
-    """Return some columns of X_future at some labels, as an array.
+) -> list[np.ndarray]:
+    """Return some columns of X_future at some labels, each as an array.
 
     Parameters
     ----------
@@ -514,12 +523,13 @@ def future_columns(
     ValueError
         If a column or a row is missing or holds NaN; it names the first ones.
     """
-    missing = [name for name in columns if name not in X_future.columns]
-    if missing:
-        raise ValueError(
-            f"{owner} needs the known columns {columns} in X_future. Got no column "
-            f"{missing[0]!r} in {list(X_future.columns)}; add it."
-        )
+    for name in columns:
+        n_found = int((X_future.columns == name).sum())
+        if n_found != 1:
+            raise ValueError(
+                f"{owner} needs the known columns {columns} in X_future, once each. "
+                f"Got {n_found or 'no'} column {name!r} in {list(X_future.columns)}."
+            )
     if not X_future.index.is_unique:
         duplicate = X_future.index[X_future.index.duplicated()][0]
         raise ValueError(
@@ -531,8 +541,21 @@ def future_columns(
     if bad.any():
         absent = ", ".join(str(label) for label in labels[bad][:5])
         raise ValueError(
-            f"{owner} needs a row of X_future, without NaN, for each of the "
-            f"{len(labels)} labels after X ({labels[0]} to {labels[-1]}). Got none for "
-            f"{int(bad.sum())} of them: {absent}; align the index of X_future."
+            f"{owner} needs a row of X_future, without NaN in {columns}, for each of "
+            f"the {len(labels)} labels after X ({labels[0]} to {labels[-1]}). Got none "
+            f"for {int(bad.sum())} of them: {absent}; align the index of X_future."
         )
-    return rows.to_numpy()
+    return [
+        rows[name].to_numpy(dtype=float)
+        if pd.api.types.is_numeric_dtype(X_future[name].dtype)
+        else rows[name].to_numpy()
+        for name in columns
+    ]
+
+
+def columns_with_future(X_future: pd.DataFrame, labels: pd.Index) -> list:
+    """Return the columns of X_future that hold a value at every future label."""
+    if not X_future.index.is_unique:
+        return list(X_future.columns)
+    whole = X_future.reindex(labels).notna().all()
+    return list(X_future.columns[whole.to_numpy()])

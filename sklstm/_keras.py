@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import random
 import threading
 import warnings
 from collections import OrderedDict
@@ -25,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from sklstm._backend import backend, untouched_random
 from sklstm._network import MISSING, NetworkSpec, build_keras_model
 
 __all__ = [
@@ -64,6 +64,17 @@ class Recipe:
     optimizer: Any = "adam"
     loss: Any = "mse"
     routed: Mapping[str, Any] = field(default_factory=dict)
+
+    def has_network_of(self, other: Recipe) -> bool:
+        """Return whether both recipes make the same network, however compiled."""
+        return (self.spec, self.builder, self._network_parameters()) == (
+            other.spec,
+            other.builder,
+            other._network_parameters(),
+        )
+
+    def _network_parameters(self) -> dict[str, Any]:
+        return {k: v for k, v in self.routed.items() if k.startswith("model__")}
 
     @property
     def is_ours(self) -> bool:
@@ -122,29 +133,44 @@ def train_with_keras(
     is_interrupted : bool
         Whether the user interrupted training.
     """
-    import keras
-
+    keras = backend("keras")
     with _lent_model(recipe, plan) as lent:
         model = lent.model
         model.set_weights(weights)
-        _set_variables(model.optimizer.variables, optimizer_state or lent.fresh_state)
-        if recipe.is_ours and "optimizer__learning_rate" not in recipe.routed:
-            model.optimizer.learning_rate = plan.learning_rate
+        _set_variables(model.optimizer.variables, lent.fresh_state)
+        has_given_rate = (
+            recipe.is_ours and "optimizer__learning_rate" not in recipe.routed
+        )
+        rate = plan.learning_rate if has_given_rate else _rate_of(model.optimizer)
+        if optimizer_state is not None:
+            _set_variables(model.optimizer.variables, optimizer_state)
+        if rate is not None:
+            model.optimizer.learning_rate = rate
         _seed_dropout(model, plan.seed)
-        sequences = _sequences(keras, data, plan)
+        training = _batches(keras, data, data.rows, plan.batch_size)
+        validation = None
+        if len(data.validation_rows):
+            validation = _batches(keras, data, data.validation_rows, _ROWS_AT_ONCE)
+        listener = _listener(keras, monitor, training, data.orders(plan.seed))
         is_interrupted = False
         try:
             model.fit(
-                sequences[0],
+                training,
                 epochs=plan.epochs,
-                validation_data=sequences[1],
+                validation_data=validation,
                 shuffle=False,
                 verbose=plan.verbose,
-                callbacks=[_listener(keras, monitor), *plan.callbacks],
+                callbacks=[listener, *plan.callbacks],
             )
         except KeyboardInterrupt:
             is_interrupted = True
-        state = [np.array(v) for v in model.optimizer.variables]
+        finally:
+            # TensorFlow keeps the generators of a fit for as long as the process runs.
+            training.release()
+            if validation is not None:
+                validation.release()
+            model._eval_epoch_iterator = None
+        state = _copied(model.optimizer.variables)
         result = model.get_weights(), state, is_interrupted
     return result
 
@@ -187,15 +213,14 @@ def build_compiled_model(recipe: Recipe, seed: int, learning_rate: float) -> Any
     ValueError
         If the model's output does not fit the target.
     """
-    from scikeras.wrappers import KerasRegressor
-
+    scikeras = backend("scikeras.wrappers")
     spec = recipe.spec
     builder = recipe.builder or functools.partial(build_keras_model, spec)
     routed = {"optimizer__learning_rate": learning_rate, **recipe.routed}
-    wrapper = KerasRegressor(
+    wrapper = scikeras.KerasRegressor(
         model=_compiling(builder),
         optimizer=recipe.optimizer,
-        loss=recipe.loss,
+        loss=_loss_from(recipe),
         **routed,
     )
     wrapper.mask_value_ = float(MISSING)
@@ -203,21 +228,32 @@ def build_compiled_model(recipe: Recipe, seed: int, learning_rate: float) -> Any
     inputs = np.broadcast_to(np.float32(0.5), (2, spec.window, spec.n_channels))
     shape = (2,) if spec.n_outputs == 1 else (2, spec.n_outputs)
     targets = np.full(shape, 0.5, dtype=np.float32)
-    with _lock, _untouched_random(), warnings.catch_warnings():
+    with _lock, untouched_random(), warnings.catch_warnings():
         # Raised by scikeras on any current scikit-learn, about its own tags.
         warnings.filterwarnings("ignore", module="scikeras|sklearn")
         model = wrapper.initialize(inputs, targets).model_
     if not recipe.is_ours:
-        if tuple(model.output_shape[1:]) != (spec.n_outputs,):
+        built: Any = tuple(model.output_shape[1:]) if model.built else "no input shape"
+        if built != (spec.n_outputs,):
             raise ValueError(
-                f"The 'model' parameter of LSTMRegressor must build a network with "
-                f"outputs of shape ({spec.n_outputs},), one per target. Got "
-                f"{tuple(model.output_shape[1:])}; end it in "
-                f"keras.layers.Dense(meta['n_outputs_'])."
+                "The 'model' parameter of LSTMRegressor must build a network with "
+                f"outputs of shape ({spec.n_outputs},), one per target. Got {built}; "
+                "begin it with keras.Input(meta['X_shape_'][1:]) and end it in "
+                "keras.layers.Dense(meta['n_outputs_'])."
             )
         _draw_weights(model, seed)
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _loss_from(recipe: Recipe) -> Any:
+    """Return the loss, as a class where parameters are routed to one named."""
+    has_parameters = any(name.startswith("loss__") for name in recipe.routed)
+    if not has_parameters or not isinstance(recipe.loss, str):
+        return recipe.loss
+    losses = backend("keras").losses
+    words = losses.get(recipe.loss).__name__.split("_")
+    return getattr(losses, "".join(word.capitalize() for word in words))
 
 
 def has_masking(model: Any) -> bool:
@@ -233,8 +269,10 @@ def _lent_model(recipe: Recipe, plan: Any) -> Iterator[_CompiledModel]:
     """Lend a compiled model; take it back for later fits unless the block raises."""
     key = recipe.key()
     with _lock:
-        idle = _idle_models.get(key)
+        idle = _idle_models.get(key, [])
         lent = idle.pop() if idle else None
+        if not idle:
+            _idle_models.pop(key, None)
     if lent is None:
         model = build_compiled_model(recipe, plan.seed[0], plan.learning_rate)
         lent = _CompiledModel(model, _copied(model.optimizer.variables))
@@ -265,6 +303,11 @@ def _compiling(builder: Callable) -> Callable:
         if not wants_compile:
             del arguments["compile_kwargs"]
         model = builder(**arguments)
+        if not isinstance(model, backend("keras").Model):
+            raise ValueError(
+                "The 'model' parameter of LSTMRegressor must build a keras.Model. Got "
+                f"{model!r} from it."
+            )
         if not model.compiled:
             model.compile(**compile_kwargs)
         return model
@@ -284,36 +327,37 @@ def _compiling(builder: Callable) -> Callable:
 # -- what Keras is fed and what it reports ------------------------------------------
 
 
-def _sequences(keras: Any, data: Any, plan: Any) -> tuple[Any, Any]:
-    """Return the training and validation batches as ``keras.utils.PyDataset``."""
-    shuffler = np.random.default_rng([*plan.seed, 1])
+def _batches(keras: Any, data: Any, rows: np.ndarray, size: int) -> Any:
+    """Return the batches of some rows as a ``keras.utils.PyDataset``."""
 
     class Batches(keras.utils.PyDataset):
-        def __init__(self, rows, size, is_shuffled):
+        def __init__(self, data, rows):
             super().__init__()
-            self.rows, self.size, self.is_shuffled = rows, size, is_shuffled
-            self.on_epoch_end()
+            self.data, self.rows = data, rows
 
         def __len__(self):
-            return -(-len(self.rows) // self.size)
+            return -(-len(self.rows) // size)
 
         def __getitem__(self, position):
-            return data.batch(self.rows[position * self.size :][: self.size])
+            return self.data.batch(self.rows[position * size :][:size])
 
-        def on_epoch_end(self):
-            if self.is_shuffled:
-                self.rows = shuffler.permutation(self.rows)
+        def release(self):
+            self.data = self.rows = None
 
-    training = Batches(data.rows, plan.batch_size, True)
-    if not len(data.validation_rows):
-        return training, None
-    return training, Batches(data.validation_rows, _ROWS_AT_ONCE, False)
+    return Batches(data, rows)
 
 
-def _listener(keras: Any, monitor: Any) -> Any:
-    """Return the callback that tells the monitor of every epoch."""
+def _listener(keras: Any, monitor: Any, batches: Any, orders: Iterator) -> Any:
+    """Return the callback that orders the rows of, and reports, every epoch.
+
+    Keras asks for some batches before the first epoch, to learn their shapes; so rows
+    are put in order when an epoch begins, not when a pass over them ends.
+    """
 
     class Listener(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
+            batches.rows = next(orders)
+
         def on_epoch_end(self, epoch, logs):  # noqa: ARG002
             if monitor.after_epoch(
                 logs["loss"], logs.get("val_loss"), self.model.get_weights
@@ -327,12 +371,18 @@ def _listener(keras: Any, monitor: Any) -> Any:
 
 
 def _copied(variables: list[Any]) -> list[np.ndarray]:
-    return [np.array(variable) for variable in variables]
+    return [np.array(variable.numpy()) for variable in variables]
 
 
 def _set_variables(variables: list[Any], values: list[np.ndarray]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
+
+
+def _rate_of(optimizer: Any) -> float | None:
+    """Return the learning rate of an optimizer, None where it is a schedule."""
+    is_schedule = not hasattr(optimizer._learning_rate, "assign")
+    return None if is_schedule else float(optimizer._learning_rate.numpy())
 
 
 def _seed_dropout(model: Any, seed: tuple[int, ...]) -> None:
@@ -348,34 +398,29 @@ def _draw_weights(model: Any, seed: int) -> None:
 
     Keras seeds an initializer that was given no seed from Python's global generator.
     """
-    import keras
-
+    keras = backend("keras")
     rng = np.random.default_rng(seed)
     for layer in _layers(model):
         for name, variable in list(vars(layer).items()):
             if not isinstance(variable, keras.Variable):
                 continue
-            name = name.lstrip("_").replace("recurrent_kernel", "recurrent")
-            initializer = getattr(layer, f"{name}_initializer", None)
-            if not isinstance(initializer, keras.initializers.RandomInitializer):
-                continue
-            config = initializer.get_config()
-            if config.get("seed") is None:
+            initializer = _initializer_of(layer, name.lstrip("_"))
+            config: dict[str, Any] = getattr(initializer, "get_config", dict)()
+            if config.get("seed", 0) is None:
                 config["seed"] = int(rng.integers(2**31))
                 drawn = type(initializer).from_config(config)
                 variable.assign(drawn(variable.shape, variable.dtype))
 
 
+def _initializer_of(layer: Any, weight: str) -> Any:
+    """Return the initializer of a layer's weight, None if it has none of its own."""
+    names = [weight, weight.removesuffix("_kernel")]
+    if weight == "kernel":
+        names.append("depthwise")
+    found = [getattr(layer, f"{name}_initializer", None) for name in names]
+    return next((initializer for initializer in found if initializer is not None), None)
+
+
 def _layers(model: Any) -> list[Any]:
     """Return all layers of a model, those inside other layers too."""
     return model._flatten_layers(include_self=False, recursive=True)
-
-
-@contextmanager
-def _untouched_random() -> Iterator[None]:
-    """Give Python's global generator back as it was before the block."""
-    state = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(state)

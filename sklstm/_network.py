@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sklstm._activations import ACTIVATIONS
+from sklstm._backend import backend
 
 __all__ = ["MISSING", "NetworkSpec", "build_keras_model", "forward", "initial_weights"]
 
@@ -22,7 +23,7 @@ MISSING = np.float32(-1e30)
 
 # Rows that go through the network together: enough for the matrix products, few
 # enough that their gates stay in the processor's cache.
-_ROWS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,18 @@ def forward(
 
     Returns
     -------
-    ndarray of shape (n_rows, n_outputs), float32
+    ndarray of shape (n_rows, n_outputs), float64
+
+    Notes
+    -----
+    Computed in float64: products in float32 round a row differently by how many rows
+    are beside it, which shows in the sixth digit.
     """
-    outputs = np.empty((len(inputs), spec.n_outputs), dtype=np.float32)
+    weights = [array.astype(np.float64) for array in weights]
+    outputs = np.empty((len(inputs), spec.n_outputs))
     for start in range(0, len(inputs), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        outputs[rows] = _forward_rows(spec, weights, inputs[rows])
+        outputs[rows] = _forward_rows(spec, weights, inputs[rows].astype(np.float64))
     return outputs
 
 
@@ -149,7 +156,7 @@ def _forward_rows(
     """Return the outputs of few enough rows to hold every layer's sequence."""
     missing = np.isnan(inputs[:, :, 0])
     is_true = ~missing if missing.any() else None
-    sequence = inputs if is_true is None else np.nan_to_num(inputs, nan=0.0)
+    sequence = inputs if is_true is None else np.where(np.isnan(inputs), 0.0, inputs)
     layers = len(spec.units)
     position = 0
     for layer in range(layers):
@@ -206,9 +213,9 @@ def _lstm_states(
     gate = ACTIVATIONS[spec.recurrent_activation]
     n_rows, window, _ = sequence.shape
     units = len(recurrent_kernel)
-    hidden = np.zeros((n_rows, units), dtype=np.float32)
-    cell = np.zeros((n_rows, units), dtype=np.float32)
-    states = np.empty((n_rows, window, units), np.float32) if keep_all else None
+    hidden = np.zeros((n_rows, units))
+    cell = np.zeros((n_rows, units))
+    states = np.empty((n_rows, window, units)) if keep_all else None
     steps = range(window - 1, -1, -1) if is_backward else range(window)
     for step in steps:
         drive = sequence[:, step] @ kernel
@@ -233,8 +240,7 @@ def build_keras_model(spec: NetworkSpec) -> Any:
 
     Every seed is given, so that building it draws from no global generator.
     """
-    import keras
-
+    keras = backend("keras")
     layers = keras.layers
     model = [keras.Input((spec.window, spec.n_channels))]
     if spec.is_masked:

@@ -45,7 +45,7 @@ from sklstm._validation import (
     validate_data,
     whole_or_unchanged,
 )
-from sklstm._windows import base_from_windows, true_steps
+from sklstm._windows import base_from_windows, is_next_window, true_steps
 
 __all__ = ["LSTMRegressor"]
 
@@ -159,9 +159,16 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         Passed to Keras.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights, scaling and optimizer state of the
-        fit before.
+        fit before; another optimizer begins with a fresh state.
+    engine : {"auto", "fused", "keras"}, default="auto"
+        What runs the epochs. ``"fused"`` makes one TensorFlow call of each and is many
+        times faster; it trains tanh/sigmoid networks with the optimizers ``"adam"``,
+        ``"adamw"``, ``"rmsprop"`` and ``"sgd"`` and the losses of errors (mse, mae,
+        huber, log_cosh). ``"keras"`` trains everything. ``"auto"`` is fused wherever
+        that can be. Both come to the same weights, to float32 rounding (but for
+        dropout, whose draws differ).
     verbose : int, default=0
-        Keras's verbosity: 0 silent, 1 progress bar, 2 a line for each epoch.
+        0 is silent; more prints each epoch's losses.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of rows and dropout. An int gives bitwise
         equal results in one process, in threads and in other processes; no global
@@ -213,7 +220,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "units": [Interval(Integral, 1, None, closed="left"), tuple, list],
+        "units": [Integral, tuple, list],
         "model": [callable, None],
         "keras_params": [dict, None],
         "n_channels": [Interval(Integral, 1, None, closed="left"), None],
@@ -233,6 +240,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
+        "engine": [StrOptions({"auto", "fused", "keras"})],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
@@ -260,6 +268,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         n_iter_no_change=10,
         callbacks=None,
         warm_start=False,
+        engine="auto",
         verbose=0,
         random_state=None,
     ):
@@ -283,6 +292,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.callbacks = callbacks
         self.warm_start = warm_start
+        self.engine = engine
         self.verbose = verbose
         self.random_state = random_state
 
@@ -301,7 +311,8 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         dict
         """
         params = super().get_params(deep=deep)
-        return params | (self.keras_params or {}) if deep else params
+        has_routed = deep and isinstance(self.keras_params, dict)
+        return params | self.keras_params if has_routed else params
 
     def set_params(self, **params):
         """Set parameters, routed ones among them.
@@ -363,7 +374,6 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
                 goes_on=self.warm_start and hasattr(self, "weights_"),
                 epochs=self.epochs,
                 early_stopping=self.early_stopping,
-                keeps_state=self.warm_start,
             )
 
     def partial_fit(self, X, y, sample_weight=None):
@@ -395,12 +405,9 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
                 goes_on=hasattr(self, "weights_"),
                 epochs=1,
                 early_stopping=False,
-                keeps_state=True,
             )
 
-    def _learn(
-        self, X, y, sample_weight, *, goes_on, epochs, early_stopping, keeps_state
-    ):
+    def _learn(self, X, y, sample_weight, *, goes_on, epochs, early_stopping):
         """Check the data, train, and set every fitted attribute."""
         if goes_on:
             self._check_continuation()
@@ -426,6 +433,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             weights = weights / weights[training_rows].mean()
         data = TrainingSet(
             windows,
+            counts,
             targets,
             self._scaling,
             training_rows,
@@ -433,14 +441,15 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             weights,
             self._fill(),
         )
+        self._fitted_recipe = self._recipe(self._spec)
         outcome = train(
-            self._recipe(),
+            self._fitted_recipe,
             data,
             self._plan(epochs, validation_rows),
             self.weights_,
             self._optimizer_state,
         )
-        return self._keep(outcome, keeps_state=keeps_state)
+        return self._keep(outcome)
 
     def _begin(self, windows, targets, rows, is_masked):
         """Set spec, scaling, seed and initial weights of a new network."""
@@ -455,7 +464,8 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         )
         generator = check_random_state(self.random_state)
         self._seed = int(generator.randint(np.iinfo(np.int32).max))
-        if self.model is None:
+        self._fitted_recipe = self._recipe(self._spec)
+        if self._fitted_recipe.is_ours:
             self._has_masking = True
             self.weights_ = initial_weights(self._spec, self._seed)
         else:
@@ -480,7 +490,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             is_masked=is_masked,
         )
 
-    def _keep(self, outcome, *, keeps_state):
+    def _keep(self, outcome):
         """Set what training came to."""
         self.weights_ = outcome.weights
         self.history_ = {
@@ -488,13 +498,14 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             for name, values in outcome.history.items()
         }
         self.n_iter_ = len(self.history_["loss"])
-        self._optimizer_state = outcome.optimizer_state if keeps_state else None
+        self._optimizer_state = outcome.optimizer_state
         self.__dict__.pop("_keras_model", None)
         return self
 
-    def _recipe(self):
+    def _recipe(self, spec):
+        """Return what the parameters make of a spec."""
         return Recipe(
-            spec=self._spec,
+            spec=spec,
             builder=self.model,
             optimizer=self.optimizer,
             loss=self.loss,
@@ -510,6 +521,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             seed=(self._seed, self.n_iter_),
             verbose=int(self.verbose),
             callbacks=tuple(copy.deepcopy(self.callbacks or ())),
+            engine=self.engine,
         )
 
     def _split(self, rows, early_stopping):
@@ -569,7 +581,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         windows, counts = self._check_windows(X, reset=False)
-        if self.model is not None:
+        if not self._fitted_recipe.is_ours:
             self._warn_of_filled_steps(counts)
         chunk = max(1, _VALUES_AT_ONCE // self.n_features_in_)
         values = np.empty((len(windows), self.n_outputs_))
@@ -581,7 +593,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
 
     def _outputs(self, inputs):
         """Return the network's outputs for normalised windows."""
-        if self.model is None:
+        if self._fitted_recipe.is_ours:
             return forward(self._spec, self.weights_, inputs)
         return predict_with_keras(self.model_, np.nan_to_num(inputs, nan=self._fill()))
 
@@ -590,7 +602,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         """The fitted network as a ``keras.Model``, built when first asked for."""
         check_is_fitted(self)
         if "_keras_model" not in self.__dict__:
-            if self.model is None:
+            if self._fitted_recipe.is_ours:
                 model = build_keras_model(self._spec)
             else:
                 model = self._build_own_model()
@@ -601,7 +613,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     def _build_own_model(self):
         """Return the compiled network of the user's builder, not yet trained."""
         return build_compiled_model(
-            self._recipe(), self._seed, float(self.learning_rate)
+            self._fitted_recipe, self._seed, float(self.learning_rate)
         )
 
     def _fill(self):
@@ -620,6 +632,11 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         """
         self.model_.summary(line_length=line_length, print_fn=print_fn)
 
+    def __dir__(self):
+        # What scikit-learn's HTML display and dir() ask for; model_ would import Keras.
+        names = object.__dir__(self)
+        return [name for name in names if name != "model_" and hasattr(self, name)]
+
     def __getstate__(self):
         state = super().__getstate__()
         return {k: v for k, v in state.items() if k != "_keras_model"}
@@ -627,29 +644,38 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        tags.input_tags.allow_nan = True
         tags.target_tags.multi_output = True
         return tags
 
     # -- checks ----------------------------------------------------------------------
 
     def _units(self):
-        return (self.units,) if is_integer(self.units) else tuple(self.units)
+        """Return the units of each layer."""
+        units = (self.units,) if is_integer(self.units) else self.units
+        return tuple(int(size) for size in units)
 
     def _check_parameters(self):
         """Check every parameter, alone and with the others, before anything else."""
         self._validate_params()
-        units = self._units()
+        units = (self.units,) if isinstance(self.units, Integral) else self.units
         if not units or not all(is_integer(size) and size > 0 for size in units):
             raise ValueError(
-                "The 'units' parameter of LSTMRegressor must be a positive int or a "
-                f"tuple of them, one per layer. Got {self.units!r} instead."
+                "The 'units' parameter of LSTMRegressor must be an int in the range "
+                f"[1, inf) or a tuple of them, one per layer. Got {self.units!r} "
+                "instead."
             )
         if self.loss in _UNSCALED_LOSSES and self.scaling is not None:
             raise ValueError(
                 f"The loss {self.loss!r} is about values in their own unit. Got "
                 f"scaling={self.scaling!r}; set scaling=None or choose another loss."
             )
+        for callback in self.callbacks or ():
+            if not hasattr(callback, "on_epoch_end"):
+                raise ValueError(
+                    "The 'callbacks' parameter of LSTMRegressor must hold Keras "
+                    f"callbacks. Got {callback!r}; pass keras.callbacks.Callback "
+                    "objects."
+                )
         for name in self.keras_params or {}:
             if not str(name).startswith(_ROUTED):
                 raise ValueError(
@@ -701,11 +727,16 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
                 f"a step, in row {np.flatnonzero(counts < 0)[0]} of X; fill or drop "
                 "missing values before windows are made."
             )
+        is_table = getattr(X, "ndim", 2) == 2 and not hasattr(self, "feature_names_in_")
+        if is_table and not (not reset and self._spec.is_masked):
+            _check_table_start(windows, counts)
         return windows, counts
 
     def _read_windows(self, X, *, reset):
         """Return X as float32 windows of the right shape, contents unchecked."""
-        if np.ndim(X) == 3:
+        if not hasattr(X, "ndim"):
+            X = np.asarray(X)
+        if X.ndim == 3:
             windows = check_array(
                 X,
                 dtype=np.float32,
@@ -763,9 +794,19 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
                 "This LSTMRegressor estimator requires y to be passed, but the target "
                 "y is None."
             )
+        if np.asarray(y).dtype.kind in "mM":
+            raise ValueError(
+                "LSTMRegressor needs numbers as y. Got dates or durations; convert "
+                "them to a number of their unit."
+            )
         y = check_array(
             y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self
         )
+        if np.abs(y).max() > np.finfo(np.float32).max:
+            raise ValueError(
+                "LSTMRegressor needs values of y within float32. Got "
+                f"{np.abs(y).max():.3g}; divide y by a constant."
+            )
         if len(y) != n_rows:
             raise ValueError(
                 "LSTMRegressor needs one target per window: inconsistent numbers of "
@@ -803,12 +844,12 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
 
     def _check_continuation(self):
         """Check that a fit that goes on has the network that it goes on with."""
-        spec = self._new_spec(self._spec.is_masked)
-        if spec != self._spec:
+        new = self._recipe(self._new_spec(self._spec.is_masked))
+        if not new.has_network_of(self._fitted_recipe):
             raise ValueError(
                 "A fit that goes on (warm_start, partial_fit) needs the network of the "
-                f"fit before. Got {spec} after {self._spec}; set warm_start=False to "
-                "begin anew."
+                f"fit before. Got {new} after {self._fitted_recipe}; set "
+                "warm_start=False to begin anew."
             )
 
     def _warn_of_filled_steps(self, counts):
@@ -823,6 +864,24 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=3,
             )
+
+
+def _check_table_start(windows, counts):
+    """Raise if missing steps of a nameless table do not look like a series' start.
+
+    A series starts with windows that lack fewer and fewer steps. A lone NaN in the
+    oldest column of a table is more likely a value that is missing.
+    """
+    is_incomplete = counts < windows.shape[1]
+    if not is_incomplete.any() or len(set(counts[is_incomplete])) > 1:
+        return
+    if len(windows) > 1 and is_next_window(windows, counts)[is_incomplete[:-1]].any():
+        return
+    raise ValueError(
+        "LSTMRegressor needs values without NaN. Got NaN in row "
+        f"{np.flatnonzero(is_incomplete)[0]} of a 2-D X, where no neighbouring row "
+        "shows that a series starts there; fill or drop it, or pass 3-D windows."
+    )
 
 
 def _channels_from_names(names):

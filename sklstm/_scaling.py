@@ -17,9 +17,6 @@ __all__ = ["Scaling", "fit_scaling"]
 # Values held at a time while statistics are summed up.
 _VALUES_AT_ONCE = 1 << 21
 
-# Of targets with a level, and of targets without.
-_PRECISIONS = (np.float32, np.float64)
-
 
 @dataclass(frozen=True)
 class Scaling:
@@ -117,12 +114,12 @@ def fit_scaling(
     if kind is not None:
         mean, scale = _input_moments(windows, rows, is_centred)
         level = np.where(level_channel >= 0, newest[:, level_channel], 0.0)
+        changes = targets - level
         # A level is float32, so changes smaller than its grain are rounding.
-        grain = np.where(level_channel >= 0, *(np.finfo(t).eps for t in _PRECISIONS))
-        grain = grain * np.abs(targets).max(axis=0)
-        target_mean = (targets - level).mean(axis=0)
-        target_scale = (targets - level).std(axis=0)
-        target_scale = np.where(target_scale > grain, target_scale, 0.0)
+        grain = np.finfo(np.float32).eps * np.abs(targets).max(axis=0)
+        varies = np.ptp(changes, axis=0) > np.where(level_channel >= 0, grain, 0.0)
+        target_mean = changes.mean(axis=0)
+        target_scale = np.where(varies, changes.std(axis=0), 0.0)
     return Scaling(
         is_centred,
         mean.astype(np.float32),
@@ -145,9 +142,8 @@ def _level_channels(
     chosen = np.full(targets.shape[1], -1)
     for target in np.unique(output_of_target):
         own = targets[:, output_of_target == target]
-        changes = own[:, :, None] - newest[:, None, :]
-        variances = changes.var(axis=0).mean(axis=0)
-        best = int(variances.argmin())
+        variances = [(own - level[:, None]).var(axis=0).mean() for level in newest.T]
+        best = int(np.argmin(variances))
         if is_forced or variances[best] < own.var(axis=0).mean():
             chosen[output_of_target == target] = best
     return chosen

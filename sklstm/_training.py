@@ -8,17 +8,18 @@ weights. The engine that does the arithmetic knows none of these rules.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sklstm._fused import train_fused, unfused_option
 from sklstm._keras import Recipe, train_with_keras
 from sklstm._network import MISSING
 from sklstm._scaling import Scaling
-from sklstm._windows import is_next_window
+from sklstm._windows import base_from_windows, is_next_window
 
 __all__ = [
     "Monitor",
@@ -90,6 +91,8 @@ def learnable_rows(
     is_learnable = counts > 0
     if sample_weight is not None:
         is_learnable &= sample_weight > 0
+    if len(windows) < steps:
+        return np.zeros(0, dtype=np.intp)
     if steps > 1:
         hole = ~is_next_window(windows, counts)
         run = np.concatenate([[0], np.cumsum(hole)])
@@ -136,6 +139,8 @@ class TrainingSet:
     ----------
     windows : ndarray of shape (n_rows, window, n_channels)
         Raw windows, usually a view; they are never copied whole.
+    counts : ndarray of shape (n_rows,)
+        True steps of each window.
     targets : ndarray of shape (n_rows, n_outputs)
         Raw targets.
     scaling : Scaling
@@ -149,12 +154,47 @@ class TrainingSet:
     """
 
     windows: np.ndarray
+    counts: np.ndarray
     targets: np.ndarray
     scaling: Scaling
     rows: np.ndarray
     validation_rows: np.ndarray
     weights: np.ndarray | None = None
     fill: np.float32 = MISSING
+
+    def base(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the base of all windows, and where the window of each row begins.
+
+        Returns
+        -------
+        base : ndarray of shape (n_steps, n_channels), float32
+            Raw steps; a view wherever windows overlap in memory.
+        starts : ndarray of shape (n_rows,), int
+        """
+        n_rows, window, n_channels = self.windows.shape
+        base = base_from_windows(self.windows)
+        if base is not None:
+            return base, np.arange(n_rows)
+        return self.windows.reshape(-1, n_channels), np.arange(n_rows) * window
+
+    def scaled_targets(self) -> np.ndarray:
+        """Return all targets as the network learns them, float32."""
+        newest = self.windows[:, -1:, :]
+        return np.nan_to_num(self.scaling.targets(self.targets, newest), nan=0.0)
+
+    def row_weights(self) -> np.ndarray:
+        """Return the weight of every row, float32."""
+        if self.weights is None:
+            return np.ones(len(self.windows), dtype=np.float32)
+        return self.weights.astype(np.float32)
+
+    def orders(self, seed: tuple[int, ...]) -> Iterator[np.ndarray]:
+        """Yield the training rows in a new random order for each epoch, without end."""
+        shuffler = np.random.default_rng([*seed, 1])
+        rows = self.rows
+        while True:
+            rows = shuffler.permutation(rows)
+            yield rows
 
     def batch(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return inputs, targets and weights of some rows, float32."""
@@ -186,6 +226,8 @@ class Plan:
         Keras's verbosity.
     callbacks : tuple
         Keras callbacks.
+    engine : {"auto", "fused", "keras"}
+        Which engine runs the epochs; ``"auto"`` is fused wherever that is exact.
     """
 
     epochs: int
@@ -195,6 +237,7 @@ class Plan:
     seed: tuple[int, ...]
     verbose: int = 0
     callbacks: tuple[Any, ...] = ()
+    engine: str = "auto"
 
 
 @dataclass
@@ -243,14 +286,14 @@ class Outcome:
     ----------
     weights : list of ndarray
         The best weights where there was validation, else the last ones.
-    optimizer_state : list of ndarray
-        With which training can go on.
+    optimizer_state : tuple of str and list of ndarray
+        Names of engine and optimizer, and the state with which they can go on.
     history : dict of lists of float
         ``loss`` and, with validation, ``val_loss`` of every epoch.
     """
 
     weights: list[np.ndarray]
-    optimizer_state: list[np.ndarray]
+    optimizer_state: tuple[str, list[np.ndarray]]
     history: dict[str, list[float]]
 
 
@@ -259,7 +302,7 @@ def train(
     data: TrainingSet,
     plan: Plan,
     weights: list[np.ndarray],
-    optimizer_state: list[np.ndarray] | None = None,
+    optimizer_state: tuple[str, list[np.ndarray]] | None = None,
 ) -> Outcome:
     """Train a network and return what it came to.
 
@@ -273,8 +316,8 @@ def train(
         For how long, and in what steps.
     weights : list of ndarray
         Weights to begin with.
-    optimizer_state : list of ndarray, optional
-        State to go on with.
+    optimizer_state : tuple of str and list of ndarray, optional
+        State to go on with; another engine or optimizer begins anew.
 
     Returns
     -------
@@ -283,16 +326,25 @@ def train(
     Raises
     ------
     ValueError
-        If training diverges to weights that are not finite.
+        If training diverges to weights that are not finite, or the fused engine is
+        demanded for what it cannot train.
 
     Warns
     -----
     ConvergenceWarning
         If the user interrupts it (Ctrl-C); what was learned so far is kept.
     """
+    engine = _engine_for(recipe, plan)
     monitor = Monitor(plan.patience)
-    weights, optimizer_state, is_interrupted = train_with_keras(
-        recipe, data, plan, monitor, weights, optimizer_state
+    kind = f"{engine} {recipe.optimizer}"
+    run = train_fused if engine == "fused" else train_with_keras
+    weights, state, is_interrupted = run(
+        recipe,
+        data,
+        plan,
+        monitor,
+        weights,
+        optimizer_state[1] if optimizer_state and optimizer_state[0] == kind else None,
     )
     if monitor.best_weights is not None:
         weights = monitor.best_weights
@@ -310,4 +362,15 @@ def train(
             ConvergenceWarning,
             stacklevel=4,
         )
-    return Outcome(weights, optimizer_state, monitor.history)
+    return Outcome(weights, (kind, state), monitor.history)
+
+
+def _engine_for(recipe: Recipe, plan: Plan) -> str:
+    """Return which engine trains: "fused" or "keras"."""
+    option = unfused_option(recipe, plan)
+    if plan.engine == "fused" and option is not None:
+        raise ValueError(
+            f"engine='fused' cannot train with {option}. Got both; use engine='auto' "
+            "or engine='keras'."
+        )
+    return "fused" if plan.engine != "keras" and option is None else "keras"

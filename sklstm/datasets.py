@@ -24,11 +24,8 @@ def load_airline_passengers() -> pd.DataFrame:
     Examples
     --------
     >>> from sklstm import load_airline_passengers
-    >>> load_airline_passengers().tail(2)
-                passengers
-    month
-    1960-11-01       390.0
-    1960-12-01       432.0
+    >>> load_airline_passengers().shape
+    (144, 1)
     """
     path = resources.files("sklstm") / "data" / "airline_passengers.csv"
     with path.open() as file:

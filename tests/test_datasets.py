@@ -1,0 +1,62 @@
+"""Datasets: the series that ship are the published ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklstm import load_airline_passengers
+
+# Box & Jenkins, Series G: the sum of each year from 1949 to 1960.
+YEARLY_SUMS = {
+    1949: 1520,
+    1950: 1676,
+    1951: 2042,
+    1952: 2364,
+    1953: 2700,
+    1954: 2867,
+    1955: 3408,
+    1956: 3939,
+    1957: 4421,
+    1958: 4572,
+    1959: 5140,
+    1960: 5714,
+}
+
+
+@pytest.fixture(scope="module")
+def passengers():
+    return load_airline_passengers()
+
+
+def test_airline_passengers_are_the_published_series(passengers):
+    """144 months from 112 to 432 thousand passengers, 40,363 thousand in all."""
+    assert passengers.shape == (144, 1)
+    assert passengers["passengers"].iloc[0] == 112
+    assert passengers["passengers"].iloc[-1] == 432
+    assert passengers["passengers"].max() == 622
+    assert passengers["passengers"].sum() == 40_363
+    sums = passengers["passengers"].groupby(passengers.index.year).sum()
+    assert sums.to_dict() == YEARLY_SUMS
+
+
+def test_airline_passengers_have_a_monthly_index(passengers):
+    """The index is monthly without a hole, named and with its freq set."""
+    expected = pd.date_range("1949-01-01", "1960-12-01", freq="MS", name="month")
+    pd.testing.assert_index_equal(passengers.index, expected, exact="equiv")
+    assert passengers.index.freqstr == "MS"
+
+
+def test_airline_passengers_are_complete_floats(passengers):
+    """One float64 column of whole numbers, none missing."""
+    assert list(passengers.columns) == ["passengers"]
+    values = passengers["passengers"].to_numpy()
+    assert values.dtype == np.float64
+    assert np.isfinite(values).all()
+    assert (values == values.round()).all()
+
+
+def test_each_call_returns_a_new_frame(passengers):
+    """What a user writes into the frame is not there in the next call."""
+    changed = load_airline_passengers()
+    changed.iloc[0, 0] = -1.0
+    pd.testing.assert_frame_equal(load_airline_passengers(), passengers)

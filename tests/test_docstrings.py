@@ -1,0 +1,209 @@
+"""Docstrings: signature, docstring and constraints say the same, defaults included."""
+
+import ast
+import inspect
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import sklstm
+from sklstm import LSTMRegressor, SlidingWindow
+
+CLASSES = [LSTMRegressor, SlidingWindow]
+PUBLIC = [getattr(sklstm, name) for name in sklstm.__all__]
+METHODS = [
+    pytest.param(method, id=f"{owner.__name__}.{name}")
+    for owner in CLASSES
+    for name, method in vars(owner).items()
+    if inspect.isfunction(method) and not name.startswith("_")
+]
+UNDERLINED = re.compile(r"^(?P<title>[A-Z][\w ]*)\n-+\n", re.MULTILINE)
+ENTRY = re.compile(r"^(?P<names>[\w*]+(?:, [\w*]+)*) : (?P<kind>.+)$", re.MULTILINE)
+
+
+def sections_of(thing):
+    """Return the text of each underlined section of a docstring by its title."""
+    parts = UNDERLINED.split(inspect.getdoc(thing))
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def entries_of(thing, title):
+    """Return what stands behind the colon of each entry of a section, by name."""
+    text = sections_of(thing).get(title, "")
+    # A kind may go on in the next line; entries begin at the margin, texts do not.
+    return {
+        name.strip("*"): match["kind"]
+        for match in ENTRY.finditer(text)
+        for name in match["names"].split(", ")
+    }
+
+
+def documented_default(kind):
+    """Return the default that an entry states; ``inspect.Parameter.empty`` for none."""
+    match = re.search(r"default=(.+)$", kind)
+    if match is None:
+        return inspect.Parameter.empty
+    return ast.literal_eval(match[1])
+
+
+def parameters_of(function):
+    return {
+        name: parameter
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name not in ("self", "kwargs")
+    }
+
+
+def check_defaults(function, entries):
+    """Assert that entries and signature have the same names, order and defaults."""
+    parameters = parameters_of(function)
+    assert list(entries) == list(parameters)
+    for name, parameter in parameters.items():
+        documented = documented_default(entries[name])
+        if entries[name].endswith(", optional"):
+            assert parameter.default is None, name
+        elif name == "y" and entries[name] == "None":
+            assert parameter.default is None
+        else:
+            assert type(documented) is type(parameter.default), name
+            assert documented == parameter.default, name
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_parameters_are_documented_with_their_defaults(cls):
+    """Every parameter is in the docstring, in order, with its real default."""
+    check_defaults(cls, entries_of(cls, "Parameters"))
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_parameters_are_constrained(cls):
+    """Every parameter has its legal values, and the default is one of them."""
+    assert list(cls._parameter_constraints) == list(parameters_of(cls))
+    cls()._validate_params()
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_strings_in_the_docstring_are_those_of_the_constraints(cls):
+    """The choices listed in braces are the choices that are accepted."""
+    for name, kind in entries_of(cls, "Parameters").items():
+        listed = re.search(r"\{(.+?)\}", kind)
+        if listed is None:
+            continue
+        accepted = {
+            option
+            for constraint in cls._parameter_constraints[name]
+            for option in getattr(constraint, "options", ())
+        }
+        assert set(ast.literal_eval(f"[{listed[1]}]")) == accepted
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_none_is_documented_where_it_is_accepted(cls):
+    """``None`` is named as a kind or a default where the constraints take it."""
+    for name, kind in entries_of(cls, "Parameters").items():
+        accepts_none = None in cls._parameter_constraints[name]
+        accepts_none |= "random_state" in cls._parameter_constraints[name]
+        assert ("None" in kind) == accepts_none, name
+
+
+@pytest.mark.parametrize("function", [sklstm.forecast, sklstm.load_airline_passengers])
+def test_functions_are_documented_with_their_defaults(function):
+    """Every parameter of a public function is documented with its real default."""
+    check_defaults(function, entries_of(function, "Parameters"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_methods_are_documented_with_their_defaults(method):
+    """Every parameter of a public method is documented with its real default."""
+    entries = entries_of(method, "Parameters")
+    if "**params" in inspect.getdoc(method):
+        assert set(entries) == {"params"}
+        return
+    check_defaults(method, entries)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_methods_say_what_they_return(method):
+    """A public method has one summary line, and says what comes back."""
+    lines = inspect.getdoc(method).splitlines()
+    assert lines[0].endswith(".")
+    assert len(lines) == 1 or not lines[1]
+    # Every one of ours returns something, but for the one that prints.
+    assert ("Returns" in sections_of(method)) != (method.__name__ == "summary")
+
+
+@pytest.mark.parametrize("thing", PUBLIC)
+def test_docstrings_have_their_sections(thing):
+    """Public things have one summary line and an example that runs."""
+    lines = inspect.getdoc(thing).splitlines()
+    assert lines[0].endswith(".")
+    assert not lines[1]
+    sections = sections_of(thing)
+    assert ">>>" in sections["Examples"]
+    if inspect.isclass(thing):
+        assert "Attributes" in sections
+    else:
+        assert "Returns" in sections
+    titles = ["Parameters", "Attributes", "Returns", "Raises", "Warns"]
+    titles += ["See Also", "Notes", "References", "Examples"]
+    order = [titles.index(title) for title in sections]
+    assert order == sorted(order)
+    assert "+SKIP" not in inspect.getdoc(thing)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Return both estimators, fitted on a DataFrame, by class."""
+    rows = np.random.default_rng(0).normal(size=(45, 2))
+    X = pd.DataFrame(rows, columns=["load", "hour"], index=range(45))
+    window = SlidingWindow(window=3, known="hour", layout="flat")
+    window.set_output(transform="pandas")
+    table = window.fit_transform(X)
+    regressor = LSTMRegressor(
+        1, epochs=1, early_stopping=True, keras_params={"compile__run_eagerly": True}
+    )
+    return {SlidingWindow: window, LSTMRegressor: regressor.fit(table, X["load"])}
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_fitted_attributes_are_documented(cls, fitted):
+    """Every public attribute that ``fit`` sets is documented, and those are all."""
+    documented = set(entries_of(cls, "Attributes"))
+    for name in documented:
+        assert name.endswith("_")
+        assert hasattr(fitted[cls], name), name
+        assert not hasattr(cls(), name), f"{name} is there before fit"
+    set_by_fit = {
+        name
+        for name in vars(fitted[cls])
+        if name.endswith("_") and not name.startswith("_")
+    }
+    assert set_by_fit <= documented
+    others = {name for name in vars(fitted[cls]) if not name.startswith("_")}
+    assert others - set_by_fit == set(parameters_of(cls))
+
+
+def test_fitted_attributes_are_what_the_docstrings_say(fitted):
+    """Types and shapes are those that stand behind the colons."""
+    window, regressor = fitted[SlidingWindow], fitted[LSTMRegressor]
+    assert window.n_features_in_ == 2
+    assert window.is_known_.tolist() == [False, True]
+    assert window.is_known_.dtype == bool
+    assert window.lag_ == 1
+    assert window.context_.shape == (3, 2)
+    assert window.context_.dtype == np.float32
+    assert type(window.timeline_).__name__ == "Timeline"
+    assert all(type(w) is np.ndarray for w in regressor.weights_)
+    assert all(w.dtype == np.float32 for w in regressor.weights_)
+    assert set(regressor.history_) == {"loss", "val_loss"}
+    for losses in regressor.history_.values():
+        assert all(type(loss) is float for loss in losses)
+    assert regressor.n_iter_ == len(regressor.history_["loss"]) == 1
+    assert (regressor.window_, regressor.n_channels_, regressor.n_outputs_) == (3, 2, 1)
+    assert regressor.n_features_in_ == 6
+    assert (
+        regressor.feature_names_in_.tolist() == window.get_feature_names_out().tolist()
+    )
+    assert type(regressor.model_).__module__.startswith("keras.")

@@ -1,0 +1,215 @@
+"""The fused engine: Keras's losses and weights, batch by batch, without a new trace."""
+
+import random
+import threading
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from sklstm import LSTMRegressor, SlidingWindow, _fused
+from sklstm._fused import unfused_option
+from sklstm._keras import Recipe
+from sklstm._network import NetworkSpec
+from sklstm._training import Plan
+
+# Both engines take the same steps in float32, in another order of summation; a few
+# dozen steps of size 0.01 let that grow to some units of the sixth digit.
+FLOAT32 = {"rtol": 1e-4, "atol": 2e-5}
+
+
+@pytest.fixture(scope="module")
+def series():
+    """Return windows of six steps and two channels, the first six incomplete, and y."""
+    rng = np.random.default_rng(0)
+    y = 50 + np.cumsum(rng.normal(size=101))
+    X = np.column_stack([y, rng.normal(size=101)])
+    return SlidingWindow(window=6, known=1).fit_transform(X), y
+
+
+def fitted(engine, X, y, *, sample_weight=None, **params):
+    params = {"units": 4, "epochs": 3, "learning_rate": 0.01, **params}
+    regressor = LSTMRegressor(engine=engine, random_state=1, **params)
+    return regressor.fit(X, y, sample_weight=sample_weight)
+
+
+def assert_same_training(one, other):
+    """Check losses of every epoch and final weights."""
+    assert one.history_.keys() == other.history_.keys()
+    for name, losses in one.history_.items():
+        assert_allclose(losses, other.history_[name], **FLOAT32)
+    for a, b in zip(one.weights_, other.weights_, strict=True):
+        assert_allclose(a, b, **FLOAT32)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"scaling": "standard"},
+        {"scaling": None, "learning_rate": 1e-4},
+        {"units": 5, "batch_size": 7},
+        {"units": (4, 3)},
+        {"bidirectional": True},
+        {"units": (5, 3), "bidirectional": True, "batch_size": 9},
+        {"steps": 3},
+        {"early_stopping": True, "validation_fraction": 0.3},
+        {"loss": "mae"},
+        {"loss": "huber", "learning_rate": 0.05},
+        {"loss": "log_cosh"},
+        {"optimizer": "adamw"},
+        {"optimizer": "rmsprop"},
+        {"optimizer": "sgd"},
+    ],
+    ids=lambda params: " ".join(f"{k}={v}" for k, v in params.items()) or "default",
+)
+@pytest.mark.parametrize("is_whole", [False, True], ids=["incomplete", "complete"])
+def test_training_is_that_of_keras(series, params, is_whole):
+    """From the same weights and batches come the same losses and weights."""
+    X, y = (part[7:] if is_whole else part for part in series)
+    assert_same_training(
+        fitted("fused", X, y, **params), fitted("keras", X, y, **params)
+    )
+
+
+def test_weighted_targets_are_those_of_keras(series):
+    """Sample weights and several targets count as they do in Keras."""
+    X, y = series
+    weight = np.random.default_rng(2).uniform(0.1, 3, len(y))
+    targets = np.column_stack([y, -2 * y, y**2])
+    one, other = (
+        fitted(engine, X, targets, sample_weight=weight)
+        for engine in ("fused", "keras")
+    )
+    assert_same_training(one, other)
+
+
+def test_windows_that_do_not_overlap_in_memory_train_alike(series):
+    """A copy of the windows gives bitwise the weights of the view."""
+    X, y = series
+    one, other = fitted("fused", X, y), fitted("fused", X.copy(), y)
+    assert all(map(np.array_equal, one.weights_, other.weights_))
+
+
+def test_partial_fit_goes_on_as_in_keras(series):
+    """Weights and optimizer state go on in both engines alike."""
+    X, y = series
+    both = []
+    for engine in ("fused", "keras"):
+        regressor = fitted(engine, X, y, optimizer="adam")
+        both.append(regressor.partial_fit(X, y).partial_fit(X[50:], y[50:]))
+    assert both[0].n_iter_ == 5
+    assert_same_training(*both)
+
+
+def test_another_size_traces_nothing(series, monkeypatch):
+    """Rows, window, batch size, learning rate and seed are arguments of one program."""
+    X, y = series
+    monkeypatch.setattr(_fused, "_idle_programs", type(_fused._idle_programs)())
+    traced = []
+    trace = _fused._traced_epoch
+    monkeypatch.setattr(
+        _fused, "_traced_epoch", lambda *args: traced.append(args) or trace(*args)
+    )
+    fitted("fused", X, y)
+    fitted("fused", X[20:80, 2:], y[20:80], batch_size=5, learning_rate=0.1, epochs=1)
+    fitted("fused", X[:30], y[:30], early_stopping=True, validation_fraction=0.5)
+    # Complete windows need no mask, as in the second fit: that program serves again.
+    fitted("fused", X[10:], y[10:])
+    assert len(traced) == 2
+    n_traced = len(traced)
+    for seed in range(3):
+        LSTMRegressor(4, epochs=1, random_state=seed).fit(X, y)
+    assert len(traced) == n_traced
+
+
+def test_programs_are_few(series, monkeypatch):
+    """The least recently used program goes."""
+    X, y = series
+    monkeypatch.setattr(_fused, "_MOST_PROGRAMS", 2)
+    monkeypatch.setattr(_fused, "_idle_programs", type(_fused._idle_programs)())
+    for units in (2, 3, 4, 3, 2):
+        fitted("fused", X, y, units=units, epochs=1)
+    assert [key.units for key in _fused._idle_programs] == [(3,), (2,)]
+
+
+def test_threads_get_the_bits_of_a_serial_run(series):
+    """Fits of one architecture at once neither meet nor change."""
+    X, y = series
+    serial = [fitted("fused", X, y * scale) for scale in (1, 2, 3)]
+    threaded = [None] * 3
+
+    def fit(position):
+        threaded[position] = fitted("fused", X, y * (position + 1))
+
+    threads = [threading.Thread(target=fit, args=(i,)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for one, other in zip(serial, threaded, strict=True):
+        assert all(map(np.array_equal, one.weights_, other.weights_))
+
+
+def test_dropout_drops_its_share_from_the_seed(series):
+    """Dropout depends on the seed alone, and leaves the mean of what passes."""
+    X, y = series
+    params = {"units": (6, 4), "dropout": 0.5}
+    one, other = fitted("fused", X, y, **params), fitted("fused", X, y, **params)
+    assert all(map(np.array_equal, one.weights_, other.weights_))
+    without = fitted("fused", X, y, units=(6, 4))
+    assert not np.allclose(one.weights_[0], without.weights_[0])
+
+    tf = pytest.importorskip("tensorflow")
+    network = _fused._GraphNetwork(tf, None)
+    keep = network._keep(tf.zeros([200, 500]), tf.constant(0.3), tf.constant([1, 2]))
+    assert set(np.unique(keep)) == {0.0, np.float32(1 / 0.7)}
+    assert np.mean(keep) == pytest.approx(1.0, abs=0.01)
+
+
+def test_no_global_generator_is_touched(series):
+    """A fit draws from its own generators alone."""
+    X, y = series
+    before = random.getstate(), repr(np.random.get_state())  # noqa: NPY002
+    fitted("fused", X, y, dropout=0.2)
+    assert (random.getstate(), repr(np.random.get_state())) == before  # noqa: NPY002
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"activation": "relu"}, "activation='relu'"),
+        ({"recurrent_activation": "hard_sigmoid"}, "recurrent_activation="),
+        ({"optimizer": "nadam"}, "optimizer='nadam'"),
+        ({"loss": "poisson", "scaling": None}, "loss='poisson'"),
+        ({"keras_params": {"optimizer__clipnorm": 1.0}}, "clipnorm"),
+    ],
+)
+def test_what_cannot_be_fused_is_named(series, params, words):
+    """engine='fused' says which option it cannot train, and trains nothing."""
+    X, y = series
+    regressor = LSTMRegressor(engine="fused", **params)
+    with pytest.raises(ValueError, match=f"engine='fused' cannot train.*{words}"):
+        regressor.fit(X, y)
+    assert not hasattr(regressor, "weights_")
+
+
+def test_a_builder_is_not_fused():
+    """A user's own network always takes the Keras path."""
+    recipe = Recipe(NetworkSpec(3, 1, 1, (2,)), builder=lambda: None)
+    assert unfused_option(recipe, Plan(1, 1, 0.1, None, (0, 0))) == "model"
+
+
+def test_verbose_prints_a_line_for_each_epoch(series, capsys):
+    """verbose=1 prints losses and changes no weight."""
+    X, y = series
+    loud = fitted("fused", X, y, verbose=1, early_stopping=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" - ")[0] for line in lines] == [
+        "Epoch 1/3",
+        "Epoch 2/3",
+        "Epoch 3/3",
+    ]
+    assert all("val_loss" in line for line in lines)
+    quiet = fitted("fused", X, y, early_stopping=True)
+    assert all(map(np.array_equal, loud.weights_, quiet.weights_))

@@ -1,0 +1,971 @@
+"""Training by Keras: repeatable, traced once, and the gradients that it should take."""
+
+import functools
+import gc
+import hashlib
+import random
+import subprocess
+import sys
+import threading
+import weakref
+from collections import OrderedDict
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sklstm import _keras
+from sklstm._keras import (
+    Recipe,
+    build_compiled_model,
+    has_masking,
+    predict_with_keras,
+    train_with_keras,
+)
+from sklstm._network import MISSING, NetworkSpec, forward, initial_weights
+from sklstm._scaling import fit_scaling
+from sklstm._training import Monitor, Plan, TrainingSet
+from sklstm._windows import true_steps
+
+# Without tracing, for tests that are not about the traced program.
+EAGER = {"compile__run_eagerly": True}
+
+PLAIN = NetworkSpec(window=3, n_channels=1, n_outputs=1, units=(2,))
+RICH = NetworkSpec(
+    window=3,
+    n_channels=2,
+    n_outputs=2,
+    units=(2,),
+    dropout=0.5,
+    bidirectional=True,
+    is_masked=True,
+)
+
+
+def training_set(spec=PLAIN, *, n_rows=10, n_validation=0, weights=None, seed=0):
+    rng = np.random.default_rng(seed)
+    windows = rng.normal(size=(n_rows, spec.window, spec.n_channels))
+    if spec.is_masked:
+        windows[::3, : spec.window - 1] = np.nan
+    windows = windows.astype(np.float32)
+    targets = rng.normal(size=(n_rows, spec.n_outputs))
+    rows = np.arange(n_rows)
+    scaling = fit_scaling(None, windows, targets, rows, np.arange(spec.n_outputs))
+    split = n_rows - n_validation
+    return TrainingSet(
+        windows,
+        true_steps(windows),
+        targets,
+        scaling,
+        rows[:split],
+        rows[split:],
+        weights,
+    )
+
+
+def trained(recipe, data=None, *, weights=None, state=None, monitor=None, **plan):
+    """Return weights, optimizer state and whether training was interrupted."""
+    plan = {
+        "epochs": 2,
+        "batch_size": 6,
+        "learning_rate": 0.1,
+        "patience": None,
+        "seed": (1, 0),
+        **plan,
+    }
+    return train_with_keras(
+        recipe,
+        training_set(recipe.spec) if data is None else data,
+        Plan(**plan),
+        Monitor(plan["patience"]) if monitor is None else monitor,
+        initial_weights(recipe.spec, 0) if weights is None else weights,
+        state,
+    )
+
+
+def are_equal(first, second):
+    """Return whether two lists of arrays are equal bit for bit."""
+    pairs = zip(first, second, strict=True)
+    return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in pairs)
+
+
+def states_of_global_generators():
+    return random.getstate(), repr(np.random.get_state())  # noqa: NPY002
+
+
+@pytest.fixture
+def builds(monkeypatch):
+    """Empty the pool; return a list that grows with every model that is compiled."""
+    built = []
+
+    def build(*args):
+        built.append(args)
+        return build_compiled_model(*args)
+
+    monkeypatch.setattr(_keras, "_idle_models", OrderedDict())
+    monkeypatch.setattr(_keras, "build_compiled_model", build)
+    return built
+
+
+# -- repeatable ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spec", [PLAIN, RICH], ids=["plain", "rich"])
+def test_training_is_repeatable(spec, builds):
+    """The same seed gives the same bits: compiled anew, lent again, compiled again."""
+    recipe = Recipe(spec)
+    data = training_set(spec, n_validation=3)
+
+    def run(seed=(1, 0), **plan):
+        monitor = Monitor(5)
+        weights, state, _ = trained(
+            recipe, data, seed=seed, monitor=monitor, patience=5, **plan
+        )
+        return weights, state, monitor.history
+
+    first = run()
+    other_seed = run(seed=(2, 0))
+    run(learning_rate=0.7, epochs=3, batch_size=7)
+    lent = run()
+    assert len(builds) == 1
+    _keras._idle_models.clear()
+    again = run()
+    assert len(builds) == 2
+    for weights, state, history in (lent, again):
+        assert are_equal(first[0], weights)
+        assert are_equal(first[1], state)
+        assert first[2] == history
+    assert not are_equal(first[0], other_seed[0])
+
+
+def test_dropout_is_drawn_from_the_seed():
+    """With the rows in one batch, two seeds differ by nothing but the dropout."""
+    whole = {"batch_size": 10, "epochs": 1, "learning_rate": 1.0}
+
+    def distance(dropout):
+        spec = NetworkSpec(3, 1, 1, (2,), dropout=dropout)
+        recipe = Recipe(spec, optimizer="sgd", routed=EAGER)
+        runs = [trained(recipe, seed=(seed, 0), **whole)[0] for seed in (1, 2)]
+        return max(np.abs(a - b).max() for a, b in zip(*runs, strict=True))
+
+    assert distance(0.0) < 1e-6
+    assert distance(0.5) > 1e-3
+
+
+def test_every_epoch_sees_every_row_once_in_a_seeded_order():
+    """Batches are those of a permutation that the seed determines, new each epoch."""
+    seen = []
+
+    def recording_loss(targets, outputs):
+        import keras
+
+        if hasattr(targets, "numpy"):
+            seen.append(targets.numpy().ravel().tolist())
+        return keras.losses.mean_squared_error(targets, outputs)
+
+    recipe = Recipe(PLAIN, loss=recording_loss, routed=EAGER)
+    data = training_set(n_rows=14, n_validation=2)
+    data = replace(data, validation_rows=data.rows[:0])
+    orders = []
+    for seed in [(1, 0), (1, 0), (1, 3), (2, 0)]:
+        seen.clear()
+        trained(recipe, data, seed=seed, batch_size=5)
+        assert [len(batch) for batch in seen] == [5, 5, 2] * 2
+        epochs = seen[:3], seen[3:]
+        orders.append([[y for batch in epoch for y in batch] for epoch in epochs])
+    expected = sorted(data.targets[data.rows, 0].astype(np.float32).tolist())
+    for order in orders:
+        assert sorted(order[0]) == sorted(order[1]) == expected
+        assert order[0] != order[1]
+    assert orders[0] == orders[1]
+    assert orders[0] != orders[2]
+    assert orders[0] != orders[3]
+
+
+def test_global_generators_are_untouched(builds):
+    """Neither a first compile nor a model lent again draws from a global generator."""
+    recipe = Recipe(PLAIN)
+    for _ in range(2):
+        before = states_of_global_generators()
+        trained(recipe)
+        assert states_of_global_generators() == before
+    assert len(builds) == 1
+
+
+def digest(arrays):
+    return hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest()
+
+
+COLD_START = """
+import random
+import numpy as np
+
+random.seed(3)
+np.random.seed(3)
+import test_keras as t
+
+before = t.states_of_global_generators()
+weights, _, _ = t.trained(t.Recipe(t.PLAIN))
+assert t.states_of_global_generators() == before, "a global generator was touched"
+
+import keras
+
+
+def draws():
+    return [random.random(), np.random.rand(), float(keras.random.uniform(()))]
+
+
+keras.utils.set_random_seed(3)
+expected = draws()
+keras.utils.set_random_seed(3)
+t.trained(t.Recipe(t.PLAIN, t.recurrent_builder, routed=t.EAGER), weights=t.none_yet())
+assert draws() == expected, "a global generator was touched"
+print(t.digest(weights))
+"""
+
+
+def test_another_process_gives_the_same_bits_and_keeps_its_generators():
+    """A fresh interpreter trains the same weights; its generators stay untouched."""
+    done = subprocess.run(
+        [sys.executable, "-c", COLD_START],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    weights, _, _ = trained(Recipe(PLAIN))
+    assert done.stdout.split()[-1] == digest(weights)
+
+
+# -- models that are lent -----------------------------------------------------------
+
+
+def test_learning_rates_share_one_trace(builds):
+    """Another learning rate takes another step with the same traced program."""
+    traces = []
+
+    def counting_loss(targets, outputs):
+        import keras
+
+        traces.append(1)
+        return keras.losses.mean_squared_error(targets, outputs)
+
+    recipe = Recipe(PLAIN, loss=counting_loss)
+    slow, state, _ = trained(recipe, learning_rate=0.01)
+    n_traces = len(traces)
+    fast, fast_state, _ = trained(recipe, learning_rate=0.1, batch_size=3, epochs=1)
+    slow_again, state_again, _ = trained(recipe, learning_rate=0.01)
+    assert len(traces) == n_traces
+    assert len(builds) == 1
+    assert not are_equal(slow, fast)
+    assert not are_equal(state, fast_state)
+    assert are_equal(slow, slow_again)
+    assert are_equal(state, state_again)
+
+
+def test_a_lent_model_steps_as_a_new_one_would(builds):
+    """The second learning rate of a model gives what it gives a model of its own."""
+    recipe = Recipe(PLAIN, routed=EAGER)
+    trained(recipe, learning_rate=0.3, epochs=1)
+    lent = trained(recipe, learning_rate=0.02)
+    _keras._idle_models.clear()
+    new = trained(recipe, learning_rate=0.02)
+    assert len(builds) == 2
+    assert are_equal(lent[0], new[0])
+    assert are_equal(lent[1], new[1])
+
+
+def test_recipes_that_compile_differently_share_no_model(builds):
+    """Another loss, optimizer or routed parameter is another compiled model."""
+    recipes = [
+        Recipe(PLAIN, routed=EAGER),
+        Recipe(PLAIN, loss="mae", routed=EAGER),
+        Recipe(PLAIN, optimizer="sgd", routed=EAGER),
+        Recipe(PLAIN, routed={**EAGER, "optimizer__clipnorm": 0.01}),
+    ]
+    results = [trained(recipe, epochs=1)[0] for recipe in recipes]
+    assert len(builds) == len(recipes)
+    for i, first in enumerate(results):
+        for second in results[i + 1 :]:
+            assert not are_equal(first, second)
+
+
+def test_routed_parameters_that_cannot_be_filed_are_no_hindrance(builds):
+    """An unhashable routed value gives a model of its own each time."""
+    recipe = Recipe(PLAIN, routed={**EAGER, "compile__loss_weights": [2.0]})
+    assert recipe.key() is None
+    first, second = (trained(recipe, epochs=1)[0] for _ in range(2))
+    assert are_equal(first, second)
+    assert len(builds) == 2
+    assert not _keras._idle_models
+
+
+def interrupter(error, after):
+    import keras
+
+    class Interrupter(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs):  # noqa: ARG002
+            if epoch == after:
+                raise error
+
+    return Interrupter()
+
+
+def test_an_interrupt_keeps_what_was_learned_and_harms_no_later_fit(builds):
+    """Ctrl-C returns the weights so far; the model that is lent next is as new."""
+    recipe = Recipe(PLAIN, routed=EAGER)
+    data = training_set(n_validation=2)
+    other = training_set(n_validation=4, seed=5)
+
+    def run(data, **plan):
+        monitor = Monitor(9)
+        result = trained(recipe, data, monitor=monitor, patience=9, **plan)
+        return (*result, monitor.history)
+
+    two_epochs = run(data)
+    expected = run(other)
+    weights, _, is_interrupted, history = run(
+        data, epochs=5, callbacks=(interrupter(KeyboardInterrupt(), 1),)
+    )
+    assert is_interrupted
+    assert not two_epochs[2]
+    assert are_equal(weights, two_epochs[0])
+    assert history == two_epochs[3]
+    after = run(other)
+    assert are_equal(after[0], expected[0])
+    assert after[3] == expected[3]
+    assert len(builds) == 1
+
+
+def test_a_callback_that_changes_the_learning_rate_changes_this_fit_alone(builds):
+    """What a schedule does to the optimizer is undone before the next fit."""
+    import keras
+
+    class Slower(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs):  # noqa: ARG002
+            self.model.optimizer.learning_rate = 1e-3
+
+    recipe = Recipe(PLAIN, routed=EAGER)
+    first = trained(recipe)
+    changed = trained(recipe, callbacks=(Slower(),))
+    again = trained(recipe)
+    assert len(builds) == 1
+    assert not are_equal(first[0], changed[0])
+    assert are_equal(first[0], again[0])
+
+
+def fake_models(monkeypatch):
+    """Empty the pool and let it hold stand-ins, which cost nothing to build."""
+    monkeypatch.setattr(_keras, "_idle_models", OrderedDict())
+    monkeypatch.setattr(
+        _keras,
+        "build_compiled_model",
+        lambda *args: SimpleNamespace(optimizer=SimpleNamespace(variables=[])),
+    )
+    plan = Plan(1, 1, 0.1, None, (0,))
+
+    def lent(n_outputs):
+        spec = NetworkSpec(1, 1, n_outputs, (1,))
+        return _keras._lent_model(Recipe(spec), plan)
+
+    return lent
+
+
+def n_idle():
+    return sum(len(models) for models in _keras._idle_models.values())
+
+
+def test_pool_is_bounded(monkeypatch):
+    """However many recipes there are, few models are kept, the newest ones."""
+    lent = fake_models(monkeypatch)
+    for n_outputs in range(1, 50):
+        with lent(n_outputs) as model:
+            pass
+        assert n_idle() <= _keras._MOST_MODELS
+    with lent(49) as newest:
+        assert newest is model
+    assert _keras._MOST_MODELS <= 32
+
+
+def test_pool_is_bounded_for_many_fits_at_a_time(monkeypatch):
+    """Models of one recipe that were lent at the same time count one by one."""
+    lent = fake_models(monkeypatch)
+    loans = [lent(1) for _ in range(40)]
+    models = [loan.__enter__() for loan in loans]
+    assert len({id(model) for model in models}) == 40
+    for loan in loans:
+        loan.__exit__(None, None, None)
+    assert n_idle() <= _keras._MOST_MODELS
+
+
+def test_pool_outlives_a_fit_that_fails(monkeypatch):
+    """A model is not kept once its fit has raised; later fits do not notice."""
+    lent = fake_models(monkeypatch)
+    with lent(1):
+        pass
+    with pytest.raises(RuntimeError), lent(1):
+        raise RuntimeError
+    assert n_idle() == 0
+    for n_outputs in range(2, 50):
+        with lent(n_outputs):
+            pass
+    assert n_idle() <= _keras._MOST_MODELS
+
+
+def test_pool_outlives_a_long_loan(monkeypatch):
+    """A model that is out while many others come back is still taken back."""
+    lent = fake_models(monkeypatch)
+    with lent(1):
+        pass
+    with lent(1):
+        for n_outputs in range(2, 50):
+            with lent(n_outputs):
+                pass
+    assert n_idle() <= _keras._MOST_MODELS
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_no_fit_leaves_its_windows_behind(is_interrupted):
+    """Once a fit is done nothing holds its data: a search would pile them up."""
+    data = training_set(n_validation=3)
+    held = weakref.ref(data)
+    callbacks = (interrupter(KeyboardInterrupt(), 1),) if is_interrupted else ()
+    trained(Recipe(PLAIN, routed=EAGER), data, patience=2, callbacks=callbacks)
+    del data, callbacks
+    gc.collect()
+    assert held() is None
+
+
+# -- threads ------------------------------------------------------------------------
+
+
+def in_threads(functions):
+    """Run functions at the same time; return their results, or raise their error."""
+    barrier = threading.Barrier(len(functions))
+    results = [None] * len(functions)
+    errors = []
+
+    def run(position):
+        try:
+            barrier.wait(timeout=60)
+            results[position] = functions[position]()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(functions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return results
+
+
+def test_threads_give_the_bits_of_a_series_of_fits(builds):
+    """Two threads at one recipe, compiling or re-using, train what a loop trains."""
+    recipe = Recipe(NetworkSpec(3, 1, 1, (2,), dropout=0.4))
+    sets = [training_set(seed=seed, n_rows=40, n_validation=4) for seed in (0, 1)]
+
+    def run(i):
+        monitor = Monitor(9)
+        weights, state, _ = trained(
+            recipe, sets[i], seed=(i, 0), epochs=3, monitor=monitor, patience=9
+        )
+        return weights, state, monitor.history
+
+    jobs = [functools.partial(run, i) for i in (0, 1)]
+    serial = [job() for job in jobs]
+    assert len(builds) == 1
+    _keras._idle_models.clear()
+    for n_builds in (3, 3):
+        threaded = in_threads(jobs)
+        assert len(builds) == n_builds
+        for (weights, state, history), expected in zip(threaded, serial, strict=True):
+            assert are_equal(weights, expected[0])
+            assert are_equal(state, expected[1])
+            assert history == expected[2]
+
+
+# -- the arithmetic -----------------------------------------------------------------
+
+
+def own_outputs(weights, windows):
+    """Return the outputs of one LSTM layer and a linear one, in float64."""
+    kernel, recurrent, bias, out_kernel, out_bias = weights
+    outputs = []
+    for window in windows.astype(np.float64):
+        hidden = cell = np.zeros(len(recurrent))
+        for step in window[~np.isnan(window[:, 0])]:
+            drive = step @ kernel + hidden @ recurrent + bias
+            i, f, c, o = np.split(drive, 4)
+            i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+            cell = f * cell + i * np.tanh(c)
+            hidden = o * np.tanh(cell)
+        outputs.append(hidden @ out_kernel + out_bias)
+    return np.array(outputs)
+
+
+def own_loss(weights, data, rows):
+    """Return the mean over rows of their weight times their mean squared error."""
+    errors = own_outputs(weights, data.windows[rows]) - data.targets[rows]
+    row_weights = 1.0 if data.weights is None else data.weights[rows]
+    return (row_weights * np.square(errors).mean(axis=1)).mean()
+
+
+def own_gradient(weights, data):
+    """Return the gradient of the loss over the training rows by differences."""
+    weights = [w.astype(np.float64) for w in weights]
+    gradient = []
+    for array in weights:
+        part = np.zeros(array.shape)
+        for at in np.ndindex(array.shape):
+            value, losses = array[at], []
+            for shift in (1e-5, -1e-5):
+                array[at] = value + shift
+                losses.append(own_loss(weights, data, data.rows))
+            array[at] = value
+            part[at] = (losses[0] - losses[1]) / 2e-5
+        gradient.append(part)
+    return gradient
+
+
+SMALL = NetworkSpec(3, 2, 2, (2,), is_masked=True)
+ROW_WEIGHTS = np.array([3.0, 0.5, 0.25, 1.0, 2.0, 0.1, 1.0, 0.15, 4.0, 5.0])
+
+
+@pytest.mark.parametrize("row_weights", [None, ROW_WEIGHTS], ids=["plain", "weighted"])
+def test_a_step_follows_the_gradient_of_the_loss(row_weights):
+    """One SGD step on all rows, some incomplete, is a step down our own gradient."""
+    data = training_set(SMALL, n_validation=2, weights=row_weights)
+    weights = initial_weights(SMALL, 0)
+    monitor = Monitor(None)
+    stepped, _, _ = trained(
+        Recipe(SMALL, optimizer="sgd"),
+        data,
+        epochs=1,
+        batch_size=99,
+        learning_rate=0.5,
+        monitor=monitor,
+    )
+    expected = own_gradient(weights, data)
+    for before, after, gradient in zip(weights, stepped, expected, strict=True):
+        np.testing.assert_allclose((before - after) / 0.5, gradient, atol=2e-6)
+    assert max(np.abs(gradient).max() for gradient in expected) > 0.1
+    # What is reported is the same loss: before the step, and on the tail after it.
+    loss = own_loss(weights, data, data.rows)
+    validation_loss = own_loss(stepped, data, data.validation_rows)
+    assert monitor.history["loss"] == pytest.approx([loss], rel=1e-5)
+    assert monitor.history["val_loss"] == pytest.approx([validation_loss], rel=1e-5)
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_rows():
+    """A short last batch counts by its rows, in training and in validation."""
+    spec = NetworkSpec(3, 1, 1, (2,))
+    data = training_set(spec, n_rows=13, n_validation=3)
+    weights, monitor = initial_weights(spec, 0), Monitor(None)
+    recipe = Recipe(spec, optimizer="sgd", routed=EAGER)
+    trained(recipe, data, epochs=1, learning_rate=1e-12, batch_size=4, monitor=monitor)
+    loss = own_loss(weights, data, data.rows)
+    validation_loss = own_loss(weights, data, data.validation_rows)
+    assert monitor.history["loss"] == pytest.approx([loss], rel=1e-5)
+    assert monitor.history["val_loss"] == pytest.approx([validation_loss], rel=1e-5)
+
+
+def test_a_row_of_double_weight_is_a_row_that_is_there_twice():
+    """Weights of mean 1 step as the same rows repeated, and as nothing else."""
+    spec = NetworkSpec(3, 1, 1, (2,))
+    data = training_set(spec, n_rows=6)
+    repeats = np.array([2, 1, 1, 3, 1, 1])
+    weighted = training_set(spec, n_rows=6, weights=repeats / repeats.mean())
+    rows = np.repeat(np.arange(6), repeats)
+    repeated = replace(data, rows=rows, validation_rows=rows[:0], weights=None)
+    recipe = Recipe(spec, optimizer="sgd", routed=EAGER)
+    whole = {"epochs": 2, "batch_size": 99}
+    by_weight, by_rows, plain = (
+        trained(recipe, each, **whole)[0] for each in (weighted, repeated, data)
+    )
+    for a, b, c in zip(by_weight, by_rows, plain, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+        assert np.abs(a - c).max() > 1e-4
+
+
+def test_optimizer_state_goes_on():
+    """Two epochs and two more are four, if the state is handed on."""
+    recipe = Recipe(PLAIN, routed=EAGER)
+    whole = {"batch_size": 99}
+    four, _, _ = trained(recipe, epochs=4, **whole)
+    two, state, _ = trained(recipe, epochs=2, **whole)
+    before = [array.copy() for array in state]
+    trained(recipe, epochs=1)
+    four_in_parts, _, _ = trained(recipe, weights=two, state=state, epochs=2, **whole)
+    afresh, _, _ = trained(recipe, weights=two, epochs=2, **whole)
+    for a, b, c in zip(four, four_in_parts, afresh, strict=True):
+        np.testing.assert_allclose(b, a, rtol=0, atol=1e-5)
+        assert np.abs(c - a).max() > 1e-3
+    assert are_equal(before, state)
+
+
+def test_weights_that_come_in_are_left_alone():
+    """Training returns new arrays, and the best weights are not trained further."""
+    weights = initial_weights(PLAIN, 0)
+    before = [array.copy() for array in weights]
+    monitor = Monitor(2)
+    data = training_set(n_rows=20, n_validation=6)
+    trained(
+        Recipe(PLAIN, routed=EAGER),
+        data,
+        weights=weights,
+        monitor=monitor,
+        patience=2,
+        epochs=12,
+        batch_size=99,
+        learning_rate=0.5,
+    )
+    assert are_equal(before, weights)
+    outputs = forward(PLAIN, monitor.best_weights, data.windows[data.validation_rows])
+    errors = outputs - data.targets[data.validation_rows]
+    assert np.square(errors).mean() == pytest.approx(monitor.best_loss, rel=1e-5)
+    # It stopped two epochs after the best one.
+    history = monitor.history["val_loss"]
+    assert history.index(min(history)) == len(history) - 3
+
+
+def test_routed_learning_rate_goes_before_that_of_the_plan():
+    """``optimizer__learning_rate`` is what the optimizer steps by."""
+    routed = {**EAGER, "optimizer__learning_rate": 0.02}
+    by_route, _, _ = trained(Recipe(PLAIN, routed=routed), learning_rate=0.9)
+    again, _, _ = trained(Recipe(PLAIN, routed=routed), learning_rate=0.3)
+    by_plan, _, _ = trained(Recipe(PLAIN, routed=EAGER), learning_rate=0.02)
+    assert are_equal(by_route, again)
+    assert are_equal(by_route, by_plan)
+
+
+def test_routed_loss_parameters_reach_the_loss():
+    """``loss__delta`` of a Huber loss is the one that is minimised."""
+    import keras
+
+    monitor = Monitor(None)
+    data = training_set()
+    routed = {**EAGER, "loss__delta": 0.1}
+    recipe = Recipe(PLAIN, loss=keras.losses.Huber, routed=routed)
+    trained(recipe, data, epochs=1, batch_size=99, monitor=monitor)
+    outputs = own_outputs(initial_weights(PLAIN, 0), data.windows)
+    errors = np.abs(outputs - data.targets)
+    huber = np.where(errors < 0.1, errors**2 / 2, 0.1 * (errors - 0.05)).mean()
+    assert monitor.history["loss"] == pytest.approx([huber], rel=1e-5)
+
+
+@pytest.mark.parametrize("n_rows", [1, 1024, 1030])
+def test_prediction_by_keras_is_that_of_the_model(n_rows):
+    """Rows go through in parts and come back in order, one row of outputs each."""
+    import keras
+
+    inputs = np.random.default_rng(0).normal(size=(n_rows, 3, 1)).astype(np.float32)
+    model = keras.Sequential([keras.Input((3, 1)), keras.layers.Flatten()])
+    np.testing.assert_array_equal(predict_with_keras(model, inputs), inputs[:, :, 0])
+
+
+# -- a user's builder ---------------------------------------------------------------
+
+
+def none_yet():
+    """Return the weights of ``recurrent_builder`` to begin with."""
+    recipe = Recipe(PLAIN, recurrent_builder, routed=EAGER)
+    return build_compiled_model(recipe, 4, 0.1).get_weights()
+
+
+def recurrent_builder(meta):
+    import keras
+
+    return keras.Sequential(
+        [
+            keras.Input(meta["X_shape_"][1:]),
+            keras.layers.GRU(3, return_sequences=True, recurrent_dropout=0.2),
+            keras.layers.Dropout(0.2),
+            keras.layers.Bidirectional(keras.layers.GRU(2)),
+            keras.layers.Dense(meta["n_outputs_"]),
+        ]
+    )
+
+
+def layer_builder(make_layers):
+    """Return a builder of some layers between input and output."""
+
+    def build(meta):
+        import keras
+
+        layers = [keras.Input(meta["X_shape_"][1:]), *make_layers(keras.layers)]
+        layers += [keras.layers.Flatten(), keras.layers.Dense(meta["n_outputs_"])]
+        return keras.Sequential(layers)
+
+    return build
+
+
+LAYERS = {
+    "dense": lambda layers: [layers.Dense(3)],
+    "gru": lambda layers: [layers.GRU(3)],
+    "simple_rnn": lambda layers: [layers.SimpleRNN(3)],
+    "cells": lambda layers: [layers.RNN([layers.LSTMCell(2), layers.GRUCell(2)])],
+    "bidirectional": lambda layers: [layers.Bidirectional(layers.LSTM(2))],
+    "time_distributed": lambda layers: [layers.TimeDistributed(layers.Dense(2))],
+    "conv": lambda layers: [layers.Conv1D(2, 2)],
+    "separable_conv": lambda layers: [layers.SeparableConv1D(2, 2)],
+    "depthwise_conv": lambda layers: [layers.DepthwiseConv1D(2)],
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_seed_determines_the_weights_of_a_builder(name):
+    """Layers without seeds of their own begin with the weights that the seed says."""
+    recipe = Recipe(PLAIN, layer_builder(LAYERS[name]))
+    drawn = []
+    for seed, state in [(4, 1), (4, 2), (5, 2)]:
+        random.seed(state)
+        before = states_of_global_generators()
+        drawn.append(build_compiled_model(recipe, seed, 0.1).get_weights())
+        assert states_of_global_generators() == before
+    assert are_equal(drawn[0], drawn[1])
+    for first, other in zip(drawn[0], drawn[2], strict=True):
+        is_random = not np.isin(first, [0, 1]).all()
+        assert (first != other).any() == is_random
+
+
+def test_training_a_builder_without_seeds_is_repeatable():
+    """Unseeded GRU layers and both kinds of dropout give the same bits again."""
+    recipe = Recipe(PLAIN, recurrent_builder, routed=EAGER)
+    results = []
+    for state in (1, 2):
+        random.seed(state)
+        before = states_of_global_generators()
+        results.append(trained(recipe, weights=none_yet()))
+        assert states_of_global_generators() == before
+    assert are_equal(results[0][0], results[1][0])
+    assert are_equal(results[0][1], results[1][1])
+    assert not are_equal(results[0][0], none_yet())
+
+
+def test_seeds_that_a_builder_gives_are_kept():
+    """An initializer with a seed draws what that seed says, whatever ours is."""
+    import keras
+
+    def build():
+        initializer = keras.initializers.HeNormal(seed=9)
+        return keras.Sequential(
+            [
+                keras.Input((3, 1)),
+                keras.layers.Flatten(),
+                keras.layers.Dense(1, kernel_initializer=initializer),
+            ]
+        )
+
+    expected = build().get_weights()
+    for seed in (1, 2):
+        model = build_compiled_model(Recipe(PLAIN, build), seed, 0.1)
+        assert are_equal(model.get_weights(), expected)
+
+
+def linear_builder(**compile_kwargs):
+    """Return a builder of a linear network, which compiles it if told how."""
+
+    def build():
+        import keras
+
+        model = keras.Sequential(
+            [keras.Input((3, 1)), keras.layers.Flatten(), keras.layers.Dense(1)]
+        )
+        if compile_kwargs:
+            model.compile(
+                optimizer=keras.optimizers.SGD(0.25),
+                loss="mae",
+                run_eagerly=True,
+                **compile_kwargs,
+            )
+        return model
+
+    return build
+
+
+def test_a_builder_that_compiles_keeps_its_own_optimizer():
+    """Optimizer, learning rate and loss of a compiled model are those it came with."""
+    recipe = Recipe(PLAIN, linear_builder(metrics=["mse"]), "adam", "mse")
+    model = build_compiled_model(recipe, 0, 0.9)
+    assert type(model.optimizer).__name__ == "SGD"
+    assert float(model.optimizer.learning_rate) == 0.25
+    data = training_set()
+    weights = [np.full((3, 1), 0.5, np.float32), np.zeros(1, np.float32)]
+    whole = {"epochs": 1, "batch_size": 99, "learning_rate": 0.9}
+    stepped, state, _ = trained(recipe, data, weights=weights, **whole)
+
+    def step(weights):
+        inputs = data.windows[:, :, 0]
+        signs = np.sign(inputs @ weights[0] + weights[1] - data.targets)
+        gradient = (inputs * signs).mean(axis=0)[:, None], signs.mean(axis=0)
+        return [w - 0.25 * g for w, g in zip(weights, gradient, strict=True)]
+
+    expected = step(weights)
+    for a, b in zip(stepped, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+    going_on, _, _ = trained(recipe, data, weights=stepped, state=state, **whole)
+    for a, b in zip(going_on, step(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+
+
+def test_a_builder_that_does_not_compile_is_compiled_as_the_recipe_says():
+    """Optimizer, loss and the plan's learning rate, also when a fit goes on."""
+    recipe = Recipe(PLAIN, linear_builder(), "sgd", "mae", EAGER)
+    weights = [np.full((3, 1), 0.5, np.float32), np.zeros(1, np.float32)]
+    data = training_set()
+    signs = np.sign(data.windows[:, :, 0] @ weights[0] - data.targets)
+
+    def step(learning_rate, state=None):
+        stepped, state, _ = trained(
+            recipe,
+            data,
+            weights=weights,
+            state=state,
+            epochs=1,
+            batch_size=99,
+            learning_rate=learning_rate,
+        )
+        expected = -learning_rate * signs.mean()
+        assert stepped[1] == pytest.approx(expected, rel=1e-5)
+        return state
+
+    state = step(0.25)
+    step(0.05, state)
+
+
+def test_a_builder_is_given_what_it_asks_for():
+    """``meta``, ``compile_kwargs`` and routed parameters come by their names."""
+    came = {}
+
+    def build(hidden, meta, compile_kwargs, depth=1):
+        import keras
+
+        came.update(
+            hidden=hidden, meta=meta, compile_kwargs=compile_kwargs, depth=depth
+        )
+        layers = [keras.Input(meta["X_shape_"][1:]), keras.layers.Flatten()]
+        layers += [keras.layers.Dense(hidden) for _ in range(depth)]
+        model = keras.Sequential([*layers, keras.layers.Dense(meta["n_outputs_"])])
+        model.compile(**compile_kwargs)
+        return model
+
+    routed = {"model__hidden": 6, "optimizer__clipnorm": 0.5, "optimizer__name": "own"}
+    spec = NetworkSpec(4, 3, 2, (1,))
+    model = build_compiled_model(Recipe(spec, build, "sgd", "mae", routed), 0, 0.125)
+    assert came["hidden"] == 6
+    assert came["depth"] == 1
+    assert tuple(came["meta"]["X_shape_"][1:]) == (4, 3)
+    assert came["meta"]["n_outputs_"] == 2
+    assert came["meta"]["mask_value_"] == MISSING
+    assert set(came["compile_kwargs"]) >= {"optimizer", "loss"}
+    assert model.optimizer is came["compile_kwargs"]["optimizer"]
+    assert model.optimizer.clipnorm == 0.5
+    assert float(model.optimizer.learning_rate) == 0.125
+    assert [w.shape for w in model.get_weights()] == [(12, 6), (6,), (6, 2), (2,)]
+
+
+class CallableBuilder:
+    """A builder that is an object."""
+
+    def __call__(self, meta, hidden):
+        """Return a network, whatever its hidden size."""
+        assert hidden == 2
+        return recurrent_builder(meta)
+
+    def built(self, *, meta, hidden, depth):
+        """Return what a call returns."""
+        assert depth == 5
+        return self(meta, hidden)
+
+
+def any_builder(**arguments):
+    return CallableBuilder()(arguments["meta"], arguments["hidden"])
+
+
+@pytest.mark.parametrize(
+    "builder",
+    [
+        CallableBuilder(),
+        functools.partial(CallableBuilder().built, depth=5),
+        any_builder,
+        lambda meta, **rest: CallableBuilder()(meta, rest["hidden"]),
+    ],
+    ids=["object", "partial", "keywords", "lambda"],
+)
+def test_any_callable_is_a_builder(builder):
+    """Objects, methods, partials and lambdas build and are compiled by the recipe."""
+    recipe = Recipe(PLAIN, builder, "sgd", routed={"model__hidden": 2})
+    model = build_compiled_model(recipe, 0, 0.5)
+    assert model.compiled
+    assert float(model.optimizer.learning_rate) == 0.5
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("shape", ["wide", "sequence", "flat"])
+def test_wrong_outputs_are_named(shape, n_outputs):
+    """A network whose outputs do not fit the target is refused, both shapes given."""
+
+    def build():
+        import keras
+
+        layers = keras.layers
+        ends = {
+            "wide": [layers.Flatten(), layers.Dense(3)],
+            "sequence": [layers.Dense(n_outputs)],
+            "flat": [layers.Flatten(), layers.Dense(1), layers.Reshape(())],
+        }
+        return keras.Sequential([keras.Input((4, 1)), *ends[shape]])
+
+    got = {"wide": "(3,)", "sequence": f"(4, {n_outputs})", "flat": "()"}[shape]
+    spec = NetworkSpec(4, 1, n_outputs, (1,))
+    with pytest.raises(ValueError, match="parameter of LSTMRegressor must") as caught:
+        build_compiled_model(Recipe(spec, build), 0, 0.1)
+    assert f"shape ({n_outputs},)" in str(caught.value)
+    assert got in str(caught.value)
+
+
+def test_an_error_of_a_builder_is_the_users_to_see():
+    """What a builder raises comes out as it is, and the next build works."""
+
+    def build():
+        raise LookupError("no such layer")
+
+    before = states_of_global_generators()
+    with pytest.raises(LookupError, match="no such layer"):
+        build_compiled_model(Recipe(PLAIN, build), 0, 0.1)
+    assert states_of_global_generators() == before
+    assert build_compiled_model(Recipe(PLAIN), 0, 0.1).compiled
+
+
+def test_masking_is_found_wherever_it_is():
+    """A Masking layer counts at the top, inside models, and inside own layers."""
+    import keras
+
+    layers = keras.layers
+
+    class Own(layers.Layer):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def call(self, inputs):
+            return self.inner(inputs)
+
+    inputs = keras.Input((3, 1))
+    masking = layers.Masking(float(MISSING))
+    plain = layers.GRU(2)
+    nested = keras.Sequential([masking, plain])
+    assert has_masking(keras.Sequential([inputs, masking, plain]))
+    assert has_masking(keras.Model(inputs, plain(masking(inputs))))
+    assert has_masking(keras.Sequential([inputs, nested]))
+    assert has_masking(keras.Model(inputs, keras.Sequential([nested])(inputs)))
+    assert has_masking(keras.Sequential([inputs, Own(nested)]))
+    assert not has_masking(keras.Sequential([inputs, layers.GRU(2)]))
+    assert not has_masking(keras.Sequential([inputs, Own(layers.GRU(2))]))
+    assert has_masking(build_compiled_model(Recipe(RICH), 0, 0.1))
+    assert not has_masking(build_compiled_model(Recipe(PLAIN), 0, 0.1))

@@ -1,0 +1,1826 @@
+"""LSTMRegressor: what it learns and predicts, its parameters, its promises, its words.
+
+Networks are as small as can be and mostly of one shape, so that Keras compiles few.
+"""
+
+import inspect
+import os
+import pickle
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+
+import joblib
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_html_repr
+from sklearn.utils.validation import check_is_fitted
+from tensorflow.python.eager import context as tf_context
+from tensorflow.python.framework import config as tf_config
+
+from sklstm import LSTMRegressor, SlidingWindow, forecast
+from sklstm._training import Outcome
+
+WINDOW, N_ROWS = 4, 60
+
+# Rounding of float32 through a network and two epochs of training.
+FLOAT32 = {"rtol": 1e-4, "atol": 1e-5}
+
+
+def tiny(**params):
+    """Return a regressor that trains in two gradient steps."""
+    defaults = {"units": 2, "epochs": 2, "batch_size": 64, "random_state": 0}
+    return LSTMRegressor(**(defaults | params))
+
+
+def walk(n_rows=N_ROWS + WINDOW, n_channels=1, seed=0):
+    """Return a random walk of shape (n_rows, n_channels)."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n_rows, n_channels)).cumsum(axis=0)
+
+
+def windows_of(series, window=WINDOW):
+    """Return full windows and what follows them in the first column, by a loop."""
+    windows = [series[row - window : row] for row in range(window, len(series))]
+    return np.array(windows, dtype=np.float32), series[window:, 0].copy()
+
+
+def frozen(*arrays):
+    for array in arrays:
+        array.flags.writeable = False
+    return arrays
+
+
+@pytest.fixture(scope="session")
+def data():
+    """Return windows (60, 4, 1) of a random walk and the values after them."""
+    return frozen(*windows_of(walk()))
+
+
+@pytest.fixture(scope="session")
+def two_channels():
+    """Return windows (60, 4, 2) of two random walks and the next of the first."""
+    return frozen(*windows_of(walk(n_channels=2)))
+
+
+@pytest.fixture(scope="session")
+def fitted(data):
+    """Return ``tiny()`` fitted to ``data``; no test changes it."""
+    return tiny().fit(*data)
+
+
+def incomplete(X, n_missing=(3, 2, 1)):
+    """Return windows whose first ones lack their oldest steps."""
+    X = X.copy()
+    for row, n_steps in enumerate(n_missing):
+        X[row, :n_steps] = np.nan
+    return X
+
+
+def keras_outputs(regressor, inputs):
+    """Return what ``model_`` itself makes of scaled windows, as float64."""
+    return np.asarray(regressor.model_(np.asarray(inputs, np.float32)), np.float64)
+
+
+def assert_same_weights(one, other):
+    for array, expected in zip(one.weights_, other.weights_, strict=True):
+        assert_array_equal(array, expected)
+
+
+# -- the shape of y --------------------------------------------------------------------
+
+
+def test_column_y_is_predicted_as_a_column(data, fitted):
+    """A y of shape (n, 1) gives predictions of that shape, equal to those of 1-D y."""
+    X, y = data
+    regressor = tiny().fit(X, y[:, None])
+    assert regressor.predict(X).shape == (N_ROWS, 1)
+    assert_array_equal(regressor.predict(X)[:, 0], fitted.predict(X))
+    assert_array_equal(regressor.predict_steps(X), regressor.predict(X))
+
+
+@pytest.mark.parametrize("kind", ["array", "frame"])
+def test_several_targets(two_channels, kind):
+    """Targets (n, k), also as a DataFrame, are predicted as a float64 array (n, k)."""
+    X, y = two_channels
+    targets = np.column_stack([y, -3 * y + 1])
+    given = pd.DataFrame(targets, columns=["a", "b"]) if kind == "frame" else targets
+    regressor = tiny(epochs=1).fit(X, given)
+    values = regressor.predict(X)
+    assert type(values) is np.ndarray
+    assert (values.dtype, values.shape) == (np.float64, (N_ROWS, 2))
+    assert regressor.n_outputs_ == 2
+    assert_array_equal(regressor.predict_steps(X), values)
+    assert_allclose(regressor.score(X, given), r2_score(targets, values))
+
+
+@pytest.mark.parametrize("kind", ["series", "frame"])
+def test_y_of_pandas_is_read_by_position(data, fitted, kind):
+    """A Series or one-column DataFrame is learned as its values, whatever its index."""
+    X, y = data
+    index = pd.date_range("2024-01-01", periods=N_ROWS, freq="h")[::-1]
+    target = pd.Series(y, index=index, name="load")
+    regressor = tiny().fit(X, target if kind == "series" else target.to_frame())
+    assert_array_equal(regressor.predict(X).ravel(), fitted.predict(X))
+
+
+def test_each_of_several_targets_has_its_own_level(two_channels):
+    """Each target is centred on the channel to which it is closest."""
+    X, y = two_channels
+    targets = np.column_stack([y, X[:, -1, 1] + 5.0])
+    values = tiny(epochs=1).fit(X, targets).predict(X)
+    # The second is the newest value of the second channel and 5: nothing to learn.
+    assert_allclose(values[:, 1], targets[:, 1], rtol=0, atol=1e-5)
+    # The first stays close to the newest value of the first channel.
+    assert np.abs(values[:, 0] - X[:, -1, 0]).max() < 3 * np.abs(np.diff(y)).max()
+
+
+# -- several steps ---------------------------------------------------------------------
+
+
+def targets_by_loop(y, steps):
+    """Return y[t] … y[t + steps - 1] of every row that has them all."""
+    return np.array([y[row : row + steps] for row in range(len(y) - steps + 1)])
+
+
+@pytest.fixture(scope="session")
+def three_steps(data):
+    """Return a regressor of three steps; no test changes it."""
+    return tiny(steps=3, scaling="standard").fit(*data)
+
+
+def test_steps_are_built_inside_fit(data, three_steps):
+    """`steps=k` learns bitwise what it learns from k columns built by a loop."""
+    X, y = data
+    targets = targets_by_loop(y, 3)
+    expected = tiny(scaling="standard").fit(X[: len(targets)], targets).predict(X)
+    assert expected.shape == (N_ROWS, 3)
+    assert_array_equal(three_steps.predict_steps(X), expected)
+
+
+def test_predict_gives_the_first_step(data, three_steps):
+    """`predict` stays 1-D for `steps=k`: the next value, as `score` needs it."""
+    X, y = data
+    values = three_steps.predict(X)
+    assert values.shape == (N_ROWS,)
+    assert_array_equal(values, three_steps.predict_steps(X)[:, 0])
+    assert three_steps.score(X, y) == r2_score(y, values)
+
+
+def test_predict_steps_of_one_step_is_a_column(data, fitted):
+    """`predict_steps` has two dimensions also where there is one step."""
+    values = fitted.predict_steps(data[0])
+    assert values.shape == (N_ROWS, 1)
+    assert_array_equal(values[:, 0], fitted.predict(data[0]))
+
+
+def test_steps_never_cross_a_hole():
+    """With a hole in the index, rows whose targets lie beyond it are not learned."""
+    index = pd.date_range("2024-01-01", periods=40, freq="D").delete([15, 16, 30])
+    frame = pd.DataFrame({"load": walk(len(index))[:, 0]}, index=index)
+    y = frame["load"].to_numpy()
+    pipe = make_pipeline(SlidingWindow(WINDOW), tiny(steps=3, scaling="standard"))
+    values = pipe.fit(frame, frame["load"]).predict(frame)
+
+    days = (index - index[0]).days
+    windows = SlidingWindow(WINDOW).fit_transform(frame)
+    rows = [
+        row
+        for row in range(len(index) - 2)
+        if days[row + 2] == days[row] + 2 and not np.isnan(windows[row, -1, 0])
+    ]
+    targets = np.array([y[row : row + 3] for row in rows])
+    naive = tiny(scaling="standard").fit(windows[rows], targets)
+    assert_array_equal(values, naive.predict(windows)[:, 0])
+
+
+def test_steps_need_a_one_dimensional_y(data):
+    """`steps` > 1 with columns of y is an error that says what came."""
+    X, y = data
+    for target in (y[:, None], np.column_stack([y, y])):
+        shape = re.escape(str(target.shape))
+        with pytest.raises(ValueError, match=rf"steps=3 and y of shape {shape}; pass"):
+            tiny(steps=3).fit(X, target)
+
+
+def test_more_steps_than_rows(data):
+    """`steps` beyond the end of the series is an error, not an empty fit."""
+    X, y = data
+    with pytest.raises(ValueError, match=r"61 contiguous target.*Got none among 60"):
+        tiny(steps=N_ROWS + 1).fit(X, y)
+
+
+# -- 2-D X: lag tables -----------------------------------------------------------------
+
+
+def test_a_lag_table_equals_windows(data, fitted):
+    """Rows of lags, oldest first, are learned and predicted bitwise as 3-D windows."""
+    X, y = data
+    table = X[:, :, 0]
+    regressor = tiny().fit(table, y)
+    assert_array_equal(regressor.predict(table), fitted.predict(X))
+    assert_array_equal(regressor.predict(X), fitted.predict(X))
+    assert_array_equal(fitted.predict(table), fitted.predict(X))
+    assert (regressor.window_, regressor.n_channels_) == (WINDOW, 1)
+
+
+def test_n_channels_of_a_lag_table(two_channels):
+    """`n_channels` tells how a row of a 2-D X is cut into steps."""
+    X, y = two_channels
+    table = X.reshape(N_ROWS, -1)
+    expected = tiny().fit(X, y).predict(X)
+    regressor = tiny(n_channels=2).fit(table, y)
+    assert (regressor.window_, regressor.n_channels_) == (WINDOW, 2)
+    assert regressor.n_features_in_ == 2 * WINDOW
+    assert_array_equal(regressor.predict(table), expected)
+    assert_array_equal(tiny(n_channels=2).fit(X, y).predict(X), expected)
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_channels", "words"),
+    [
+        ((8, 7), 2, "Got 7 columns with n_channels=2; pass the number of channels"),
+        ((8, 7), 8, "Got 7 columns with n_channels=8; pass the number of channels"),
+        ((8, 4, 1), 2, r"Got n_channels=2 and X of shape \(8, 4, 1\); leave it None"),
+    ],
+)
+def test_n_channels_that_does_not_fit(shape, n_channels, words):
+    """An `n_channels` that X does not have is an error that says what came."""
+    with pytest.raises(ValueError, match=words):
+        tiny(n_channels=n_channels).fit(np.ones(shape), np.arange(8.0))
+
+
+@pytest.mark.parametrize("known", [(), "hour", ["hour", "load_t"]])
+def test_n_channels_is_read_from_column_names(known):
+    """A pandas lag table of SlidingWindow is cut into its channels by its names."""
+    index = pd.date_range("2024-01-01", periods=N_ROWS, freq="h")
+    # A column whose own name looks like a lag of another one.
+    frame = pd.DataFrame(walk(N_ROWS, 2), index=index, columns=["hour", "load_t"])
+    y = frame["load_t"]
+    windows = SlidingWindow(WINDOW, known=known)
+    expected = make_pipeline(windows, tiny()).fit(frame, y).predict(frame)
+    table = SlidingWindow(WINDOW, known=known).set_output(transform="pandas")
+    pipe = make_pipeline(table, tiny()).fit(frame, y)
+    assert (pipe[-1].window_, pipe[-1].n_channels_) == (WINDOW, 2)
+    assert list(pipe[-1].feature_names_in_) == list(table.get_feature_names_out())
+    assert_array_equal(pipe.predict(frame), expected)
+
+
+def test_other_column_names_mean_one_channel(data, fitted):
+    """A DataFrame of lags with names of any other kind holds one channel."""
+    X, y = data
+    for names in (list("abcd"), ["a_t-2", "b_t-2", "b_t-1", "a_t-1"]):
+        table = pd.DataFrame(X[:, :, 0], columns=names)
+        regressor = tiny().fit(table, y)
+        assert regressor.n_channels_ == 1
+        assert_array_equal(regressor.predict(table), fitted.predict(X))
+        with pytest.raises(ValueError, match="feature names"):
+            regressor.predict(table[names[::-1]])
+
+
+# -- the network and its options -------------------------------------------------------
+
+NETWORKS = {
+    "default": {},
+    "stacked both ways": {
+        "units": (3, 2),
+        "bidirectional": True,
+        "dropout": 0.4,
+        "activation": "softsign",
+        "recurrent_activation": "hard_sigmoid",
+        "optimizer": "rmsprop",
+        "loss": "huber",
+    },
+    "one layer in a list": {"units": [2], "optimizer": "adamw", "loss": "log_cosh"},
+    "callables": {
+        "optimizer": keras.optimizers.SGD,
+        "loss": keras.losses.mean_absolute_error,
+        "activation": "relu",
+    },
+}
+
+
+@pytest.mark.parametrize("case", NETWORKS)
+def test_model_is_the_network_that_predicts(data, case):
+    """`model_` on standardised windows gives the predictions, masked steps too."""
+    X, y = incomplete(data[0]), data[1]
+    regressor = tiny(scaling="standard", **NETWORKS[case]).fit(X, y)
+    model = regressor.model_
+    assert isinstance(model, keras.Model)
+    assert regressor.model_ is model
+    for array, weights in zip(model.get_weights(), regressor.weights_, strict=True):
+        assert_array_equal(array, weights)
+    scaled = (X - np.nanmean(X)) / np.nanstd(X)
+    mask_value = model.layers[0].mask_value
+    outputs = keras_outputs(regressor, np.where(np.isnan(scaled), mask_value, scaled))
+    expected = y.mean() + y.std() * outputs[:, 0]
+    assert_allclose(regressor.predict(X), expected, **FLOAT32)
+
+
+def test_layers_are_those_asked_for(data, monkeypatch):
+    """`units` and `bidirectional` give the layers that they describe."""
+
+    def train(recipe, data, plan, weights, optimizer_state=None):
+        return Outcome(weights, [], {"loss": [0.0]})
+
+    # The weights to begin with are enough to see.
+    monkeypatch.setattr("sklstm._regressor.train", train)
+    regressor = tiny(units=(3, 2), bidirectional=True).fit(*data)
+    shapes = [array.shape for array in regressor.weights_]
+    both_ways = [(1, 12), (3, 12), (12,)] * 2 + [(6, 8), (2, 8), (8,)] * 2
+    assert shapes == [*both_ways, (4, 1), (1,)]
+    assert all(array.dtype == np.float32 for array in regressor.weights_)
+    regressor.set_params(units=[5], bidirectional=False).fit(*data)
+    shapes = [array.shape for array in regressor.weights_]
+    assert shapes == [(1, 20), (5, 20), (20,), (5, 1), (1,)]
+
+
+def test_numbers_of_numpy_are_numbers(data):
+    """Parameters may be NumPy's integers, floats and bools, as searches draw them."""
+    X, y = data
+    # Of a size that no other test uses, so that the network is built from them.
+    params = {
+        "units": np.int64(7),
+        "n_channels": np.int64(1),
+        "steps": np.int64(1),
+        "epochs": np.int64(1),
+        "batch_size": np.int64(64),
+        "n_iter_no_change": np.int64(3),
+        "dropout": np.float64(0.0),
+        "learning_rate": np.float64(0.005),
+        "validation_fraction": np.float32(0.5),
+        "bidirectional": np.bool_(False),
+        "warm_start": np.bool_(False),
+        "early_stopping": np.bool_(True),
+        "verbose": np.int64(0),
+        "random_state": np.int64(0),
+    }
+    one = LSTMRegressor(**params).fit(X[:, :, 0], y)
+    other = LSTMRegressor(**{name: value.item() for name, value in params.items()})
+    assert_same_weights(one, other.fit(X[:, :, 0], y))
+
+
+def test_a_list_of_units_equals_a_tuple(data, fitted):
+    """`units` as an int, a list and a tuple of one size are one network."""
+    X, y = data
+    for units in ([2], (2,), np.int64(2)):
+        assert_array_equal(tiny(units=units).fit(X, y).predict(X), fitted.predict(X))
+
+
+def test_options_change_what_is_learned(data, fitted):
+    """Step size, batches, epochs and weights of rows all have an effect."""
+    X, y = data
+    reference = fitted.predict(X)
+    for params in (
+        {"learning_rate": 0.1},
+        {"epochs": 3},
+        {"batch_size": 32},
+        {"random_state": 1},
+    ):
+        assert not np.allclose(tiny(**params).fit(X, y).predict(X), reference)
+    weighted = tiny().fit(X, y, sample_weight=np.arange(1.0, N_ROWS + 1))
+    assert not np.allclose(weighted.predict(X), reference)
+
+
+def test_summary_counts_the_parameters():
+    """The summary of 50 units on 5 values and 5 targets says 10,655 parameters."""
+    values = np.random.default_rng(0).standard_normal((8, 10))
+    regressor = LSTMRegressor(50, epochs=1).fit(values[:, :5], values[:, 5:])
+    lines = []
+    regressor.summary(line_length=80, print_fn=lines.append)
+    text = "\n".join(map(str, lines))
+    assert "10,655" in text
+    assert "LSTM" in text
+    assert "Dense" in text
+    assert 4 * 50 * (1 + 50 + 1) + (50 + 1) * 5 == 10_655
+    assert sum(array.size for array in regressor.weights_) == 10_655
+
+
+def test_summary_is_printed(fitted, capsys):
+    """Without `print_fn` the summary goes to the standard output."""
+    fitted.summary()
+    assert "Total params" in capsys.readouterr().out
+
+
+def test_fit_is_silent_unless_asked(data, capfd):
+    """`verbose=0` prints nothing; `verbose=2` prints a line for each epoch."""
+    tiny().fit(*data).predict(data[0])
+    assert capfd.readouterr().out == ""
+    tiny(verbose=2).fit(*data)
+    assert re.findall(r"Epoch (\d)/2", capfd.readouterr().out) == ["1", "2"]
+
+
+# -- scaling ---------------------------------------------------------------------------
+
+
+def test_standard_scaling(two_channels):
+    """`scaling="standard"`: mean 0 and deviation 1, per channel and for the target."""
+    X, y = two_channels
+    X = X * np.float32([5.0, 0.01]) + np.float32([300.0, -2.0])
+    regressor = tiny(scaling="standard").fit(X, 7 * y - 50)
+    scaled = (X - X.mean(axis=(0, 1))) / X.std(axis=(0, 1))
+    outputs = keras_outputs(regressor, scaled)[:, 0]
+    target = 7 * y - 50
+    expected = target.mean() + target.std() * outputs
+    assert_allclose(regressor.predict(X), expected, rtol=1e-4)
+
+
+def test_last_value_centring(two_channels):
+    """`scaling="last"`: the change from the newest value of the closest channel."""
+    X, y = two_channels
+    regressor = tiny(scaling="last").fit(X, y)
+    newest = X[:, -1, 0].astype(np.float64)
+    own = X[:, :, 0] - X[:, -1:, 0]
+    other = (X[:, :, 1] - X[:, :, 1].mean()) / X[:, :, 1].std()
+    scaled = np.stack([own / np.sqrt(np.mean(np.square(own))), other], axis=2)
+    changes = y - newest
+    outputs = keras_outputs(regressor, scaled)[:, 0]
+    expected = newest + changes.mean() + changes.std() * outputs
+    assert_allclose(regressor.predict(X), expected, **FLOAT32)
+
+
+def test_no_scaling(data):
+    """`scaling=None`: the network reads and predicts values in their own unit."""
+    X, y = data
+    regressor = tiny(scaling=None).fit(X, y)
+    outputs = keras_outputs(regressor, X)[:, 0]
+    assert_allclose(regressor.predict(X), outputs, **FLOAT32)
+
+
+def test_automatic_scaling(data):
+    """`scaling="auto"` centres a random walk and standardises white noise."""
+    X, y = data
+    noise = np.random.default_rng(3).standard_normal((N_ROWS + WINDOW, 1))
+    for kind, (windows, target) in {
+        "last": (X, y),
+        "standard": windows_of(noise),
+    }.items():
+        expected = tiny(scaling=kind).fit(windows, target).predict(windows)
+        assert_array_equal(tiny().fit(windows, target).predict(windows), expected)
+
+
+def test_levels_far_from_the_training_rows(data, fitted):
+    """A centred series is predicted equally well at a level never seen."""
+    X, _ = data
+    shifted = fitted.predict(X + np.float32(1024.0))
+    assert_allclose(shifted, fitted.predict(X) + 1024, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("loss", ["mape", "poisson", "msle"])
+def test_losses_of_the_unit_need_no_scaling(data, loss):
+    """A loss about values in their own unit is refused on scaled targets."""
+    X, y = data
+    for scaling in ("auto", "last", "standard"):
+        with pytest.raises(ValueError, match=f"{loss}.*set scaling=None or choose"):
+            tiny(loss=loss, scaling=scaling).fit(X, y)
+
+
+def test_a_loss_of_the_unit_runs_without_scaling(data):
+    """`scaling=None` trains on the loss of the raw values: the mean relative error."""
+    X, y = np.abs(data[0]) + 1, np.abs(data[1]) + 1
+    params = {"loss": "mape", "scaling": None, "epochs": 1, "warm_start": True}
+    regressor = tiny(**params).fit(X, y)
+    before = regressor.predict(X)
+    expected = 100 * np.mean(np.abs(y - before) / y)
+    regressor.fit(X, y)
+    assert_allclose(regressor.history_["loss"][1], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["standard", "last"])
+def test_scaling_by_a_power_of_two_changes_no_bit(data, kind):
+    """A series times 4 is predicted as 4 times the predictions, bitwise."""
+    X, y = data
+    expected = 4 * tiny(scaling=kind).fit(X, y).predict(X)
+    assert_array_equal(tiny(scaling=kind).fit(4 * X, 4 * y).predict(4 * X), expected)
+
+
+@pytest.mark.parametrize("kind", ["auto", "standard", "last"])
+@pytest.mark.parametrize(("factor", "shift"), [(0.37, 12.0), (250.0, -1e4)])
+def test_affine_maps_of_a_series_are_followed(data, kind, factor, shift):
+    """Fitting to a * series + b gives a * prediction + b, to float32 rounding."""
+    X, y = data
+    expected = factor * tiny(scaling=kind).fit(X, y).predict(X) + shift
+    moved = (factor * X.astype(np.float64) + shift).astype(np.float32)
+    values = tiny(scaling=kind).fit(moved, factor * y + shift).predict(moved)
+    assert_allclose(values, expected, atol=2e-2 * factor, rtol=1e-6)
+
+
+def test_a_constant_target_is_predicted_exactly(data):
+    """A target that does not vary is predicted as it is, whatever X is."""
+    X, _ = data
+    values = tiny(epochs=1).fit(X, np.full(N_ROWS, 1 / 3)).predict(X)
+    assert_allclose(values, np.full(N_ROWS, 1 / 3), rtol=1e-15)
+    assert np.ptp(values) == 0
+
+
+def test_a_constant_channel_does_no_harm(two_channels):
+    """A channel that never varies is no reason for NaN."""
+    X, y = two_channels
+    X = X.copy()
+    X[:, :, 1] = 7e5
+    assert np.isfinite(tiny(epochs=1).fit(X, y).predict(X)).all()
+
+
+# -- early stopping --------------------------------------------------------------------
+
+
+def losses_of(n_rows, **params):
+    """Return the names of the losses that a fit to some rows of a walk records."""
+    X, y = windows_of(walk(n_rows + WINDOW))
+    return set(tiny(epochs=1, **params).fit(X, y).history_)
+
+
+def test_early_stopping_begins_at_32_validation_rows():
+    """`early_stopping="auto"` is off below 32 validation rows and on from there."""
+    assert losses_of(62, validation_fraction=0.5) == {"loss"}
+    assert losses_of(63, validation_fraction=0.5) == {"loss", "val_loss"}
+    assert losses_of(63) == {"loss"}
+    assert losses_of(320) == {"loss", "val_loss"}
+
+
+def test_early_stopping_can_be_forced():
+    """True watches few rows as well; False watches none of many."""
+    assert losses_of(12, early_stopping=True) == {"loss", "val_loss"}
+    assert losses_of(320, early_stopping=False) == {"loss"}
+
+
+def test_only_learnable_rows_count_for_early_stopping():
+    """Rows of weight 0 and rows without a past are no validation rows."""
+    X, y = windows_of(walk(64 + WINDOW))
+    X[:2] = np.nan
+    assert set(tiny(epochs=1, validation_fraction=0.5).fit(X, y).history_) == {"loss"}
+    weights = np.ones(64)
+    weights[:2] = 0
+    regressor = tiny(epochs=1, validation_fraction=0.5)
+    X, y = windows_of(walk(64 + WINDOW))
+    assert set(regressor.fit(X, y, sample_weight=weights).history_) == {"loss"}
+
+
+@pytest.fixture(scope="session")
+def stopped(data):
+    """Return a regressor that early stopping stopped, and where it was to stop."""
+    X, y = data
+    # The newest rows contradict the others, sooner or later that shows.
+    y = np.where(np.arange(N_ROWS) < 48, y, 2 * X[:, -1, 0] - y)
+    params = {"learning_rate": 0.05, "epochs": 30, "n_iter_no_change": 2}
+    regressor = tiny(
+        early_stopping=True, validation_fraction=0.2, scaling="standard", **params
+    )
+    return regressor.fit(X, y), X, y
+
+
+def test_training_stops_after_idle_epochs(stopped):
+    """Training ends `n_iter_no_change` epochs after the best one, and not before."""
+    regressor, _, _ = stopped
+    losses = regressor.history_["val_loss"]
+    best, last = 0, None
+    for epoch, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = epoch
+        if epoch - best >= 2:
+            last = epoch
+            break
+    assert last == len(losses) - 1
+    assert regressor.n_iter_ == len(losses) == len(regressor.history_["loss"]) < 30
+
+
+def test_the_best_weights_are_restored(stopped):
+    """Predictions are those of the epoch with the least validation loss."""
+    regressor, X, y = stopped
+    residuals = (regressor.predict(X) - y)[48:] / y[:48].std()
+    losses = regressor.history_["val_loss"]
+    assert_allclose(np.mean(np.square(residuals)), min(losses), rtol=1e-4)
+    assert abs(losses[-1] / min(losses) - 1) > 1e-3
+
+
+def test_the_best_weights_are_those_of_a_shorter_fit(stopped):
+    """Stopping early equals bitwise a fit that ends at the best epoch."""
+    regressor, X, y = stopped
+    best = int(np.argmin(regressor.history_["val_loss"]))
+    shorter = clone(regressor).set_params(epochs=best + 1).fit(X, y)
+    assert_same_weights(regressor, shorter)
+
+
+def test_without_early_stopping_the_last_weights_stay(data):
+    """Without validation the recorded loss goes on to the weights of the last epoch."""
+    X, y = data
+    regressor = tiny(epochs=1, warm_start=True, scaling="standard").fit(X, y)
+    residuals = (regressor.predict(X) - y) / y.std()
+    regressor.fit(X, y)
+    expected = np.mean(np.square(residuals))
+    assert_allclose(regressor.history_["loss"][1], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_validation_rows_teach_nothing(data, steps):
+    """Targets of the validation rows, seen by no training row, change no weight."""
+    X, y = data
+    params = {"early_stopping": True, "validation_fraction": 0.2, "steps": steps}
+    one = tiny(epochs=1, **params).fit(X, y)
+    # Of 60 rows, or of the 58 that have three targets, the newest 12 are watched.
+    first = 48 if steps == 1 else 46
+    changed = y.copy()
+    changed[first:] = 1e3
+    other = tiny(epochs=1, **params).fit(X, changed)
+    assert_same_weights(one, other)
+    assert_array_equal(one.predict(X), other.predict(X))
+    assert one.history_["val_loss"] != other.history_["val_loss"]
+    changed = y.copy()
+    changed[first - 1] += 1
+    other = tiny(epochs=1, **params).fit(X, changed)
+    assert not np.array_equal(one.predict(X), other.predict(X))
+
+
+def test_purged_rows_are_in_neither_part(data):
+    """With `steps`, rows whose targets reach into the validation rows are left out."""
+    X, y = data
+    params = {"early_stopping": True, "validation_fraction": 0.2, "epochs": 1}
+    purged = tiny(steps=3, scaling="standard", **params).fit(X, y)
+    # Rows 46 to 57 are watched, so 44 and 45 are purged: as if they were not there.
+    targets = targets_by_loop(y, 3)
+    rows = np.delete(np.arange(58), [44, 45])
+    fraction = {"validation_fraction": 12 / 56 - 1e-9}
+    naive = tiny(scaling="standard", **(params | fraction))
+    naive.fit(X[rows], targets[rows])
+    assert_same_weights(purged, naive)
+    assert purged.history_ == naive.history_
+
+
+def test_scaling_reads_no_validation_row(data):
+    """Statistics come from the training rows: extreme newest rows change none."""
+    X, y = data
+    params = {"early_stopping": True, "validation_fraction": 0.2, "epochs": 1}
+    one = tiny(**params).fit(X, y)
+    extreme = X.copy()
+    extreme[48:] *= 1e4
+    other = tiny(**params).fit(extreme, np.where(np.arange(N_ROWS) < 48, y, 1e6))
+    assert_array_equal(one.predict(X), other.predict(X))
+
+
+# -- sample weights --------------------------------------------------------------------
+
+
+def test_weight_zero_is_leaving_the_row_out(data):
+    """Rows of weight 0 are bitwise as if they had never been there."""
+    X, y = data
+    weights = np.random.default_rng(2).uniform(0.5, 2, N_ROWS)
+    weights[[0, 7, 20, 59]] = 0
+    y_spoilt = np.where(weights == 0, 1e6, y)
+    kept = weights > 0
+    one = tiny().fit(X, y_spoilt, sample_weight=weights)
+    other = tiny().fit(X[kept], y[kept], sample_weight=weights[kept])
+    assert_same_weights(one, other)
+    assert_array_equal(one.predict(X), other.predict(X))
+    assert one.history_ == other.history_
+
+
+def test_equal_weights_are_no_weights(data, fitted):
+    """Weights that are all alike change nothing, bitwise."""
+    X, y = data
+    for weight in (1.0, 8, np.full(N_ROWS, 0.25), [3] * N_ROWS):
+        regressor = tiny().fit(X, y, sample_weight=weight)
+        assert_array_equal(regressor.predict(X), fitted.predict(X))
+
+
+def test_weights_are_relative(data):
+    """Weights times a constant change nothing: bitwise for a power of two."""
+    X, y = data
+    weights = np.random.default_rng(2).uniform(0.1, 2, N_ROWS)
+    one = tiny().fit(X, y, sample_weight=weights)
+    assert_same_weights(tiny().fit(X, y, sample_weight=weights * 2.0**20), one)
+    other = tiny().fit(X, y, sample_weight=weights * 1e-5)
+    assert_allclose(other.predict(X), one.predict(X), **FLOAT32)
+
+
+def test_the_loss_is_the_weighted_mean(data):
+    """The recorded loss is the mean of squares, weighted by the sample weights."""
+    X, y = data
+    weights = np.random.default_rng(2).uniform(0.0, 2, N_ROWS)
+    regressor = tiny(epochs=1, warm_start=True, scaling="standard")
+    regressor.fit(X, y, sample_weight=weights)
+    residuals = (regressor.predict(X) - y) / y.std()
+    regressor.fit(X, y, sample_weight=weights)
+    expected = np.average(np.square(residuals), weights=weights)
+    assert_allclose(regressor.history_["loss"][1], expected, rtol=1e-4)
+
+
+# -- going on: partial_fit and warm_start ----------------------------------------------
+
+
+def test_the_first_partial_fit_is_a_fit_of_one_epoch(data):
+    """`partial_fit` on an unfitted estimator equals `fit` with `epochs=1`, bitwise."""
+    X, y = data
+    one = tiny(epochs=1).fit(X, y)
+    other = tiny(epochs=50).partial_fit(X, y)
+    assert_same_weights(one, other)
+    assert_array_equal(one.predict(X), other.predict(X))
+    assert one.history_ == other.history_
+
+
+def test_partial_fit_goes_on(data):
+    """Each further `partial_fit` is one more epoch; weights change, scaling stays."""
+    X, y = data
+    regressor = tiny(scaling="standard").partial_fit(X, y)
+    before = [array.copy() for array in regressor.weights_]
+    regressor.partial_fit(X[:20] * 50, y[:20] * 50 + 7)
+    assert regressor.n_iter_ == len(regressor.history_["loss"]) == 2
+    changed = zip(before, regressor.weights_, strict=True)
+    assert all(not np.array_equal(old, new) for old, new in changed)
+    outputs = keras_outputs(regressor, (X - X.mean()) / X.std())[:, 0]
+    assert_allclose(regressor.predict(X), y.mean() + y.std() * outputs, **FLOAT32)
+
+
+def test_partial_fit_equals_a_warm_start(data):
+    """`partial_fit` twice is `fit` twice with `warm_start` and one epoch, bitwise."""
+    X, y = data
+    one = tiny().partial_fit(X, y).partial_fit(X, y)
+    other = tiny(epochs=1, warm_start=True).fit(X, y).fit(X, y)
+    assert_same_weights(one, other)
+    assert one.history_ == other.history_
+
+
+def test_warm_start_goes_on_with_the_optimizer(data):
+    """`fit` twice with `warm_start` trains on as one long `fit` does."""
+    X, y = data
+    twice = tiny(warm_start=True, learning_rate=0.05).fit(X, y).fit(X, y)
+    assert twice.n_iter_ == len(twice.history_["loss"]) == 4
+    once = tiny(epochs=4, learning_rate=0.05).fit(X, y)
+    # One batch holds all rows, so that their order makes no difference but rounding.
+    assert_allclose(twice.history_["loss"], once.history_["loss"], rtol=1e-4)
+    assert_allclose(twice.predict(X), once.predict(X), **FLOAT32)
+
+
+def test_partial_fit_goes_on_after_fit(data):
+    """`partial_fit` after `fit` goes on with weights and optimizer state."""
+    X, y = data
+    regressor = tiny(learning_rate=0.05).fit(X, y).partial_fit(X, y)
+    once = tiny(epochs=3, learning_rate=0.05).fit(X, y)
+    assert regressor.n_iter_ == 3
+    assert_allclose(regressor.predict(X), once.predict(X), **FLOAT32)
+
+
+def test_going_on_after_a_pickle(data):
+    """A pickled estimator goes on bitwise as the one that was not pickled."""
+    X, y = data
+    regressor = tiny(warm_start=True).fit(X, y)
+    again = pickle.loads(pickle.dumps(regressor))
+    assert_same_weights(regressor.fit(X, y), again.fit(X, y))
+
+
+def test_without_warm_start_fit_begins_anew(data, fitted):
+    """`fit` forgets what `partial_fit` learned."""
+    X, y = data
+    regressor = tiny().partial_fit(10 * X, 10 * y).partial_fit(10 * X, 10 * y)
+    regressor.fit(X, y)
+    assert regressor.n_iter_ == 2
+    assert_same_weights(regressor, fitted)
+
+
+def test_warm_start_takes_a_new_learning_rate(data):
+    """The step size may change between two fits that go on."""
+    X, y = data
+    slow = tiny(warm_start=True).fit(X, y).set_params(learning_rate=1e-12).fit(X, y)
+    assert_allclose(slow.predict(X), tiny().fit(X, y).predict(X), rtol=1e-5)
+
+
+def test_incomplete_windows_can_come_later(data):
+    """`partial_fit` goes on with windows that lack steps, after full ones."""
+    X, y = data
+    regressor = tiny().partial_fit(X, y).partial_fit(incomplete(X), y)
+    assert np.isfinite(regressor.predict(incomplete(X))).all()
+    assert regressor.n_iter_ == 2
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "lion"])
+def test_another_optimizer_goes_on_afresh(data, optimizer):
+    """A fit that goes on may change the optimizer, whose state then begins anew."""
+    X, y = data
+    regressor = tiny(epochs=2, warm_start=True).fit(X, y)
+    before = regressor.history_["loss"][-1]
+    regressor.set_params(optimizer=optimizer, learning_rate=1e-6).fit(X, y)
+    assert regressor.n_iter_ == 4
+    assert regressor.history_["loss"][-1] == pytest.approx(before, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"units": 3}, "needs the network of the fit before.*units=.3,"),
+        ({"units": (2, 2)}, "needs the network of the fit before"),
+        ({"bidirectional": True}, "needs the network of the fit before"),
+        ({"activation": "relu"}, "needs the network of the fit before"),
+        ({"steps": 2}, r"goes on from a fit with 1 output\(s\)"),
+    ],
+)
+def test_a_fit_that_goes_on_needs_the_same_network(data, params, words):
+    """What cannot go on is refused in words, and leaves the fit before as it was."""
+    X, y = data
+    regressor = tiny(epochs=1, warm_start=True).fit(X, y)
+    expected = regressor.predict(X)
+    regressor.set_params(**params)
+    with pytest.raises(ValueError, match=words):
+        regressor.fit(X, y)
+    assert_array_equal(regressor.predict(X), expected)
+    assert regressor.n_iter_ == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda X, y: (X[:, 1:], y), "needs windows as in fit: 4 steps"),
+        (lambda X, y: (X, np.column_stack([y, y])), "Got 2 output.*keep its shape"),
+        (lambda X, y: (X, y[:, None]), "Got 1 output.* 2-D y; keep its shape"),
+    ],
+)
+def test_rows_that_go_on_need_the_same_shape(data, change, words):
+    """`partial_fit` refuses windows and targets of another shape than before."""
+    X, y = data
+    regressor = tiny().partial_fit(X, y)
+    expected = regressor.predict(X)
+    with pytest.raises(ValueError, match=words):
+        regressor.partial_fit(*change(X, y))
+    assert_array_equal(regressor.predict(X), expected)
+
+
+# -- randomness ------------------------------------------------------------------------
+
+# Everything random takes part: initial weights, order of rows in batches, dropout.
+RANDOM = {"batch_size": 16, "dropout": 0.5}
+
+
+def random_predictions(random_state=0):
+    """Return predictions of a fit in which everything random takes part."""
+    X, y = windows_of(walk())
+    return tiny(random_state=random_state, **RANDOM).fit(X, y).predict(X)
+
+
+@pytest.fixture(scope="session")
+def seeded_predictions():
+    """Return the predictions of ``random_state=0``."""
+    return random_predictions()
+
+
+def test_an_int_determines_the_fit(seeded_predictions):
+    """The same int gives bitwise the same fit, another int another one."""
+    assert_array_equal(random_predictions(), seeded_predictions)
+    assert_array_equal(random_predictions(np.int64(0)), seeded_predictions)
+    assert not np.allclose(random_predictions(1), seeded_predictions)
+
+
+def test_threads_change_nothing(seeded_predictions):
+    """Fits in two threads at the same time are bitwise those of one after another."""
+    expected = {0: seeded_predictions, 1: random_predictions(1)}
+    barrier = threading.Barrier(2)
+    results = {}
+
+    def run(seed):
+        barrier.wait()
+        results[seed] = [random_predictions(seed) for _ in range(2)]
+
+    threads = [threading.Thread(target=run, args=(seed,)) for seed in expected]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for seed, values in expected.items():
+        assert_array_equal(results[seed], [values, values])
+
+
+def test_joblib_threads_change_nothing(seeded_predictions):
+    """So are fits under joblib's threading backend."""
+    jobs = [joblib.delayed(random_predictions)(seed) for seed in (0, 1, 0)]
+    values = joblib.Parallel(n_jobs=2, backend="threading")(jobs)
+    assert_array_equal(values[0], seeded_predictions)
+    assert_array_equal(values[2], seeded_predictions)
+    assert not np.allclose(values[1], seeded_predictions)
+
+
+def test_processes_change_nothing(seeded_predictions):
+    """So are fits in another process, under joblib's default backend."""
+    from joblib.externals.loky import get_reusable_executor
+
+    jobs = [joblib.delayed(random_predictions)(0)]
+    try:
+        values = joblib.Parallel(n_jobs=2, backend="loky")(jobs)
+    finally:
+        get_reusable_executor().shutdown(wait=True)
+    assert_array_equal(values[0], seeded_predictions)
+
+
+def test_a_random_state_instance_is_drawn_from(seeded_predictions):
+    """A RandomState gives the fit of its seed at first, and then another one."""
+    generator = np.random.RandomState(0)
+    assert_array_equal(random_predictions(generator), seeded_predictions)
+    assert not np.allclose(random_predictions(generator), seeded_predictions)
+
+
+def test_without_a_seed_fits_differ(data):
+    """`random_state=None` gives another fit each time."""
+    X, y = data
+    one, other = (tiny(random_state=None).fit(X, y).predict(X) for _ in range(2))
+    assert not np.allclose(one, other)
+
+
+def global_states():
+    """Return the states of every global generator that a fit could touch."""
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002
+    generator = tf.random.get_global_generator()
+    return {
+        "random": random.getstate(),
+        "numpy": (kind, keys.tobytes(), rest),
+        "tensorflow": generator.state.numpy().tobytes(),
+        "tensorflow seed": tf_context.global_seed(),
+        "deterministic": tf_config.is_op_determinism_enabled(),
+        "environment": dict(os.environ),
+    }
+
+
+def test_no_global_generator_is_touched(data):
+    """A seeded fit, its predictions and its model leave all global states alone."""
+    X, y = data
+    before = global_states()
+    regressor = tiny(epochs=1, learning_rate=0.02, **RANDOM).fit(X, y)
+    regressor.predict(X)
+    assert regressor.model_ is not None
+    tiny(units=3, epochs=1).fit(X, y)
+    assert global_states() == before
+
+
+def test_no_global_generator_is_read(seeded_predictions):
+    """A seeded fit is the same whatever the global generators hold."""
+    state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        random.seed(123)
+        np.random.seed(123)  # noqa: NPY002
+        assert_array_equal(random_predictions(), seeded_predictions)
+    finally:
+        random.setstate(state[0])
+        np.random.set_state(state[1])  # noqa: NPY002
+
+
+# -- interruption and divergence -------------------------------------------------------
+
+
+class InterruptAt(keras.callbacks.Callback):
+    """Interrupt training as Ctrl-C does, at the start of some epoch or batch."""
+
+    def __init__(self, epoch, batch=None):
+        super().__init__()
+        self.epoch, self.batch, self.now = epoch, batch, None
+
+    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
+        """Interrupt before the first batch."""
+        self.now = epoch
+        if epoch == self.epoch and self.batch is None:
+            raise KeyboardInterrupt
+
+    def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
+        """Interrupt between two batches."""
+        if (self.now, batch) == (self.epoch, self.batch):
+            raise KeyboardInterrupt
+
+
+def test_interruption_keeps_what_was_learned(data):
+    """Ctrl-C before epoch 4 leaves bitwise the fit of three epochs, and warns."""
+    X, y = data
+    regressor = tiny(epochs=10, engine="keras", callbacks=[InterruptAt(3)])
+    words = "interrupted after 3 of 10 epochs; what was learned until then is kept"
+    with pytest.warns(ConvergenceWarning, match=words):
+        assert regressor.fit(X, y) is regressor
+    three = tiny(epochs=3, engine="keras").fit(X, y)
+    assert regressor.n_iter_ == len(regressor.history_["loss"]) == 3
+    assert_array_equal(regressor.predict(X), three.predict(X))
+    # The compiled network that was interrupted serves the next fit as a new one.
+    regressor.set_params(callbacks=None, epochs=3).fit(X, y)
+    assert_same_weights(regressor, three)
+
+
+def test_interruption_in_the_first_epoch(data):
+    """Ctrl-C before any epoch has ended leaves a usable estimator as well."""
+    X, y = data
+    regressor = tiny(batch_size=16, epochs=10, callbacks=[InterruptAt(0, batch=1)])
+    with pytest.warns(ConvergenceWarning, match="interrupted after 0 of 10 epochs"):
+        regressor.fit(X, y)
+    assert regressor.n_iter_ == 0
+    assert np.isfinite(regressor.predict(X)).all()
+    regressor.set_params(callbacks=None).partial_fit(X, y)
+    assert regressor.n_iter_ == 1
+
+
+def test_interruption_under_early_stopping_keeps_the_best(data, stopped):
+    """Ctrl-C leaves the best weights until then where there is a validation loss."""
+    regressor, X, y = stopped
+    best = int(np.argmin(regressor.history_["val_loss"]))
+    # One epoch after the best, and one before training would have stopped.
+    interrupted = clone(regressor).set_params(callbacks=[InterruptAt(best + 2)])
+    whole = clone(regressor).set_params(engine="keras").fit(X, y)
+    with pytest.warns(ConvergenceWarning, match=f"after {best + 2} of 30 epochs"):
+        interrupted.fit(X, y)
+    assert_same_weights(interrupted, whole)
+
+
+def test_interruption_with_warm_start(data):
+    """After Ctrl-C a fit that goes on adds its epochs to those that were learned."""
+    X, y = data
+    keras_alone = {"engine": "keras", "warm_start": True}
+    regressor = tiny(epochs=4, **keras_alone, callbacks=[InterruptAt(2)])
+    with pytest.warns(ConvergenceWarning, match="interrupted after 2 of 4 epochs"):
+        regressor.fit(X, y)
+    regressor.set_params(callbacks=None).fit(X, y)
+    assert regressor.n_iter_ == len(regressor.history_["loss"]) == 6
+    assert_allclose(
+        regressor.predict(X), tiny(epochs=6).fit(X, y).predict(X), **FLOAT32
+    )
+
+
+def run_fresh(code, *arguments, folder):
+    """Return a new Python that runs some code in a folder, its output in pipes."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+INTERRUPTED = """
+import warnings
+import keras
+import numpy as np
+from sklstm import LSTMRegressor
+
+class Report(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 2:
+            print("learning", flush=True)
+
+X = np.random.default_rng(0).standard_normal((60, 4, 1)).cumsum(axis=1)
+regressor = LSTMRegressor(2, epochs=10**6, callbacks=[Report()], random_state=0)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    regressor.fit(X, X[:, -1, 0])
+print(*[str(w.message) for w in caught if w.category.__name__ == "ConvergenceWarning"])
+assert np.isfinite(regressor.predict(X)).all()
+assert 3 <= regressor.n_iter_ == len(regressor.history_["loss"]) < 10**6
+regressor.set_params(epochs=1, callbacks=None).fit(X, X[:, -1, 0])
+print("usable")
+"""
+
+
+def test_a_real_interrupt(tmp_path):
+    """SIGINT in the middle of `fit` keeps what was learned, in a real process."""
+    process = run_fresh(INTERRUPTED, folder=tmp_path)
+    try:
+        assert process.stdout.readline() == "learning\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    assert re.search(r"interrupted after \d+ of 1000000 epochs", out)
+    assert out.endswith("usable\n")
+
+
+# Weights grow without bound: a linear cell in its own unit at an absurd step size.
+DIVERGING = {
+    "activation": "relu",
+    "scaling": None,
+    "learning_rate": 1e12,
+    "epochs": 40,
+}
+
+
+def test_divergence_leaves_nothing_fitted(data):
+    """Training that diverges raises one sentence and leaves an estimator unfitted."""
+    X, y = data
+    regressor = tiny(**DIVERGING)
+    with pytest.raises(ValueError, match=r"finite weights.*lower learning_rate"):
+        regressor.fit(X * np.float32(1e6), y * 1e6)
+    assert vars(regressor) == vars(tiny(**DIVERGING))
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        check_is_fitted(regressor)
+
+
+def test_divergence_leaves_the_fit_before_whole(data):
+    """An estimator whose new training diverges predicts as it did before."""
+    X, y = data
+    regressor = tiny(activation="relu", scaling=None).fit(X, y)
+    expected, history = regressor.predict(X), dict(regressor.history_)
+    regressor.set_params(**DIVERGING)
+    with pytest.raises(ValueError, match="Training must end in finite weights"):
+        regressor.fit(X * np.float32(1e6), y * 1e6)
+    assert_array_equal(regressor.predict(X), expected)
+    assert regressor.history_ == history
+    regressor.set_params(warm_start=True)
+    with pytest.raises(ValueError, match="Training must end in finite weights"):
+        regressor.fit(X * np.float32(1e6), y * 1e6)
+    assert_array_equal(regressor.predict(X), expected)
+    assert regressor.history_ == history
+
+
+# -- Keras callbacks -------------------------------------------------------------------
+
+EPOCHS_SEEN = []
+
+
+class Recorder(keras.callbacks.Callback):
+    """Write down every epoch, in itself and where the test can see it."""
+
+    def __init__(self):
+        super().__init__()
+        self.epochs = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Record the epoch and the names of its losses."""
+        self.epochs.append(epoch)
+        EPOCHS_SEEN.append((epoch, sorted(logs)))
+
+
+def test_callbacks_hear_of_training_and_stay_as_they_were(data):
+    """Keras callbacks are called every epoch; the objects given are not changed."""
+    EPOCHS_SEEN.clear()
+    recorder = Recorder()
+    callbacks = [recorder]
+    before = dict(vars(recorder))
+    tiny(callbacks=callbacks).fit(*data)
+    assert EPOCHS_SEEN == [(0, ["loss"]), (1, ["loss"])]
+    assert callbacks == [recorder]
+    assert vars(recorder) == before
+    assert recorder.epochs == []
+
+
+def test_callbacks_hear_of_the_validation_loss(data):
+    """With early stopping, callbacks are given `val_loss` as well."""
+    EPOCHS_SEEN.clear()
+    tiny(callbacks=(Recorder(),), early_stopping=True, epochs=1).fit(*data)
+    assert EPOCHS_SEEN == [(0, ["loss", "val_loss"])]
+
+
+def test_callbacks_can_steer_training(data, fitted):
+    """A step size and a stop set by callbacks have effect, in that fit alone."""
+    X, y = data
+
+    class Still(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):  # noqa: ARG002
+            self.model.optimizer.learning_rate = 0.0
+
+    one = tiny(callbacks=[Still()]).fit(X, y)
+    longer = tiny(callbacks=[Still()], epochs=3).fit(X, y)
+    assert_same_weights(one, longer)
+    stop = keras.callbacks.EarlyStopping("loss", min_delta=1e9)
+    assert tiny(callbacks=[stop], epochs=9).fit(X, y).n_iter_ == 2
+    assert_same_weights(tiny().fit(X, y), fitted)
+
+
+def test_an_exception_in_a_callback_is_passed_on(data, fitted):
+    """What a callback raises reaches the caller, and the next fit is not affected."""
+
+    class Failing(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
+            raise RuntimeError("the disk is full")
+
+    regressor = tiny(callbacks=[Failing()])
+    with pytest.raises(RuntimeError, match="the disk is full"):
+        regressor.fit(*data)
+    assert not hasattr(regressor, "weights_")
+    assert_same_weights(tiny().fit(*data), fitted)
+
+
+# -- an own network --------------------------------------------------------------------
+
+
+def masked_network(meta, hidden=2):
+    """Build a small LSTM that masks missing steps."""
+    return keras.Sequential(
+        [
+            keras.Input(meta["X_shape_"][1:]),
+            keras.layers.Masking(meta["mask_value_"]),
+            keras.layers.LSTM(hidden),
+            keras.layers.Dense(meta["n_outputs_"]),
+        ]
+    )
+
+
+def unmasked_network(meta):
+    """Build a network that reads every step, missing or not."""
+    return keras.Sequential(
+        [
+            keras.Input(meta["X_shape_"][1:]),
+            keras.layers.Flatten(),
+            keras.layers.Dense(meta["n_outputs_"]),
+        ]
+    )
+
+
+def compiled_network(meta, compile_kwargs):
+    """Build and compile a network with another loss than the parameter says."""
+    model = unmasked_network(meta)
+    model.compile(optimizer=compile_kwargs["optimizer"], loss="mae")
+    return model
+
+
+@pytest.fixture(scope="session")
+def own(data):
+    """Return a fitted regressor with an own network; no test changes it."""
+    regressor = tiny(model=masked_network, scaling="standard", optimizer="sgd")
+    regressor.set_params(model__hidden=3, optimizer__momentum=0.5)
+    return regressor.fit(incomplete(data[0]), data[1])
+
+
+def test_an_own_network_takes_routed_parameters(own):
+    """`model__…` reach the builder, `optimizer__…` and the step size the optimizer."""
+    model = own.model_
+    assert [array.shape for array in own.weights_][:2] == [(1, 12), (3, 12)]
+    assert isinstance(model.optimizer, keras.optimizers.SGD)
+    assert model.optimizer.momentum == 0.5
+    assert_allclose(float(model.optimizer.learning_rate), 0.005)
+    for array, weights in zip(model.get_weights(), own.weights_, strict=True):
+        assert_array_equal(array, weights)
+
+
+def test_an_own_network_predicts_in_the_unit_of_y(own, data):
+    """Predictions are the own model's outputs on scaled windows, scaled back."""
+    X, y = incomplete(data[0]), data[1]
+    scaled = (X - np.nanmean(X)) / np.nanstd(X)
+    outputs = keras_outputs(own, scaled[3:])[:, 0]
+    expected = y.mean() + y.std() * outputs
+    assert_allclose(own.predict(X)[3:], expected, **FLOAT32)
+    assert own.predict(X).dtype == np.float64
+
+
+def test_an_own_network_masks_missing_steps(own, data):
+    """With Masking an incomplete window is read as the shorter sequence it is."""
+    X, y = incomplete(data[0]), data[1]
+    values = own.predict(X)
+    mean, scale = np.nanmean(X), np.nanstd(X)
+    for row, n_true in enumerate((1, 2, 3)):
+        shorter = keras.Sequential(
+            [
+                keras.Input((n_true, 1)),
+                keras.layers.LSTM(3),
+                keras.layers.Dense(1),
+            ]
+        )
+        shorter.set_weights(own.weights_)
+        steps = np.float32((X[row : row + 1, -n_true:] - mean) / scale)
+        expected = y.mean() + y.std() * float(np.asarray(shorter(steps))[0, 0])
+        assert_allclose(values[row], expected, **FLOAT32)
+
+
+def test_an_own_network_without_masking_warns(data):
+    """Without Masking, incomplete windows are filled, with a warning that says so."""
+    X, y = data
+    regressor = tiny(model=unmasked_network, epochs=1)
+    words = r"3 window\(s\) are incomplete and the network has no Masking layer"
+    with pytest.warns(UserWarning, match=words):
+        regressor.fit(incomplete(X), y)
+    with pytest.warns(UserWarning, match=words):
+        values = regressor.predict(incomplete(X))
+    assert np.isfinite(values).all()
+    regressor.predict(X)
+
+
+def test_an_own_network_may_compile_itself(data):
+    """A model that its builder has compiled is trained on its own loss."""
+    X, y = data
+    regressor = tiny(
+        model=compiled_network, epochs=1, warm_start=True, scaling="standard"
+    ).fit(X, y)
+    residuals = np.abs(regressor.predict(X) - y) / y.std()
+    regressor.fit(X, y)
+    assert_allclose(regressor.history_["loss"][1], residuals.mean(), rtol=1e-4)
+
+
+def test_an_own_network_is_determined_by_the_seed(own, data):
+    """Its initial weights come from `random_state`, and from nothing global."""
+    X, y = incomplete(data[0]), data[1]
+    before = global_states()
+    again = clone(own).fit(X, y)
+    assert global_states() == before
+    assert_array_equal(again.predict(X), own.predict(X))
+    other = clone(own).set_params(random_state=1).fit(X, y)
+    assert not np.allclose(other.predict(X), own.predict(X))
+
+
+def test_a_fitted_own_network_can_be_pickled(own, data):
+    """A pickle with a builder that can be imported predicts the same."""
+    X = incomplete(data[0])
+    own.predict(X)
+    again = pickle.loads(pickle.dumps(own))
+    assert_array_equal(again.predict(X), own.predict(X))
+
+
+def test_an_own_network_is_tuned_in_a_search():
+    """GridSearchCV tunes `lstmregressor__model__hidden` like any parameter."""
+    frame = pd.DataFrame({"load": walk(N_ROWS)[:, 0]})
+    pipe = make_pipeline(
+        SlidingWindow(WINDOW), tiny(model=masked_network, epochs=1, n_channels=1)
+    )
+    search = GridSearchCV(
+        pipe,
+        {"lstmregressor__model__hidden": [2, 3]},
+        cv=[(np.arange(40), np.arange(40, N_ROWS))],
+        scoring="neg_mean_absolute_error",
+        error_score="raise",
+        refit=False,
+    )
+    search.fit(frame, frame["load"])
+    assert pipe[-1].keras_params is None
+    scores = search.cv_results_["mean_test_score"]
+    assert scores[0] != scores[1]
+
+
+def test_unknown_routed_names_are_errors(data):
+    """A routed name that nothing takes is refused by name, before any training."""
+    X, y = data
+    for regressor, words in (
+        (tiny(model=masked_network).set_params(model__hiden=3), "takes 'hiden'"),
+        (tiny().set_params(model__hidden=3), "need a builder.*model__hidden"),
+        (tiny(keras_params={"bogus": 3}), "names that begin with model__.*'bogus'"),
+        (tiny(keras_params={"bogus__x": 3}), "names that begin with.*'bogus__x'"),
+        (tiny().set_params(optimizer__bogus=3), "bogus"),
+        (tiny().set_params(loss__bogus=3), "bogus"),
+        (tiny().set_params(compile__bogus=3), "bogus"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=words):
+            regressor.fit(X, y)
+        assert not hasattr(regressor, "weights_")
+    with pytest.raises(ValueError, match="Invalid parameter 'bogus'"):
+        tiny().set_params(bogus__x=3)
+
+
+@pytest.mark.parametrize(
+    ("builder", "words"),
+    [
+        (lambda meta: 3, "must"),
+        (lambda meta: masked_network({**meta, "n_outputs_": 2}), r"Got \(2,\)"),
+        (lambda: keras.Sequential([keras.layers.Dense(1)]), "must"),
+    ],
+    ids=["no model", "outputs that do not fit", "no input shape"],
+)
+def test_a_builder_that_builds_no_fitting_network(data, builder, words):
+    """What a builder returns is checked, in words that name the parameter."""
+    regressor = tiny(model=builder)
+    with pytest.raises(ValueError, match=f"'model' parameter of LSTMReg.*{words}"):
+        regressor.fit(*data)
+    assert not hasattr(regressor, "weights_")
+
+
+def test_a_changed_own_network_cannot_go_on(data):
+    """`warm_start` with another own network is refused in the same words as ours."""
+    X, y = data
+    regressor = tiny(model=masked_network, warm_start=True, epochs=1).fit(X, y)
+    expected = regressor.predict(X)
+    regressor.set_params(model__hidden=3)
+    with pytest.raises(ValueError, match="needs the network of the fit before"):
+        regressor.fit(X, y)
+    regressor.set_params(keras_params=None)
+    assert_array_equal(regressor.predict(X), expected)
+
+
+def test_routed_parameters_of_the_default_network(data):
+    """`optimizer__…` and `loss__…` are those of Keras's own objects, bitwise."""
+    X, y = data
+    regressor = tiny(loss="huber", learning_rate=0.5, optimizer="sgd")
+    regressor.set_params(loss__delta=0.1, optimizer__momentum=0.9)
+    loss = keras.losses.Huber(0.1)
+    other = tiny(loss=loss, learning_rate=0.5, optimizer="sgd")
+    other.set_params(optimizer__momentum=0.9)
+    assert_array_equal(regressor.fit(X, y).predict(X), other.fit(X, y).predict(X))
+    plain = tiny(loss=loss, learning_rate=0.5, optimizer="sgd")
+    assert not np.allclose(plain.fit(X, y).predict(X), other.predict(X))
+
+
+def test_a_routed_learning_rate_wins(data):
+    """`optimizer__learning_rate` has precedence over `learning_rate`."""
+    X, y = data
+    routed = tiny(optimizer="sgd", learning_rate=1e-9)
+    routed.set_params(optimizer__learning_rate=0.1).fit(X, y)
+    plain = tiny(optimizer="sgd", learning_rate=0.1, engine="keras").fit(X, y)
+    assert_array_equal(routed.predict(X), plain.predict(X))
+
+
+# -- parameters ------------------------------------------------------------------------
+
+CHANGED = {
+    "units": (4, 3),
+    "model": masked_network,
+    "keras_params": {"model__hidden": 5, "optimizer__clipnorm": 1.0},
+    "n_channels": 2,
+    "steps": 3,
+    "activation": "relu",
+    "recurrent_activation": "hard_sigmoid",
+    "dropout": 0.25,
+    "bidirectional": True,
+    "scaling": None,
+    "optimizer": "sgd",
+    "learning_rate": 0.5,
+    "loss": "mae",
+    "epochs": 7,
+    "batch_size": 5,
+    "early_stopping": False,
+    "validation_fraction": 0.3,
+    "n_iter_no_change": 2,
+    "callbacks": (),
+    "warm_start": True,
+    "engine": "keras",
+    "verbose": 2,
+    "random_state": 3,
+}
+
+
+def test_clone_carries_every_parameter():
+    """A clone has every parameter, changed from its default, and its own dicts."""
+    defaults = LSTMRegressor().get_params()
+    assert set(CHANGED) == set(defaults)
+    assert all(CHANGED[name] != defaults[name] for name in CHANGED)
+    regressor = LSTMRegressor(**CHANGED)
+    copy = clone(regressor)
+    assert copy.get_params(deep=False) == CHANGED
+    assert copy.keras_params is not regressor.keras_params
+    copy.set_params(model__hidden=6)
+    assert regressor.keras_params == CHANGED["keras_params"]
+
+
+def test_parameters_round_trip():
+    """What `get_params` returns, `set_params` takes; routed names among it."""
+    regressor = LSTMRegressor(**CHANGED)
+    params = regressor.get_params()
+    assert params["model__hidden"] == 5
+    assert params["optimizer__clipnorm"] == 1.0
+    assert regressor.get_params(deep=False) == CHANGED
+    other = LSTMRegressor().set_params(**params)
+    assert other.get_params() == params
+    assert other.get_params(deep=False) == CHANGED
+
+
+def test_set_params_changes_what_it_is_given_alone():
+    """Routed parameters go into a new dict, beside those that are there."""
+    given = {"model__hidden": 5}
+    regressor = LSTMRegressor(keras_params=given)
+    assert regressor.set_params(optimizer__clipnorm=1.0, units=3) is regressor
+    assert given == {"model__hidden": 5}
+    assert regressor.keras_params == {"model__hidden": 5, "optimizer__clipnorm": 1.0}
+    regressor.set_params(model__hidden=6)
+    assert regressor.get_params()["model__hidden"] == 6
+    regressor.set_params(keras_params=None)
+    assert "model__hidden" not in regressor.get_params()
+
+
+def test_parameters_are_passed_by_name():
+    """Only `units` may be given by position."""
+    parameters = list(inspect.signature(LSTMRegressor).parameters.values())
+    assert [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY] == ["units"]
+
+
+def test_representations():
+    """An estimator with routed parameters can be shown, in text and in HTML."""
+    regressor = LSTMRegressor(5, keras_params={"optimizer__clipnorm": 1.0})
+    text = "LSTMRegressor(keras_params={'optimizer__clipnorm': 1.0}, units=5)"
+    assert repr(regressor) == text
+    assert "clipnorm" in estimator_html_repr(make_pipeline(regressor))
+
+
+# -- what is stored --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def even_numbers():
+    """Return the even numbers to 200 and default pipelines fitted to them."""
+    frame = pd.DataFrame({"even": range(0, 202, 2)}, dtype=float)
+
+    def fit(seed):
+        pipe = make_pipeline(SlidingWindow(3), LSTMRegressor(random_state=seed))
+        return pipe.fit(frame, frame["even"])
+
+    pipes = joblib.Parallel(n_jobs=2, backend="threading")(
+        [joblib.delayed(fit)(seed) for seed in (0, 1)]
+    )
+    return frame, pipes
+
+
+def test_even_numbers_go_on_with_202(even_numbers):
+    """The default network predicts exactly 202 after 0, 2, … 200."""
+    frame, pipes = even_numbers
+    following = pd.DataFrame({"even": [0.0, 0.0]}, index=[101, 102])
+    for pipe in pipes:
+        assert pipe[-1].n_iter_ == 100
+        assert forecast(pipe, frame, 1).tolist() == [202.0]
+        assert pipe.predict(following)[0] == 202.0
+        expected = frame["even"].to_numpy()[1:]
+        assert_array_equal(pipe.predict(frame)[1:], expected)
+
+
+FRESH = """
+import pickle
+import sys
+import numpy as np
+
+with open("pipe.pickle", "rb") as file:
+    pipe, frame = pickle.load(file)
+np.save("fresh.npy", pipe.predict(frame))
+np.save("fresh_one.npy", pipe.predict(frame[-1:]))
+loaded = {name.split(".")[0] for name in sys.modules}
+print(sorted(loaded & {"tensorflow", "keras", "scikeras"}))
+"""
+
+
+def test_a_small_pickle_predicts_without_tensorflow(tmp_path):
+    """A stored pipeline is small and predicts bitwise the same in a new process."""
+    frame = pd.DataFrame(
+        {"load": 20 + walk(N_ROWS)[:, 0]},
+        index=pd.date_range("2024-01-01", periods=N_ROWS, freq="h"),
+    )
+    pipe = make_pipeline(SlidingWindow(3), LSTMRegressor(epochs=1, random_state=0))
+    pipe.fit(frame[:40], frame["load"][:40])
+    assert pipe[-1].model_ is not None
+    assert len(pickle.dumps(pipe[-1])) < 60_000
+    assert len(pickle.dumps(pipe)) < 60_000
+    (tmp_path / "pipe.pickle").write_bytes(pickle.dumps((pipe, frame[40:])))
+    process = run_fresh(FRESH, folder=tmp_path)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert out == "[]\n"
+    assert_array_equal(np.load(tmp_path / "fresh.npy"), pipe.predict(frame[40:]))
+    assert_array_equal(np.load(tmp_path / "fresh_one.npy"), pipe.predict(frame[-1:]))
+
+
+def test_a_prediction_does_not_depend_on_other_rows():
+    """A row alone is predicted as among many, to the tolerance of scikit-learn."""
+    X, y = windows_of(walk(200), window=3)
+    regressor = LSTMRegressor(scaling="standard", epochs=1, random_state=0)
+    regressor.fit(incomplete(X, [2, 1]), y)
+    values = regressor.predict(X)
+    alone = [regressor.predict(window[None])[0] for window in X]
+    assert_allclose(alone, values, rtol=1e-7, atol=1e-7)
+    order = np.random.default_rng(0).permutation(len(X))
+    assert_allclose(regressor.predict(X[order]), values[order], rtol=1e-7, atol=1e-9)
+
+
+def test_changed_parameters_wait_for_the_next_fit(data, fitted):
+    """Parameters that are set after `fit` change no prediction of that fit."""
+    regressor = pickle.loads(pickle.dumps(fitted))
+    changed = {name: CHANGED[name] for name in CHANGED if "model" not in name}
+    regressor.set_params(**changed)
+    assert_array_equal(regressor.predict(data[0]), fitted.predict(data[0]))
+    assert_array_equal(regressor.predict_steps(data[0]), fitted.predict_steps(data[0]))
+
+
+# -- no look-ahead ---------------------------------------------------------------------
+
+N_SEEN, N_NEW = 40, 12
+
+
+@pytest.fixture(scope="session", params=["DatetimeIndex", "RangeIndex"])
+def pipeline(request):
+    """Return a pipeline with all that could look ahead, and rows of two columns."""
+    n_rows = N_SEEN + N_NEW
+    index = pd.RangeIndex(n_rows)
+    if request.param == "DatetimeIndex":
+        index = pd.date_range("2024-01-01", periods=n_rows, freq="h")
+    frame = pd.DataFrame(walk(n_rows, 2), index=index, columns=["load", "price"])
+    pipe = make_pipeline(
+        SlidingWindow(WINDOW),
+        tiny(steps=3, early_stopping=True, validation_fraction=0.2),
+    )
+    seen = frame[:N_SEEN]
+    return pipe.fit(seen, seen["load"]), frame
+
+
+def steps_after(pipe, frame):
+    """Return all steps predicted for the rows of a frame."""
+    return pipe[-1].predict_steps(pipe[:-1].transform(frame))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    row=st.integers(1, N_SEEN + N_NEW),
+    begins=st.sampled_from([0, N_SEEN]),
+    value=st.floats(-(2.0**90), 2.0**90),
+    seed=st.integers(0, 100),
+)
+def test_no_row_sees_what_comes_later(pipeline, row, begins, value, seed):
+    """Changing all values from a row on changes no bit predicted up to that row."""
+    pipe, frame = pipeline
+    noise = np.random.default_rng(seed).standard_normal(frame.shape)
+    changed = frame.copy()
+    changed[row:] = value * noise[row:]
+    before, after = frame[begins:], changed[begins:]
+    n_same = max(row + 1 - begins, 0)
+    with warnings.catch_warnings():
+        # Rightly said of rows with the labels of those in fit and other values.
+        warnings.filterwarnings("ignore", "The integer index of X starts where")
+        values, steps = pipe.predict(after), steps_after(pipe, after)
+    assert_array_equal(values[:n_same], pipe.predict(before)[:n_same])
+    assert_array_equal(steps[:n_same], steps_after(pipe, before)[:n_same])
+
+
+def test_a_row_sees_the_one_before(pipeline):
+    """The opposite, so that the promise is not kept by ignoring the windows."""
+    pipe, frame = pipeline
+    changed = frame.copy()
+    changed.iloc[N_SEEN, 0] += 1
+    before, after = (pipe.predict(rows[N_SEEN:]) for rows in (frame, changed))
+    assert before[0] == after[0]
+    assert (before[1 : 1 + WINDOW] != after[1 : 1 + WINDOW]).all()
+    assert_array_equal(before[1 + WINDOW :], after[1 + WINDOW :])
+
+
+# -- words of errors -------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Let no test get as far as training."""
+
+    def train(*args, **kwargs):
+        raise AssertionError("training was started")
+
+    monkeypatch.setattr("sklstm._regressor.train", train)
+
+
+BAD_PARAMETERS = [
+    ({"units": 0}, r"'units' .* must be an int in the range \[1, inf\).* Got 0 "),
+    ({"units": -3}, "'units' .*Got -3 instead"),
+    ({"units": 2.5}, r"'units' .*Got 2\.5 instead"),
+    ({"units": "3"}, "'units' .*Got '3' instead"),
+    ({"units": None}, "'units' .*Got None instead"),
+    ({"units": True}, "'units' .*Got True instead"),
+    ({"units": ()}, r"'units' .*or a tuple of them.* Got \(\) instead"),
+    ({"units": (3, 0)}, r"'units' .* one per layer. Got \(3, 0\) instead"),
+    ({"units": (3, 2.0)}, r"'units' .* one per layer. Got \(3, 2\.0\) instead"),
+    ({"units": [3, True]}, r"'units' .* one per layer. Got \[3, True\] instead"),
+    ({"model": "lstm"}, "'model' .* must be a callable or None. Got 'lstm'"),
+    ({"keras_params": 3}, "'keras_params' .*'dict' or None. Got 3"),
+    ({"keras_params": {"hidden": 3}}, "names that begin with model__.* Got 'hidden'"),
+    ({"keras_params": {1: 3}}, "names that begin with model__.* Got 1 instead"),
+    ({"n_channels": 0}, r"'n_channels' .* range \[1, inf\) or None. Got 0"),
+    ({"steps": 0}, r"'steps' .* range \[1, inf\). Got 0"),
+    ({"steps": 1.5}, r"'steps' .*Got 1\.5"),
+    ({"activation": "thanh"}, "'activation' .*'tanh'.*Got 'thanh' instead"),
+    ({"activation": None}, "'activation' .*Got None instead"),
+    ({"recurrent_activation": "x"}, "'recurrent_activation' .*Got 'x' instead"),
+    ({"dropout": 1}, r"'dropout' .* range \[0\.0, 1\.0\). Got 1 "),
+    ({"dropout": -0.1}, r"'dropout' .*Got -0\.1"),
+    ({"dropout": np.nan}, "'dropout' .*Got nan"),
+    ({"bidirectional": "yes"}, "'bidirectional' .*Got 'yes'"),
+    ({"scaling": "minmax"}, "'scaling' .*Got 'minmax'"),
+    ({"scaling": True}, "'scaling' .*Got True"),
+    ({"optimizer": "adan"}, "'optimizer' .*'adam'.*Got 'adan'"),
+    ({"optimizer": None}, "'optimizer' .*Got None"),
+    ({"learning_rate": 0}, r"'learning_rate' .* range \(0\.0, inf\). Got 0"),
+    ({"learning_rate": np.inf}, "'learning_rate' .*Got inf"),
+    ({"learning_rate": "fast"}, "'learning_rate' .*Got 'fast'"),
+    ({"loss": "mze"}, "'loss' .*'mse'.*Got 'mze'"),
+    ({"loss": ["mse"]}, r"'loss' .*Got \['mse'\]"),
+    ({"loss": "mape"}, "loss 'mape' is about values in their own unit"),
+    ({"epochs": 0}, r"'epochs' .* range \[1, inf\). Got 0"),
+    ({"epochs": 2.0}, r"'epochs' .*Got 2\.0"),
+    ({"batch_size": 0}, r"'batch_size' .* range \[1, inf\). Got 0"),
+    ({"early_stopping": "yes"}, "'early_stopping' .*Got 'yes'"),
+    ({"early_stopping": None}, "'early_stopping' .*Got None"),
+    ({"validation_fraction": 0}, r"'validation_fraction' .*\(0\.0, 1\.0\). Got 0"),
+    ({"validation_fraction": 1.0}, r"'validation_fraction' .*Got 1\.0"),
+    ({"n_iter_no_change": 0}, "'n_iter_no_change' .*Got 0"),
+    ({"callbacks": "log"}, "'callbacks' .*Got 'log'"),
+    ({"callbacks": [3]}, "'callbacks' .*Got"),
+    ({"warm_start": "yes"}, "'warm_start' .*Got 'yes'"),
+    ({"verbose": -1}, "'verbose' .*Got -1"),
+    ({"random_state": "0"}, "'random_state' .*Got '0'"),
+    ({"random_state": -1}, "'random_state' .*Got -1"),
+    (
+        {"early_stopping": True, "validation_fraction": 0.999},
+        "needs rows left to train on. Got 60 usable row.*lower it, pass more rows, or",
+    ),
+    (
+        {"early_stopping": True, "steps": 50},
+        "needs rows left to train on. Got 11 usable row.* of 50 step",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("params", "words"), BAD_PARAMETERS, ids=[repr(case[0]) for case in BAD_PARAMETERS]
+)
+def test_bad_parameters_are_refused(data, no_training, params, words):
+    """A bad parameter is named, with what came, by both ways to fit, untrained."""
+    regressor = tiny(**params)
+    before = dict(vars(regressor))
+    with pytest.raises(ValueError, match=words):
+        regressor.fit(*data)
+    if "early_stopping" not in params or len(params) == 1:
+        with pytest.raises(ValueError, match=words):
+            regressor.partial_fit(*data)
+    assert vars(regressor) == before
+
+
+def with_value(array, value):
+    """Return a copy as float64 in which one value is replaced."""
+    array = array.astype(np.float64)
+    array[7] = value
+    return array
+
+
+BAD_DATA = {
+    "X of strings": (lambda X, y: ([["a"] * 4] * 3, [1, 2, 3]), "could not convert"),
+    "X of words in a frame": (
+        lambda X, y: (pd.DataFrame({"a": ["x"] * N_ROWS}), y),
+        "could not convert string to float: 'x'",
+    ),
+    "X sparse": (
+        lambda X, y: (sparse.csr_array(X[:, :, 0]), y),
+        "Sparse data was passed for X",
+    ),
+    "X complex": (lambda X, y: (X + 1j, y), "Complex data not supported"),
+    "X None": (lambda X, y: (None, y), "Expected 2D array, got scalar"),
+    "X ragged": (lambda X, y: ([[1, 2], [3]], [1, 2]), "inhomogeneous"),
+    "X 1-D": (lambda X, y: (y, y), "Expected 2D array, got 1D array"),
+    "X without a true step": (
+        lambda X, y: (X * np.nan, y),
+        r"a row with at least one true step.* Got none among 60 sample\(s\)",
+    ),
+    "y None": (lambda X, y: (X, None), "requires y to be passed, but the target y is"),
+    "y shorter": (
+        lambda X, y: (X, y[:-1]),
+        "60 windows but 59 values of y. Got y cut or shifted",
+    ),
+    "y longer": (lambda X, y: (X, [*y, 1.0]), "60 windows but 61 values of y"),
+    "y with NaN": (lambda X, y: (X, with_value(y, np.nan)), "Input y contains NaN"),
+    "y infinite": (lambda X, y: (X, with_value(y, np.inf)), "y contains infinity"),
+    "y of strings": (lambda X, y: (X, ["a"] * N_ROWS), "could not convert"),
+    "y complex": (lambda X, y: (X, y + 1j), "Complex data not supported"),
+    "y 3-D": (lambda X, y: (X, y[:, None, None]), "dim 3"),
+    "y without columns": (lambda X, y: (X, y[:, None][:, :0]), r"0 feature\(s\)"),
+    "y a number": (lambda X, y: (X, 3.0), "at least 1 dimension"),
+    "y sparse": (
+        lambda X, y: (X, sparse.csr_array(y[:, None])),
+        "Sparse data was passed for y",
+    ),
+    "weights negative": (
+        lambda X, y: (X, y, with_value(np.ones(N_ROWS), -1)),
+        "Negative values in data passed to `sample_weight`",
+    ),
+    "weights all zero": (
+        lambda X, y: (X, y, np.zeros(N_ROWS)),
+        "at least one non-zero number",
+    ),
+    "weights with NaN": (
+        lambda X, y: (X, y, with_value(np.ones(N_ROWS), np.nan)),
+        "Input sample_weight contains NaN",
+    ),
+    "weights infinite": (
+        lambda X, y: (X, y, with_value(np.ones(N_ROWS), np.inf)),
+        "Input sample_weight contains infinity",
+    ),
+    "weights too few": (
+        lambda X, y: (X, y, np.ones(N_ROWS - 1)),
+        r"sample_weight.shape == \(59,\), expected \(60,\)",
+    ),
+    "weights 2-D": (lambda X, y: (X, y, np.ones((N_ROWS, 1))), "must be 1D array"),
+    "weights of strings": (lambda X, y: (X, y, ["a"] * N_ROWS), "could not convert"),
+    "weights only on rows without a past": (
+        lambda X, y: (incomplete(X, [4]), y, np.eye(N_ROWS)[0]),
+        "a row with at least one true step, a positive weight",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data_is_refused(data, no_training, case):
+    """Data that cannot be learned raises one sentence, and nothing is trained."""
+    make, words = BAD_DATA[case]
+    regressor = tiny()
+    for fit in (regressor.fit, regressor.partial_fit):
+        with pytest.raises((ValueError, TypeError), match=words):
+            fit(*make(*data))
+        assert vars(regressor) == vars(tiny())
+
+
+def test_a_refused_partial_fit_leaves_the_one_before(data, fitted, no_training):
+    """Bad data in `partial_fit` leaves a fitted estimator as it was."""
+    X, y = data
+    regressor = pickle.loads(pickle.dumps(fitted))
+    for make, words in BAD_DATA.values():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "X has feature names")
+            with pytest.raises((ValueError, TypeError), match=f"{words}|X has|dim"):
+                regressor.partial_fit(*make(X, y))
+    assert_array_equal(regressor.predict(X), fitted.predict(X))
+    assert regressor.history_ == fitted.history_

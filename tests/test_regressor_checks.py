@@ -1,0 +1,475 @@
+"""LSTMRegressor as an estimator: scikit-learn's checks, and the same for 3-D X."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone, is_regressor
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import r2_score
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklstm import LSTMRegressor
+
+WINDOW, N_CHANNELS, N_ROWS = 4, 2, 30
+
+
+@parametrize_with_checks(
+    [
+        # Reaches the score that check_regressors_train asks for in few epochs.
+        LSTMRegressor(
+            units=16,
+            bidirectional=True,
+            optimizer="nadam",
+            learning_rate=0.08,
+            epochs=8,
+            batch_size=20,
+        )
+    ],
+    expected_failed_checks=lambda estimator: {
+        "check_sample_weight_equivalence_on_dense_data": (
+            "mini-batch gradient descent cannot repeat a row's effect exactly by weight"
+        )
+    },
+    xfail_strict=True,
+)
+def test_scikit_learn_checks(estimator, check):
+    """LSTMRegressor keeps every promise that scikit-learn checks, but one."""
+    check(estimator)
+
+
+def test_the_checks_are_not_vacuous():
+    """The tags say what is true, so that no check is skipped for want of 2-D input."""
+    tags = get_tags(LSTMRegressor())
+    assert is_regressor(LSTMRegressor())
+    assert tags.input_tags.two_d_array
+    assert tags.input_tags.three_d_array
+    assert not tags.input_tags.sparse
+    assert tags.target_tags.required
+    assert tags.target_tags.multi_output
+    assert not tags.no_validation
+    assert not tags.non_deterministic
+
+
+# -- the same promises for windows of shape (n_rows, window, n_channels) ---------------
+
+
+def tiny(**params):
+    """Return a regressor that trains at once."""
+    defaults = {"units": 2, "epochs": 2, "batch_size": 64, "random_state": 0}
+    return LSTMRegressor(**(defaults | params))
+
+
+def tiny_data():
+    """Return windows of a random walk in two channels and the next value of one."""
+    rng = np.random.default_rng(0)
+    series = rng.standard_normal((N_ROWS + WINDOW, N_CHANNELS)).cumsum(axis=0)
+    windows = np.stack([series[row : row + WINDOW] for row in range(N_ROWS)])
+    return windows.astype(np.float32), series[WINDOW:, 0].copy()
+
+
+@pytest.fixture(scope="session")
+def data():
+    """Return windows and targets that no test writes to."""
+    X, y = tiny_data()
+    X.flags.writeable = y.flags.writeable = False
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def fitted(data):
+    """Return a regressor fitted to 3-D windows, which no test fits again."""
+    return tiny().fit(*data)
+
+
+def strided(X):
+    """Return the same values at memory that is contiguous along no axis."""
+    memory = np.zeros((2 * len(X), 3 * X.shape[1], 2 * X.shape[2]), X.dtype)
+    view = memory[::2, ::3, ::2]
+    view[...] = X
+    return view
+
+
+def reversed_in_memory(X):
+    """Return the same values at negative strides."""
+    return X[::-1, ::-1, ::-1].copy()[::-1, ::-1, ::-1]
+
+
+class OnlyAnArray:
+    """Holds windows, and offers them to ``np.asarray`` alone."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        """Return the values."""
+        return np.array(self.values, dtype=dtype)
+
+    def __array_function__(self, func, types, args, kwargs):
+        """Refuse to stand for an array in any function of NumPy."""
+        raise TypeError(f"{func.__name__} was called on what is not an array")
+
+
+LAYOUTS = {
+    "Fortran order": np.asfortranarray,
+    "strided": strided,
+    "negative strides": reversed_in_memory,
+    "nested lists": lambda X: X.tolist(),
+    "float64": lambda X: X.astype(np.float64),
+    "big endian": lambda X: X.astype(">f4"),
+    "object": lambda X: X.astype(object),
+    "only an array": OnlyAnArray,
+    "tuple of arrays": tuple,
+}
+
+
+def test_fit_returns_the_estimator_itself(data):
+    """`fit` and `partial_fit` return self and take y by position."""
+    regressor = tiny(epochs=1)
+    assert regressor.fit(*data) is regressor
+    assert regressor.partial_fit(*data) is regressor
+
+
+def test_fit_changes_no_parameter(data):
+    """Parameters are after `fit` the very objects that they were before."""
+    regressor = tiny(units=[2], keras_params={}, callbacks=[])
+    before = regressor.get_params()
+    regressor.fit(*data)
+    after = regressor.get_params()
+    assert before.keys() == after.keys()
+    assert all(after[name] is before[name] for name in before)
+
+
+def test_fit_sets_only_names_that_end_in_an_underscore(fitted):
+    """Public attributes that `fit` adds end in an underscore."""
+    added = set(vars(fitted)) - set(vars(tiny()))
+    public = {name for name in added if not name.startswith("_")}
+    assert public == {
+        "history_",
+        "n_channels_",
+        "n_features_in_",
+        "n_iter_",
+        "n_outputs_",
+        "weights_",
+        "window_",
+    }
+
+
+def test_init_sets_only_parameters():
+    """The constructor stores its parameters and does nothing else."""
+    regressor = tiny()
+    assert vars(regressor) == regressor.get_params()
+
+
+def test_fit_on_windows_sets_what_it_saw(fitted):
+    """`n_features_in_` counts the values of a window; windows have no names."""
+    assert fitted.n_features_in_ == WINDOW * N_CHANNELS
+    assert (fitted.window_, fitted.n_channels_) == (WINDOW, N_CHANNELS)
+    assert fitted.n_outputs_ == 1
+    assert not hasattr(fitted, "feature_names_in_")
+    assert fitted.n_iter_ == len(fitted.history_["loss"]) == 2
+
+
+def test_fit_is_idempotent(data):
+    """A second `fit` to the same windows gives bitwise the same predictions."""
+    regressor = tiny().fit(*data)
+    first = regressor.predict(data[0])
+    assert_array_equal(regressor.fit(*data).predict(data[0]), first)
+
+
+def test_a_fit_forgets_the_one_before(data, fitted):
+    """`fit` to other shapes, names and targets leaves nothing of an earlier fit."""
+    X, y = data
+    table = pd.DataFrame(X[:, :, 0], columns=list("abcd"))
+    regressor = tiny(epochs=1).fit(table, y)
+    assert list(regressor.feature_names_in_) == list("abcd")
+    regressor.set_params(epochs=2).fit(X, y)
+    assert set(vars(regressor)) == set(vars(fitted))
+    assert_array_equal(regressor.predict(X), fitted.predict(X))
+
+
+def test_clone_is_unfitted_and_fits_alike(data, fitted):
+    """A clone has the parameters and nothing that was learned."""
+    copy = clone(fitted)
+    assert vars(copy) == vars(tiny())
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        copy.predict(data[0])
+    assert_array_equal(copy.fit(*data).predict(data[0]), fitted.predict(data[0]))
+
+
+def test_pickle_predicts_the_same(data, fitted):
+    """A pickled estimator predicts bitwise the same, also once `model_` was built."""
+    expected = fitted.predict(data[0])
+    assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(data[0]), expected)
+    regressor = pickle.loads(pickle.dumps(fitted))
+    assert regressor.model_ is not None
+    again = pickle.loads(pickle.dumps(regressor))
+    assert_array_equal(again.predict(data[0]), expected)
+
+
+def test_predict_changes_nothing(data):
+    """`predict`, `predict_steps` and `score` leave the estimator's dict as it was."""
+    regressor = tiny().fit(*data)
+    before = pickle.dumps(vars(regressor))
+    names = list(vars(regressor))
+    regressor.predict(data[0])
+    regressor.predict_steps(data[0])
+    regressor.score(*data)
+    assert list(vars(regressor)) == names
+    assert pickle.dumps(vars(regressor)) == before
+
+
+def test_predictions_are_float64_of_one_dimension(data, fitted):
+    """`predict` returns float64 in the shape of y, for one row as for many."""
+    for rows in (1, N_ROWS):
+        values = fitted.predict(data[0][:rows])
+        assert isinstance(values, np.ndarray)
+        assert values.dtype == np.float64
+        assert values.shape == (rows,)
+        assert np.isfinite(values).all()
+
+
+def test_score_is_r2(data, fitted):
+    """`score` is scikit-learn's R² of the predictions, with weights too."""
+    X, y = data
+    weights = np.linspace(0, 1, len(y))
+    assert fitted.score(X, y) == r2_score(y, fitted.predict(X))
+    expected = r2_score(y, fitted.predict(X), sample_weight=weights)
+    assert fitted.score(X, y, sample_weight=weights) == expected
+
+
+def test_predictions_do_not_depend_on_the_batch(data, fitted):
+    """Rows alone and in any subset are predicted as among all the others."""
+    X, _ = data
+    expected = fitted.predict(X)
+    one_by_one = np.concatenate([fitted.predict(X[[row]]) for row in range(len(X))])
+    assert_allclose(one_by_one, expected, rtol=1e-7, atol=1e-7)
+    for size in (2, 3, 7):
+        parts = [fitted.predict(X[at : at + size]) for at in range(0, len(X), size)]
+        assert_allclose(np.concatenate(parts), expected, rtol=1e-7, atol=1e-7)
+
+
+def test_predictions_do_not_depend_on_the_order(data, fitted):
+    """Rows in another order are predicted the same, to scikit-learn's tolerance."""
+    X, _ = data
+    order = np.random.default_rng(1).permutation(len(X))
+    expected = fitted.predict(X)[order]
+    assert_allclose(fitted.predict(X[order]), expected, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_predict_takes_windows_however_they_are_stored(data, fitted, layout):
+    """The same windows give the same predictions, bitwise, in any memory layout."""
+    X = LAYOUTS[layout](data[0])
+    assert_array_equal(fitted.predict(X), fitted.predict(data[0]))
+
+
+@pytest.mark.parametrize("layout", ["Fortran order", "strided", "float64"])
+def test_fit_takes_windows_however_they_are_stored(data, fitted, layout):
+    """Windows in any memory layout are learned as their copy is, bitwise."""
+    X, y = data
+    regressor = tiny().fit(LAYOUTS[layout](X), y)
+    assert_array_equal(regressor.predict(X), fitted.predict(X))
+
+
+def test_overlapping_views_equal_their_copy(data, fitted):
+    """Windows that share memory, read-only, are learned as their copy is, bitwise."""
+    X, y = data
+    series = np.concatenate([X[0], X[1:, -1]])
+    view = np.lib.stride_tricks.sliding_window_view(series, WINDOW, axis=0)
+    view = view.transpose(0, 2, 1)
+    assert_array_equal(view, X)
+    assert np.shares_memory(view[0], view[1])
+    assert_array_equal(fitted.predict(view), fitted.predict(X))
+    assert_array_equal(tiny().fit(view, y).predict(view), fitted.predict(X))
+
+
+def test_windows_that_repeat_one_in_memory(data, fitted):
+    """Windows broadcast from a single one, at stride 0, are read as its copies."""
+    one = data[0][3]
+    many = np.broadcast_to(one, (5, WINDOW, N_CHANNELS))
+    expected = fitted.predict(np.array(many))
+    assert_array_equal(fitted.predict(many), expected)
+    constant = np.broadcast_to(np.float32(1), (5, WINDOW, N_CHANNELS))
+    expected = fitted.predict(np.array(constant))
+    assert_array_equal(fitted.predict(constant), expected)
+
+
+def test_read_only_memmap(data, fitted, tmp_path):
+    """Windows and targets on disk, opened for reading only, are learned as arrays."""
+    X, y = data
+    np.save(tmp_path / "X.npy", X)
+    np.save(tmp_path / "y.npy", y)
+    on_disk = [np.load(tmp_path / name, mmap_mode="r") for name in ("X.npy", "y.npy")]
+    regressor = tiny().fit(*on_disk, sample_weight=np.ones(len(y)))
+    assert_array_equal(regressor.predict(on_disk[0]), fitted.predict(X))
+
+
+def test_inputs_are_not_written_to():
+    """`fit` and `predict` leave X, y and the weights as they were."""
+    X, y = tiny_data()
+    X[0, :2] = np.nan
+    weights = np.linspace(0.0, 2.0, len(y))
+    copies = X.copy(), y.copy(), weights.copy()
+    regressor = tiny(epochs=1).fit(X, y, sample_weight=weights)
+    regressor.predict(X)
+    for array, copy in zip((X, y, weights), copies, strict=True):
+        assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("kind", [list, pd.Series, OnlyAnArray, tuple])
+def test_targets_and_weights_of_any_kind(data, fitted, kind):
+    """Targets and weights may be lists, tuples, Series or array-likes."""
+    X, y = data
+    regressor = tiny().fit(X, kind(y), sample_weight=kind(np.full(len(y), 2.0)))
+    assert_array_equal(regressor.predict(X), fitted.predict(X))
+
+
+def test_integer_windows_and_targets(data):
+    """Integers are learned as the same numbers in floating point, bitwise."""
+    X, y = data
+    X, y = np.round(10 * X), np.round(10 * y)
+    expected = tiny(epochs=1).fit(X, y).predict(X)
+    regressor = tiny(epochs=1).fit(X.astype(np.int32), y.astype(np.int64))
+    assert_array_equal(regressor.predict(X.astype(np.int32)), expected)
+
+
+def test_one_row(data):
+    """A single window can be learned and is then predicted by its target."""
+    X, y = data
+    regressor = tiny(epochs=1).fit(X[:1], y[:1])
+    assert_allclose(regressor.predict(X[:1]), y[:1], rtol=1e-6)
+
+
+# -- what is refused -------------------------------------------------------------------
+
+WRONG_SHAPES = {
+    "a window too short": (lambda X: X[:, 1:], "Got 3 steps of 2 channel"),
+    "a window too long": (
+        lambda X: np.concatenate([X, X[:, :1]], axis=1),
+        "Got 5 steps of 2 channel",
+    ),
+    "a channel too few": (lambda X: X[:, :, :1], "Got 4 steps of 1 channel"),
+    "a channel too many": (
+        lambda X: np.concatenate([X, X], axis=2),
+        "Got 4 steps of 4 channel",
+    ),
+    # As many values as in fit, so that only the shape gives it away.
+    "axes swapped": (lambda X: X.transpose(0, 2, 1), "Got 2 steps of 4 channel"),
+    "2-D, too few values": (lambda X: X[:, :, 0], "X has 4 features, but"),
+    "1-D": (lambda X: X[0, 0], "Expected 2D array, got 1D array"),
+    "0-D": (lambda X: X[0, 0, 0], "Expected 2D array, got scalar array"),
+    "4-D": (lambda X: X[None], "dim 4"),
+    "no rows": (lambda X: X[:0], r"0 sample\(s\)"),
+    "no steps": (lambda X: X[:, :0], "at least one step"),
+    "no channels": (lambda X: X[:, :, :0], "at least one step and channel"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_SHAPES)
+def test_predict_refuses_other_shapes(data, fitted, case):
+    """Windows that are not those of `fit` raise, and say what came."""
+    make, words = WRONG_SHAPES[case]
+    with pytest.raises(ValueError, match=words):
+        fitted.predict(make(data[0]))
+
+
+@pytest.mark.parametrize("case", ["1-D", "0-D", "4-D", "no rows", "no steps"])
+def test_fit_refuses_what_is_no_window(data, case):
+    """Arrays that hold no windows raise at `fit` too, and nothing is fitted."""
+    make, words = WRONG_SHAPES[case]
+    regressor = tiny()
+    with pytest.raises(ValueError, match=words):
+        regressor.fit(make(data[0]), data[1])
+    assert vars(regressor) == vars(tiny())
+
+
+def with_value(X, value, where):
+    """Return a copy of X with one value replaced."""
+    X = X.copy()
+    X[where] = value
+    return X
+
+
+BAD_VALUES = {
+    "NaN after a true step": (
+        lambda X: with_value(X, np.nan, (7, 2)),
+        r"without NaN inside.* row 7",
+    ),
+    "NaN in the newest step": (
+        lambda X: with_value(X, np.nan, (7, -1)),
+        r"without NaN inside.* row 7",
+    ),
+    "NaN in one channel of the oldest step": (
+        lambda X: with_value(X, np.nan, (7, 0, 1)),
+        r"without NaN inside.* row 7",
+    ),
+    "infinity": (
+        lambda X: with_value(X, np.inf, (7, 1, 0)),
+        "finite windows.* row 7",
+    ),
+    "minus infinity": (
+        lambda X: with_value(X, -np.inf, (7, 1, 0)),
+        "finite windows.* row 7",
+    ),
+    "beyond float32": (
+        lambda X: with_value(X.astype(np.float64), 1e39, (7, 1, 0)),
+        "beyond float32 in row 7",
+    ),
+    "strings": (lambda X: X.astype(str).astype(object) + "x", "could not convert"),
+    "complex numbers": (lambda X: X + 1j, "Complex data not supported"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_VALUES)
+def test_windows_with_bad_values_are_refused(data, fitted, case):
+    """Values that cannot be learned raise at `fit` and `predict` and say where."""
+    make, words = BAD_VALUES[case]
+    X, y = data
+    with pytest.raises(ValueError, match=words):
+        fitted.predict(make(X))
+    regressor = tiny()
+    with pytest.raises(ValueError, match=words):
+        regressor.fit(make(X), y)
+    assert vars(regressor) == vars(tiny())
+
+
+def test_sparse_input_is_refused(data):
+    """Sparse X and y raise scikit-learn's sentence."""
+    X, y = data
+    with pytest.raises(TypeError, match="Sparse data was passed for X"):
+        tiny().fit(sparse.csr_array(X[:, :, 0]), y)
+    with pytest.raises(TypeError, match="Sparse data was passed for y"):
+        tiny().fit(X, sparse.csr_array(y[:, None]))
+
+
+def test_an_unfitted_estimator_says_so(data):
+    """Everything that needs a fit raises NotFittedError before one."""
+    regressor = tiny()
+    for call in (
+        lambda: regressor.predict(data[0]),
+        lambda: regressor.predict_steps(data[0]),
+        lambda: regressor.score(*data),
+        lambda: regressor.model_,
+        lambda: regressor.summary(),
+    ):
+        with pytest.raises(NotFittedError, match="not fitted yet"):
+            call()
+
+
+def test_a_refused_fit_leaves_the_one_before(data):
+    """After bad data an estimator predicts as it did after its last good fit."""
+    X, y = data
+    regressor = tiny().fit(X, y)
+    expected, names = regressor.predict(X), dict(vars(regressor))
+    for bad in (X[:, :0], X[:, :3], with_value(X, np.inf, 0), X[:, 0, 0]):
+        target = y if bad.shape[1:] != (3, N_CHANNELS) else y[:-1]
+        with pytest.raises(ValueError, match=r"LSTMRegressor needs|Expected 2D"):
+            regressor.fit(bad, target)
+    assert vars(regressor).keys() == names.keys()
+    assert all(vars(regressor)[name] is names[name] for name in names)
+    assert_array_equal(regressor.predict(X), expected)

@@ -1,0 +1,840 @@
+"""SlidingWindow and LSTMRegressor inside scikit-learn's own, unchanged machinery."""
+
+import pickle
+import subprocess
+import sys
+import textwrap
+from collections import defaultdict
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import BaggingRegressor, StackingRegressor, VotingRegressor
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.metrics import make_scorer, mean_absolute_error
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    KFold,
+    TimeSeriesSplit,
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+    learning_curve,
+    validation_curve,
+)
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_html_repr
+
+from sklstm import LSTMRegressor, SlidingWindow, forecast
+
+WINDOW = 4
+N_ROWS = 60
+INDEXES = {
+    "days": pd.date_range("2024-01-01", periods=N_ROWS, freq="D"),
+    "hours without freq": pd.DatetimeIndex(
+        pd.date_range("2024-01-01", periods=N_ROWS, freq="h").to_numpy()
+    ),
+    "months": pd.period_range("2015-01", periods=N_ROWS, freq="M"),
+    "range": pd.RangeIndex(N_ROWS),
+}
+BOTH = pytest.mark.parametrize("kind", ["days", "range"])
+
+
+# -- series, pipelines and the loop they are compared with --------------------------
+
+
+def series(kind="days", *names):
+    """Return positive columns that wander; the first is called load."""
+    rng = np.random.default_rng(0)
+    names = ("load", *names)
+    waves = 10 * np.sin(np.arange(N_ROWS)[:, None] / np.arange(2, 2 + len(names)))
+    walks = rng.normal(size=(N_ROWS, len(names))).cumsum(axis=0)
+    return pd.DataFrame(60 + waves + walks, columns=list(names), index=INDEXES[kind])
+
+
+def lstm(**parameters):
+    """Return a network that is the same everywhere, so that Keras traces it once."""
+    defaults = {"units": 4, "epochs": 3, "batch_size": 64, "random_state": 0}
+    return LSTMRegressor(**defaults | parameters)
+
+
+def lstm_pipe(window=WINDOW, **parameters):
+    return make_pipeline(SlidingWindow(window), lstm(**parameters))
+
+
+def ridge_pipe(window=WINDOW, **parameters):
+    windows = SlidingWindow(window, layout="flat", **parameters)
+    return make_pipeline(windows, SimpleImputer(), Ridge())
+
+
+class NewestStep(RegressorMixin, BaseEstimator):
+    """Predict the newest step of the first channel of each window."""
+
+    def fit(self, X, y):  # noqa: ARG002
+        """Learn nothing."""
+        self.is_fitted_ = True
+        return self
+
+    def predict(self, X):
+        """Return the newest step, NaN where it is missing."""
+        return np.asarray(X)[:, -1, 0].astype(float)
+
+
+def lag_table(values, positions, past, window=WINDOW):
+    """Return lags of some positions by loop; only positions in ``past`` are seen.
+
+    Lags before a position that is not seen are missing, since a hole ends a run.
+    """
+    past = set(past)
+    table = np.full((len(positions), window), np.nan, dtype=np.float32)
+    for row, position in enumerate(positions):
+        for lag in range(1, window + 1):
+            if position - lag not in past:
+                break
+            table[row, window - lag] = values[position - lag]
+    return table
+
+
+def newest_run(positions):
+    """Return the newest contiguous ones of increasing positions."""
+    run = [positions[-1]]
+    for position in positions[-2::-1]:
+        if position != run[-1] - 1:
+            break
+        run.append(position)
+    return run
+
+
+def ridge_by_hand(values, train, test, window=WINDOW):
+    """Return predictions of the test rows from lag tables built by loop."""
+    regressor = make_pipeline(SimpleImputer(), Ridge())
+    regressor.fit(lag_table(values, train, train, window), values[train])
+    kept = newest_run(train)[:window]
+    return regressor.predict(lag_table(values, test, {*test, *kept}, window))
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Return an LSTM pipeline fitted once on daily rows, and those rows."""
+    X = series()
+    return lstm_pipe().fit(X, X["load"]), X
+
+
+# -- a search scores the same rows, and every row sees its true past ----------------
+
+
+class RecordingScorer:
+    """Score by absolute error and record which rows each candidate is scored on."""
+
+    def __init__(self, parameters):
+        self.parameters = parameters
+        self.rows = defaultdict(list)
+
+    def __call__(self, estimator, X, y):
+        """Return the score of an estimator and record the labels of y."""
+        predicted = estimator.predict(X)
+        assert predicted.shape == y.shape
+        assert X.index.equals(y.index)
+        params = estimator.get_params()
+        key = tuple(params[name] for name in self.parameters)
+        self.rows[key].append(tuple(y.index))
+        return -mean_absolute_error(y, predicted)
+
+
+@BOTH
+def test_window_and_network_in_one_grid(kind):
+    """Every candidate of a grid over window and units is scored on the same rows."""
+    X = series(kind)
+    grid = {"slidingwindow__window": [2, 4], "lstmregressor__units": [2, 4]}
+    scorer = RecordingScorer(grid)
+    cv = TimeSeriesSplit(2)
+    search = GridSearchCV(lstm_pipe(epochs=1), grid, cv=cv, scoring=scorer, refit=False)
+    search.fit(X, X["load"])
+    expected = [tuple(X.index[test]) for _, test in cv.split(X)]
+    assert dict(scorer.rows) == {
+        (window, units): expected for window in (2, 4) for units in (2, 4)
+    }
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+def test_windows_longer_than_the_first_fold(kind):
+    """Windows of any length, longer than a training fold too, lose no row."""
+    X = series(kind)
+    grid = {"slidingwindow__window": [1, 7, 25]}
+    scorer = RecordingScorer(grid)
+    cv = TimeSeriesSplit(4)
+    # The imputer would drop lags that no training row has.
+    pipe = ridge_pipe().set_params(simpleimputer__keep_empty_features=True)
+    GridSearchCV(pipe, grid, cv=cv, scoring=scorer).fit(X, X["load"])
+    expected = [tuple(X.index[test]) for _, test in cv.split(X)]
+    assert all(rows == expected for rows in scorer.rows.values())
+    assert len(scorer.rows) == 3
+
+
+def newest_steps(X, cv, **parameters):
+    """Return test rows and the newest step of their windows, of every fold."""
+    pipe = make_pipeline(SlidingWindow(WINDOW, **parameters), NewestStep())
+    scores = cross_validate(
+        pipe,
+        X,
+        X["load"],
+        cv=cv,
+        scoring=lambda *_: 0.0,
+        return_estimator=True,
+        return_indices=True,
+    )
+    for estimator, test in zip(
+        scores["estimator"], scores["indices"]["test"], strict=True
+    ):
+        yield test, estimator.predict(X.iloc[test])
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("kind", INDEXES)
+def test_first_test_row_sees_its_true_past(kind, horizon):
+    """In every fold the newest step of every test row is the true earlier value."""
+    X = series(kind)
+    values = X["load"].to_numpy(dtype=np.float32)
+    for test, newest in newest_steps(X, TimeSeriesSplit(4), horizon=horizon):
+        np.testing.assert_array_equal(newest, values[test - horizon])
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+def test_gap_between_train_and_test_is_missing(kind):
+    """With ``gap=`` the first test row has no past; none is borrowed across it."""
+    X = series(kind)
+    values = X["load"].to_numpy(dtype=np.float32)
+    for test, newest in newest_steps(X, TimeSeriesSplit(4, gap=2)):
+        assert np.isnan(newest[0])
+        np.testing.assert_array_equal(newest[1:], values[test[1:] - 1])
+
+
+@pytest.mark.parametrize(
+    "cv", [KFold(4), KFold(4, shuffle=True, random_state=0)], ids=["plain", "shuffled"]
+)
+@pytest.mark.parametrize("kind", INDEXES)
+def test_holes_of_kfold_are_never_crossed(kind, cv):
+    """In KFold the newest step is the true earlier value or missing, no other row."""
+    X = series(kind)
+    values = X["load"].to_numpy(dtype=np.float32)
+    for test, newest in newest_steps(X, cv):
+        train = np.setdiff1d(np.arange(N_ROWS), test)
+        seen = np.isin(test - 1, [*test, train[-1]])
+        np.testing.assert_array_equal(newest, np.where(seen, values[test - 1], np.nan))
+
+
+def test_search_predicts_new_rows_with_their_past():
+    """A refitted search predicts rows that follow its own, the first one included."""
+    X = series()
+    search = GridSearchCV(
+        make_pipeline(SlidingWindow(), NewestStep()),
+        {"slidingwindow__window": [3, 5]},
+        cv=TimeSeriesSplit(2),
+        scoring=lambda *_: 0.0,
+    ).fit(X[:50], X["load"][:50])
+    values = X["load"].to_numpy(dtype=np.float32)
+    np.testing.assert_array_equal(search.predict(X[50:]), values[49:-1])
+    np.testing.assert_array_equal(search.predict(X[50:51]), values[49:50])
+
+
+# -- no look-ahead ------------------------------------------------------------------
+
+CHANGES = st.tuples(
+    st.integers(0, N_ROWS - 1),
+    st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=7),
+)
+
+
+def changed_after(X, row, values):
+    """Return X with other values in every row after ``row``."""
+    X = X.copy()
+    X.iloc[row + 1 :, 0] = np.resize(values, N_ROWS - row - 1)
+    return X
+
+
+@pytest.fixture(scope="module")
+def early_stopped():
+    """Two-step LSTM pipelines, scaled and stopped early, fitted on the first rows."""
+    pipes = {}
+    for kind in ("days", "range"):
+        X = series(kind)[:50]
+        pipe = lstm_pipe(steps=2, early_stopping=True, validation_fraction=0.2)
+        pipes[kind] = pipe.fit(X, X["load"])
+        assert "val_loss" in pipe[-1].history_
+    return pipes
+
+
+# It is right to warn where rows that are numbered like those of fit are others.
+@pytest.mark.filterwarnings("ignore:The integer index of X starts:UserWarning")
+@BOTH
+@given(change=CHANGES, start=st.integers(0, N_ROWS - 1))
+@settings(max_examples=50, deadline=None)
+def test_later_values_change_no_lstm_prediction(early_stopped, kind, change, start):
+    """Other values after row t change no prediction up to row t + 1, bit for bit."""
+    row, values = change
+    X, pipe = series(kind), early_stopped[kind]
+    other = changed_after(X, row, values)
+    n_same = max(row + 2 - start, 0)
+    before, after = (pipe.predict(rows[start:]) for rows in (X, other))
+    np.testing.assert_array_equal(after[:n_same], before[:n_same])
+    before, after = (
+        pipe[-1].predict_steps(pipe[:-1].transform(rows[start:])) for rows in (X, other)
+    )
+    np.testing.assert_array_equal(after[:n_same], before[:n_same])
+
+
+def out_of_sample(pipe, X, cv):
+    """Return the predictions of every fold's test rows by a refit on its past."""
+    predicted = np.full(N_ROWS, np.nan)
+    for train, test in cv.split(X):
+        fold = clone(pipe).fit(X.iloc[train], X["load"].iloc[train])
+        predicted[test] = fold.predict(X.iloc[test])
+    return predicted
+
+
+@BOTH
+@given(change=CHANGES)
+@settings(max_examples=12, deadline=None)
+def test_later_values_change_no_refitted_prediction(kind, change):
+    """Nor do they change what refits on the past predict, scaling included."""
+    row, values = change
+    X = series(kind)
+    scaler = StandardScaler().set_output(transform="pandas")
+    pipe = make_pipeline(scaler, *(step for _, step in ridge_pipe().steps))
+    cv = TimeSeriesSplit(4)
+    before = out_of_sample(pipe, X, cv)
+    after = out_of_sample(pipe, changed_after(X, row, values), cv)
+    np.testing.assert_array_equal(after[: row + 2], before[: row + 2])
+
+
+@BOTH
+@pytest.mark.parametrize("row", [29, 44])
+def test_later_values_change_no_refitted_lstm(kind, row):
+    """Scaling, validation and multi-step targets of LSTM refits read no later row."""
+    X = series(kind)
+    pipe = lstm_pipe(steps=2, early_stopping=True, validation_fraction=0.2)
+    cv = TimeSeriesSplit(2)
+    before = out_of_sample(pipe, X, cv)
+    after = out_of_sample(pipe, changed_after(X, row, [-7.0, 1e4, 3.0]), cv)
+    np.testing.assert_array_equal(after[: row + 2], before[: row + 2])
+    assert (after[row + 2 :] != before[row + 2 :]).all()
+
+
+# -- cross-validation, against loops ------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+def test_cross_val_score(kind):
+    """cross_val_score is the score of lag tables that a loop has built."""
+    X = series(kind)
+    values = X["load"].to_numpy()
+    cv = TimeSeriesSplit(4)
+    expected = [
+        -mean_absolute_error(values[test], ridge_by_hand(values, train, test))
+        for train, test in cv.split(X)
+    ]
+    scores = cross_val_score(
+        ridge_pipe(), X, X["load"], cv=cv, scoring="neg_mean_absolute_error"
+    )
+    np.testing.assert_allclose(scores, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+def test_cross_val_predict(kind):
+    """cross_val_predict with KFold is a loop whose windows never cross a hole."""
+    X = series(kind)
+    values = X["load"].to_numpy()
+    cv = KFold(4)
+    expected = np.full(N_ROWS, np.nan)
+    for train, test in cv.split(X):
+        expected[test] = ridge_by_hand(values, train, test)
+    predicted = cross_val_predict(ridge_pipe(), X, X["load"], cv=cv)
+    np.testing.assert_allclose(predicted, expected, rtol=1e-5)
+
+
+@BOTH
+def test_cross_val_predict_of_an_lstm(kind):
+    """cross_val_predict gives one finite LSTM prediction for every row."""
+    X = series(kind)
+    predicted = cross_val_predict(lstm_pipe(epochs=1), X, X["load"], cv=KFold(2))
+    assert predicted.shape == (N_ROWS,)
+    assert predicted.dtype == np.float64
+    assert np.isfinite(predicted).all()
+
+
+@BOTH
+def test_validation_curve_over_the_window(kind):
+    """A validation curve over the window is one cross_val_score for each length."""
+    X = series(kind)
+    cv = TimeSeriesSplit(3)
+    name = "slidingwindow__window"
+    _, scores = validation_curve(
+        ridge_pipe(), X, X["load"], param_name=name, param_range=[1, 3, 6], cv=cv
+    )
+    for window, own in zip([1, 3, 6], scores, strict=True):
+        expected = cross_val_score(ridge_pipe(window), X, X["load"], cv=cv)
+        np.testing.assert_array_equal(own, expected)
+
+
+@BOTH
+def test_learning_curve(kind):
+    """A learning curve fits on the oldest rows of each fold and scores its test."""
+    X = series(kind)
+    values = X["load"].to_numpy()
+    cv, sizes = TimeSeriesSplit(2), [10, 20]
+    scoring = "neg_mean_absolute_error"
+    _, _, scores = learning_curve(
+        ridge_pipe(), X, X["load"], cv=cv, train_sizes=sizes, scoring=scoring
+    )
+    for size, own in zip(sizes, scores, strict=True):
+        predicted = [
+            (values[test], ridge_by_hand(values, train[:size], test))
+            for train, test in cv.split(X)
+        ]
+        expected = [-mean_absolute_error(*pair) for pair in predicted]
+        np.testing.assert_allclose(own, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+def test_series_and_array_targets(kind):
+    """A Series as X and an array as y give the scores of a frame and a Series."""
+    X = series(kind)
+    cv = TimeSeriesSplit(3)
+    expected = cross_val_score(ridge_pipe(), X, X["load"], cv=cv)
+    for rows, y in [(X["load"], X["load"]), (X, X["load"].to_numpy())]:
+        scores = cross_val_score(ridge_pipe(), rows, y, cv=cv)
+        np.testing.assert_array_equal(scores, expected)
+
+
+# -- meta-estimators ----------------------------------------------------------------
+
+
+def test_voting(fitted):
+    """VotingRegressor averages pipelines of other windows and other regressors."""
+    pipe, X = fitted
+    members = [("ridge", ridge_pipe(7)), ("lstm", lstm_pipe())]
+    voting = VotingRegressor(members).fit(X, X["load"])
+    ridge = ridge_pipe(7).fit(X, X["load"]).predict(X)
+    np.testing.assert_allclose(
+        voting.predict(X), (ridge + pipe.predict(X)) / 2, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+def test_stacking(kind):
+    """StackingRegressor learns from what KFold predicts with true windows."""
+    X = series(kind)
+    values = X["load"].to_numpy()
+    stacking = StackingRegressor(
+        [("short", ridge_pipe(2)), ("long", ridge_pipe(5))],
+        final_estimator=LinearRegression(),
+        cv=KFold(4),
+    ).fit(X, X["load"])
+    inner = np.full((N_ROWS, 2), np.nan)
+    for train, test in KFold(4).split(X):
+        for column, window in enumerate((2, 5)):
+            inner[test, column] = ridge_by_hand(values, train, test, window)
+    final = LinearRegression().fit(inner, values)
+    outer = [ridge_pipe(w).fit(X, X["load"]).predict(X) for w in (2, 5)]
+    np.testing.assert_allclose(
+        stacking.predict(X), final.predict(np.transpose(outer)), rtol=1e-4
+    )
+
+
+def test_stacking_an_lstm(fitted):
+    """An LSTM pipeline may be stacked, frozen or fitted anew."""
+    pipe, X = fitted
+    stacking = StackingRegressor(
+        [("lstm", lstm_pipe(epochs=1)), ("frozen", FrozenEstimator(pipe))],
+        final_estimator=LinearRegression(),
+        cv=2,
+    ).fit(X, X["load"])
+    assert np.isfinite(stacking.predict(X)).all()
+    np.testing.assert_array_equal(stacking.estimators_[1].predict(X), pipe.predict(X))
+
+
+def test_transformed_target():
+    """TransformedTargetRegressor learns the logarithm of y and predicts y."""
+    X = series()
+    target = TransformedTargetRegressor(lstm_pipe(), func=np.log, inverse_func=np.exp)
+    predicted = target.fit(X, X["load"]).predict(X)
+    expected = lstm_pipe().fit(X, np.log(X["load"])).predict(X)
+    np.testing.assert_allclose(predicted, np.exp(expected), rtol=1e-6)
+
+
+def test_bagging():
+    """BaggingRegressor of LSTMs behind a lag table averages seeded members."""
+    X = series()
+    bagging = BaggingRegressor(
+        lstm(epochs=1, random_state=None), n_estimators=3, random_state=0
+    )
+    pipe = make_pipeline(SlidingWindow(WINDOW, layout="flat"), bagging)
+    predicted = pipe.fit(X, X["load"]).predict(X)
+    table = pipe[0].transform(X)
+    members = [member.predict(table) for member in bagging.estimators_]
+    np.testing.assert_allclose(predicted, np.mean(members, axis=0))
+    assert len({member[-1] for member in members}) == 3
+    again = clone(pipe).fit(X, X["load"]).predict(X)
+    np.testing.assert_array_equal(again, predicted)
+
+
+def test_permutation_importance_of_lags():
+    """Of a walk only the newest lag matters, and the lag table names it."""
+    rng = np.random.default_rng(0)
+    walk = pd.DataFrame({"walk": rng.normal(size=N_ROWS).cumsum()})
+    windows = SlidingWindow(WINDOW, layout="flat").set_output(transform="pandas")
+    table = windows.fit_transform(walk)[WINDOW:]
+    y = walk["walk"][WINDOW:]
+    regressor = lstm(epochs=1).fit(table, y)
+    result = permutation_importance(regressor, table, y, n_repeats=3, random_state=0)
+    best = result.importances_mean.argmax()
+    assert regressor.feature_names_in_[best] == "walk_t-1"
+    assert regressor.n_channels_ == 1
+
+
+def test_frozen(fitted):
+    """A frozen pipeline is not fitted again, in cross-validation neither."""
+    pipe, X = fitted
+    before = pipe.predict(X)
+    frozen = FrozenEstimator(pipe).fit(X[:20], X["load"][:20] * 0)
+    np.testing.assert_array_equal(frozen.predict(X), before)
+    halves = cross_val_predict(frozen, X, X["load"], cv=KFold(2))
+    expected = [pipe.predict(X[:30]), pipe.predict(X[30:])]
+    np.testing.assert_array_equal(halves, np.concatenate(expected))
+    np.testing.assert_array_equal(clone(frozen).predict(X), before)
+
+
+@BOTH
+def test_union_of_windows(kind):
+    """FeatureUnion puts lag tables of two lengths side by side, each with context."""
+    X = series(kind)
+    parts = [SlidingWindow(n, layout="flat") for n in (2, 5)]
+    union = make_union(*parts).fit(X[:50])
+    expected = [part.fit(X[:50]).transform(X[50:]) for part in parts]
+    np.testing.assert_array_equal(union.transform(X[50:]), np.hstack(expected))
+    assert np.isfinite(union.transform(X[50:])).all()
+    assert union.get_feature_names_out()[-1] == "slidingwindow-2__load_t-1"
+
+
+def test_halving_search_over_epochs():
+    """HalvingGridSearchCV gives the better candidates more epochs."""
+    X = series()
+    search = HalvingGridSearchCV(
+        lstm_pipe(),
+        {"lstmregressor__learning_rate": [1e-6, 0.05]},
+        resource="lstmregressor__epochs",
+        min_resources=2,
+        max_resources=4,
+        factor=2,
+        cv=TimeSeriesSplit(2),
+        scoring="neg_mean_absolute_error",
+    ).fit(X, X["load"])
+    assert search.n_resources_ == [2, 4]
+    assert search.n_candidates_ == [2, 1]
+    assert search.best_params_["lstmregressor__epochs"] == 4
+    assert search.best_estimator_[-1].n_iter_ == 4
+
+
+def test_parallel_search_equals_a_serial_one():
+    """A search in two threads gives bitwise the scores and predictions of one."""
+    X = series()
+    grid = {
+        "slidingwindow__window": [2, 4],
+        "lstmregressor__learning_rate": [0.005, 0.02],
+    }
+    results = []
+    for n_jobs in (1, 2):
+        search = GridSearchCV(
+            lstm_pipe(epochs=2), grid, cv=TimeSeriesSplit(2), n_jobs=n_jobs
+        )
+        with joblib.parallel_config(backend="threading"):
+            search.fit(X, X["load"])
+        results.append(search)
+    serial, threaded = results
+    for split in range(2):
+        name = f"split{split}_test_score"
+        np.testing.assert_array_equal(
+            threaded.cv_results_[name], serial.cv_results_[name]
+        )
+    np.testing.assert_array_equal(threaded.predict(X), serial.predict(X))
+    assert threaded.best_params_ == serial.best_params_
+
+
+# -- sample weights -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def weighing():
+    """Rows, weights of which some are 0, and y with absurd values at those rows."""
+    X = series()
+    weight = np.random.default_rng(0).uniform(0.5, 2, N_ROWS)
+    weight[[6, 18, 31]] = 0
+    absurd = X["load"].where(weight > 0, 1e5)
+    expected = lstm_pipe().fit(X, X["load"], lstmregressor__sample_weight=weight)
+    return X, weight, absurd, expected.predict(X)
+
+
+def test_sample_weight_by_step_name(weighing, fitted):
+    """Weights passed as step__sample_weight arrive: rows of weight 0 are not read."""
+    X, weight, absurd, expected = weighing
+    pipe = lstm_pipe().fit(X, absurd, lstmregressor__sample_weight=weight)
+    np.testing.assert_array_equal(pipe.predict(X), expected)
+    assert (expected != fitted[0].predict(X)).any()
+
+
+def test_sample_weight_routed_in_a_pipeline(weighing):
+    """With metadata routing a requested sample_weight goes through the pipeline."""
+    X, weight, absurd, expected = weighing
+    with sklearn.config_context(enable_metadata_routing=True):
+        regressor = lstm().set_fit_request(sample_weight=True)
+        pipe = make_pipeline(SlidingWindow(WINDOW), regressor)
+        pipe.fit(X, absurd, sample_weight=weight)
+        np.testing.assert_array_equal(pipe.predict(X), expected)
+
+
+def test_sample_weight_not_requested(weighing):
+    """With metadata routing a weight that nobody asked for is an error."""
+    X, weight, _, _ = weighing
+    with sklearn.config_context(enable_metadata_routing=True):
+        with pytest.raises(ValueError, match="sample_weight"):
+            lstm_pipe().fit(X, X["load"], sample_weight=weight)
+
+
+def test_sample_weight_routed_in_a_search(weighing):
+    """A search routes the weights of each fold to its fits and to the refit."""
+    X, weight, absurd, expected = weighing
+    with sklearn.config_context(enable_metadata_routing=True):
+        regressor = lstm().set_fit_request(sample_weight=True)
+        pipe = make_pipeline(SlidingWindow(WINDOW), regressor)
+        scorer = make_scorer(mean_absolute_error, greater_is_better=False)
+        scorer.set_score_request(sample_weight=True)
+        scores = []
+        for y in (absurd, X["load"]):
+            search = GridSearchCV(
+                pipe,
+                {"lstmregressor__learning_rate": [0.005]},
+                cv=TimeSeriesSplit(2),
+                scoring=scorer,
+            ).fit(X, y, sample_weight=weight)
+            np.testing.assert_array_equal(search.predict(X), expected)
+            scores.append(search.cv_results_["mean_test_score"])
+        np.testing.assert_array_equal(*scores)
+
+
+def test_score_weight_routed(weighing):
+    """``score`` takes a requested sample_weight as any regressor's does."""
+    X, weight, absurd, _ = weighing
+    with sklearn.config_context(enable_metadata_routing=True):
+        regressor = lstm(epochs=1).set_fit_request(sample_weight=True)
+        regressor.set_score_request(sample_weight=True)
+        pipe = make_pipeline(SlidingWindow(WINDOW), regressor)
+        pipe.fit(X, absurd, sample_weight=weight)
+        score = pipe.score(X, absurd, sample_weight=weight)
+        assert score == pipe.score(X, X["load"], sample_weight=weight)
+
+
+# -- clone and parameters -----------------------------------------------------------
+
+
+def build_network(meta, compile_kwargs, hidden=3):
+    """Return no network: it is only a parameter here."""
+    raise AssertionError("never called")
+
+
+OTHER_PARAMETERS = {
+    SlidingWindow: {
+        "window": 3,
+        "horizon": 2,
+        "known": ["price"],
+        "layout": "flat",
+    },
+    LSTMRegressor: {
+        "units": (3, 2),
+        "model": build_network,
+        "keras_params": {"model__hidden": 5, "optimizer__clipnorm": 1.0},
+        "n_channels": 2,
+        "steps": 4,
+        "activation": "relu",
+        "recurrent_activation": "hard_sigmoid",
+        "dropout": 0.25,
+        "bidirectional": True,
+        "scaling": "last",
+        "optimizer": "sgd",
+        "learning_rate": 0.5,
+        "loss": "mae",
+        "epochs": 7,
+        "batch_size": 5,
+        "early_stopping": True,
+        "validation_fraction": 0.5,
+        "n_iter_no_change": 3,
+        "callbacks": ["a callback"],
+        "warm_start": True,
+        "engine": "keras",
+        "verbose": 2,
+        "random_state": 9,
+    },
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_PARAMETERS)
+def test_clone_keeps_every_parameter(kind):
+    """A clone has every parameter, and each is another one than the default."""
+    other = OTHER_PARAMETERS[kind]
+    default = kind().get_params(deep=False)
+    assert set(other) == set(default)
+    assert not [name for name in other if other[name] == default[name]]
+    estimator = kind(**other)
+    copied = clone(estimator)
+    assert copied.get_params(deep=False) == other
+    assert copied.get_params() == estimator.get_params()
+    rebuilt = kind().set_params(**estimator.get_params(deep=False))
+    assert rebuilt.get_params() == estimator.get_params()
+    assert clone(make_pipeline(estimator)).get_params()[kind.__name__.lower()]
+
+
+def test_clone_forgets_what_was_learned(fitted):
+    """A clone of a fitted pipeline is unfitted, and a fit makes it the same again."""
+    pipe, X = fitted
+    copied = clone(pipe)
+    for step in copied:
+        assert not [name for name in vars(step) if name.endswith("_")]
+    np.testing.assert_array_equal(copied.fit(X, X["load"]).predict(X), pipe.predict(X))
+
+
+def test_clone_keeps_the_output_container():
+    """A clone of windows with pandas output has pandas output."""
+    windows = clone(SlidingWindow(2).set_output(transform="pandas"))
+    assert isinstance(windows.fit_transform(series()), pd.DataFrame)
+
+
+def test_routed_parameters_in_a_clone():
+    """Routed parameters survive a clone, and changing it leaves the original."""
+    original = lstm().set_params(optimizer__clipnorm=1.0)
+    copied = clone(original).set_params(optimizer__clipnorm=2.0)
+    assert original.get_params()["optimizer__clipnorm"] == 1.0
+    assert copied.get_params()["optimizer__clipnorm"] == 2.0
+
+
+# -- caching, output containers, threads, displays ----------------------------------
+
+
+def test_cached_pipeline(tmp_path, fitted):
+    """A pipeline with ``memory=`` predicts the same, from the cache too."""
+    pipe, X = fitted
+    rows = X[:50]
+    expected = clone(pipe).fit(rows, rows["load"]).predict(X[50:])
+    for _ in range(2):
+        cached = clone(pipe).set_params(memory=str(tmp_path)).fit(rows, rows["load"])
+        np.testing.assert_array_equal(cached.predict(X[50:]), expected)
+    assert any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("names", [(), ("wind",)], ids=["one", "two"])
+def test_pandas_output_of_the_whole_pipeline(names):
+    """With pandas output the windows are a named table, the predictions the same."""
+    X = series("days", *names)
+    expected = lstm_pipe(epochs=1).fit(X, X["load"])
+    pipe = lstm_pipe(epochs=1).set_output(transform="pandas").fit(X, X["load"])
+    np.testing.assert_array_equal(pipe.predict(X), expected.predict(X))
+    table = pipe[0].transform(X)
+    assert isinstance(table, pd.DataFrame)
+    assert table.columns[-1] == f"{X.columns[-1]}_t-1"
+    assert pipe[-1].n_channels_ == len(X.columns)
+    assert pipe[-1].feature_names_in_.tolist() == table.columns.tolist()
+
+
+def test_global_pandas_output():
+    """Under a global ``transform_output="pandas"`` pipelines predict the same."""
+    X = series()
+    scaler = StandardScaler().set_output(transform="pandas")
+    pipes = [
+        lstm_pipe(epochs=1),
+        make_pipeline(scaler, SlidingWindow(WINDOW), lstm(epochs=1)),
+        make_pipeline(SlidingWindow(WINDOW, layout="flat"), lstm(epochs=1)),
+        ridge_pipe(),
+    ]
+    for pipe in pipes:
+        expected = clone(pipe).fit(X[:50], X["load"][:50]).predict(X[50:])
+        with sklearn.config_context(transform_output="pandas"):
+            predicted = clone(pipe).fit(X[:50], X["load"][:50]).predict(X[50:])
+        np.testing.assert_array_equal(predicted, expected)
+
+
+def test_html_before_and_after_fit(fitted):
+    """Pipelines show themselves in a notebook, unfitted, fitted and in a search."""
+    pipe, _ = fitted
+    for estimator in (lstm_pipe(), pipe, GridSearchCV(lstm_pipe(), {})):
+        html = estimator_html_repr(estimator)
+        assert "SlidingWindow" in html
+        assert "LSTMRegressor" in html
+    assert repr(pipe) == repr(lstm_pipe())
+
+
+def test_fresh_interpreter_needs_no_keras(tmp_path, fitted):
+    """Unpickled, a pipeline predicts and shows itself without importing Keras."""
+    pipe, X = fitted
+    (tmp_path / "pipe").write_bytes(pickle.dumps((pipe, X, pipe.predict(X))))
+    code = """
+        import pickle, sys
+        from pathlib import Path
+
+        def loaded():
+            names = {name.partition(".")[0] for name in sys.modules}
+            return sorted(names & {"keras", "tensorflow", "scikeras"})
+
+        pipe, X, expected = pickle.loads(Path(sys.argv[1]).read_bytes())
+        print("unpickled", loaded())
+        assert (pipe.predict(X) == expected).all()
+        print("predicted", loaded())
+        from sklstm import forecast
+        assert len(forecast(pipe, X, 3)) == 3
+        print("forecast", loaded())
+        assert "weights_" in dir(pipe[-1])
+        print("listed", loaded())
+        from sklearn.utils import estimator_html_repr
+        assert "LSTMRegressor" in estimator_html_repr(pipe)
+        assert pipe[-1]._repr_mimebundle_()
+        print("shown", loaded())
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "pipe")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    stages = ["unpickled", "predicted", "forecast", "listed", "shown"]
+    assert result.stdout.splitlines() == [f"{stage} []" for stage in stages]
+
+
+# -- the tutorial -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def even_numbers():
+    return pd.DataFrame({"even": range(0, 202, 2)}, dtype=float)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_even_numbers(even_numbers, seed):
+    """After 0, 2, …, 200 come 202, 204 and 206, with every default and any seed."""
+    pipe = make_pipeline(SlidingWindow(3), LSTMRegressor(random_state=seed))
+    pipe.fit(even_numbers, even_numbers["even"])
+    following = pd.DataFrame({"even": [np.pi]}, index=[101])
+    np.testing.assert_allclose(pipe.predict(following), [202], rtol=0, atol=1e-6)
+    result = forecast(pipe, even_numbers, steps=3)
+    np.testing.assert_allclose(result, [202, 204, 206], rtol=0, atol=1e-6)
+    assert result.index.tolist() == [101, 102, 103]
