@@ -38,7 +38,7 @@ pipe = make_pipeline(SlidingWindow(), LSTMRegressor(random_state=0))
 search = GridSearchCV(
     pipe,
     {"slidingwindow__window": [12, 24], "lstmregressor__units": [16, 32]},
-    cv=TimeSeriesSplit(3, test_size=12),
+    cv=TimeSeriesSplit(5, test_size=12),
     scoring="neg_mean_absolute_error",
 )
 search.fit(X_train, y_train)

@@ -41,7 +41,7 @@ def sigmoid(z):
 rng = np.random.default_rng(0)
 windows = rng.normal(size=(60, 4, 2)).astype("float32")
 targets = windows[:, -1, 0] + windows[:, -2, 1]
-lstm = LSTMRegressor(units=3, scaling=None, epochs=20, random_state=0)
+lstm = LSTMRegressor(3, scaling=None, learning_rate=0.02, random_state=0)
 lstm.fit(windows, targets)
 
 W, U, b, output_kernel, output_bias = lstm.weights_
@@ -54,7 +54,7 @@ for x in windows[0]:  # oldest step first
     h = o * np.tanh(c)
     gates.append([f, i, o, c])
 by_hand = (h @ output_kernel + output_bias)[0]
-print(f"by hand {by_hand:.6f}, predict {lstm.predict(windows[:1])[0]:.6f}")
+print(f"by hand {by_hand:.4f}, predict {lstm.predict(windows[:1])[0]:.4f}")
 
 figure, axes = plt.subplots(1, 4, figsize=(9, 2.6), layout="constrained")
 titles = ["forget gate", "input gate", "output gate", "cell state"]
@@ -74,7 +74,7 @@ rows = pd.DataFrame({"a": [10, 20, 30, 40, 50], "b": [15, 25, 35, 45, 55]}, dtyp
 total = rows["a"] + rows["b"]
 two_features = make_pipeline(
     SlidingWindow(window=1, horizon=0),
-    LSTMRegressor(50, activation="relu", epochs=200, random_state=0),
+    LSTMRegressor(50, activation="relu", learning_rate=0.01, random_state=0),
 )
 two_features.fit(rows, total)
 print(pd.DataFrame({"truth": total, "fitted": two_features.predict(rows).round(1)}))

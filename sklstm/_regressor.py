@@ -138,7 +138,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         leaves everything in its unit.
     optimizer : str or callable, default="adam"
         Keras optimizer, by name or class.
-    learning_rate : float, default=0.005
+    learning_rate : float, default=0.001
         Step size of the optimizer.
     loss : str or callable, default="mse"
         Keras loss, by name or callable, of the scaled target.
@@ -259,7 +259,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         bidirectional=False,
         scaling="auto",
         optimizer="adam",
-        learning_rate=0.005,
+        learning_rate=0.001,
         loss="mse",
         epochs=100,
         batch_size=32,

@@ -1250,7 +1250,7 @@ def test_an_own_network_takes_routed_parameters(own):
     assert [array.shape for array in own.weights_][:2] == [(1, 12), (3, 12)]
     assert isinstance(model.optimizer, keras.optimizers.SGD)
     assert model.optimizer.momentum == 0.5
-    assert_allclose(float(model.optimizer.learning_rate), 0.005)
+    assert_allclose(float(model.optimizer.learning_rate), LSTMRegressor().learning_rate)
     for array, weights in zip(model.get_weights(), own.weights_, strict=True):
         assert_array_equal(array, weights)
 
