@@ -18,10 +18,6 @@ cell and hidden state stay 0 until the first true step, and no gradient passes.
 from __future__ import annotations
 
 import itertools
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +25,7 @@ import numpy as np
 
 from sklstm._backend import backend
 from sklstm._network import NetworkSpec
+from sklstm._pool import Pool
 
 __all__ = ["train_fused", "unfused_option"]
 
@@ -48,9 +45,6 @@ _LOSSES = {
     "mse": "mse",
 }
 _OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
-
-_idle_programs: OrderedDict[_Architecture, list[_Program]] = OrderedDict()
-_lock = threading.Lock()
 
 
 def unfused_option(recipe: Any, plan: Any) -> str | None:
@@ -166,6 +160,9 @@ class _Program:
             tf.Variable(tf.zeros(size)) for _ in range(n_slots[architecture.optimizer])
         ]
         self.epoch = _traced_epoch(tf, architecture, self.flat, self.slots)
+
+
+_programs: Pool[_Program] = Pool(_MOST_PROGRAMS)
 
 
 def _traced_epoch(tf: Any, architecture: _Architecture, flat: Any, slots: Any) -> Any:
@@ -493,7 +490,7 @@ def train_fused(
         Whether the user interrupted training.
     """
     architecture = _architecture_from(recipe)
-    with _lent_program(architecture) as program:
+    with _programs.lent(architecture, lambda: _Program(architecture)) as program:
         program.flat.assign(architecture.flat(weights))
         step = _restore(program, optimizer_state)
         arguments = _arguments(architecture, recipe.spec, data, plan)
@@ -537,27 +534,6 @@ def _architecture_from(recipe: Any) -> _Architecture:
         loss=_LOSSES[recipe.loss],
         optimizer=recipe.optimizer,
     )
-
-
-@contextmanager
-def _lent_program(architecture: _Architecture) -> Iterator[_Program]:
-    """Lend a traced program; take it back for later fits unless the block raises."""
-    with _lock:
-        idle = _idle_programs.get(architecture, [])
-        program = idle.pop() if idle else None
-        if not idle:
-            _idle_programs.pop(architecture, None)
-    if program is None:
-        program = _Program(architecture)
-    yield program
-    with _lock:
-        _idle_programs.setdefault(architecture, []).append(program)
-        _idle_programs.move_to_end(architecture)
-        while sum(map(len, _idle_programs.values())) > _MOST_PROGRAMS:
-            oldest = next(iter(_idle_programs))
-            _idle_programs[oldest].pop()
-            if not _idle_programs[oldest]:
-                del _idle_programs[oldest]
 
 
 def _restore(program: _Program, state: list[np.ndarray] | None) -> np.float32:

@@ -16,9 +16,7 @@ import functools
 import inspect
 import threading
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +24,7 @@ import numpy as np
 
 from sklstm._backend import backend, untouched_random
 from sklstm._network import MISSING, NetworkSpec, build_keras_model
+from sklstm._pool import Pool
 
 __all__ = [
     "Recipe",
@@ -39,8 +38,8 @@ __all__ = [
 _MOST_MODELS = 16
 _ROWS_AT_ONCE = 1024
 
-_idle_models: OrderedDict[Any, list[_CompiledModel]] = OrderedDict()
-_lock = threading.Lock()
+# scikeras and Keras count and seed in globals while they build.
+_building = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,9 @@ class _CompiledModel:
     fresh_state: list[np.ndarray]
 
 
+_models: Pool[_CompiledModel] = Pool(_MOST_MODELS)
+
+
 def train_with_keras(
     recipe: Recipe,
     data: Any,
@@ -134,7 +136,7 @@ def train_with_keras(
         Whether the user interrupted training.
     """
     keras = backend("keras")
-    with _lent_model(recipe, plan) as lent:
+    with _models.lent(recipe.key(), lambda: _made_model(recipe, plan)) as lent:
         model = lent.model
         model.set_weights(weights)
         _set_variables(model.optimizer.variables, lent.fresh_state)
@@ -228,7 +230,7 @@ def build_compiled_model(recipe: Recipe, seed: int, learning_rate: float) -> Any
     inputs = np.broadcast_to(np.float32(0.5), (2, spec.window, spec.n_channels))
     shape = (2,) if spec.n_outputs == 1 else (2, spec.n_outputs)
     targets = np.full(shape, 0.5, dtype=np.float32)
-    with _lock, untouched_random(), warnings.catch_warnings():
+    with _building, untouched_random(), warnings.catch_warnings():
         # Raised by scikeras on any current scikit-learn, about its own tags.
         warnings.filterwarnings("ignore", module="scikeras|sklearn")
         model = wrapper.initialize(inputs, targets).model_
@@ -264,29 +266,10 @@ def has_masking(model: Any) -> bool:
 # -- models that are lent -----------------------------------------------------------
 
 
-@contextmanager
-def _lent_model(recipe: Recipe, plan: Any) -> Iterator[_CompiledModel]:
-    """Lend a compiled model; take it back for later fits unless the block raises."""
-    key = recipe.key()
-    with _lock:
-        idle = _idle_models.get(key, [])
-        lent = idle.pop() if idle else None
-        if not idle:
-            _idle_models.pop(key, None)
-    if lent is None:
-        model = build_compiled_model(recipe, plan.seed[0], plan.learning_rate)
-        lent = _CompiledModel(model, _copied(model.optimizer.variables))
-    yield lent
-    if key is None:
-        return
-    with _lock:
-        _idle_models.setdefault(key, []).append(lent)
-        _idle_models.move_to_end(key)
-        while sum(map(len, _idle_models.values())) > _MOST_MODELS:
-            oldest = next(iter(_idle_models))
-            _idle_models[oldest].pop()
-            if not _idle_models[oldest]:
-                del _idle_models[oldest]
+def _made_model(recipe: Recipe, plan: Any) -> _CompiledModel:
+    """Return a compiled model that no fit has used."""
+    model = build_compiled_model(recipe, plan.seed[0], plan.learning_rate)
+    return _CompiledModel(model, _copied(model.optimizer.variables))
 
 
 def _compiling(builder: Callable) -> Callable:

@@ -14,7 +14,7 @@ PACKAGE = Path(sklstm.__file__).parent
 
 # Levels from the ground up; inside a level nobody imports anybody ...
 LEVELS = [
-    {"_backend", "_index", "_validation"},
+    {"_backend", "_index", "_pool", "_validation"},
     {"_activations", "_windows", "datasets"},
     {"_network", "_scaling"},
     {"_fused", "_keras"},
@@ -99,7 +99,7 @@ def test_every_file_is_on_the_map():
 def test_the_map_is_that_of_five_levels():
     """Level 2 alone has an order: network and scaling, both engines, then training."""
     ground, arithmetic, *middle, shells, top = LEVELS
-    assert ground == {"_backend", "_index", "_validation"}
+    assert ground == {"_backend", "_index", "_pool", "_validation"}
     assert arithmetic == {"_windows", "_activations", "datasets"}
     assert middle == [{"_network", "_scaling"}, {"_fused", "_keras"}, {"_training"}]
     assert shells == {"_sliding_window", "_regressor"}

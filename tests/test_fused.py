@@ -11,6 +11,7 @@ from sklstm import LSTMRegressor, SlidingWindow, _fused
 from sklstm._fused import unfused_option
 from sklstm._keras import Recipe
 from sklstm._network import NetworkSpec
+from sklstm._pool import Pool
 from sklstm._training import Plan
 
 # Both engines take the same steps in float32, in another order of summation; a few
@@ -105,7 +106,7 @@ def test_partial_fit_goes_on_as_in_keras(series):
 def test_another_size_traces_nothing(series, monkeypatch):
     """Rows, window, batch size, learning rate and seed are arguments of one program."""
     X, y = series
-    monkeypatch.setattr(_fused, "_idle_programs", type(_fused._idle_programs)())
+    monkeypatch.setattr(_fused, "_programs", Pool(16))
     traced = []
     trace = _fused._traced_epoch
     monkeypatch.setattr(
@@ -126,11 +127,10 @@ def test_another_size_traces_nothing(series, monkeypatch):
 def test_programs_are_few(series, monkeypatch):
     """The least recently used program goes."""
     X, y = series
-    monkeypatch.setattr(_fused, "_MOST_PROGRAMS", 2)
-    monkeypatch.setattr(_fused, "_idle_programs", type(_fused._idle_programs)())
+    monkeypatch.setattr(_fused, "_programs", Pool(2))
     for units in (2, 3, 4, 3, 2):
         fitted("fused", X, y, units=units, epochs=1)
-    assert [key.units for key in _fused._idle_programs] == [(3,), (2,)]
+    assert [key.units for key in _fused._programs.keys()] == [(3,), (2,)]
 
 
 def test_threads_get_the_bits_of_a_serial_run(series):

@@ -8,10 +8,8 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +23,7 @@ from sklstm._keras import (
     train_with_keras,
 )
 from sklstm._network import MISSING, NetworkSpec, forward, initial_weights
+from sklstm._pool import Pool
 from sklstm._scaling import fit_scaling
 from sklstm._training import Monitor, Plan, TrainingSet
 from sklstm._windows import true_steps
@@ -104,7 +103,7 @@ def builds(monkeypatch):
         built.append(args)
         return build_compiled_model(*args)
 
-    monkeypatch.setattr(_keras, "_idle_models", OrderedDict())
+    monkeypatch.setattr(_keras, "_models", Pool(16))
     monkeypatch.setattr(_keras, "build_compiled_model", build)
     return built
 
@@ -130,7 +129,7 @@ def test_training_is_repeatable(spec, builds):
     run(learning_rate=0.7, epochs=3, batch_size=7)
     lent = run()
     assert len(builds) == 1
-    _keras._idle_models.clear()
+    _keras._models.clear()
     again = run()
     assert len(builds) == 2
     for weights, state, history in (lent, again):
@@ -270,7 +269,7 @@ def test_a_lent_model_steps_as_a_new_one_would(builds):
     recipe = Recipe(PLAIN, routed=EAGER)
     trained(recipe, learning_rate=0.3, epochs=1)
     lent = trained(recipe, learning_rate=0.02)
-    _keras._idle_models.clear()
+    _keras._models.clear()
     new = trained(recipe, learning_rate=0.02)
     assert len(builds) == 2
     assert are_equal(lent[0], new[0])
@@ -299,7 +298,7 @@ def test_routed_parameters_that_cannot_be_filed_are_no_hindrance(builds):
     first, second = (trained(recipe, epochs=1)[0] for _ in range(2))
     assert are_equal(first, second)
     assert len(builds) == 2
-    assert not _keras._idle_models
+    assert len(_keras._models) == 0
 
 
 def interrupter(error, after):
@@ -356,76 +355,6 @@ def test_a_callback_that_changes_the_learning_rate_changes_this_fit_alone(builds
     assert are_equal(first[0], again[0])
 
 
-def fake_models(monkeypatch):
-    """Empty the pool and let it hold stand-ins, which cost nothing to build."""
-    monkeypatch.setattr(_keras, "_idle_models", OrderedDict())
-    monkeypatch.setattr(
-        _keras,
-        "build_compiled_model",
-        lambda *args: SimpleNamespace(optimizer=SimpleNamespace(variables=[])),
-    )
-    plan = Plan(1, 1, 0.1, None, (0,))
-
-    def lent(n_outputs):
-        spec = NetworkSpec(1, 1, n_outputs, (1,))
-        return _keras._lent_model(Recipe(spec), plan)
-
-    return lent
-
-
-def n_idle():
-    return sum(len(models) for models in _keras._idle_models.values())
-
-
-def test_pool_is_bounded(monkeypatch):
-    """However many recipes there are, few models are kept, the newest ones."""
-    lent = fake_models(monkeypatch)
-    for n_outputs in range(1, 50):
-        with lent(n_outputs) as model:
-            pass
-        assert n_idle() <= _keras._MOST_MODELS
-    with lent(49) as newest:
-        assert newest is model
-    assert _keras._MOST_MODELS <= 32
-
-
-def test_pool_is_bounded_for_many_fits_at_a_time(monkeypatch):
-    """Models of one recipe that were lent at the same time count one by one."""
-    lent = fake_models(monkeypatch)
-    loans = [lent(1) for _ in range(40)]
-    models = [loan.__enter__() for loan in loans]
-    assert len({id(model) for model in models}) == 40
-    for loan in loans:
-        loan.__exit__(None, None, None)
-    assert n_idle() <= _keras._MOST_MODELS
-
-
-def test_pool_outlives_a_fit_that_fails(monkeypatch):
-    """A model is not kept once its fit has raised; later fits do not notice."""
-    lent = fake_models(monkeypatch)
-    with lent(1):
-        pass
-    with pytest.raises(RuntimeError), lent(1):
-        raise RuntimeError
-    assert n_idle() == 0
-    for n_outputs in range(2, 50):
-        with lent(n_outputs):
-            pass
-    assert n_idle() <= _keras._MOST_MODELS
-
-
-def test_pool_outlives_a_long_loan(monkeypatch):
-    """A model that is out while many others come back is still taken back."""
-    lent = fake_models(monkeypatch)
-    with lent(1):
-        pass
-    with lent(1):
-        for n_outputs in range(2, 50):
-            with lent(n_outputs):
-                pass
-    assert n_idle() <= _keras._MOST_MODELS
-
-
 @pytest.mark.parametrize("is_interrupted", [False, True])
 def test_no_fit_leaves_its_windows_behind(is_interrupted):
     """Once a fit is done nothing holds its data: a search would pile them up."""
@@ -479,7 +408,7 @@ def test_threads_give_the_bits_of_a_series_of_fits(builds):
     jobs = [functools.partial(run, i) for i in (0, 1)]
     serial = [job() for job in jobs]
     assert len(builds) == 1
-    _keras._idle_models.clear()
+    _keras._models.clear()
     for n_builds in (3, 3):
         threaded = in_threads(jobs)
         assert len(builds) == n_builds
