@@ -625,7 +625,7 @@ def test_sample_weight_routed_in_a_search(weighing):
         for y in (absurd, X["load"]):
             search = GridSearchCV(
                 pipe,
-                {"lstmregressor__learning_rate": [0.005]},
+                {"lstmregressor__learning_rate": [regressor.learning_rate]},
                 cv=TimeSeriesSplit(2),
                 scoring=scorer,
             ).fit(X, y, sample_weight=weight)
