@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import erf, expit
+from scipy.special import erf
 
 __all__ = ["ACTIVATIONS", "Activation"]
 
@@ -17,6 +17,11 @@ _SELU_SCALE = np.float32(1.0507009873554805)
 
 def _relu(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, 0)
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    # NumPy's tanh is vectorised, scipy's expit is not.
+    return np.tanh(x / 2) / 2 + np.float32(0.5)
 
 
 def _negative_part(x: np.ndarray) -> np.ndarray:
@@ -58,8 +63,8 @@ ACTIVATIONS: dict[str, Activation] = {
     "selu": lambda x: (
         _SELU_SCALE * (np.maximum(x, 0) + _SELU_ALPHA * _negative_part(x))
     ),
-    "sigmoid": expit,
-    "silu": lambda x: x * expit(x),
+    "sigmoid": _sigmoid,
+    "silu": lambda x: x * _sigmoid(x),
     "soft_shrink": _shrink,
     "softplus": _softplus,
     "softsign": lambda x: x / (1 + np.abs(x)),

@@ -54,7 +54,8 @@ def forecast(estimator, X, steps, *, X_future=None, target=None):
         too, by name.
     target : str, int or list of them, default=None
         Column(s) of X that the estimator predicts, by name or position. None takes the
-        one column that is not known, or all of those if there are as many as outputs.
+        columns that y was named after in ``fit``; where y had no name, the one column
+        that is not known, or all of those if there are as many as outputs.
 
     Returns
     -------
@@ -103,6 +104,7 @@ def forecast(estimator, X, steps, *, X_future=None, target=None):
     labels = labels_of(X)
     future = None if labels is None else _labels_after(labels, reader, steps)
     rows = _Rows(X, future, int(steps), reader)
+    _warn_of_short_past(labels, rows, reader)
     rows.put_future(X_future)
     parts: list[np.ndarray] = []
     done = 0
@@ -110,14 +112,17 @@ def forecast(estimator, X, steps, *, X_future=None, target=None):
         values = _next_values(reader, rows, done)[: steps - done]
         parts.append(values)
         done += len(values)
-        predicted = _predicted_columns(target, values, rows)
+        predicted = _predicted_columns(target, values, rows, reader)
         if done < steps:
             _check_recursion(rows, predicted, max(reader.lag, 1))
             rows.put(done - len(values), predicted, values)
     values = np.concatenate(parts)
     if future is None:
         return values
-    return series_or_frame(values, future, _names(values, predicted, rows.columns))
+    names = reader.windows.target_names_ if target is None else None
+    if names is None or len(names) != values[0].size:
+        names = _names(values, predicted, rows.columns)
+    return series_or_frame(values, future, names)
 
 
 # -- what the estimator reads -------------------------------------------------------
@@ -330,6 +335,25 @@ def _checked_rows(X: Any) -> Any:
     return X
 
 
+def _warn_of_short_past(labels: Any, rows: _Rows, reader: _Reader) -> None:
+    """Warn where X has fewer rows than a window reads, and ``fit`` none before them."""
+    if reader.n_past is None or rows.n_past >= reader.n_past:
+        return
+    timeline = reader.windows.timeline_
+    if labels is not None and timeline is not None and timeline.accepts(labels):
+        distance = int(timeline.distances(labels[:1])[0])
+        has_context = 1 - len(reader.windows.context_) <= distance <= 1
+        if has_context:
+            return
+    warnings.warn(
+        f"X has {rows.n_past} row(s), fewer than the {reader.n_past} that a window "
+        "reads, so the first forecasts are made from incomplete windows. Pass more of "
+        "the past.",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
 def _labels_after(labels: Any, reader: _Reader, steps: int) -> Any:
     """Return the labels of the rows to come."""
     timeline = reader.windows.timeline_
@@ -364,9 +388,15 @@ def _next_values(reader: _Reader, rows: _Rows, done: int) -> np.ndarray:
     return np.concatenate([values[:-1, 0], values[-1]])
 
 
-def _predicted_columns(target: Any, values: np.ndarray, rows: _Rows) -> Any:
+def _predicted_columns(
+    target: Any, values: np.ndarray, rows: _Rows, reader: _Reader
+) -> Any:
     """Return the positions of the columns that are predicted, None if not known."""
     n_outputs = values[0].size
+    names = reader.windows.target_names_
+    if target is None and names is not None and rows.future is not None:
+        is_among = len(names) == n_outputs and set(names) <= set(rows.columns)
+        return [rows.columns.index(name) for name in names] if is_among else None
     if target is None:
         return rows.lagged if len(rows.lagged) == n_outputs else None
     columns = rows.columns
@@ -386,7 +416,9 @@ def _check_recursion(rows: _Rows, predicted: list[int] | None, lag: int) -> None
     if predicted is None:
         raise ValueError(
             "forecast must know which columns of X are predicted to go on from its own "
-            f"predictions. Got target=None with columns {rows.columns}; name them."
+            f"predictions. Got target=None, columns {rows.columns} and a y of other "
+            "names or number; name them in target, or forecast at most "
+            f"{lag} step(s) at once."
         )
     lacking = sorted({*rows.lagged} - {*predicted} - {*rows.given})
     if lacking:

@@ -23,11 +23,13 @@ __all__ = [
     "Timeline",
     "check_numeric_columns",
     "check_order",
+    "check_same_labels",
     "columns_with_future",
     "counts_rows",
     "frame_from",
     "future_columns",
     "labels_of",
+    "names_of",
     "rows_from",
     "rows_with_future",
     "series_or_frame",
@@ -91,6 +93,33 @@ def check_numeric_columns(frame: pd.DataFrame, *, owner: str) -> None:
                     f"in row {frame.index[missing[0]]!r}, column {name!r}; fill or "
                     "drop such rows first."
                 )
+
+
+def names_of(y: Any) -> list | None:
+    """Return the column names of a pandas target, None where it has none."""
+    if isinstance(y, pd.DataFrame):
+        return list(y.columns)
+    return [y.name] if isinstance(y, pd.Series) and y.name is not None else None
+
+
+def check_same_labels(X: Any, y: Any, *, owner: str) -> None:
+    """Raise unless y, where it has labels, has those of X.
+
+    Raises
+    ------
+    ValueError
+        If the labels differ; it names the first that does.
+    """
+    if labels_of(X) is None or labels_of(y) is None or X.index.equals(y.index):
+        return
+    came = f"{len(y)} rows of y for {len(X)} rows of X"
+    if len(X) == len(y):
+        row = int(np.flatnonzero(np.asarray(X.index != y.index))[0])
+        came = f"{y.index[row]!r} in y where X has {X.index[row]!r}"
+    raise ValueError(
+        f"{owner} needs y at the index of X: the series itself, row for row. Got "
+        f"{came}; do not shift, drop or reorder rows of one of them."
+    )
 
 
 def frame_from(values: np.ndarray, columns: Any, labels: Any = None) -> pd.DataFrame:

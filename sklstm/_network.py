@@ -139,14 +139,19 @@ def forward(
 
     Notes
     -----
-    Computed in float64: products in float32 round a row differently by how many rows
-    are beside it, which shows in the sixth digit.
+    Matrix products are in float64: in float32 they round a row differently by how many
+    rows are beside it, which shows in the sixth digit. Activations are in float32,
+    which is three times as fast, and as exact as the weights.
     """
     weights = [array.astype(np.float64) for array in weights]
     outputs = np.empty((len(inputs), spec.n_outputs))
     for start in range(0, len(inputs), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        outputs[rows] = _forward_rows(spec, weights, inputs[rows].astype(np.float64))
+        # An unbounded activation may leave float32, here as in Keras.
+        with np.errstate(over="ignore", invalid="ignore"):
+            outputs[rows] = _forward_rows(
+                spec, weights, inputs[rows].astype(np.float64)
+            )
     return outputs
 
 
@@ -214,16 +219,17 @@ def _lstm_states(
     n_rows, window, _ = sequence.shape
     units = len(recurrent_kernel)
     hidden = np.zeros((n_rows, units))
-    cell = np.zeros((n_rows, units))
+    cell = np.zeros((n_rows, units), dtype=np.float32)
     states = np.empty((n_rows, window, units)) if keep_all else None
     steps = range(window - 1, -1, -1) if is_backward else range(window)
     for step in steps:
         drive = sequence[:, step] @ kernel
         drive += hidden @ recurrent_kernel
         drive += bias
+        drive = drive.astype(np.float32)
         i, f, c, o = (drive[:, k * units : (k + 1) * units] for k in range(4))
         new_cell = gate(f) * cell + gate(i) * activation(c)
-        new_hidden = gate(o) * activation(new_cell)
+        new_hidden = (gate(o) * activation(new_cell)).astype(np.float64)
         if is_true is None:
             cell, hidden = new_cell, new_hidden
         else:

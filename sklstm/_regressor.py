@@ -553,7 +553,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
             Windows as in ``fit``. A window without a true step is predicted from the
-            training rows' typical level.
+            newest level of the training rows.
 
         Returns
         -------

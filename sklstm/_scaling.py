@@ -17,6 +17,11 @@ __all__ = ["Scaling", "fit_scaling"]
 # Values held at a time while statistics are summed up.
 _VALUES_AT_ONCE = 1 << 21
 
+# How far, and on how many rows, a channel is compared with the target.
+_FARTHEST_HORIZON = 64
+_ROWS_TO_PROBE = 512
+_FEWEST_PAIRS = 8
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -30,20 +35,25 @@ class Scaling:
         Mean (0 where centred) and scale of the channels.
     level_channel : ndarray of shape (n_outputs,), int
         Channel whose newest value is the level of each output; -1 for none.
+    level_slope : ndarray of shape (n_outputs,), float64
+        Units of the output for one unit of that channel; 1 unless the channel is the
+        target in another unit.
     target_mean, target_scale : ndarray of shape (n_outputs,), float64
         Mean and scale of the targets less their level. A scale of 0 says that the
         target did not vary: it is then predicted by its mean exactly.
-    typical_level : ndarray of shape (n_channels,), float32
-        Stands for the newest value of a window that has no true step.
+    last_level : ndarray of shape (n_channels,), float32
+        Newest value of the training rows; stands for that of a window that has no
+        true step.
     """
 
     is_centred: np.ndarray
     input_mean: np.ndarray
     input_scale: np.ndarray
     level_channel: np.ndarray
+    level_slope: np.ndarray
     target_mean: np.ndarray
     target_scale: np.ndarray
-    typical_level: np.ndarray
+    last_level: np.ndarray
 
     def inputs(self, windows: np.ndarray) -> np.ndarray:
         """Return what the network sees: float32 of the same shape, NaN kept."""
@@ -55,8 +65,8 @@ class Scaling:
     def levels(self, windows: np.ndarray) -> np.ndarray:
         """Return the level of each output, of shape (n_rows, n_outputs), float64."""
         newest = windows[:, -1, :]
-        newest = np.where(np.isnan(newest), self.typical_level, newest)
-        levels = newest[:, self.level_channel].astype(np.float64)
+        newest = np.where(np.isnan(newest), self.last_level, newest)
+        levels = newest[:, self.level_channel].astype(np.float64) * self.level_slope
         return np.where(self.level_channel >= 0, levels, 0.0)
 
     def targets(self, values: np.ndarray, windows: np.ndarray) -> np.ndarray:
@@ -102,18 +112,21 @@ def fit_scaling(
     n_channels, n_outputs = windows.shape[2], targets.shape[1]
     newest = windows[rows, -1, :].astype(np.float64)
     targets = targets[rows]
-    level_channel = np.full(n_outputs, -1)
+    level_channel, level_slope = np.full(n_outputs, -1), np.ones(n_outputs)
     # With a single step nothing would be left of a channel once it is centred.
     if kind in ("auto", "last") and windows.shape[1] > 1:
+        slopes = _slopes(newest, targets[:, 0], rows)
         level_channel = _level_channels(
-            newest, targets, output_of_target, is_forced=kind == "last"
+            newest * slopes, targets, output_of_target, is_forced=kind == "last"
         )
+        level_slope = np.where(level_channel >= 0, slopes[level_channel], 1.0)
     is_centred = np.isin(np.arange(n_channels), level_channel)
     mean, scale = np.zeros(n_channels), np.ones(n_channels)
     target_mean, target_scale = np.zeros(n_outputs), np.ones(n_outputs)
     if kind is not None:
         mean, scale = _input_moments(windows, rows, is_centred)
-        level = np.where(level_channel >= 0, newest[:, level_channel], 0.0)
+        level = newest[:, level_channel] * level_slope
+        level = np.where(level_channel >= 0, level, 0.0)
         changes = targets - level
         # A level is float32, so changes smaller than its grain are rounding.
         grain = np.finfo(np.float32).eps * np.abs(targets).max(axis=0)
@@ -125,10 +138,35 @@ def fit_scaling(
         mean.astype(np.float32),
         scale.astype(np.float32),
         level_channel,
+        level_slope,
         target_mean,
         target_scale,
-        newest.mean(axis=0).astype(np.float32),
+        newest[-1].astype(np.float32),
     )
+
+
+def _slopes(newest: np.ndarray, target: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return, per channel, the unit of the target in units of the channel.
+
+    A channel that is the target in another unit (standardised in front, say) shows it:
+    its newest value, some rows later, is the target of a row but for a slope and an
+    offset. Where no channel shows that, or the unit is the same, slopes are 1.
+    """
+    slopes = np.ones(newest.shape[1])
+    newest, target, rows = (a[-_ROWS_TO_PROBE:] for a in (newest, target, rows))
+    for channel in range(len(slopes)):
+        for later in range(1, min(_FARTHEST_HORIZON, len(rows) - _FEWEST_PAIRS) + 1):
+            is_pair = rows[later:] - rows[:-later] == later
+            x, y = newest[later:, channel][is_pair], target[:-later][is_pair]
+            if len(x) < _FEWEST_PAIRS or np.ptp(x) == 0 or np.ptp(y) == 0:
+                continue
+            slope = np.cov(x, y)[0, 1] / x.var(ddof=1)
+            residual = y - y.mean() - slope * (x - x.mean())
+            if np.abs(residual).max() < 1e-4 * y.std():
+                # The same unit is exact; rounding of float32 must not blur it.
+                slopes[channel] = 1.0 if abs(slope - 1) < 1e-3 else slope
+                break
+    return slopes
 
 
 def _level_channels(

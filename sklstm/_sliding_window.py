@@ -10,9 +10,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklstm._index import (
     check_numeric_columns,
     check_order,
+    check_same_labels,
     counts_rows,
     frame_from,
     labels_of,
+    names_of,
     rows_from,
     timeline_from_labels,
 )
@@ -78,6 +80,8 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         Columns that are known at the predicted row.
     lag_ : int
         ``horizon``, or 0 where all columns are known.
+    target_names_ : list or None
+        Names of the columns of y, where it had some.
     context_ : ndarray of shape (<= window + horizon - 1, n_features_in_), float32
         The newest rows seen in ``fit``, all from one run.
     timeline_ : Timeline or None
@@ -122,15 +126,16 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         self.known = known
         self.layout = layout
 
-    def fit(self, X, y=None):  # noqa: ARG002
+    def fit(self, X, y=None):
         """Learn the columns, the timeline and the newest rows.
 
         Parameters
         ----------
         X : DataFrame, Series or array-like of shape (n_rows, n_columns)
             Finite numbers, oldest row first, with one label per row.
-        y : None
-            Ignored; the target is the regressor's.
+        y : Series, DataFrame or array-like, optional
+            The regressor's target. Labels must be those of X; names are kept for
+            :func:`forecast`.
 
         Returns
         -------
@@ -141,27 +146,28 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         ------
         ValueError
             If X is empty, not numeric, not finite, shorter than ``horizon + 1`` rows,
-            or its labels are out of order, duplicated or without a common step.
+            or its labels are out of order, duplicated or without a common step; or if
+            the labels of y are others.
         """
-        self._learn(X)
+        self._learn(X, y)
         return self
 
-    def fit_transform(self, X, y=None):  # noqa: ARG002
+    def fit_transform(self, X, y=None):
         """Fit to X and return its windows; the same as ``fit(X).transform(X)``.
 
         Parameters
         ----------
         X : DataFrame, Series or array-like of shape (n_rows, n_columns)
             As in ``fit``.
-        y : None
-            Ignored.
+        y : Series, DataFrame or array-like, optional
+            As in ``fit``.
 
         Returns
         -------
         ndarray or DataFrame
             As ``transform`` returns.
         """
-        values, labels, run_starts = self._learn(X)
+        values, labels, run_starts = self._learn(X, y)
         no_context = np.zeros(len(run_starts), dtype=np.intp)
         return self._windows(values, labels, run_starts, no_context)
 
@@ -252,11 +258,13 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _learn(self, X):
+    def _learn(self, X, y):
         """Set the fitted attributes; return values, labels and run starts."""
         self._validate_params()
         with whole_or_unchanged(self):
             values, labels = self._read(X, reset=True)
+            check_same_labels(X, y, owner=type(self).__name__)
+            self.target_names_ = names_of(y)
             self.is_known_ = self._known_mask()
             self.lag_ = lag = 0 if self.is_known_.all() else self.horizon
             if len(values) <= lag:
@@ -297,12 +305,20 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         values = validate_data(
             self, X, reset=reset, dtype="numeric", ensure_all_finite=False
         )
+        columns = None if labels is None else list(X.columns)
+        if reset:
+            self._columns = columns
+        elif columns is not None and columns != (self._columns or columns):
+            # scikit-learn compares names of strings alone.
+            raise ValueError(
+                f"{owner} needs the columns of fit, {self._columns}. Got {columns}; "
+                "select them in that order."
+            )
         if values.dtype.kind in "mM":
             raise ValueError(
                 f"{owner} needs numbers. Got an array of {values.dtype}; put dates "
                 "into the index of a DataFrame."
             )
-        columns = None if labels is None else list(X.columns)
         check_finite(values, owner=owner, columns=columns, labels=labels)
         if labels is not None and counts_rows(labels):
             check_order(labels, owner=owner)
@@ -314,7 +330,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         if isinstance(known, str | Integral):
             known = [known]
         mask = np.zeros(self.n_features_in_, dtype=bool)
-        names = list(getattr(self, "feature_names_in_", ()))
+        names = self._columns or []
         for column in known:
             position = names.index(column) if column in names else column
             if not is_integer(position) or not 0 <= position < len(mask):
@@ -339,6 +355,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         follows = (distances <= 1) & (distances > 1 - n_context)
         run_contexts = np.where(follows, n_context - 1 + distances, 0)
         self._warn_of_renumbered_rows(values, distances[0])
+        self._warn_of_rows_between(labels, int(distances[0]))
         return run_starts, run_contexts
 
     def _windows(self, values, labels, run_starts, run_contexts):
@@ -395,6 +412,8 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         if self.timeline_ is None and labels is not None:
             return  # the warning of fit has said it
         came = "no index" if labels is None else f"a {type(labels).__name__}"
+        if labels is not None and self._has_labels:
+            came += f" where fit had a {type(self.timeline_.last).__name__}"
         warnings.warn(
             f"X has {came}, so SlidingWindow cannot tell whether its rows follow those "
             f"of fit, and its first {self.window + self.lag_ - 1} windows are "
@@ -403,6 +422,19 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             UserWarning,
             stacklevel=4,
         )
+
+    def _warn_of_rows_between(self, labels, distance):
+        """Warn where rows begin later than right after those of ``fit``."""
+        if 1 < distance < np.iinfo(np.int64).max and self._has_labels:
+            warnings.warn(
+                f"X begins at {labels[0]!r}, {distance - 1} row(s) after the first one "
+                "that follows fit, so its first "
+                f"{min(self.window + self.lag_ - 1, len(labels))} windows are "
+                "incomplete. Pass the rows between too, and keep the predictions that "
+                "you need.",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def _warn_of_renumbered_rows(self, values, distance):
         """Warn where integer labels start anew on rows that fit has not seen."""

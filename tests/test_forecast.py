@@ -655,8 +655,8 @@ def test_as_many_steps_as_the_horizon_need_no_values_to_come():
 def test_error_target_not_told():
     """Two lagged columns and one output: the error asks which is predicted."""
     X = frame("load", "wind")
-    with pytest.raises(ValueError, match=r"columns \['load', 'wind'\]; name them"):
-        forecast(linear().fit(X, X["load"]), X, steps=2)
+    with pytest.raises(ValueError, match=r"columns \['load', 'wind'\].*name them"):
+        forecast(linear().fit(X, X["load"].to_numpy()), X, steps=2)
 
 
 @pytest.mark.parametrize("target", ["sun", 2, -1, ["load", "wind"], [], 0.0])
@@ -1073,3 +1073,30 @@ def test_error_missing_value_in_the_past():
     pipe = linear().fit(X, X["load"])
     with pytest.raises(ValueError, match=r"NaN in row .*2024-02-08.*'load'"):
         forecast(pipe, without(X, -2), steps=1)
+
+
+def test_names_of_y_tell_what_is_predicted():
+    """Columns of y in another order than those of X are fed back as they are named."""
+    X = frame("load", "wind")
+    one = forecast(linear().fit(X, X[["wind", "load"]]), X, steps=4)
+    other = forecast(linear().fit(X, X[["load", "wind"]]), X, steps=4)
+    assert list(one.columns) == ["wind", "load"]
+    pd.testing.assert_frame_equal(one[["load", "wind"]], other, rtol=1e-6)
+
+
+def test_a_y_that_is_no_column_is_not_fed_back():
+    """A y of another name than the lagged column is named, and asks for a target."""
+    X = frame("load")
+    pipe = linear().fit(X, X["load"].diff().fillna(0).rename("change"))
+    assert forecast(pipe, X, steps=1).name == "change"
+    with pytest.raises(ValueError, match=r"a y of other names.*target"):
+        forecast(pipe, X, steps=2)
+
+
+def test_too_short_a_past_warns():
+    """Fewer rows than a window reads give a warning, unless fit kept those before."""
+    X = frame("load")
+    pipe = linear().fit(X[:-2], X["load"][:-2])
+    with pytest.warns(UserWarning, match=r"X has 1 row\(s\), fewer than the 4"):
+        forecast(pipe, X[-1:], steps=1)
+    forecast(pipe, X[-2:], steps=1)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sklstm import SlidingWindow
 from sklstm._scaling import fit_scaling
 
 KINDS = ["auto", "last", "standard", None]
@@ -77,8 +78,7 @@ def test_statistics_are_those_of_a_loop(kind, seed):
             scaling.input_mean[channel], mean, rtol=1e-5, atol=1e-5
         )
         np.testing.assert_allclose(scaling.input_scale[channel], scale, rtol=1e-5)
-        typical = sum(float(windows[row, -1, channel]) for row in rows) / len(rows)
-        np.testing.assert_allclose(scaling.typical_level[channel], typical, rtol=1e-6)
+        assert scaling.last_level[channel] == windows[rows[-1], -1, channel]
     for output in range(2):
         level = scaling.level_channel[output]
         changes = [
@@ -113,7 +113,7 @@ def test_what_the_network_sees_is_that_of_a_loop(kind):
             if channel >= 0:
                 level = float(windows[row, -1, channel])
                 if np.isnan(level):
-                    level = float(scaling.typical_level[channel])
+                    level = float(scaling.last_level[channel])
             assert levels[row, output] == level
             change = targets[row, output] - level - scaling.target_mean[output]
             expected = change / scaling.target_scale[output]
@@ -352,15 +352,15 @@ def test_missing_steps_are_not_counted(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_window_without_a_true_step_has_the_typical_level(kind):
-    """Without a newest value the mean of the newest values stands in for it."""
+def test_a_window_without_a_true_step_has_the_last_level(kind):
+    """Without a newest value that of the newest training row stands in for it."""
     walk = 100 + np.random.default_rng(0).normal(size=80).cumsum()
     windows = windows_of(walk, 4)
     scaling = fitted(kind, windows, walk)
     missing = np.full((1, 4, 1), np.nan, dtype=np.float32)
     assert np.isnan(scaling.inputs(missing)).all()
     is_centred = kind in ("auto", "last")
-    expected = np.float32(walk[:-1].mean()) if is_centred else 0
+    expected = np.float32(walk[-2]) if is_centred else 0
     assert scaling.levels(missing)[0, 0] == pytest.approx(expected, rel=1e-6)
     assert np.isfinite(scaling.values(np.zeros((1, 1), np.float32), missing)).all()
 
@@ -426,3 +426,22 @@ def test_overlapping_windows_are_not_copied_whole(kind, n_channels):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100e6
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("unit", [0.01, -20.0])
+def test_a_target_in_another_unit_has_a_level_too(horizon, unit):
+    """Centring undoes what scaled the channel in front, whatever the slope."""
+    walk = 100 + np.random.default_rng(0).normal(size=200).cumsum()
+    channel = (walk - 90) / unit
+    windows = SlidingWindow(6, horizon=horizon).fit_transform(channel[:, None])
+    rows = np.arange(horizon, 200)
+    scaling = fit_scaling("auto", windows, walk[:, None], rows, np.zeros(1, int))
+    assert scaling.level_channel.tolist() == [0]
+    assert scaling.level_slope[0] == pytest.approx(unit, rel=1e-4)
+    changes = walk[rows] - walk[rows - horizon]
+    assert scaling.target_scale[0] == pytest.approx(changes.std(), rel=1e-3)
+    # In its own unit the slope is exactly 1.
+    windows = SlidingWindow(6, horizon=horizon).fit_transform(walk[:, None])
+    scaling = fit_scaling("auto", windows, walk[:, None], rows, np.zeros(1, int))
+    assert scaling.level_slope.tolist() == [1.0]

@@ -212,6 +212,7 @@ def test_first_test_row_sees_its_true_past(kind, horizon):
         np.testing.assert_array_equal(newest, values[test - horizon])
 
 
+@pytest.mark.filterwarnings("ignore:X begins at")
 @pytest.mark.parametrize("kind", INDEXES)
 def test_gap_between_train_and_test_is_missing(kind):
     """With ``gap=`` the first test row has no past; none is borrowed across it."""
@@ -277,6 +278,7 @@ def early_stopped():
     return pipes
 
 
+@pytest.mark.filterwarnings("ignore:X begins at")
 # It is right to warn where rows that are numbered like those of fit are others.
 @pytest.mark.filterwarnings("ignore:The integer index of X starts:UserWarning")
 @BOTH
@@ -389,6 +391,7 @@ def test_validation_curve_over_the_window(kind):
         np.testing.assert_array_equal(own, expected)
 
 
+@pytest.mark.filterwarnings("ignore:X begins at")
 @BOTH
 def test_learning_curve(kind):
     """A learning curve fits on the oldest rows of each fold and scores its test."""

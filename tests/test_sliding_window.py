@@ -235,6 +235,7 @@ def test_transform_of_a_training_array_equals_fit_transform():
     np.testing.assert_array_equal(sliding_window.transform(X[:7]), windows[:7])
 
 
+@pytest.mark.filterwarnings("ignore:X begins at")
 @pytest.mark.parametrize("make_labels", INDEXES.values(), ids=INDEXES)
 @pytest.mark.parametrize("gap", [1, 2, 7])
 def test_a_gap_after_fit_is_never_bridged(make_labels, gap):
@@ -326,6 +327,7 @@ def test_time_series_split_gives_the_first_test_row_its_past(make_labels):
         )
 
 
+@pytest.mark.filterwarnings("ignore:X begins at")
 @pytest.mark.parametrize("make_labels", INDEXES.values(), ids=INDEXES)
 @pytest.mark.parametrize(
     "cv",
@@ -812,7 +814,7 @@ def test_another_kind_of_index_warns():
     """Integers after time stamps tell nothing of what follows what."""
     X = frame_of(30, INDEXES["hourly"](30))
     sliding_window = SlidingWindow(window=3).fit(X[:20])
-    with pytest.warns(UserWarning, match="X has a RangeIndex, so SlidingWindow cannot"):
+    with pytest.warns(UserWarning, match="a RangeIndex where fit had a DatetimeIndex"):
         sliding_window.transform(X[20:].reset_index(drop=True))
 
 
@@ -1149,3 +1151,31 @@ _ROWS_BEFORE = "a window depends on the rows before it"
 def test_scikit_learn_checks(estimator, check):
     """Every check of scikit-learn passes but the two that forbid memory."""
     check(estimator)
+
+
+def test_rows_between_are_missed():
+    """Rows that begin later than right after fit warn of incomplete windows."""
+    X = frame_of(30, INDEXES["hourly"](30))
+    sliding_window = SlidingWindow(window=3).fit(X[:20])
+    with pytest.warns(UserWarning, match=r"1 row\(s\) after the first one"):
+        sliding_window.transform(X[21:])
+
+
+def test_y_must_have_the_labels_of_X():
+    """A y that was shifted or reordered is refused; an array has no labels."""
+    X = frame_of(20, INDEXES["hourly"](20))
+    y = X.iloc[:, 0]
+    for other in (y[1:], y[::-1], y.shift(1, freq="h")):
+        with pytest.raises(ValueError, match=r"y at the index of X.*do not shift"):
+            SlidingWindow(window=3).fit(X, other)
+    assert SlidingWindow(window=3).fit(X, y).target_names_ == [y.name]
+    assert SlidingWindow(window=3).fit(X, y.to_numpy()).target_names_ is None
+
+
+def test_integer_columns_are_named_by_their_labels():
+    """known=1 is the column called 1, wherever it stands; order counts at transform."""
+    X = pd.DataFrame(np.arange(20.0).reshape(10, 2))[[1, 0]]
+    sliding_window = SlidingWindow(window=2, known=1).fit(X)
+    assert sliding_window.is_known_.tolist() == [True, False]
+    with pytest.raises(ValueError, match=r"needs the columns of fit, \[1, 0\]"):
+        sliding_window.transform(X[[0, 1]])
