@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_sample_weight,
     check_array,
-    check_consistent_length,
     check_is_fitted,
     check_random_state,
     validate_data,
@@ -18,12 +17,10 @@ from sklearn.utils.validation import (
 
 __all__ = [
     "Interval",
-    "Options",
     "StrOptions",
     "_check_feature_names_in",
     "_check_sample_weight",
     "check_array",
-    "check_consistent_length",
     "check_finite",
     "check_is_fitted",
     "check_random_state",
