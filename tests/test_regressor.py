@@ -1546,6 +1546,7 @@ print(sorted(loaded & {"tensorflow", "keras", "scikeras"}))
 """
 
 
+@pytest.mark.filterwarnings("ignore:X begins at")
 def test_a_small_pickle_predicts_without_tensorflow(tmp_path):
     """A stored pipeline is small and predicts bitwise the same in a new process."""
     frame = pd.DataFrame(
