@@ -728,7 +728,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
                 "missing values before windows are made."
             )
         is_table = getattr(X, "ndim", 2) == 2 and not hasattr(self, "feature_names_in_")
-        if is_table and not (not reset and self._spec.is_masked):
+        if is_table and (reset or not self._spec.is_masked):
             _check_table_start(windows, counts)
         return windows, counts
 
