@@ -1,14 +1,17 @@
 """The fused way to train: one TensorFlow graph call for each epoch.
 
 The only file that imports TensorFlow. Keras spends 15 to 20 ms on a batch whose
-arithmetic takes 0.3 ms. Here a whole epoch is one call: batches are gathered inside the
-graph from the base of the windows, each LSTM layer is one ``BlockLSTMV2`` kernel with
-its gradient kernel, and all parameters lie in one flat variable, so that an optimizer
-step is one kernel too. The backward pass is written out: a gradient tape would record
-several times as many operations.
+arithmetic takes 0.3 ms. Here a whole epoch is one call, and several short epochs are:
+batches are gathered inside the graph from the base of the windows, each LSTM layer is
+one ``BlockLSTMV2`` kernel with its gradient kernel, and all parameters lie in one flat
+variable, so that an optimizer step is one kernel too. The backward pass is written
+out: a gradient tape would record several times as many operations. Each batch is
+computed in two shards, which a second core can take; their gradients are added in a
+fixed order, so that results do not depend on the number of cores.
 
-A traced program depends on the architecture alone. Number of rows, window, batch size
-and learning rate are arguments, so that the next fit of a search traces nothing.
+A traced program depends on the architecture alone. Number of rows, window, batch size,
+learning rate and the numbers of optimizer and loss are arguments, so that the next fit
+of a search traces nothing.
 
 Missing steps are masked exactly: one more input channel is 1 on missing steps, with a
 fixed kernel row of -1e8 on the input and output gates. Their sigmoid is then exactly 0,
@@ -19,6 +22,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -33,6 +37,16 @@ __all__ = ["train_fused", "unfused_option"]
 _MOST_PROGRAMS = 16
 _ROWS_AT_ONCE = 1024
 
+# Parts in which a batch is computed. The kernel is slow, and TensorFlow complains,
+# where a part has an odd number of rows and of inputs; so parts are kept even.
+_SHARDS = 2
+_ROWS_MULTIPLE = 2 * _SHARDS
+
+# Epochs in one call: so many that a call takes some hundredths of a second, counted
+# in rows * window * units.
+_WORK_AT_ONCE = 1 << 20
+_MOST_EPOCHS_AT_ONCE = 64
+
 # Input to a gate whose sigmoid is exactly 0 in float32.
 _SHUT = np.float32(-1e8)
 
@@ -43,8 +57,16 @@ _LOSSES = {
     "mean_absolute_error": "mae",
     "mean_squared_error": "mse",
     "mse": "mse",
+    "quantile": "quantile",
 }
-_OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+
+# Numbers that an optimizer takes besides the learning rate, with Keras's defaults.
+_OPTIMIZERS: dict[str, dict[str, float]] = {
+    "adam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+    "adamw": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "weight_decay": 0.004},
+    "rmsprop": {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7},
+    "sgd": {},
+}
 
 
 def unfused_option(recipe: Any, plan: Any) -> str | None:
@@ -72,8 +94,13 @@ def unfused_option(recipe: Any, plan: Any) -> str | None:
         value = getattr(recipe, name)
         if not isinstance(value, str) or value not in legal:
             return f"{name}={value!r}"
-    if recipe.routed:
-        return f"keras_params={dict(recipe.routed)!r}"
+    legal_routed = {"optimizer__learning_rate", "optimizer__global_clipnorm"}
+    legal_routed |= {f"optimizer__{name}" for name in _OPTIMIZERS[recipe.optimizer]}
+    if _LOSSES[recipe.loss] == "huber":
+        legal_routed.add("loss__delta")
+    for name, value in recipe.routed.items():
+        if name not in legal_routed or not isinstance(value, Real):
+            return f"{name}={value!r}"
     return "callbacks" if plan.callbacks else None
 
 
@@ -89,14 +116,11 @@ class _Architecture:
     is_masked: bool
     loss: str
     optimizer: str
+    is_clipped: bool
 
     @property
     def has_idle_channel(self) -> bool:
-        """Return whether a channel of zeros makes the number of inputs even.
-
-        The kernel is slow, and TensorFlow complains, where that and the number of rows
-        are both odd.
-        """
+        """Return whether a channel of zeros makes the number of inputs even."""
         return (self.n_channels + self.is_masked) % 2 == 1
 
     @property
@@ -159,107 +183,116 @@ class _Program:
         self.slots = [
             tf.Variable(tf.zeros(size)) for _ in range(n_slots[architecture.optimizer])
         ]
-        self.epoch = _traced_epoch(tf, architecture, self.flat, self.slots)
+        self.epochs = _traced_epoch(tf, architecture, self.flat, self.slots)
 
 
 _programs: Pool[_Program] = Pool(_MOST_PROGRAMS)
 
 
 def _traced_epoch(tf: Any, architecture: _Architecture, flat: Any, slots: Any) -> Any:
-    """Return the graph function that trains one epoch and validates."""
+    """Return the graph function that trains some epochs and then validates."""
     network = _GraphNetwork(tf, architecture)
-    loss_of, slope_of = _loss_functions(tf, architecture.loss)
     n_outputs = architecture.n_outputs
     spec = tf.TensorSpec
 
     @tf.function(
         input_signature=[
             spec([None, architecture.n_inputs]),
-            spec([architecture.n_inputs]),
-            spec([architecture.n_inputs]),
+            spec([2, architecture.n_inputs]),
             spec([None], tf.int32),
             spec([None], tf.int32),
             spec([None, n_outputs]),
             spec([None]),
             spec([None], tf.int32),
-            spec([None], tf.int32),
-            spec([], tf.int32),
-            spec([], tf.int32),
+            spec([n_outputs]),
+            spec([4], tf.int32),
+            spec([8]),
+            spec([None, None], tf.int32),
             spec([]),
-            spec([]),
-            spec([2], tf.int32),
-            spec([]),
-            spec([]),
-        ]
+        ],
+        autograph=False,
     )
-    def epoch(
+    def epochs(
         base,
-        is_centred,
-        factor,
+        channels,
         starts,
         missing,
         targets,
         weights,
-        order,
         validation_rows,
-        batch_size,
-        window,
-        learning_rate,
-        dropout,
-        seed,
-        n_training,
+        levels,
+        counts,
+        numbers,
+        orders,
         step,
     ):
-        def inputs(rows):
+        is_centred, factor = tf.unstack(channels)
+        batch_size, window, seed = counts[0], counts[1], counts[2:]
+        rate, dropout, clipnorm, delta, *constants = tf.unstack(numbers)
+        loss_of, slope_of = _loss_functions(tf, architecture.loss, delta, levels)
+        n_rows = tf.shape(targets)[0] - 1
+
+        def part_of(rows, dropout, seed):
+            """Return the summed loss of some rows, and what gives its gradient."""
             begin = tf.gather(starts, rows)
             windows = tf.gather(base, begin + tf.range(window)[:, None])
             windows = (windows - windows[-1:] * is_centred) * factor
-            return windows, tf.gather(missing, rows)
-
-        def train_batch(start, total, step):
-            rows = order[start : start + batch_size]
-            count = tf.reduce_sum(tf.cast(rows < n_rows, tf.float32))
-            sequence, n_missing = inputs(rows)
             outputs, backward = network.forward(
-                flat, sequence, n_missing, dropout, seed + tf.cast(step, tf.int32)
+                flat, windows, tf.gather(missing, rows), dropout, seed
             )
             error = outputs - tf.gather(targets, rows)
             weight = tf.gather(weights, rows)[:, None]
-            total += tf.reduce_sum(loss_of(error) * weight)
-            gradient = backward(slope_of(error) * (weight / (count * n_outputs)))
-            _apply(
-                tf, architecture.optimizer, flat, slots, gradient, learning_rate, step
-            )
+            loss = tf.reduce_sum(loss_of(error) * weight)
+            return loss, lambda share: backward(slope_of(error) * (weight * share))
+
+        def true_rows(rows):
+            return tf.reduce_sum(tf.cast(rows < n_rows, tf.float32))
+
+        def train_batch(order, start, total, step):
+            rows = order[start : start + batch_size]
+            share = 1.0 / (true_rows(rows) * n_outputs)
+            gradients = []
+            for shard, part in enumerate(tf.split(tf.reshape(rows, [_SHARDS, -1]), 2)):
+                shard_seed = seed + tf.cast(step, tf.int32) * _SHARDS + shard
+                loss, backward = part_of(part[0], dropout, shard_seed)
+                total += loss
+                gradients.append(backward(share))
+            gradient = tf.add_n(gradients)
+            if architecture.is_clipped:
+                gradient *= clipnorm / tf.maximum(tf.norm(gradient), clipnorm)
+            _apply(tf, architecture.optimizer, flat, slots, gradient, rate, step, constants)
             return start + batch_size, total, step + 1
+
+        def train_epoch(epoch, losses, step):
+            order = orders[epoch]
+            _, total, step = tf.while_loop(
+                lambda start, *_: start < tf.shape(order)[0],
+                lambda *state: train_batch(order, *state),
+                [0, 0.0, step],
+            )
+            losses = losses.write(epoch, total / (true_rows(order) * n_outputs))
+            return epoch + 1, losses, step
 
         def validate_batch(start, total):
             rows = validation_rows[start : start + _ROWS_AT_ONCE]
-            sequence, n_missing = inputs(rows)
-            outputs, _ = network.forward(flat, sequence, n_missing, None, seed)
-            error = outputs - tf.gather(targets, rows)
-            weight = tf.gather(weights, rows)[:, None]
-            return start + _ROWS_AT_ONCE, total + tf.reduce_sum(loss_of(error) * weight)
+            return start + _ROWS_AT_ONCE, total + part_of(rows, None, seed)[0]
 
-        n_rows = tf.shape(targets)[0] - 1
-        n_order, n_validation = tf.shape(order)[0], tf.shape(validation_rows)[0]
-        _, total, step = tf.while_loop(
-            lambda start, *_: start < n_order, train_batch, [0, 0.0, step]
+        n_epochs = tf.shape(orders)[0]
+        _, losses, step = tf.while_loop(
+            lambda epoch, *_: epoch < n_epochs,
+            train_epoch,
+            [0, tf.TensorArray(tf.float32, n_epochs), step],
         )
-        with tf.control_dependencies([total]):
-            _, validation_total = tf.while_loop(
-                lambda start, _: start < n_validation, validate_batch, [0, 0.0]
+        with tf.control_dependencies([step]):
+            _, total = tf.while_loop(
+                lambda start, _: start < tf.shape(validation_rows)[0],
+                validate_batch,
+                [0, 0.0],
             )
-        return (
-            total / (n_training * n_outputs),
-            validation_total
-            / (
-                tf.reduce_sum(tf.cast(validation_rows < n_rows, tf.float32)) * n_outputs
-            ),
-            step,
-        )
+        return losses.stack(), total / (true_rows(validation_rows) * n_outputs), step
 
     # Called as it is, it never traces again, nor does TensorFlow look whether to.
-    return epoch.get_concrete_function()
+    return epochs.get_concrete_function()
 
 
 class _GraphNetwork:
@@ -401,57 +434,72 @@ class _Cells:
         return result.x_grad, result.w_grad, result.b_grad
 
 
-def _loss_functions(tf: Any, loss: str) -> tuple[Any, Any]:
-    """Return Keras's loss and its slope as elementwise functions of the error."""
+def _loss_functions(tf: Any, loss: str, delta: Any, levels: Any) -> tuple[Any, Any]:
+    """Return a loss and its slope as functions of the error, output less target."""
     half_log = float(np.log(2.0))
     return {
         "mse": (tf.square, lambda error: 2.0 * error),
         "mae": (tf.abs, tf.sign),
         "huber": (
             lambda error: tf.where(
-                tf.abs(error) <= 1.0, 0.5 * tf.square(error), tf.abs(error) - 0.5
+                tf.abs(error) <= delta,
+                0.5 * tf.square(error),
+                delta * tf.abs(error) - 0.5 * tf.square(delta),
             ),
-            lambda error: tf.clip_by_value(error, -1.0, 1.0),
+            lambda error: tf.clip_by_value(error, -delta, delta),
         ),
         "log_cosh": (
             lambda error: error + tf.nn.softplus(-2.0 * error) - half_log,
             tf.tanh,
         ),
+        "quantile": (
+            lambda error: tf.maximum((1.0 - levels) * error, -levels * error),
+            lambda error: 0.5 * (tf.sign(error) + 1.0) - levels,
+        ),
     }[loss]
 
 
 def _apply(
-    tf: Any, optimizer: str, flat: Any, slots: Any, gradient: Any, rate: Any, step: Any
+    tf: Any,
+    optimizer: str,
+    flat: Any,
+    slots: Any,
+    gradient: Any,
+    rate: Any,
+    step: Any,
+    constants: list[Any],
 ) -> None:
-    """Take one optimizer step, with Keras's constants."""
+    """Take one optimizer step, the constants in the order of ``_OPTIMIZERS``."""
     ops = tf.raw_ops
     if optimizer == "sgd":
         ops.ResourceApplyGradientDescent(var=flat.handle, alpha=rate, delta=gradient)
         return
     if optimizer == "rmsprop":
+        rho, momentum, epsilon, _ = constants
         ops.ResourceApplyRMSProp(
             var=flat.handle,
             ms=slots[0].handle,
             mom=slots[1].handle,
             lr=rate,
-            rho=0.9,
-            momentum=0.0,
-            epsilon=1e-7,
+            rho=rho,
+            momentum=momentum,
+            epsilon=epsilon,
             grad=gradient,
         )
         return
+    beta_1, beta_2, epsilon, weight_decay = constants
     if optimizer == "adamw":
-        flat.assign_sub(flat * (0.004 * rate))
+        flat.assign_sub(flat * (weight_decay * rate))
     ops.ResourceApplyAdam(
         var=flat.handle,
         m=slots[0].handle,
         v=slots[1].handle,
-        beta1_power=tf.pow(0.9, step),
-        beta2_power=tf.pow(0.999, step),
+        beta1_power=tf.pow(beta_1, step),
+        beta2_power=tf.pow(beta_2, step),
         lr=rate,
-        beta1=0.9,
-        beta2=0.999,
-        epsilon=1e-7,
+        beta1=beta_1,
+        beta2=beta_2,
+        epsilon=epsilon,
         grad=gradient,
     )
 
@@ -493,28 +541,41 @@ def train_fused(
     with _programs.lent(architecture, lambda: _Program(architecture)) as program:
         program.flat.assign(architecture.flat(weights))
         step = _restore(program, optimizer_state)
-        arguments = _arguments(architecture, recipe.spec, data, plan)
-        is_interrupted = False
+        arguments = _arguments(architecture, recipe, data, plan)
+        n_at_once = _epochs_at_once(recipe.spec, data, plan)
+        has_validation = len(data.validation_rows) > 0
         orders = itertools.islice(data.orders(plan.seed), plan.epochs)
+        n_done, is_stopped, is_interrupted = 0, False, False
         try:
-            for epoch, order in enumerate(orders, start=1):
-                order = _even_batches(order, plan.batch_size, len(data.windows))
-                loss, validation_loss, step = program.epoch(
-                    **arguments, order=order, step=step
+            while not is_stopped and (some := list(itertools.islice(orders, n_at_once))):
+                filled = [
+                    _filled_batches(order, plan.batch_size, len(data.windows))
+                    for order in some
+                ]
+                losses, validation_loss, step = program.epochs(
+                    **arguments, orders=np.stack(filled), step=step
                 )
-                has_validation = len(data.validation_rows) > 0
-                losses = float(loss), float(validation_loss) if has_validation else None
-                if plan.verbose:
-                    _print_epoch(epoch, plan.epochs, *losses)
-                if monitor.after_epoch(
-                    *losses, lambda: architecture.weights(program.flat.numpy())
-                ):
-                    break
+                for loss in losses.numpy().tolist():
+                    n_done += 1
+                    pair = loss, float(validation_loss) if has_validation else None
+                    if plan.verbose:
+                        _print_epoch(n_done, plan.epochs, *pair)
+                    is_stopped |= monitor.after_epoch(
+                        *pair, lambda: architecture.weights(program.flat.numpy())
+                    )
         except KeyboardInterrupt:
             is_interrupted = True
         state = [np.float32(step), *(slot.numpy() for slot in program.slots)]
         result = architecture.weights(program.flat.numpy()), state, is_interrupted
     return result
+
+
+def _epochs_at_once(spec: NetworkSpec, data: Any, plan: Any) -> int:
+    """Return how many epochs one call trains: one, where each is watched."""
+    if plan.verbose or len(data.validation_rows):
+        return 1
+    work = len(data.rows) * spec.window * sum(spec.units) * spec.n_directions
+    return int(np.clip(_WORK_AT_ONCE // work, 1, _MOST_EPOCHS_AT_ONCE))
 
 
 def _print_epoch(epoch: int, epochs: int, loss: float, val_loss: float | None) -> None:
@@ -533,6 +594,7 @@ def _architecture_from(recipe: Any) -> _Architecture:
         is_masked=spec.is_masked,
         loss=_LOSSES[recipe.loss],
         optimizer=recipe.optimizer,
+        is_clipped="optimizer__global_clipnorm" in recipe.routed,
     )
 
 
@@ -546,13 +608,15 @@ def _restore(program: _Program, state: list[np.ndarray] | None) -> np.float32:
 
 
 def _arguments(
-    architecture: _Architecture, spec: NetworkSpec, data: Any, plan: Any
+    architecture: _Architecture, recipe: Any, data: Any, plan: Any
 ) -> dict[str, Any]:
     """Return what stays the same in every epoch, as the program takes it.
 
     Standardised channels are scaled here, once; centred ones in the graph, where the
     newest value of each window is at hand.
     """
+    tf = backend("tensorflow")
+    spec = recipe.spec
     raw, starts = data.base()
     scaling = data.scaling
     base = np.zeros((len(raw), architecture.n_inputs), dtype=np.float32)
@@ -569,34 +633,58 @@ def _arguments(
     if architecture.is_masked:
         base[:, -1] = missing
     n_rows = len(data.windows)
-    return {
+    batch_size = _filled_size(plan.batch_size)
+    arguments = {
         "base": base,
-        "is_centred": is_centred,
-        "factor": factor,
-        # One row more than there are, of weight 0, makes odd batches even.
+        "channels": np.stack([is_centred, factor]),
+        # One row more than there are, of weight 0, fills up batches.
         "starts": np.append(starts, starts[0]).astype(np.int32),
         "missing": np.append(spec.window - data.counts, 0).astype(np.int32),
         "targets": _with_zero_row(data.scaled_targets()),
         "weights": np.append(data.row_weights(), np.float32(0)),
-        "validation_rows": _even_batches(data.validation_rows, _ROWS_AT_ONCE, n_rows),
-        "batch_size": np.int32(plan.batch_size + plan.batch_size % 2),
-        "window": np.int32(spec.window),
-        "learning_rate": np.float32(plan.learning_rate),
-        "dropout": np.float32(spec.dropout),
-        "seed": np.array(plan.seed, np.int32),
-        "n_training": np.float32(len(data.rows)),
+        "validation_rows": _filled_batches(data.validation_rows, _ROWS_AT_ONCE, n_rows),
+        "levels": np.resize(np.float32(recipe.levels), spec.n_outputs),
+        "counts": np.array([batch_size, spec.window, *plan.seed], np.int32),
+        "numbers": _numbers(recipe, plan),
     }
+    return {name: tf.constant(value) for name, value in arguments.items()}
+
+
+def _numbers(recipe: Any, plan: Any) -> np.ndarray:
+    """Return the numbers of optimizer and loss in the order of the program."""
+    given = recipe.routed
+    constants = [
+        given.get(f"optimizer__{name}", value)
+        for name, value in _OPTIMIZERS[recipe.optimizer].items()
+    ]
+    numbers = [
+        given.get("optimizer__learning_rate", plan.learning_rate),
+        recipe.spec.dropout,
+        given.get("optimizer__global_clipnorm", 0.0),
+        given.get("loss__delta", 1.0),
+        *constants,
+    ]
+    return np.array(numbers + [0.0] * (8 - len(numbers)), np.float32)
 
 
 def _with_zero_row(table: np.ndarray) -> np.ndarray:
     return np.concatenate([table, np.zeros_like(table[:1])])
 
 
-def _even_batches(order: np.ndarray, batch_size: int, idle_row: int) -> np.ndarray:
-    """Return an order of rows in which no batch is odd, filled up with an idle row."""
-    if batch_size % 2:
-        ends = np.arange(batch_size, len(order), batch_size)
-        order = np.insert(order, ends, idle_row)
-    if len(order) % 2:
-        order = np.append(order, idle_row)
-    return order.astype(np.int32)
+def _filled_size(batch_size: int) -> int:
+    """Return the number of rows of a batch that is filled up."""
+    return -(-batch_size // _ROWS_MULTIPLE) * _ROWS_MULTIPLE
+
+
+def _filled_batches(order: np.ndarray, batch_size: int, idle_row: int) -> np.ndarray:
+    """Return an order of rows in which an idle row fills up every batch."""
+    size = _filled_size(batch_size)
+    n_batches = -(-len(order) // batch_size)
+    filled = np.full((n_batches, size), idle_row, dtype=np.int32)
+    n_whole = len(order) // batch_size
+    filled[:n_whole, :batch_size] = order[: n_whole * batch_size].reshape(n_whole, batch_size)
+    rest = order[n_whole * batch_size :]
+    if not len(rest):
+        return filled.ravel()
+    filled[-1, : len(rest)] = rest
+    return filled.ravel()[: n_whole * size + _filled_size(len(rest))]

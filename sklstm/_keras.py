@@ -56,6 +56,8 @@ class Recipe:
         What ``compile`` takes.
     routed : mapping
         ``model__…``, ``optimizer__…``, ``loss__…`` and ``compile__…`` parameters.
+    levels : tuple of float
+        Levels of the loss ``"quantile"``; outputs take them in turn.
     """
 
     spec: NetworkSpec
@@ -63,6 +65,7 @@ class Recipe:
     optimizer: Any = "adam"
     loss: Any = "mse"
     routed: Mapping[str, Any] = field(default_factory=dict)
+    levels: tuple[float, ...] = (0.5,)
 
     def has_network_of(self, other: Recipe) -> bool:
         """Return whether both recipes make the same network, however compiled."""
@@ -84,7 +87,8 @@ class Recipe:
         """Return what compiled models are filed under, None if they are not kept."""
         if not self.is_ours:
             return None
-        key = (self.spec, self.optimizer, self.loss, tuple(sorted(self.routed.items())))
+        routed = tuple(sorted(self.routed.items()))
+        key = (self.spec, self.optimizer, self.loss, self.levels, routed)
         try:
             hash(key)
         except TypeError:
@@ -250,12 +254,28 @@ def build_compiled_model(recipe: Recipe, seed: int, learning_rate: float) -> Any
 
 def _loss_from(recipe: Recipe) -> Any:
     """Return the loss, as a class where parameters are routed to one named."""
+    if recipe.loss == "quantile":
+        return _quantile_loss(recipe.levels)
     has_parameters = any(name.startswith("loss__") for name in recipe.routed)
     if not has_parameters or not isinstance(recipe.loss, str):
         return recipe.loss
     losses = backend("keras").losses
     words = losses.get(recipe.loss).__name__.split("_")
     return getattr(losses, "".join(word.capitalize() for word in words))
+
+
+def _quantile_loss(levels: tuple[float, ...]) -> Callable:
+    """Return the pinball loss (Koenker & Bassett 1978, doi:10.2307/1913643)."""
+    keras = backend("keras")
+
+    def quantile(y_true, y_pred):
+        error = y_pred - y_true
+        over = np.resize(1 - np.float32(levels), y_pred.shape[-1])
+        return keras.ops.mean(
+            keras.ops.maximum(over * error, (over - 1) * error), axis=-1
+        )
+
+    return quantile
 
 
 def has_masking(model: Any) -> bool:
