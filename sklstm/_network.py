@@ -214,31 +214,68 @@ def _lstm_states(
     Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735.
     Gers, Schmidhuber & Cummins 2000, doi:10.1162/089976600300015015 (forget gate).
     """
-    activation = ACTIVATIONS[spec.activation]
-    gate = ACTIVATIONS[spec.recurrent_activation]
-    n_rows, window, _ = sequence.shape
+    n_rows, window, n_inputs = sequence.shape
     units = len(recurrent_kernel)
-    hidden = np.zeros((n_rows, units))
-    cell = np.zeros((n_rows, units), dtype=np.float32)
+    # Features are rows here, so that gates are single pieces of memory, in the order
+    # i, f, o, g. A step reads its inputs, the hidden state, and 1 for the bias.
+    weights = np.concatenate([kernel, recurrent_kernel, bias[None]]).T
+    i, f, g, o = np.split(weights, 4)
+    weights = np.concatenate([i, f, o, g])
+    if _is_usual(spec):
+        weights[: 3 * units] /= 2  # sigmoid(x) = tanh(x / 2) / 2 + 1 / 2
+    read = np.zeros((n_inputs + units + 1, n_rows))
+    read[-1] = 1
+    hidden = read[n_inputs:-1]
+    cell = np.zeros((units, n_rows), dtype=np.float32)
+    drive = np.empty((4 * units, n_rows))
+    gates = np.empty((4 * units, n_rows), dtype=np.float32)
     states = np.empty((n_rows, window, units)) if keep_all else None
     steps = range(window - 1, -1, -1) if is_backward else range(window)
     for step in steps:
-        drive = sequence[:, step] @ kernel
-        drive += hidden @ recurrent_kernel
-        drive += bias
-        drive = drive.astype(np.float32)
-        i, f, c, o = (drive[:, k * units : (k + 1) * units] for k in range(4))
-        new_cell = gate(f) * cell + gate(i) * activation(c)
-        new_hidden = (gate(o) * activation(new_cell)).astype(np.float64)
-        if is_true is None:
-            cell, hidden = new_cell, new_hidden
+        read[:n_inputs] = sequence[:, step].T
+        np.matmul(weights, read, out=drive)
+        np.copyto(gates, drive, casting="same_kind")
+        missing = None if is_true is None else ~is_true[:, step]
+        if missing is None or not missing.any():
+            hidden[:] = _next_states(spec, gates, cell)
         else:
-            here = is_true[:, step, None]
-            cell = np.where(here, new_cell, cell)
-            hidden = np.where(here, new_hidden, hidden)
+            kept = cell[:, missing], hidden[:, missing]
+            hidden[:] = _next_states(spec, gates, cell)
+            cell[:, missing], hidden[:, missing] = kept
         if states is not None:
-            states[:, step] = hidden
-    return hidden if states is None else states
+            states[:, step] = hidden.T
+    return hidden.T if states is None else states
+
+
+def _is_usual(spec: NetworkSpec) -> bool:
+    """Return whether gates are sigmoids and everything else tanh."""
+    return (spec.activation, spec.recurrent_activation) == ("tanh", "sigmoid")
+
+
+def _next_states(spec: NetworkSpec, drive: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Return the hidden state after a step; the cell state is changed in place.
+
+    The drive holds what goes into the gates i, f, o and the candidate g, halved for
+    the gates where activations are the usual ones; these are taken in place.
+    """
+    units = len(cell)
+    gates = drive[: 3 * units]
+    if not _is_usual(spec):
+        activation = ACTIVATIONS[spec.activation]
+        i, f, o = np.split(ACTIVATIONS[spec.recurrent_activation](gates), 3)
+        cell *= f
+        cell += i * activation(drive[3 * units :])
+        return o * activation(cell)
+    np.tanh(drive, out=drive)
+    gates *= 0.5
+    gates += 0.5
+    i, f, o, g = (drive[k * units : (k + 1) * units] for k in range(4))
+    cell *= f
+    i *= g
+    cell += i
+    np.tanh(cell, out=g)
+    o *= g
+    return o
 
 
 def build_keras_model(spec: NetworkSpec) -> Any:

@@ -50,7 +50,7 @@ from sklstm._windows import base_from_windows, is_next_window, true_steps
 __all__ = ["LSTMRegressor"]
 
 # Rows that predict normalises at a time, so that memory does not grow with X.
-_VALUES_AT_ONCE = 1 << 22
+_VALUES_AT_ONCE = 1 << 18
 
 # Destinations of routed parameters, by scikeras's names.
 _ROUTED = ("model__", "optimizer__", "loss__", "compile__")
@@ -70,6 +70,7 @@ _LOSSES = {
     "mean_absolute_error",
     "mean_squared_error",
     "mse",
+    "quantile",
 } | _UNSCALED_LOSSES
 _OPTIMIZERS = {
     "adadelta",
@@ -141,7 +142,11 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     learning_rate : float, default=0.001
         Step size of the optimizer.
     loss : str or callable, default="mse"
-        Keras loss, by name or callable, of the scaled target.
+        Keras loss, by name or callable, of the scaled target; or ``"quantile"``, the
+        pinball loss of Koenker & Bassett 1978, doi:10.2307/1913643.
+    quantiles : sequence of float, default=(0.5,)
+        Levels in (0, 1), increasing, that are predicted with ``loss="quantile"``; see
+        :meth:`predict_quantiles`. ``predict`` returns the one closest to 0.5.
     epochs : int, default=100
         Passes over the training rows, at most.
     batch_size : int, default=32
@@ -163,10 +168,11 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     engine : {"auto", "fused", "keras"}, default="auto"
         What runs the epochs. ``"fused"`` makes one TensorFlow call of each and is many
         times faster; it trains tanh/sigmoid networks with the optimizers ``"adam"``,
-        ``"adamw"``, ``"rmsprop"`` and ``"sgd"`` and the losses of errors (mse, mae,
-        huber, log_cosh). ``"keras"`` trains everything. ``"auto"`` is fused wherever
-        that can be. Both come to the same weights, to float32 rounding (but for
-        dropout, whose draws differ).
+        ``"adamw"``, ``"rmsprop"`` and ``"sgd"``, their numbers and
+        ``optimizer__global_clipnorm``, and the losses of errors (mse, mae, huber,
+        log_cosh, quantile). ``"keras"`` trains everything. ``"auto"`` is fused
+        wherever that can be. Both come to the same weights, to float32 rounding (but
+        for dropout, whose draws differ).
     verbose : int, default=0
         0 is silent; more prints each epoch's losses.
     random_state : int, RandomState instance or None, default=None
@@ -233,6 +239,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         "optimizer": [StrOptions(_OPTIMIZERS), callable],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "loss": [StrOptions(_LOSSES), callable],
+        "quantiles": ["array-like"],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean", StrOptions({"auto"})],
@@ -261,6 +268,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         optimizer="adam",
         learning_rate=0.001,
         loss="mse",
+        quantiles=(0.5,),
         epochs=100,
         batch_size=32,
         early_stopping="auto",
@@ -285,6 +293,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.loss = loss
+        self.quantiles = quantiles
         self.epochs = epochs
         self.batch_size = batch_size
         self.early_stopping = early_stopping
@@ -415,6 +424,8 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         y = self._check_target(y, len(windows), reset=not goes_on)
         weights = self._check_weight(sample_weight, windows)
         targets = steps_of(y, self.steps)
+        if len(self._levels()) > 1:
+            targets = np.repeat(targets, len(self._levels()), axis=1)
         rows = learnable_rows(windows, counts, self.steps, weights)
         if not len(rows):
             raise ValueError(
@@ -426,7 +437,8 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         is_masked = bool((counts[rows] < windows.shape[1]).any())
         if not goes_on:
             self._begin(windows, targets, training_rows, is_masked)
-        self._spec = replace(self._spec, is_masked=self._spec.is_masked or is_masked)
+        spec = replace(self._spec, is_masked=self._spec.is_masked or is_masked)
+        self._fitted_recipe = self._recipe(spec)
         if self.model is not None:
             self._warn_of_filled_steps(counts[rows])
         if weights is not None:
@@ -441,7 +453,6 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             weights,
             self._fill(),
         )
-        self._fitted_recipe = self._recipe(self._spec)
         outcome = train(
             self._fitted_recipe,
             data,
@@ -454,17 +465,16 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     def _begin(self, windows, targets, rows, is_masked):
         """Set spec, scaling, seed and initial weights of a new network."""
         _, self.window_, self.n_channels_ = windows.shape
-        self.n_outputs_ = targets.shape[1]
-        self._spec = self._new_spec(is_masked)
-        series_of_output = np.arange(self.n_outputs_)
-        if self.steps > 1:
-            series_of_output[:] = 0
+        n_levels = len(self._levels())
+        self.n_outputs_ = targets.shape[1] // n_levels
+        self._fitted_recipe = self._recipe(self._new_spec(is_masked))
+        n_series = 1 if self.steps > 1 else self.n_outputs_
+        series_of_output = np.repeat(np.arange(n_series), targets.shape[1] // n_series)
         self._scaling = fit_scaling(
             self.scaling, windows, targets, rows, series_of_output
         )
         generator = check_random_state(self.random_state)
         self._seed = int(generator.randint(np.iinfo(np.int32).max))
-        self._fitted_recipe = self._recipe(self._spec)
         if self._fitted_recipe.is_ours:
             self._has_masking = True
             self.weights_ = initial_weights(self._spec, self._seed)
@@ -481,7 +491,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         return NetworkSpec(
             window=self.window_,
             n_channels=self.n_channels_,
-            n_outputs=self.n_outputs_,
+            n_outputs=self.n_outputs_ * len(self._levels()),
             units=self._units(),
             activation=self.activation,
             recurrent_activation=self.recurrent_activation,
@@ -510,7 +520,19 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             optimizer=self.optimizer,
             loss=self.loss,
             routed=dict(self.keras_params or {}),
+            levels=self._levels(),
         )
+
+    @property
+    def _spec(self):
+        """The spec of the fitted network."""
+        return self._fitted_recipe.spec
+
+    def _levels(self):
+        """Return the levels of each target's outputs; one without quantiles."""
+        if self.loss != "quantile":
+            return (0.5,)
+        return tuple(float(level) for level in self.quantiles)
 
     def _plan(self, epochs, validation_rows):
         return Plan(
@@ -579,16 +601,54 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         ndarray of shape (n_rows, n_outputs), float64
             With ``steps=k`` column j predicts y[t + j].
         """
+        values = self._predict_levels(X)
+        levels = self._fitted_recipe.levels
+        return values[:, :, int(np.argmin(np.abs(np.array(levels) - 0.5)))]
+
+    def predict_quantiles(self, X):
+        """Predict every quantile of each row, after a fit with ``loss="quantile"``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
+            Windows as in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_outputs, n_quantiles), float64
+            Values that the target stays below with the probabilities ``quantiles``.
+            They never cross: a network's outputs are sorted, which cannot make the
+            loss larger (Chernozhukov, Fernández-Val & Galichon 2010,
+            doi:10.3982/ECTA7880).
+
+        Raises
+        ------
+        ValueError
+            If the fit had another loss.
+        """
+        check_is_fitted(self)
+        if self._fitted_recipe.loss != "quantile":
+            raise ValueError(
+                "predict_quantiles needs a fit with loss='quantile'. Got "
+                f"loss={self._fitted_recipe.loss!r}; set it, and the levels as "
+                "'quantiles', and fit."
+            )
+        return self._predict_levels(X)
+
+    def _predict_levels(self, X):
+        """Return predictions of shape (n_rows, n_outputs, n_levels), not crossing."""
         check_is_fitted(self)
         windows, counts = self._check_windows(X, reset=False)
         if not self._fitted_recipe.is_ours:
             self._warn_of_filled_steps(counts)
         chunk = max(1, _VALUES_AT_ONCE // self.n_features_in_)
-        values = np.empty((len(windows), self.n_outputs_))
+        values = np.empty((len(windows), self._spec.n_outputs))
         for start in range(0, len(windows), chunk):
             part = windows[start : start + chunk]
             outputs = self._outputs(self._scaling.inputs(part))
             values[start : start + chunk] = self._scaling.values(outputs, part)
+        values = values.reshape(len(windows), self.n_outputs_, -1)
+        values.sort(axis=2)
         return values
 
     def _outputs(self, inputs):
@@ -663,6 +723,18 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
                 "The 'units' parameter of LSTMRegressor must be an int in the range "
                 f"[1, inf) or a tuple of them, one per layer. Got {self.units!r} "
                 "instead."
+            )
+        levels = np.asarray(self.quantiles)
+        is_level = levels.dtype.kind in "fi" and levels.ndim == 1 and levels.size > 0
+        if not (
+            is_level
+            and (levels > 0).all()
+            and (levels < 1).all()
+            and (np.diff(levels) > 0).all()
+        ):
+            raise ValueError(
+                "The 'quantiles' parameter of LSTMRegressor must be increasing levels "
+                f"between 0 and 1. Got {self.quantiles!r} instead."
             )
         if self.loss in _UNSCALED_LOSSES and self.scaling is not None:
             raise ValueError(

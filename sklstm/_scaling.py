@@ -15,7 +15,7 @@ import numpy as np
 __all__ = ["Scaling", "fit_scaling"]
 
 # Values held at a time while statistics are summed up.
-_VALUES_AT_ONCE = 1 << 21
+_VALUES_AT_ONCE = 1 << 18
 
 # How far, and on how many rows, a channel is compared with the target.
 _FARTHEST_HORIZON = 64

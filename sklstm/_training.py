@@ -56,7 +56,7 @@ def steps_of(y: np.ndarray, steps: int) -> np.ndarray:
         NaN where the series ends too early.
     """
     if steps == 1:
-        return y.reshape(len(y), -1).astype(np.float64)
+        return y.reshape(len(y), -1).astype(np.float64, copy=False)
     padded = np.append(y.astype(np.float64), np.full(steps - 1, np.nan))
     return np.lib.stride_tricks.sliding_window_view(padded, steps)
 
@@ -92,14 +92,14 @@ def learnable_rows(
     if sample_weight is not None:
         is_learnable &= sample_weight > 0
     if len(windows) < steps:
-        return np.zeros(0, dtype=np.intp)
+        return np.zeros(0, dtype=np.int32)
     if steps > 1:
         hole = ~is_next_window(windows, counts)
         run = np.concatenate([[0], np.cumsum(hole)])
         is_whole = np.zeros(len(windows), dtype=bool)
         is_whole[: len(windows) - steps + 1] = run[steps - 1 :] == run[: 1 - steps]
         is_learnable &= is_whole
-    return np.flatnonzero(is_learnable)
+    return np.flatnonzero(is_learnable).astype(np.int32)
 
 
 def split_newest(

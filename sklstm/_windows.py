@@ -144,7 +144,7 @@ def true_steps(windows: np.ndarray) -> np.ndarray:
     base = base_from_windows(windows)
     if base is not None:
         return _true_steps_of_base(base, windows.shape[1])
-    counts = np.empty(len(windows), dtype=np.intp)
+    counts = np.empty(len(windows), dtype=np.int32)
     chunk = max(1, (1 << 22) // max(1, windows[0].size)) if len(windows) else 1
     for start in range(0, len(windows), chunk):
         part = windows[start : start + chunk]
@@ -162,6 +162,17 @@ def true_steps(windows: np.ndarray) -> np.ndarray:
 
 def _true_steps_of_base(base: np.ndarray, window: int) -> np.ndarray:
     """Return the counts of ``true_steps`` from the base, in one pass over its rows."""
+    counts = np.full(len(base) - window + 1, window, dtype=np.int32)
+    # Windows that begin after the newest NaN are whole.
+    is_nan = np.isnan(base).any(axis=1)
+    if is_nan.any():
+        n_touched = min(len(base) - int(np.argmax(is_nan[::-1])), len(counts))
+        touched = base[: n_touched + window - 1]
+        counts[:n_touched] = _true_steps_with_nan(touched, window)
+    return counts
+
+
+def _true_steps_with_nan(base: np.ndarray, window: int) -> np.ndarray:
     nan = np.isnan(base)
     missing = nan.all(axis=1)
     partly = nan.any(axis=1) & ~missing

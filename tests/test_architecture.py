@@ -16,7 +16,7 @@ PACKAGE = Path(sklstm.__file__).parent
 LEVELS = [
     {"_backend", "_index", "_pool", "_validation"},
     {"_activations", "_windows", "datasets"},
-    {"_network", "_scaling"},
+    {"_graph", "_network", "_scaling"},
     {"_fused", "_keras"},
     {"_training"},
     {"_regressor", "_sliding_window"},
@@ -101,7 +101,11 @@ def test_the_map_is_that_of_five_levels():
     ground, arithmetic, *middle, shells, top = LEVELS
     assert ground == {"_backend", "_index", "_pool", "_validation"}
     assert arithmetic == {"_windows", "_activations", "datasets"}
-    assert middle == [{"_network", "_scaling"}, {"_fused", "_keras"}, {"_training"}]
+    assert middle == [
+        {"_graph", "_network", "_scaling"},
+        {"_fused", "_keras"},
+        {"_training"},
+    ]
     assert shells == {"_sliding_window", "_regressor"}
     assert top == {"_forecast"}
 

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 from sklstm import LSTMRegressor, SlidingWindow, _fused
 from sklstm._fused import unfused_option
+from sklstm._graph import GraphNetwork
 from sklstm._keras import Recipe
 from sklstm._network import NetworkSpec
 from sklstm._pool import Pool
@@ -61,6 +62,17 @@ def assert_same_training(one, other):
         {"optimizer": "adamw"},
         {"optimizer": "rmsprop"},
         {"optimizer": "sgd"},
+        {"loss": "quantile", "quantiles": (0.1, 0.5, 0.8)},
+        {"loss": "quantile", "quantiles": (0.3, 0.9), "steps": 2},
+        {"keras_params": {"optimizer__global_clipnorm": 0.05}},
+        {"keras_params": {"optimizer__beta_1": 0.5, "optimizer__epsilon": 0.01}},
+        {
+            "optimizer": "rmsprop",
+            "keras_params": {"optimizer__rho": 0.5, "optimizer__momentum": 0.3},
+        },
+        {"optimizer": "adamw", "keras_params": {"optimizer__weight_decay": 0.2}},
+        {"loss": "huber", "keras_params": {"loss__delta": 0.3}},
+        {"keras_params": {"optimizer__learning_rate": 0.02}},
     ],
     ids=lambda params: " ".join(f"{k}={v}" for k, v in params.items()) or "default",
 )
@@ -124,6 +136,54 @@ def test_another_size_traces_nothing(series, monkeypatch):
     assert len(traced) == n_traced
 
 
+def test_a_large_batch_is_computed_in_parts(series, monkeypatch):
+    """Batches larger than what is held at once take the steps of Keras all the same."""
+    X, y = series
+    params = {"batch_size": 50, "early_stopping": True, "validation_fraction": 0.3}
+    monkeypatch.setattr(_fused, "_STATES_AT_ONCE", 6 * 4 * 8)
+    assert_same_training(
+        fitted("fused", X, y, **params), fitted("keras", X, y, **params)
+    )
+
+
+def test_epochs_in_one_call_are_those_of_several(series, monkeypatch):
+    """How many epochs a call trains changes no bit, nor what is recorded."""
+    X, y = series
+    several = fitted("fused", X, y, epochs=5)
+    monkeypatch.setattr(_fused, "_WORK_AT_ONCE", 1)
+    single = fitted("fused", X, y, epochs=5)
+    assert single.history_ == several.history_
+    assert len(single.history_["loss"]) == single.n_iter_ == 5
+    assert all(map(np.array_equal, single.weights_, several.weights_))
+
+
+@pytest.mark.parametrize("n_rows", [1, 4, 8, 9, 17])
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 8])
+def test_batches_are_filled_up(n_rows, batch_size):
+    """Every batch holds its rows, then idle ones up to a multiple of four."""
+    order = np.random.default_rng(0).permutation(n_rows)
+    filled = _fused._filled_batches(order, batch_size, n_rows)
+    size = -(-batch_size // 4) * 4
+    for number, start in enumerate(range(0, n_rows, batch_size)):
+        rows = list(order[start : start + batch_size])
+        batch = filled[number * size :][:size]
+        assert len(batch) % 4 == 0
+        assert list(batch) == rows + [n_rows] * (len(batch) - len(rows))
+    assert len(filled) <= size * -(-n_rows // batch_size)
+
+
+def test_half_quantile_is_half_the_absolute_error(series):
+    """The pinball loss of level 0.5 is half of the mean absolute error."""
+    X, y = series
+    pinball = fitted("fused", X, y, loss="quantile", optimizer="sgd", epochs=1)
+    absolute = fitted(
+        "fused", X, y, loss="mae", optimizer="sgd", epochs=1, learning_rate=0.005
+    )
+    assert_allclose(pinball.history_["loss"], np.array(absolute.history_["loss"]) / 2)
+    for a, b in zip(pinball.weights_, absolute.weights_, strict=True):
+        assert_allclose(a, b, **FLOAT32)
+
+
 def test_programs_are_few(series, monkeypatch):
     """The least recently used program goes."""
     X, y = series
@@ -161,7 +221,7 @@ def test_dropout_drops_its_share_from_the_seed(series):
     assert not np.allclose(one.weights_[0], without.weights_[0])
 
     tf = pytest.importorskip("tensorflow")
-    network = _fused._GraphNetwork(tf, None)
+    network = GraphNetwork(tf, None)
     keep = network._keep(tf.zeros([200, 500]), tf.constant(0.3), tf.constant([1, 2]))
     assert set(np.unique(keep)) == {0.0, np.float32(1 / 0.7)}
     assert np.mean(keep) == pytest.approx(1.0, abs=0.01)

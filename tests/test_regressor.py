@@ -1421,6 +1421,78 @@ def test_a_routed_learning_rate_wins(data):
     assert_array_equal(routed.predict(X), plain.predict(X))
 
 
+# -- quantiles -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def quantile_fit():
+    """Return a fit of three levels on noise whose quantiles are known, X and y."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(400, 3, 1)), rng.uniform(size=400)
+    levels = (0.1, 0.4, 0.9)
+    regressor = LSTMRegressor(
+        2,
+        loss="quantile",
+        quantiles=levels,
+        epochs=40,
+        learning_rate=0.01,
+        early_stopping=False,
+        random_state=0,
+    )
+    return regressor.fit(X, y), X, y
+
+
+def test_quantiles_are_exceeded_as_often_as_they_say(quantile_fit):
+    """On independent noise each level is the share of targets below it."""
+    regressor, X, y = quantile_fit
+    quantiles = regressor.predict_quantiles(X)
+    assert quantiles.shape == (400, 1, 3)
+    shares = (y[:, None] < quantiles[:, 0]).mean(axis=0)
+    assert_allclose(shares, [0.1, 0.4, 0.9], atol=0.05)
+
+
+def test_quantiles_never_cross(quantile_fit):
+    """Higher levels are nowhere lower, not even far outside of the training rows."""
+    regressor, X, _ = quantile_fit
+    assert (np.diff(regressor.predict_quantiles(50 * X), axis=2) >= 0).all()
+
+
+def test_points_are_the_level_closest_to_the_median(quantile_fit):
+    """Points keep their shape, and are the middle level."""
+    regressor, X, _ = quantile_fit
+    assert_array_equal(regressor.predict(X), regressor.predict_quantiles(X)[:, 0, 1])
+    assert regressor.n_outputs_ == 1
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_quantiles_of_several_outputs(data, steps):
+    """Outputs come before levels, for steps and for several targets alike."""
+    X, y = data
+    y = y if steps > 1 else np.column_stack([y, 100 + y])
+    regressor = tiny(loss="quantile", quantiles=[0.3, 0.7], steps=steps).fit(X, y)
+    quantiles = regressor.predict_quantiles(X)
+    assert quantiles.shape == (len(X), 2, 2)
+    assert regressor.predict_steps(X).shape == (len(X), 2)
+    if steps == 1:
+        assert (quantiles[:, 1] > quantiles[:, 0] + 50).all()
+
+
+@pytest.mark.parametrize(
+    "quantiles", [(), (0.0, 0.5), (0.5, 1.0), (0.5, 0.5), (0.9, 0.1), "half", [[0.5]]]
+)
+def test_illegal_quantiles_are_named(data, quantiles):
+    """Levels must increase, strictly between 0 and 1."""
+    with pytest.raises(ValueError, match="'quantiles' parameter of LSTMRegressor"):
+        tiny(loss="quantile", quantiles=quantiles).fit(*data)
+
+
+def test_quantiles_need_their_loss(data):
+    """predict_quantiles says which loss it needs."""
+    X, y = data
+    with pytest.raises(ValueError, match="needs a fit with loss='quantile'"):
+        tiny().fit(X, y).predict_quantiles(X)
+
+
 # -- parameters ------------------------------------------------------------------------
 
 CHANGED = {
@@ -1437,6 +1509,7 @@ CHANGED = {
     "optimizer": "sgd",
     "learning_rate": 0.5,
     "loss": "mae",
+    "quantiles": (0.2, 0.8),
     "epochs": 7,
     "batch_size": 5,
     "early_stopping": False,

@@ -678,6 +678,7 @@ OTHER_PARAMETERS = {
         "optimizer": "sgd",
         "learning_rate": 0.5,
         "loss": "mae",
+        "quantiles": (0.2, 0.8),
         "epochs": 7,
         "batch_size": 5,
         "early_stopping": True,
