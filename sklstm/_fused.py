@@ -165,13 +165,13 @@ def _traced_epoch(tf: Any, architecture: Architecture, flat: Any, slots: Any) ->
         loss_of, slope_of = loss_functions(tf, architecture.loss, delta, levels)
         n_rows = tf.shape(targets)[0] - 1
 
-        def part_of(rows, dropout, seed):
+        def part_of(parameters, rows, dropout, seed):
             """Return the summed loss of some rows, and what gives its gradient."""
             begin = tf.gather(starts, rows)
             windows = tf.gather(base, begin + tf.range(window)[:, None])
             windows = (windows - windows[-1:] * is_centred) * factor
             outputs, backward = network.forward(
-                flat, windows, tf.gather(missing, rows), dropout, seed
+                parameters, windows, tf.gather(missing, rows), dropout, seed
             )
             error = outputs - tf.gather(targets, rows)
             weight = tf.gather(weights, rows)[:, None]
@@ -185,12 +185,15 @@ def _traced_epoch(tf: Any, architecture: Architecture, flat: Any, slots: Any) ->
             rows = order[start : start + batch_size]
             n_filled = tf.shape(rows)[0]
             share = 1.0 / (true_rows(rows) * n_outputs)
+            parameters = network.parameters(flat)
 
             def add_part(at, loss, gradient):
                 some = tf.reshape(rows[at : at + rows_at_once], [_SHARDS, -1])
                 for shard, part in enumerate(tf.unstack(some)):
                     shard_seed = seed + tf.stack([tf.cast(step, tf.int32), at + shard])
-                    shard_loss, backward = part_of(part, dropout, shard_seed)
+                    shard_loss, backward = part_of(
+                        parameters, part, dropout, shard_seed
+                    )
                     loss += shard_loss
                     gradient += backward(share)
                 return at + rows_at_once, loss, gradient
@@ -215,9 +218,10 @@ def _traced_epoch(tf: Any, architecture: Architecture, flat: Any, slots: Any) ->
             losses = losses.write(epoch, total / (true_rows(order) * n_outputs))
             return epoch + 1, losses, step
 
-        def validate_batch(start, total):
+        def validate_part(parameters, start, total):
             rows = validation_rows[start : start + rows_at_once]
-            return start + rows_at_once, total + part_of(rows, None, seed)[0]
+            loss, _ = part_of(parameters, rows, None, seed)
+            return start + rows_at_once, total + loss
 
         n_epochs = tf.shape(orders)[0]
         _, losses, step = tf.while_loop(
@@ -226,9 +230,10 @@ def _traced_epoch(tf: Any, architecture: Architecture, flat: Any, slots: Any) ->
             [0, tf.TensorArray(tf.float32, n_epochs), step],
         )
         with tf.control_dependencies([step]):
+            parameters = network.parameters(flat)
             _, total = tf.while_loop(
                 lambda start, _: start < tf.shape(validation_rows)[0],
-                validate_batch,
+                lambda *state: validate_part(parameters, *state),
                 [0, 0.0],
             )
         return losses.stack(), total / (true_rows(validation_rows) * n_outputs), step

@@ -98,18 +98,22 @@ class GraphNetwork:
         self.tf = tf
         self.architecture = architecture
 
-    def forward(self, flat, sequence, n_missing, dropout, seed):
+    def parameters(self, flat):
+        """Return the parameters of the flat variable, one by one."""
+        tf, shapes = self.tf, self.architecture.shapes
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        return [
+            tf.reshape(part, shape)
+            for part, shape in zip(tf.split(flat, sizes), shapes, strict=True)
+        ]
+
+    def forward(self, parameters, sequence, n_missing, dropout, seed):
         """Return outputs of shape (n_rows, n_outputs), and the backward pass.
 
         The backward pass takes the gradient of the outputs and returns that of the
         flat variable.
         """
-        tf, shapes = self.tf, self.architecture.shapes
-        sizes = [int(np.prod(shape)) for shape in shapes]
-        parameters = [
-            tf.reshape(part, shape)
-            for part, shape in zip(tf.split(flat, sizes), shapes, strict=True)
-        ]
+        tf = self.tf
         mask = sequence[:, :, -1:] if self.architecture.is_masked else None
         turn = self._turn(sequence, n_missing)
         layers = []

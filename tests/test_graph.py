@@ -60,8 +60,9 @@ def graph_pass(architecture, weights, inputs):
     sequence[:, :, : inputs.shape[2]] = np.nan_to_num(inputs)
     if architecture.is_masked:
         sequence[:, :, -1] = missing
-    return GraphNetwork(tf, architecture).forward(
-        tf.constant(architecture.flat(weights)),
+    network = GraphNetwork(tf, architecture)
+    return network.forward(
+        network.parameters(tf.constant(architecture.flat(weights))),
         tf.constant(sequence.transpose(1, 0, 2)),
         tf.constant(missing.sum(axis=1).astype(np.int32)),
         None,
