@@ -7,12 +7,15 @@ pass over the rows and no second fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 __all__ = ["Highway", "fit_highway"]
+
+# The newest values of a window that are read at most: the cost grows with the cube.
+_MOST_VALUES = 2048
 
 # Penalties that are tried, as shares of the mean variance of the inputs.
 _PENALTIES = 10.0 ** np.arange(-12, 3.5, 0.5)
@@ -25,34 +28,40 @@ class Highway:
     Parameters
     ----------
     kernel : ndarray of shape (n_values, n_outputs)
-        Weights of the values of a window, step by step.
+        Weights of the newest values of a window, step by step.
     bias : ndarray of shape (n_outputs,)
+    error : ndarray of shape (n_outputs,)
+        Mean squared error on rows to come, as cross-validation estimates it.
     """
 
     kernel: np.ndarray
     bias: np.ndarray
+    error: np.ndarray
 
     def outputs(self, inputs: np.ndarray) -> np.ndarray:
-        """Return outputs (n_rows, n_outputs) of scaled windows; NaN steps count as 0.
+        """Return outputs (n_rows, n_outputs) of scaled windows.
+
+        Missing steps count as the oldest true one.
 
         Parameters
         ----------
         inputs : ndarray of shape (n_rows, window, n_channels)
             As :meth:`sklstm._scaling.Scaling.inputs` returns them.
         """
-        return _flat(inputs) @ self.kernel + self.bias
+        return _flat(inputs, len(self.kernel)) @ self.kernel + self.bias
 
 
 def fit_highway(
-    parts: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]],
+    parts: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
 ) -> Highway:
     """Return the ridge regression of the rows of some parts.
 
     Parameters
     ----------
-    parts : callable
-        Returns an iterator over (inputs, targets): scaled windows of shape
-        (n_rows, window, n_channels) and scaled targets of shape (n_rows, n_outputs).
+    parts : iterable
+        Of (inputs, targets, weights): scaled windows of shape
+        (n_rows, window, n_channels), scaled targets of shape (n_rows, n_outputs), and
+        weights of shape (n_rows,) whose mean over all parts is 1.
 
     Returns
     -------
@@ -64,14 +73,15 @@ def fit_highway(
     Wahba 1979, doi:10.1080/00401706.1979.10489751 (generalised cross-validation). Lai
     et al. 2018, doi:10.1145/3209978.3210006 (a linear highway beside a network).
     """
-    n_rows, sums, gram, cross, squares = 0, 0.0, 0.0, 0.0, 0.0
-    target_sums = 0.0
-    for inputs, targets in parts():
-        x, y = _flat(inputs), targets.astype(np.float64)
-        n_rows += len(x)
-        sums, target_sums = sums + x.sum(axis=0), target_sums + y.sum(axis=0)
-        gram, cross = gram + x.T @ x, cross + x.T @ y
-        squares = squares + np.square(y).sum(axis=0)
+    n_rows: float = 0
+    sums = target_sums = gram = cross = squares = np.zeros(())
+    for inputs, targets, weights in parts:
+        x, y = _flat(inputs, _MOST_VALUES), targets.astype(np.float64)
+        weighted = x * weights[:, None]
+        n_rows += weights.sum()
+        sums, target_sums = sums + weighted.sum(axis=0), target_sums + weights @ y
+        gram, cross = gram + weighted.T @ x, cross + weighted.T @ y
+        squares = squares + weights @ np.square(y)
     mean, target_mean = sums / n_rows, target_sums / n_rows
     gram = gram - n_rows * np.outer(mean, mean)
     cross = cross - n_rows * np.outer(mean, target_mean)
@@ -79,7 +89,8 @@ def fit_highway(
     values, vectors = np.linalg.eigh(gram)
     values = np.maximum(values, 0.0)
     projected = vectors.T @ cross
-    best_score, best_kernel = np.inf, np.zeros_like(cross)
+    best_kernel = np.zeros_like(cross)
+    best_error = squares * n_rows / max(n_rows - 1, 1) ** 2
     for penalty in _PENALTIES * values.mean():
         damped = values + penalty
         if not (damped > 0).all():
@@ -91,12 +102,20 @@ def fit_highway(
         freedom = n_rows - 1 - (values / damped).sum()
         if freedom < 1:
             continue
-        score = residual.sum() / freedom**2
-        if score < best_score:
-            best_score, best_kernel = score, vectors @ shrunk
-    return Highway(best_kernel, target_mean - mean @ best_kernel)
+        error = residual * n_rows / freedom**2
+        if error.sum() < best_error.sum():
+            best_error, best_kernel = error, vectors @ shrunk
+    return Highway(best_kernel, target_mean - mean @ best_kernel, best_error)
 
 
-def _flat(inputs: np.ndarray) -> np.ndarray:
-    values = inputs.reshape(len(inputs), -1).astype(np.float64)
-    return np.nan_to_num(values, nan=0.0, copy=False)
+def _flat(inputs: np.ndarray, n_values: int) -> np.ndarray:
+    """Return the newest values of each window, missing ones filled."""
+    values = inputs.astype(np.float64)
+    missing = np.isnan(values[:, :, 0])
+    rows = np.flatnonzero(missing[:, 0])
+    if len(rows):
+        n_missing = missing[rows].sum(axis=1)
+        oldest = values[rows, np.minimum(n_missing, values.shape[1] - 1)]
+        filled = np.where(missing[rows][:, :, None], oldest[:, None], values[rows])
+        values[rows] = np.nan_to_num(filled, nan=0.0)
+    return values.reshape(len(values), -1)[:, -n_values:]

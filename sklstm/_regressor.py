@@ -24,11 +24,12 @@ from sklstm._network import (
     forward,
     initial_weights,
 )
-from sklstm._scaling import fit_scaling
+from sklstm._scaling import fit_scaling, fit_scaling_with_highway
 from sklstm._training import (
     FEWEST_VALIDATION_ROWS,
     Plan,
     TrainingSet,
+    complete_rows,
     learnable_rows,
     split_newest,
     steps_of,
@@ -137,6 +138,14 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         channel whose newest value is closest to the target. ``"auto"`` does so where
         that change varies less than the target, and standardises otherwise. None
         leaves everything in its unit.
+    highway : bool, default=True
+        Whether a ridge regression on the values of the window, in closed form, is
+        predicted first, and the network learns what that leaves (after the
+        autoregressive highway of LSTNet, Lai et al. 2018,
+        doi:10.1145/3209978.3210006). Where early stopping validates, the network's
+        part is weighted by what the validation rows support with confidence, and the
+        ridge regression is fitted anew on all rows. Without effect where ``scaling``
+        is None.
     optimizer : str or callable, default="adam"
         Keras optimizer, by name or class.
     learning_rate : float, default=0.001
@@ -154,9 +163,9 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     early_stopping : bool or "auto", default="auto"
         Whether training stops when the loss on the newest rows stops falling, and
         the best weights are restored. ``"auto"``: where ``validation_fraction`` of the
-        rows makes at least 32. Rows whose targets reach into the validation rows are
+        rows makes at least 4. Rows whose targets reach into the validation rows are
         left out of both parts.
-    validation_fraction : float, default=0.1
+    validation_fraction : float, default=0.2
         Share of the rows, the newest ones, that early stopping watches.
     n_iter_no_change : int, default=10
         Epochs without a better validation loss after which training stops.
@@ -236,6 +245,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "bidirectional": ["boolean"],
         "scaling": [StrOptions({"auto", "last", "standard"}), None],
+        "highway": ["boolean"],
         "optimizer": [StrOptions(_OPTIMIZERS), callable],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "loss": [StrOptions(_LOSSES), callable],
@@ -265,6 +275,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         dropout=0.0,
         bidirectional=False,
         scaling="auto",
+        highway=True,
         optimizer="adam",
         learning_rate=0.001,
         loss="mse",
@@ -272,7 +283,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         epochs=100,
         batch_size=32,
         early_stopping="auto",
-        validation_fraction=0.1,
+        validation_fraction=0.2,
         n_iter_no_change=10,
         callbacks=None,
         warm_start=False,
@@ -290,6 +301,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         self.dropout = dropout
         self.bidirectional = bidirectional
         self.scaling = scaling
+        self.highway = highway
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.loss = loss
@@ -433,10 +445,12 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
                 f"weight and {self.steps} contiguous target(s). Got none among "
                 f"{len(windows)} sample(s); pass more rows or a smaller 'steps'."
             )
+        if self._has_highway():
+            rows = complete_rows(counts, rows, windows.shape[1])
         training_rows, validation_rows = self._split(rows, early_stopping)
         is_masked = bool((counts[rows] < windows.shape[1]).any())
         if not goes_on:
-            self._begin(windows, targets, training_rows, is_masked)
+            self._begin(windows, targets, training_rows, weights, is_masked)
         spec = replace(self._spec, is_masked=self._spec.is_masked or is_masked)
         self._fitted_recipe = self._recipe(spec)
         if self.model is not None:
@@ -460,9 +474,38 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             self.weights_,
             self._optimizer_state,
         )
-        return self._keep(outcome)
+        self._keep(outcome)
+        if self._scaling.highway is not None and len(validation_rows) and not goes_on:
+            trust = 1.0 if self.loss == "quantile" else self._trust(data)
+            complete = self._scaling.with_highway(windows, targets, rows, weights)
+            self._scaling = replace(
+                self._scaling, highway=complete.highway, trust=trust
+            )
+        return self
 
-    def _begin(self, windows, targets, rows, is_masked):
+    def _trust(self, data):
+        """Return the factor of the network's outputs that validation rows support.
+
+        It is the slope of what the highway leaves on what the network says, less its
+        standard error, within 0 and 1. Outputs of a row are not independent, so rows
+        are the units of the standard error.
+        """
+        said, product = np.zeros((2, len(data.validation_rows)))
+        for at in _slices(len(data.validation_rows), self.n_features_in_):
+            rows = data.validation_rows[at]
+            windows = data.windows[rows]
+            outputs = self._outputs(data.scaling.inputs(windows))
+            left = data.scaling.targets(data.targets[rows], windows)
+            weight = 1.0 if data.weights is None else data.weights[rows]
+            said[at] = weight * np.square(outputs).sum(axis=1)
+            product[at] = weight * (outputs * left).sum(axis=1)
+        if not said.sum() > 0:
+            return 0.0
+        slope = product.sum() / said.sum()
+        error = np.sqrt(np.square(product - slope * said).sum()) / said.sum()
+        return float(np.clip(slope - error, 0, 1))
+
+    def _begin(self, windows, targets, rows, weights, is_masked):
         """Set spec, scaling, seed and initial weights of a new network."""
         _, self.window_, self.n_channels_ = windows.shape
         n_levels = len(self._levels())
@@ -470,14 +513,18 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         self._fitted_recipe = self._recipe(self._new_spec(is_masked))
         n_series = 1 if self.steps > 1 else self.n_outputs_
         series_of_output = np.repeat(np.arange(n_series), targets.shape[1] // n_series)
-        self._scaling = fit_scaling(
-            self.scaling, windows, targets, rows, series_of_output
-        )
+        data = (self.scaling, windows, targets, rows, series_of_output)
+        if self._has_highway():
+            self._scaling = fit_scaling_with_highway(*data, weights)
+        else:
+            self._scaling = fit_scaling(*data)
         generator = check_random_state(self.random_state)
         self._seed = int(generator.randint(np.iinfo(np.int32).max))
         if self._fitted_recipe.is_ours:
             self._has_masking = True
             self.weights_ = initial_weights(self._spec, self._seed)
+            if self._scaling.highway is not None:
+                self.weights_[-2][:] = 0  # begin with the highway alone
         else:
             model = self._build_own_model()
             self._has_masking = has_masking(model)
@@ -510,7 +557,6 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         self.n_iter_ = len(self.history_["loss"])
         self._optimizer_state = outcome.optimizer_state
         self.__dict__.pop("_keras_model", None)
-        return self
 
     def _recipe(self, spec):
         """Return what the parameters make of a spec."""
@@ -527,6 +573,10 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     def _spec(self):
         """The spec of the fitted network."""
         return self._fitted_recipe.spec
+
+    def _has_highway(self):
+        """Return whether a highway is predicted first."""
+        return self.highway and self.scaling is not None
 
     def _levels(self):
         """Return the levels of each target's outputs; one without quantiles."""
@@ -641,12 +691,10 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         windows, counts = self._check_windows(X, reset=False)
         if not self._fitted_recipe.is_ours:
             self._warn_of_filled_steps(counts)
-        chunk = max(1, _VALUES_AT_ONCE // self.n_features_in_)
         values = np.empty((len(windows), self._spec.n_outputs))
-        for start in range(0, len(windows), chunk):
-            part = windows[start : start + chunk]
-            outputs = self._outputs(self._scaling.inputs(part))
-            values[start : start + chunk] = self._scaling.values(outputs, part)
+        for rows in _slices(len(windows), self.n_features_in_):
+            outputs = self._outputs(self._scaling.inputs(windows[rows]))
+            values[rows] = self._scaling.values(outputs, windows[rows])
         values = values.reshape(len(windows), self.n_outputs_, -1)
         values.sort(axis=2)
         return values
@@ -954,6 +1002,13 @@ def _check_table_start(windows, counts):
         f"{np.flatnonzero(is_incomplete)[0]} of a 2-D X, where no neighbouring row "
         "shows that a series starts there; fill or drop it, or pass 3-D windows."
     )
+
+
+def _slices(n_rows, n_values):
+    """Yield slices of rows, few enough at a time that memory stays flat."""
+    size = max(1, _VALUES_AT_ONCE // n_values)
+    for start in range(0, n_rows, size):
+        yield slice(start, start + size)
 
 
 def _channels_from_names(names):

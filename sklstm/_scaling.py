@@ -3,16 +3,20 @@
 A channel is either *standardised* (minus a mean, over a scale, both from the training
 rows) or *centred*: minus its newest value in each window, over a scale. A target that
 is centred on a channel is predicted as its change from that newest value, so that the
-network sees a stationary input and the level comes back at the output.
+network sees a stationary input and the level comes back at the output. What a linear
+highway says is taken off as well, so that the network learns what is left.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-__all__ = ["Scaling", "fit_scaling"]
+from sklstm._highway import Highway, fit_highway
+
+__all__ = ["Scaling", "fit_scaling", "fit_scaling_with_highway"]
 
 # Values held at a time while statistics are summed up.
 _VALUES_AT_ONCE = 1 << 18
@@ -21,6 +25,9 @@ _VALUES_AT_ONCE = 1 << 18
 _FARTHEST_HORIZON = 64
 _ROWS_TO_PROBE = 512
 _FEWEST_PAIRS = 8
+
+# Rows for each value of a window from which standardised windows are considered.
+_ROWS_FOR_EACH_VALUE = 10
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,12 @@ class Scaling:
     last_level : ndarray of shape (n_channels,), float32
         Newest value of the training rows; stands for that of a window that has no
         true step.
+    highway : Highway, optional
+        What is predicted of the scaled targets before the network is asked.
+    remainder_scale : ndarray of shape (n_outputs,), float64
+        Standard deviation of what the highway leaves; 0 where nothing is left.
+    trust : float
+        Factor of the network's outputs, from 0 to 1, that validation rows support.
     """
 
     is_centred: np.ndarray
@@ -54,6 +67,9 @@ class Scaling:
     target_mean: np.ndarray
     target_scale: np.ndarray
     last_level: np.ndarray
+    highway: Highway | None = None
+    remainder_scale: np.ndarray | float = 1.0
+    trust: float = 1.0
 
     def inputs(self, windows: np.ndarray) -> np.ndarray:
         """Return what the network sees: float32 of the same shape, NaN kept."""
@@ -71,14 +87,123 @@ class Scaling:
 
     def targets(self, values: np.ndarray, windows: np.ndarray) -> np.ndarray:
         """Return targets as the network learns them, of shape (n_rows, n_outputs)."""
-        scale = np.where(self.target_scale > 0, self.target_scale, 1.0)
         changes = values - self.levels(windows) - self.target_mean
-        return np.where(self.target_scale > 0, changes / scale, 0.0).astype(np.float32)
+        scaled = _divided(changes, self.target_scale)
+        if self.highway is not None:
+            scaled -= self._highway_outputs(self.highway, windows)
+            scaled = _divided(scaled, self.remainder_scale)
+        return scaled.astype(np.float32)
 
     def values(self, outputs: np.ndarray, windows: np.ndarray) -> np.ndarray:
         """Return the network's outputs in the unit of the targets, float64."""
-        changes = outputs.astype(np.float64) * self.target_scale + self.target_mean
-        return changes + self.levels(windows)
+        scaled = outputs.astype(np.float64)
+        if self.highway is not None:
+            scaled = scaled * (self.remainder_scale * self.trust)
+            scaled += self._highway_outputs(self.highway, windows)
+        return scaled * self.target_scale + self.target_mean + self.levels(windows)
+
+    def _highway_outputs(self, highway: Highway, windows: np.ndarray) -> np.ndarray:
+        """Return what the highway says of raw windows, a chunk of them at a time."""
+        outputs = np.empty((len(windows), len(highway.bias)))
+        for rows in _chunks(windows):
+            outputs[rows] = highway.outputs(self.inputs(windows[rows]))
+        return outputs
+
+    def expected_error(self) -> float:
+        """Return the squared error that the highway expects, over all outputs."""
+        error = np.zeros(1) if self.highway is None else self.highway.error
+        return float((error * np.square(self.target_scale)).sum())
+
+    def with_highway(
+        self,
+        windows: np.ndarray,
+        targets: np.ndarray,
+        rows: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> Scaling:
+        """Return the same scaling with a highway fitted on some rows.
+
+        Parameters
+        ----------
+        windows, targets : ndarray
+            As in :func:`fit_scaling`.
+        rows : ndarray of int
+            What to fit on.
+        weights : ndarray of shape (n_rows,), optional
+            Sample weights.
+        """
+        weights = np.ones(len(windows)) if weights is None else weights
+        mean_weight = weights[rows].mean()
+        plain = replace(self, highway=None)
+
+        def parts() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+            for chunk in _chunks(windows, rows):
+                some = windows[chunk]
+                scaled = plain.targets(targets[chunk], some)
+                yield self.inputs(some), scaled, weights[chunk] / mean_weight
+
+        highway = fit_highway(parts())
+        total = np.zeros(targets.shape[1])
+        for inputs, scaled, weight in parts():
+            total += weight @ np.square(scaled - highway.outputs(inputs))
+        remainder = np.sqrt(total / len(rows))
+        # Inputs are float32, so what is left of a target below their grain is rounding.
+        remainder = np.where(remainder > 16 * np.finfo(np.float32).eps, remainder, 0.0)
+        return replace(self, highway=highway, remainder_scale=remainder)
+
+
+def _divided(values: np.ndarray, scale: np.ndarray | float) -> np.ndarray:
+    """Return values over a scale, 0 where that is 0."""
+    is_varying = np.asarray(scale) > 0
+    return np.where(is_varying, values / np.where(is_varying, scale, 1.0), 0.0)
+
+
+def _chunks(windows: np.ndarray, rows: np.ndarray | None = None) -> Iterator:
+    """Yield rows, few enough at a time to be held; all of them as slices."""
+    size = max(1, _VALUES_AT_ONCE // windows[0].size) if len(windows) else 1
+    for start in range(0, len(windows if rows is None else rows), size):
+        part = slice(start, start + size)
+        yield part if rows is None else rows[part]
+
+
+def fit_scaling_with_highway(
+    kind: str,
+    windows: np.ndarray,
+    targets: np.ndarray,
+    rows: np.ndarray,
+    output_of_target: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> Scaling:
+    """Return the scaling of training rows with the highway that fits it.
+
+    ``"auto"`` centres. It standardises where the rows are many times the values of a
+    window, and the highway is then estimated to err less: a centred window cannot
+    forget its level, which is a safe guess that few rows cannot improve upon.
+
+    Parameters
+    ----------
+    kind : {"auto", "last", "standard"}
+        See :func:`fit_scaling`.
+    windows, targets, rows, output_of_target : ndarray
+        See :func:`fit_scaling`.
+    weights : ndarray of shape (n_rows,), optional
+        Sample weights.
+
+    Returns
+    -------
+    Scaling
+    """
+    kinds = [kind]
+    if kind == "auto":
+        has_many = len(rows) >= _ROWS_FOR_EACH_VALUE * windows[0].size
+        kinds = ["last", "standard"] if has_many else ["last"]
+    fitted = [
+        fit_scaling(each, windows, targets, rows, output_of_target).with_highway(
+            windows, targets, rows, weights
+        )
+        for each in kinds
+    ]
+    return min(fitted, key=Scaling.expected_error)
 
 
 def fit_scaling(
@@ -88,7 +213,7 @@ def fit_scaling(
     rows: np.ndarray,
     output_of_target: np.ndarray,
 ) -> Scaling:
-    """Return the scaling of training rows.
+    """Return the scaling of training rows, without a highway.
 
     Parameters
     ----------
@@ -195,9 +320,8 @@ def _input_moments(
     count = total = squares = np.zeros(n_channels)
     # Sums of squares about a typical value, so that a large level costs no digits.
     pivot = np.where(is_centred, 0.0, windows[rows[-1], -1, :])
-    chunk = max(1, _VALUES_AT_ONCE // windows[0].size)
-    for start in range(0, len(rows), chunk):
-        part = windows[rows[start : start + chunk]].astype(np.float64)
+    for chunk in _chunks(windows, rows):
+        part = windows[chunk].astype(np.float64)
         part -= np.where(is_centred, part[:, -1:, :], pivot)
         count = count + (~np.isnan(part)).sum(axis=(0, 1))
         total = total + np.nansum(part, axis=(0, 1))

@@ -26,15 +26,15 @@ __all__ = [
     "Outcome",
     "Plan",
     "TrainingSet",
+    "complete_rows",
     "learnable_rows",
     "split_newest",
     "steps_of",
     "train",
 ]
 
-# The fewest validation rows from which a stop is decided by default: below, the noise
-# of the validation loss outweighs what stopping early could save.
-FEWEST_VALIDATION_ROWS = 32
+# The fewest validation rows from which a stop is decided by default.
+FEWEST_VALIDATION_ROWS = 4
 
 
 # -- which rows ---------------------------------------------------------------------
@@ -100,6 +100,24 @@ def learnable_rows(
         is_whole[: len(windows) - steps + 1] = run[steps - 1 :] == run[: 1 - steps]
         is_learnable &= is_whole
     return np.flatnonzero(is_learnable).astype(np.int32)
+
+
+def complete_rows(counts: np.ndarray, rows: np.ndarray, window: int) -> np.ndarray:
+    """Return the rows with complete windows, or all, where these are the fewer half.
+
+    A highway says too much of incomplete windows for a network to learn the rest.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_rows,)
+        True steps of each window.
+    rows : ndarray of int
+        Increasing positions.
+    window : int
+        Steps of a complete window.
+    """
+    complete = rows[counts[rows] == window]
+    return complete if 2 * len(complete) >= len(rows) else rows
 
 
 def split_newest(
@@ -179,8 +197,8 @@ class TrainingSet:
 
     def scaled_targets(self) -> np.ndarray:
         """Return all targets as the network learns them, float32."""
-        newest = self.windows[:, -1:, :]
-        return np.nan_to_num(self.scaling.targets(self.targets, newest), nan=0.0)
+        scaled = self.scaling.targets(self.targets, self.windows)
+        return np.nan_to_num(scaled, nan=0.0)
 
     def row_weights(self) -> np.ndarray:
         """Return the weight of every row, float32."""

@@ -15,7 +15,7 @@ PACKAGE = Path(sklstm.__file__).parent
 # Levels from the ground up; inside a level nobody imports anybody ...
 LEVELS = [
     {"_backend", "_index", "_pool", "_validation"},
-    {"_activations", "_windows", "datasets"},
+    {"_activations", "_highway", "_windows", "datasets"},
     {"_graph", "_network", "_scaling"},
     {"_fused", "_keras"},
     {"_training"},
@@ -100,7 +100,7 @@ def test_the_map_is_that_of_five_levels():
     """Level 2 alone has an order: network and scaling, both engines, then training."""
     ground, arithmetic, *middle, shells, top = LEVELS
     assert ground == {"_backend", "_index", "_pool", "_validation"}
-    assert arithmetic == {"_windows", "_activations", "datasets"}
+    assert arithmetic == {"_windows", "_activations", "_highway", "datasets"}
     assert middle == [
         {"_graph", "_network", "_scaling"},
         {"_fused", "_keras"},

@@ -1506,6 +1506,7 @@ CHANGED = {
     "dropout": 0.25,
     "bidirectional": True,
     "scaling": None,
+    "highway": False,
     "optimizer": "sgd",
     "learning_rate": 0.5,
     "loss": "mae",

@@ -675,6 +675,7 @@ OTHER_PARAMETERS = {
         "dropout": 0.25,
         "bidirectional": True,
         "scaling": "last",
+        "highway": False,
         "optimizer": "sgd",
         "learning_rate": 0.5,
         "loss": "mae",
