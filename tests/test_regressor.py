@@ -26,6 +26,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -45,7 +46,14 @@ FLOAT32 = {"rtol": 1e-4, "atol": 1e-5}
 
 def tiny(**params):
     """Return a regressor that trains in two gradient steps."""
-    defaults = {"units": 2, "epochs": 2, "batch_size": 64, "random_state": 0}
+    defaults = {
+        "units": 2,
+        "epochs": 2,
+        "batch_size": 64,
+        "highway": False,
+        "early_stopping": False,
+        "random_state": 0,
+    }
     return LSTMRegressor(**(defaults | params))
 
 
@@ -543,15 +551,16 @@ def test_a_constant_channel_does_no_harm(two_channels):
 def losses_of(n_rows, **params):
     """Return the names of the losses that a fit to some rows of a walk records."""
     X, y = windows_of(walk(n_rows + WINDOW))
+    params = {"early_stopping": "auto", **params}
     return set(tiny(epochs=1, **params).fit(X, y).history_)
 
 
-def test_early_stopping_begins_at_32_validation_rows():
-    """`early_stopping="auto"` is off below 32 validation rows and on from there."""
-    assert losses_of(62, validation_fraction=0.5) == {"loss"}
-    assert losses_of(63, validation_fraction=0.5) == {"loss", "val_loss"}
-    assert losses_of(63) == {"loss"}
-    assert losses_of(320) == {"loss", "val_loss"}
+def test_early_stopping_begins_at_4_validation_rows():
+    """`early_stopping="auto"` is off below 4 validation rows and on from there."""
+    assert losses_of(6, validation_fraction=0.5) == {"loss"}
+    assert losses_of(7, validation_fraction=0.5) == {"loss", "val_loss"}
+    assert losses_of(15) == {"loss"}
+    assert losses_of(16) == {"loss", "val_loss"}
 
 
 def test_early_stopping_can_be_forced():
@@ -562,14 +571,14 @@ def test_early_stopping_can_be_forced():
 
 def test_only_learnable_rows_count_for_early_stopping():
     """Rows of weight 0 and rows without a past are no validation rows."""
-    X, y = windows_of(walk(64 + WINDOW))
-    X[:2] = np.nan
-    assert set(tiny(epochs=1, validation_fraction=0.5).fit(X, y).history_) == {"loss"}
-    weights = np.ones(64)
+    params = {"epochs": 1, "validation_fraction": 0.5, "early_stopping": "auto"}
+    X, y = windows_of(walk(8 + WINDOW))
+    assert set(tiny(**params).fit(X, y).history_) == {"loss", "val_loss"}
+    weights = np.ones(8)
     weights[:2] = 0
-    regressor = tiny(epochs=1, validation_fraction=0.5)
-    X, y = windows_of(walk(64 + WINDOW))
-    assert set(regressor.fit(X, y, sample_weight=weights).history_) == {"loss"}
+    assert set(tiny(**params).fit(X, y, sample_weight=weights).history_) == {"loss"}
+    X[:2] = np.nan
+    assert set(tiny(**params).fit(X, y).history_) == {"loss"}
 
 
 @pytest.fixture(scope="session")
@@ -1415,10 +1424,116 @@ def test_routed_parameters_of_the_default_network(data):
 def test_a_routed_learning_rate_wins(data):
     """`optimizer__learning_rate` has precedence over `learning_rate`."""
     X, y = data
-    routed = tiny(optimizer="sgd", learning_rate=1e-9)
+    routed = tiny(optimizer="sgd", learning_rate=1e-9, engine="keras")
     routed.set_params(optimizer__learning_rate=0.1).fit(X, y)
     plain = tiny(optimizer="sgd", learning_rate=0.1, engine="keras").fit(X, y)
     assert_array_equal(routed.predict(X), plain.predict(X))
+
+
+# -- the highway -----------------------------------------------------------------------
+
+
+def noisy(n_rows=200, seed=0):
+    """Return a series with a trend, a season and noise."""
+    t = np.arange(n_rows)
+    noise = np.random.default_rng(seed).normal(size=n_rows)
+    return (t / 10 + 5 * np.sin(t * np.pi / 6) + noise)[:, None]
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+@pytest.mark.parametrize(
+    "series",
+    [
+        3 * np.arange(80.0) - 7,
+        np.tile([1.0, 5.0, 2.0, 2.0, 9.0, 4.0], 14),
+        np.arange(84.0) + np.tile([1.0, 5.0, 2.0, 2.0, 9.0, 4.0], 14),
+        np.sin(np.arange(90) / 4),
+    ],
+    ids=["line", "season", "line and season", "sine"],
+)
+def test_what_is_linear_goes_on_exactly(series, steps):
+    """Lines, seasons and waves are continued to float32, after one epoch."""
+    X, y = windows_of(series[:-12, None], window=8)
+    regressor = LSTMRegressor(steps=steps, epochs=1, random_state=0).fit(X, y)
+    X_new, _ = windows_of(series[-20:, None], window=8)
+    true = np.lib.stride_tricks.sliding_window_view(series[-12:], steps)
+    assert_allclose(
+        regressor.predict_steps(X_new)[: len(true)], true, atol=1e-3 * np.ptp(series)
+    )
+
+
+@given(
+    a=st.floats(0.01, 100),
+    b=st.floats(-100, 100),
+    scaling=st.sampled_from(["auto", "last", "standard"]),
+)
+@settings(max_examples=10, deadline=None)
+def test_predictions_follow_an_affine_map(a, b, scaling):
+    """Predictions of a * y + b are a times the predictions of y, plus b."""
+
+    def predictions(series):
+        X, y = windows_of(series)
+        regressor = LSTMRegressor(3, epochs=3, scaling=scaling, random_state=0)
+        return regressor.fit(X, y).predict(X)
+
+    series = noisy()
+    assert_allclose(
+        predictions(a * series + b),
+        a * predictions(series) + b,
+        atol=1e-3 * a * series.std() + 1e-5 * abs(b),
+    )
+
+
+def test_without_a_network_it_is_ridge_regression():
+    """Untrained, predictions are those of scikit-learn's Ridge for its best penalty."""
+    X, y = windows_of(noisy())
+    highway = LSTMRegressor(
+        epochs=1, learning_rate=1e-30, scaling="standard", early_stopping=False
+    ).fit(X, y)
+    table = ((X - X.mean()) / X.std()).reshape(len(X), -1)
+    candidates = [
+        Ridge(alpha).fit(table, y).predict(table) for alpha in 10.0 ** np.arange(-9, 5)
+    ]
+    found = highway.predict(X)
+    assert min(np.abs(each - found).max() for each in candidates) < 0.2 * y.std()
+    assert np.corrcoef(found, candidates[0])[0, 1] > 0.99
+
+
+def test_the_network_is_trusted_as_far_as_validation_says():
+    """Noise earns the network no trust; a nonlinear map earns it much."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 4, 1))
+    noise = LSTMRegressor(8, learning_rate=0.01, epochs=20, random_state=0)
+    noise.fit(X, rng.normal(size=600))
+    assert noise._scaling.trust < 0.3
+    clear = LSTMRegressor(8, learning_rate=0.01, epochs=60, random_state=0)
+    y = np.sin(2 * X[:, -1, 0]) * X[:, -2, 0]
+    clear.fit(X[:500], y[:500])
+    assert clear._scaling.trust > 0.8
+    plain = clear.score(X[500:], y[500:])
+    assert plain > 0.5
+
+
+def test_the_highway_reads_no_row_that_comes_later():
+    """Validation rows change nothing that the network learns."""
+    X, y = windows_of(noisy())
+    params = {"epochs": 2, "random_state": 0, "validation_fraction": 0.3}
+    changed = y.copy()
+    changed[-50:] *= -3
+    losses = [
+        LSTMRegressor(3, **params).fit(X, target).history_["loss"]
+        for target in (y, changed)
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_the_highway_can_be_left_out():
+    """highway=False, and scaling=None, leave everything to the network."""
+    X, y = windows_of(noisy())
+    for params in ({"highway": False}, {"scaling": None}):
+        regressor = LSTMRegressor(3, epochs=1, random_state=0, **params).fit(X, y)
+        assert regressor._scaling.highway is None
+        assert np.any(regressor.weights_[-2] != 0)
 
 
 # -- quantiles -------------------------------------------------------------------------
@@ -1599,7 +1714,6 @@ def test_even_numbers_go_on_with_202(even_numbers):
     frame, pipes = even_numbers
     following = pd.DataFrame({"even": [0.0, 0.0]}, index=[101, 102])
     for pipe in pipes:
-        assert pipe[-1].n_iter_ == 100
         assert forecast(pipe, frame, 1).tolist() == [202.0]
         assert pipe.predict(following)[0] == 202.0
         expected = frame["even"].to_numpy()[1:]
