@@ -47,8 +47,8 @@ results["MAE"] = -search.cv_results_["mean_test_score"]
 print(results.round(1).to_string(index=False))
 
 # %%
-# Ridge on the same windows is what an LSTM has to beat, and on this short series it is
-# hard to. Its incomplete windows get weight 0; the imputer only lets them pass.
+# Ridge on the same windows is what an LSTM has to beat, and on this short series that
+# is hard. Its incomplete windows get weight 0; the imputer only lets them pass.
 window = search.best_params_["slidingwindow__window"]
 ridge = make_pipeline(SlidingWindow(window, layout="flat"), SimpleImputer(), Ridge())
 is_complete = np.arange(len(X_train)) >= window
@@ -127,6 +127,7 @@ figure.savefig("airline_passengers.png", dpi=120)
 print("saved airline_passengers.png")
 
 # %%
-# The LSTM is far better than repeating the last month or the last year. Ridge, which
-# has a handful of numbers to learn where the LSTM has thousands, is the better choice
-# for a series as short and as regular as this one; the table says so.
+# The LSTM is far better than repeating the last month or the last year. It begins with
+# a ridge regression of its own, and on a series as short and as regular as this one
+# there is little left for the network to learn: ridge alone is as good a choice, and
+# the table says so.

@@ -95,13 +95,14 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     """Predict the next value(s) of a series from windows of its past with an LSTM.
 
     Windows come from :class:`SlidingWindow`, or from any array of that shape. The
-    network is one or several LSTM layers and a linear output layer. It is trained by
-    Keras; predictions are computed with NumPy and need no TensorFlow.
+    network is one or several LSTM layers and a linear output layer. It is trained with
+    TensorFlow; predictions are computed with NumPy and need none.
 
     Inputs and target are scaled inside. By default a target that varies more than its
     change from the newest value of some channel is predicted as that change
     (*last-value centring*): the network sees a stationary input, and a level beyond
-    everything in the training rows is no obstacle.
+    everything in the training rows is no obstacle. What is linear in the window is
+    found by a ridge regression, and the network learns what that leaves.
 
     Parameters
     ----------
@@ -135,9 +136,10 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     scaling : {"auto", "last", "standard"} or None, default="auto"
         ``"standard"`` gives inputs and targets mean 0 and standard deviation 1 over
         the training rows. ``"last"`` predicts the change from the newest value of the
-        channel whose newest value is closest to the target. ``"auto"`` does so where
-        that change varies less than the target, and standardises otherwise. None
-        leaves everything in its unit.
+        channel whose newest value is closest to the target. ``"auto"`` does so, and
+        standardises only where ten rows for each value of a window, and the estimated
+        error of the highway, speak for it; without a highway, where the target varies
+        less than that change. None leaves everything in its unit.
     highway : bool, default=True
         Whether a ridge regression on the values of the window, in closed form, is
         predicted first, and the network learns what that leaves (after the

@@ -1,14 +1,16 @@
 """Scaling: statistics against loops, levels that come back, nothing copied whole."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import SlidingWindow
-from sklstm._scaling import fit_scaling
+from sklstm._scaling import fit_scaling, fit_scaling_with_highway
 
 KINDS = ["auto", "last", "standard", None]
 EPSILON = float(np.finfo(np.float32).eps)
@@ -445,3 +447,75 @@ def test_a_target_in_another_unit_has_a_level_too(horizon, unit):
     windows = SlidingWindow(6, horizon=horizon).fit_transform(walk[:, None])
     scaling = fit_scaling("auto", windows, walk[:, None], rows, np.zeros(1, int))
     assert scaling.level_slope.tolist() == [1.0]
+
+
+# -- with a highway --------------------------------------------------------------------
+
+
+def of_series(series, window=4, steps=2):
+    """Return windows, targets, rows and the numbers of their outputs."""
+    n_rows = len(series) - window - steps + 1
+    view = np.lib.stride_tricks.sliding_window_view
+    windows = view(series[: n_rows + window - 1], window)[:, :, None]
+    targets = view(series[window:], steps)[:n_rows]
+    return windows.astype(np.float32), targets, np.arange(n_rows), np.zeros(steps, int)
+
+
+def autoregressive(n_rows, share, seed=0):
+    """Return a series each of whose values keeps a share of the one before."""
+    rng = np.random.default_rng(seed)
+    values = np.zeros(n_rows)
+    for row in range(1, n_rows):
+        values[row] = share * values[row - 1] + rng.normal()
+    return values
+
+
+def test_targets_and_values_are_inverse_with_a_highway():
+    """What the network is to learn gives, as its output, the targets again."""
+    windows, targets, rows, numbers = of_series(100 + autoregressive(80, 0.9))
+    scaling = fit_scaling_with_highway("auto", windows, targets, rows, numbers)
+    learned = scaling.targets(targets, windows)
+    assert_allclose(scaling.values(learned, windows), targets, rtol=1e-5)
+    assert_allclose(np.square(learned).mean(axis=0), 1, rtol=1e-5)
+
+
+def test_auto_standardises_where_many_rows_speak_for_it():
+    """A level that does not persist is not carried on, once the rows show it."""
+    noise = autoregressive(1000, 0.0)
+    few, many = (
+        fit_scaling_with_highway("auto", *of_series(noise[:n])) for n in (30, 1000)
+    )
+    assert few.is_centred.all() and not many.is_centred.any()
+    walk = fit_scaling_with_highway("auto", *of_series(autoregressive(1000, 1.0)))
+    trend = fit_scaling_with_highway("auto", *of_series(np.arange(1000.0)))
+    assert trend.is_centred.all()
+    assert walk.expected_error() == min(
+        fit_scaling_with_highway(
+            kind, *of_series(autoregressive(1000, 1.0))
+        ).expected_error()
+        for kind in ("last", "standard")
+    )
+
+
+def test_trust_weights_the_network_alone():
+    """Without trust the highway's prediction is what remains."""
+    windows, targets, rows, numbers = of_series(autoregressive(80, 0.9))
+    scaling = fit_scaling_with_highway("standard", windows, targets, rows, numbers)
+    outputs = np.ones_like(targets)
+    alone = scaling.values(0 * outputs, windows)
+    half = replace(scaling, trust=0.5).values(outputs, windows)
+    assert_allclose(half - alone, (scaling.values(outputs, windows) - alone) / 2)
+    assert_allclose(replace(scaling, trust=0.0).values(outputs, windows), alone)
+
+
+def test_a_highway_reads_its_rows_alone():
+    """Values of other rows change nothing."""
+    windows, targets, rows, numbers = of_series(autoregressive(80, 0.9))
+    changed_windows, changed_targets = windows.copy(), targets.copy()
+    changed_windows[50:], changed_targets[50:] = 1e3, -1e3
+    one = fit_scaling_with_highway("auto", windows, targets, rows[:50], numbers)
+    other = fit_scaling_with_highway(
+        "auto", changed_windows, changed_targets, rows[:50], numbers
+    )
+    assert_array_equal(one.highway.kernel, other.highway.kernel)
+    assert_array_equal(one.remainder_scale, other.remainder_scale)
