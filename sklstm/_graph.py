@@ -73,6 +73,13 @@ class Architecture:
             parts += [np.concatenate([*rows, recurrent_kernel]), bias]
         return np.concatenate([part.ravel() for part in [*parts, *weights[-2:]]])
 
+    @property
+    def is_weight(self) -> np.ndarray:
+        """Return 1 for the weights of the flat variable, 0 for what is fixed."""
+        size = int(sum(np.prod(shape) for shape in self.shapes))
+        zeros = self.flat(self.weights(np.zeros(size, np.float32)))
+        return (zeros == 0).astype(np.float32)
+
     def weights(self, flat: np.ndarray) -> list[np.ndarray]:
         """Return the flat variable as weights in Keras's order."""
         ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
@@ -268,8 +275,13 @@ def apply_gradient(
     rate: Any,
     step: Any,
     constants: list[Any],
+    is_weight: np.ndarray,
 ) -> None:
-    """Take one optimizer step, the constants in the order of ``_OPTIMIZERS``."""
+    """Take one optimizer step; the fixed rows of the mask do not decay.
+
+    The constants are those of Keras: beta_1, beta_2, epsilon and weight_decay; for
+    RMSprop rho, momentum and epsilon.
+    """
     ops = tf.raw_ops
     if optimizer == "sgd":
         ops.ResourceApplyGradientDescent(var=flat.handle, alpha=rate, delta=gradient)
@@ -289,7 +301,7 @@ def apply_gradient(
         return
     beta_1, beta_2, epsilon, weight_decay = constants
     if optimizer == "adamw":
-        flat.assign_sub(flat * (weight_decay * rate))
+        flat.assign_sub(flat * is_weight * (weight_decay * rate))
     ops.ResourceApplyAdam(
         var=flat.handle,
         m=slots[0].handle,

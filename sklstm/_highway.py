@@ -17,7 +17,7 @@ __all__ = ["Highway", "fit_highway"]
 # The newest values of a window that are read at most: the cost grows with the cube.
 _MOST_VALUES = 2048
 
-# Penalties that are tried, as shares of the mean variance of the inputs.
+# Penalties that are tried, as shares of the mean eigenvalue of the Gram matrix.
 _PENALTIES = 10.0 ** np.arange(-12, 3.5, 0.5)
 
 
@@ -32,11 +32,14 @@ class Highway:
     bias : ndarray of shape (n_outputs,)
     error : ndarray of shape (n_outputs,)
         Mean squared error on rows to come, as cross-validation estimates it.
+    remainder : ndarray of shape (n_outputs,)
+        Mean squared error on the rows that it was fitted on.
     """
 
     kernel: np.ndarray
     bias: np.ndarray
     error: np.ndarray
+    remainder: np.ndarray
 
     def outputs(self, inputs: np.ndarray) -> np.ndarray:
         """Return outputs (n_rows, n_outputs) of scaled windows.
@@ -73,12 +76,13 @@ def fit_highway(
     Wahba 1979, doi:10.1080/00401706.1979.10489751 (generalised cross-validation). Lai
     et al. 2018, doi:10.1145/3209978.3210006 (a linear highway beside a network).
     """
-    n_rows: float = 0
+    n_rows, squared_weights = 0.0, 0.0
     sums = target_sums = gram = cross = squares = np.zeros(())
     for inputs, targets, weights in parts:
         x, y = _flat(inputs, _MOST_VALUES), targets.astype(np.float64)
         weighted = x * weights[:, None]
         n_rows += weights.sum()
+        squared_weights += np.square(weights).sum()
         sums, target_sums = sums + weighted.sum(axis=0), target_sums + weights @ y
         gram, cross = gram + weighted.T @ x, cross + weighted.T @ y
         squares = squares + weights @ np.square(y)
@@ -86,11 +90,16 @@ def fit_highway(
     gram = gram - n_rows * np.outer(mean, mean)
     cross = cross - n_rows * np.outer(mean, target_mean)
     squares = squares - n_rows * np.square(target_mean)
+    # Rows of unequal weight are worth as many as this (Kish 1965, Survey Sampling).
+    n_worth = n_rows**2 / squared_weights
+    if not np.isfinite(gram).all():
+        mean, gram = np.zeros_like(mean), np.zeros_like(gram)
     values, vectors = np.linalg.eigh(gram)
     values = np.maximum(values, 0.0)
     projected = vectors.T @ cross
     best_kernel = np.zeros_like(cross)
-    best_error = squares * n_rows / max(n_rows - 1, 1) ** 2
+    best_remainder = squares / n_rows
+    best_error = best_remainder * (n_worth / max(n_worth - 1, 1)) ** 2
     for penalty in _PENALTIES * values.mean():
         damped = values + penalty
         if not (damped > 0).all():
@@ -98,14 +107,16 @@ def fit_highway(
         shrunk = projected / damped[:, None]
         # Residual sum of squares, and effective degrees of freedom, from the Gram.
         fitted = 2 * projected * shrunk - values[:, None] * np.square(shrunk)
-        residual = np.maximum(squares - fitted.sum(axis=0), 0.0)
-        freedom = n_rows - 1 - (values / damped).sum()
+        remainder = np.maximum(squares - fitted.sum(axis=0), 0.0) / n_rows
+        freedom = n_worth - 1 - (values / damped).sum()
         if freedom < 1:
             continue
-        error = residual * n_rows / freedom**2
+        error = remainder * (n_worth / freedom) ** 2
         if error.sum() < best_error.sum():
-            best_error, best_kernel = error, vectors @ shrunk
-    return Highway(best_kernel, target_mean - mean @ best_kernel, best_error)
+            best_error, best_remainder = error, remainder
+            best_kernel = vectors @ shrunk
+    bias = target_mean - mean @ best_kernel
+    return Highway(best_kernel, bias, best_error, best_remainder)
 
 
 def _flat(inputs: np.ndarray, n_values: int) -> np.ndarray:

@@ -98,11 +98,11 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     network is one or several LSTM layers and a linear output layer. It is trained with
     TensorFlow; predictions are computed with NumPy and need none.
 
-    Inputs and target are scaled inside. By default a target that varies more than its
-    change from the newest value of some channel is predicted as that change
-    (*last-value centring*): the network sees a stationary input, and a level beyond
-    everything in the training rows is no obstacle. What is linear in the window is
-    found by a ridge regression, and the network learns what that leaves.
+    Inputs and target are scaled inside. By default a target is predicted as its change
+    from the newest value of the channel that is closest to it (*last-value centring*):
+    the network sees a stationary input, and a level beyond everything in the training
+    rows is no obstacle. What is linear in the window is found by a ridge regression,
+    and the network learns what that leaves.
 
     Parameters
     ----------
@@ -144,10 +144,11 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         Whether a ridge regression on the values of the window, in closed form, is
         predicted first, and the network learns what that leaves (after the
         autoregressive highway of LSTNet, Lai et al. 2018,
-        doi:10.1145/3209978.3210006). Where early stopping validates, the network's
-        part is weighted by what the validation rows support with confidence, and the
-        ridge regression is fitted anew on all rows. Without effect where ``scaling``
-        is None.
+        doi:10.1145/3209978.3210006). It is a fit of the squared error, whatever the
+        loss. Where early stopping validates, it is fitted anew on all rows at the
+        end; and with the loss ``"mse"`` the network's part is weighted by what the
+        validation rows support with confidence, which may be nothing. Without effect
+        where ``scaling`` is None.
     optimizer : str or callable, default="adam"
         Keras optimizer, by name or class.
     learning_rate : float, default=0.001
@@ -188,8 +189,9 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         0 is silent; more prints each epoch's losses.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of rows and dropout. An int gives bitwise
-        equal results in one process, in threads and in other processes; no global
-        generator is touched.
+        equal results in one process, in threads and in other processes (where the
+        linear algebra library uses as many threads; another number may change the
+        last bit of the highway). No global generator is touched.
 
     Attributes
     ----------
@@ -211,8 +213,8 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Column names, where X was a DataFrame.
     model_ : keras.Model
-        The network with its weights, from scaled windows to scaled outputs; built when
-        first asked for.
+        The network with its weights, from scaled windows to scaled outputs (with a
+        highway, to what that leaves); built when first asked for.
 
     See Also
     --------
@@ -402,8 +404,9 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     def partial_fit(self, X, y, sample_weight=None):
         """Train one epoch on new rows, going on from what is fitted.
 
-        Weights and optimizer state go on; the scaling stays that of the first rows.
-        The first call on an unfitted estimator learns the scaling from its rows.
+        Weights and optimizer state go on; scaling and highway stay those of the first
+        rows. The first call on an unfitted estimator learns them from its rows: give
+        it enough.
 
         Parameters
         ----------
@@ -447,12 +450,16 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
                 f"weight and {self.steps} contiguous target(s). Got none among "
                 f"{len(windows)} sample(s); pass more rows or a smaller 'steps'."
             )
-        if self._has_highway():
+        is_incomplete = bool((counts[rows] < windows.shape[1]).any())
+        if self._scaling.highway is not None if goes_on else self._has_highway():
             rows = complete_rows(counts, rows, windows.shape[1])
         training_rows, validation_rows = self._split(rows, early_stopping)
         is_masked = bool((counts[rows] < windows.shape[1]).any())
-        if not goes_on:
+        if goes_on:
+            self._trust_fully()
+        else:
             self._begin(windows, targets, training_rows, weights, is_masked)
+        self._takes_incomplete |= is_incomplete
         spec = replace(self._spec, is_masked=self._spec.is_masked or is_masked)
         self._fitted_recipe = self._recipe(spec)
         if self.model is not None:
@@ -477,20 +484,32 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             self._optimizer_state,
         )
         self._keep(outcome)
-        if self._scaling.highway is not None and len(validation_rows) and not goes_on:
-            trust = 1.0 if self.loss == "quantile" else self._trust(data)
+        if self._scaling.highway is None or not len(validation_rows):
+            return self
+        if self.loss in ("mse", "mean_squared_error"):
+            self._scaling = replace(self._scaling, trust=self._trust(data))
+        if not goes_on:
             complete = self._scaling.with_highway(windows, targets, rows, weights)
-            self._scaling = replace(
-                self._scaling, highway=complete.highway, trust=trust
-            )
+            self._scaling = replace(self._scaling, highway=complete.highway)
         return self
+
+    def _trust_fully(self):
+        """Take the trust that the network has earned into its output layer."""
+        if self._scaling.trust < 1 and self._fitted_recipe.is_ours:
+            kernel, bias = (part * self._scaling.trust for part in self.weights_[-2:])
+            self.weights_ = [
+                *self.weights_[:-2],
+                kernel.astype(np.float32),
+                bias.astype(np.float32),
+            ]
+        self._scaling = replace(self._scaling, trust=1.0)
 
     def _trust(self, data):
         """Return the factor of the network's outputs that validation rows support.
 
         It is the slope of what the highway leaves on what the network says, less its
         standard error, within 0 and 1. Outputs of a row are not independent, so rows
-        are the units of the standard error.
+        are the units of the standard error; a few of them support nothing.
         """
         said, product = np.zeros((2, len(data.validation_rows)))
         for at in _slices(len(data.validation_rows), self.n_features_in_):
@@ -501,10 +520,12 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             weight = 1.0 if data.weights is None else data.weights[rows]
             said[at] = weight * np.square(outputs).sum(axis=1)
             product[at] = weight * (outputs * left).sum(axis=1)
-        if not said.sum() > 0:
+        n_rows = len(said)
+        if n_rows < FEWEST_VALIDATION_ROWS or not said.sum() > 0:
             return 0.0
         slope = product.sum() / said.sum()
-        error = np.sqrt(np.square(product - slope * said).sum()) / said.sum()
+        squares = np.square(product - slope * said).sum() * n_rows / (n_rows - 1)
+        error = np.sqrt(squares) / said.sum()
         return float(np.clip(slope - error, 0, 1))
 
     def _begin(self, windows, targets, rows, weights, is_masked):
@@ -534,6 +555,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         self.history_ = {}
         self.n_iter_ = 0
         self._optimizer_state = None
+        self._takes_incomplete = False
 
     def _new_spec(self, is_masked):
         """Return the spec that the parameters ask for."""
@@ -850,7 +872,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
                 "missing values before windows are made."
             )
         is_table = getattr(X, "ndim", 2) == 2 and not hasattr(self, "feature_names_in_")
-        if is_table and (reset or not self._spec.is_masked):
+        if is_table and (reset or not self._takes_incomplete):
             _check_table_start(windows, counts)
         return windows, counts
 
@@ -981,8 +1003,8 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             warnings.warn(
                 f"{n_incomplete} window(s) are incomplete and the network has no "
                 "Masking layer, so their missing steps are filled with the training "
-                "mean; begin the network with "
-                "keras.layers.Masking(meta['mask_value_']).",
+                "mean, or the window's newest value where it is centred; begin the "
+                "network with keras.layers.Masking(meta['mask_value_']).",
                 UserWarning,
                 stacklevel=3,
             )

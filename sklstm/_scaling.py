@@ -109,10 +109,16 @@ class Scaling:
             outputs[rows] = highway.outputs(self.inputs(windows[rows]))
         return outputs
 
-    def expected_error(self) -> float:
-        """Return the squared error that the highway expects, over all outputs."""
+    def expected_error(self, variance: np.ndarray) -> float:
+        """Return the squared error that the highway expects, as share of a variance.
+
+        Parameters
+        ----------
+        variance : ndarray of shape (n_outputs,)
+            Of the raw targets; outputs without any do not count.
+        """
         error = np.zeros(1) if self.highway is None else self.highway.error
-        return float((error * np.square(self.target_scale)).sum())
+        return float(_divided(error * np.square(self.target_scale), variance).sum())
 
     def with_highway(
         self,
@@ -143,10 +149,7 @@ class Scaling:
                 yield self.inputs(some), scaled, weights[chunk] / mean_weight
 
         highway = fit_highway(parts())
-        total = np.zeros(targets.shape[1])
-        for inputs, scaled, weight in parts():
-            total += weight @ np.square(scaled - highway.outputs(inputs))
-        remainder = np.sqrt(total / len(rows))
+        remainder = np.sqrt(np.maximum(highway.remainder, 0.0))
         # Inputs are float32, so what is left of a target below their grain is rounding.
         remainder = np.where(remainder > 16 * np.finfo(np.float32).eps, remainder, 0.0)
         return replace(self, highway=highway, remainder_scale=remainder)
@@ -203,7 +206,8 @@ def fit_scaling_with_highway(
         )
         for each in kinds
     ]
-    return min(fitted, key=Scaling.expected_error)
+    variance = targets[rows].var(axis=0)
+    return min(fitted, key=lambda scaling: scaling.expected_error(variance))
 
 
 def fit_scaling(

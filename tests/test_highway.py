@@ -71,6 +71,27 @@ def test_weights_count_as_in_least_squares():
     assert_allclose(highway.kernel, expected.coef_.T, atol=1e-4)
 
 
+def test_rows_of_hardly_any_weight_are_not_counted():
+    """A few heavy rows among many light ones get a penalty like a few rows alone."""
+    inputs, targets = rows(n_rows=400, window=10, noise=4)
+    weights = np.full(400, 1e-9)
+    weights[:25] = 1
+    highway = fitted(inputs, targets, weights / weights.mean())
+    alone = fitted(inputs[:25], targets[:25])
+    assert_allclose(highway.error, alone.error, rtol=1e-3)
+    assert_allclose(highway.kernel, alone.kernel, atol=1e-3)
+
+
+def test_what_is_not_finite_is_left_to_the_network():
+    """Windows that overflow give a highway of zeros, not a failure."""
+    inputs, targets = rows()
+    inputs[3, 0, 0] = np.inf
+    with np.errstate(invalid="ignore"):
+        highway = fitted(inputs, targets)
+    assert_allclose(highway.kernel, 0)
+    assert_allclose(highway.bias, targets.mean(axis=0))
+
+
 def test_missing_steps_count_as_the_oldest_true_one():
     """An incomplete window is read as if it had stood still before."""
     inputs, targets = rows()

@@ -3,6 +3,7 @@
 Networks are as small as can be and mostly of one shape, so that Keras compiles few.
 """
 
+import copy
 import inspect
 import os
 import pickle
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from dataclasses import replace
 
 import joblib
 import keras
@@ -1512,6 +1514,41 @@ def test_the_network_is_trusted_as_far_as_validation_says():
     assert clear._scaling.trust > 0.8
     plain = clear.score(X[500:], y[500:])
     assert plain > 0.5
+
+
+def test_a_fit_goes_on_from_a_network_without_trust():
+    """What is learned after a fit that earned no trust reaches the predictions."""
+    X, y = windows_of(np.random.default_rng(0).normal(size=(200, 1)))
+    params = {"epochs": 12, "learning_rate": 0.05, "random_state": 0}
+    regressor = LSTMRegressor(4, **params).fit(X, y)
+    regressor._scaling = replace(regressor._scaling, trust=0.25)
+    before = regressor.predict(X)
+    clone_of_it = copy.deepcopy(regressor)
+    clone_of_it._trust_fully()
+    assert_allclose(clone_of_it.predict(X), before, atol=1e-6)
+    for _ in range(20):
+        regressor.partial_fit(X, y + 3)
+    assert (regressor.predict(X) - before).mean() > 1
+
+
+def test_other_losses_than_mse_keep_their_aim():
+    """With loss="mae" the network moves the highway's mean towards the median."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(600, 3, 1)), np.exp(1.2 * rng.normal(size=600))
+    regressor = LSTMRegressor(
+        4, loss="mae", learning_rate=0.01, epochs=40, random_state=0
+    ).fit(X, y)
+    assert np.mean(y < regressor.predict(X)) == pytest.approx(0.5, abs=0.06)
+
+
+def test_an_incomplete_window_of_a_table_is_accepted_after_a_fit_on_some():
+    """Rows without a past that fit saw, predict sees as well, one by one."""
+    X, y = windows_of(noisy())
+    table = X[:, :, 0].copy()
+    for row in range(3):
+        table[row, : 3 - row] = np.nan
+    regressor = LSTMRegressor(3, epochs=1).fit(table, y)
+    assert np.isfinite(regressor.predict(table[:1])).all()
 
 
 def test_the_highway_reads_no_row_that_comes_later():

@@ -489,12 +489,26 @@ def test_auto_standardises_where_many_rows_speak_for_it():
     walk = fit_scaling_with_highway("auto", *of_series(autoregressive(1000, 1.0)))
     trend = fit_scaling_with_highway("auto", *of_series(np.arange(1000.0)))
     assert trend.is_centred.all()
-    assert walk.expected_error() == min(
-        fit_scaling_with_highway(
-            kind, *of_series(autoregressive(1000, 1.0))
-        ).expected_error()
+    windows, targets, rows, numbers = of_series(autoregressive(1000, 1.0))
+    variance = targets.var(axis=0)
+    assert walk.expected_error(variance) == min(
+        fit_scaling_with_highway(kind, windows, targets, rows, numbers).expected_error(
+            variance
+        )
         for kind in ("last", "standard")
     )
+
+
+def test_the_choice_does_not_depend_on_units():
+    """Every output counts alike, however large its unit."""
+    windows, targets, rows, _ = of_series(autoregressive(400, 1.0))
+    noise = np.random.default_rng(0).normal(size=len(targets))
+    kinds = set()
+    for unit in (1e-3, 1.0, 1e3):
+        both = np.column_stack([targets[:, 0], unit * noise])
+        scaling = fit_scaling_with_highway("auto", windows, both, rows, np.arange(2))
+        kinds.add(bool(scaling.is_centred.any()))
+    assert len(kinds) == 1
 
 
 def test_trust_weights_the_network_alone():
