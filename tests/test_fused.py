@@ -30,7 +30,8 @@ def series():
 
 
 def fitted(engine, X, y, *, sample_weight=None, **params):
-    params = {"units": 4, "epochs": 3, "learning_rate": 0.01, **params}
+    defaults = {"highway": False, "early_stopping": False, "learning_rate": 0.01}
+    params = {"units": 4, "epochs": 3, **defaults, **params}
     regressor = LSTMRegressor(engine=engine, random_state=1, **params)
     return regressor.fit(X, y, sample_weight=sample_weight)
 
@@ -48,6 +49,7 @@ def assert_same_training(one, other):
     "params",
     [
         {},
+        {"highway": True, "early_stopping": "auto"},
         {"scaling": "standard"},
         {"scaling": None, "learning_rate": 1e-4},
         {"units": 5, "batch_size": 7},

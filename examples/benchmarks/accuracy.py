@@ -77,7 +77,7 @@ def window_of(task, baselines):
     lengths = {
         scores[metric]: json.loads(name.removeprefix("ridge"))["L"]
         for name, scores in baselines.items()
-        if name.startswith("ridge")
+        if name.startswith("ridge{")
     }
     length = lengths[min(lengths)] if lengths else 24
     return length if length > 1 else 24
