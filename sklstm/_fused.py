@@ -108,12 +108,11 @@ class _Program:
 
     def __init__(self, architecture: Architecture):
         tf = backend("tensorflow")
-        self.architecture = architecture
-        size = int(sum(np.prod(shape) for shape in architecture.shapes))
-        self.flat = tf.Variable(tf.zeros(size))
+        self.flat = tf.Variable(tf.zeros(architecture.size))
         n_slots = {"adam": 2, "adamw": 2, "rmsprop": 2, "sgd": 0}
         self.slots = [
-            tf.Variable(tf.zeros(size)) for _ in range(n_slots[architecture.optimizer])
+            tf.Variable(tf.zeros(architecture.size))
+            for _ in range(n_slots[architecture.optimizer])
         ]
         self.epochs = _traced_epoch(tf, architecture, self.flat, self.slots)
 
@@ -261,7 +260,7 @@ def train_fused(
     weights: list[np.ndarray],
     optimizer_state: list[np.ndarray] | None,
 ) -> tuple[list[np.ndarray], list[np.ndarray], bool]:
-    """Train with one graph call for each epoch.
+    """Train with a graph call for an epoch, or for several short ones.
 
     Parameters
     ----------
@@ -434,15 +433,13 @@ def _filled_size(batch_size: int) -> int:
 def _filled_batches(order: np.ndarray, batch_size: int, idle_row: int) -> np.ndarray:
     """Return an order of rows in which an idle row fills up every batch."""
     size = _filled_size(batch_size)
-    n_batches = -(-len(order) // batch_size)
     if size == batch_size and len(order) % _ROWS_MULTIPLE == 0:
         return order.astype(np.int32, copy=False)
-    filled = np.full((n_batches, size), idle_row, dtype=np.int32)
-    n_whole = len(order) // batch_size
-    whole = order[: n_whole * batch_size].reshape(n_whole, batch_size)
-    filled[:n_whole, :batch_size] = whole
-    rest = order[n_whole * batch_size :]
-    if not len(rest):
-        return filled.ravel()
-    filled[-1, : len(rest)] = rest
-    return filled.ravel()[: n_whole * size + _filled_size(len(rest))]
+    n_whole, n_rest = divmod(len(order), batch_size)
+    whole, rest = np.split(order, [n_whole * batch_size])
+    n_filled = n_whole * size
+    filled = np.full(n_filled + _filled_size(n_rest), idle_row, dtype=np.int32)
+    batches = filled[:n_filled].reshape(n_whole, size)
+    batches[:, :batch_size] = whole.reshape(n_whole, batch_size)
+    filled[n_filled : n_filled + n_rest] = rest
+    return filled

@@ -74,10 +74,14 @@ class Architecture:
         return np.concatenate([part.ravel() for part in [*parts, *weights[-2:]]])
 
     @property
+    def size(self) -> int:
+        """Return the length of the flat variable."""
+        return int(sum(np.prod(shape) for shape in self.shapes))
+
+    @property
     def is_weight(self) -> np.ndarray:
         """Return 1 for the weights of the flat variable, 0 for what is fixed."""
-        size = int(sum(np.prod(shape) for shape in self.shapes))
-        zeros = self.flat(self.weights(np.zeros(size, np.float32)))
+        zeros = self.flat(self.weights(np.zeros(self.size, np.float32)))
         return (zeros == 0).astype(np.float32)
 
     def weights(self, flat: np.ndarray) -> list[np.ndarray]:

@@ -89,7 +89,7 @@ def fit_highway(
     mean, target_mean = sums / n_rows, target_sums / n_rows
     gram = gram - n_rows * np.outer(mean, mean)
     cross = cross - n_rows * np.outer(mean, target_mean)
-    squares = squares - n_rows * np.square(target_mean)
+    squares = np.maximum(squares - n_rows * np.square(target_mean), 0.0)
     # Rows of unequal weight are worth as many as this (Kish 1965, Survey Sampling).
     n_worth = n_rows**2 / squared_weights
     if not np.isfinite(gram).all():

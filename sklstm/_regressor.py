@@ -46,12 +46,9 @@ from sklstm._validation import (
     validate_data,
     whole_or_unchanged,
 )
-from sklstm._windows import base_from_windows, is_next_window, true_steps
+from sklstm._windows import base_from_windows, is_next_window, row_slices, true_steps
 
 __all__ = ["LSTMRegressor"]
-
-# Rows that predict normalises at a time, so that memory does not grow with X.
-_VALUES_AT_ONCE = 1 << 18
 
 # Destinations of routed parameters, by scikeras's names.
 _ROUTED = ("model__", "optimizer__", "loss__", "compile__")
@@ -512,7 +509,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         are the units of the standard error; a few of them support nothing.
         """
         said, product = np.zeros((2, len(data.validation_rows)))
-        for at in _slices(len(data.validation_rows), self.n_features_in_):
+        for at in row_slices(data.windows, len(data.validation_rows)):
             rows = data.validation_rows[at]
             windows = data.windows[rows]
             outputs = self._outputs(data.scaling.inputs(windows))
@@ -716,7 +713,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         if not self._fitted_recipe.is_ours:
             self._warn_of_filled_steps(counts)
         values = np.empty((len(windows), self._spec.n_outputs))
-        for rows in _slices(len(windows), self.n_features_in_):
+        for rows in row_slices(windows, len(windows)):
             outputs = self._outputs(self._scaling.inputs(windows[rows]))
             values[rows] = self._scaling.values(outputs, windows[rows])
         values = values.reshape(len(windows), self.n_outputs_, -1)
@@ -1026,13 +1023,6 @@ def _check_table_start(windows, counts):
         f"{np.flatnonzero(is_incomplete)[0]} of a 2-D X, where no neighbouring row "
         "shows that a series starts there; fill or drop it, or pass 3-D windows."
     )
-
-
-def _slices(n_rows, n_values):
-    """Yield slices of rows, few enough at a time that memory stays flat."""
-    size = max(1, _VALUES_AT_ONCE // n_values)
-    for start in range(0, n_rows, size):
-        yield slice(start, start + size)
 
 
 def _channels_from_names(names):

@@ -15,11 +15,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sklstm._highway import Highway, fit_highway
+from sklstm._windows import row_slices
 
 __all__ = ["Scaling", "fit_scaling", "fit_scaling_with_highway"]
-
-# Values held at a time while statistics are summed up.
-_VALUES_AT_ONCE = 1 << 18
 
 # How far, and on how many rows, a channel is compared with the target.
 _FARTHEST_HORIZON = 64
@@ -105,7 +103,7 @@ class Scaling:
     def _highway_outputs(self, highway: Highway, windows: np.ndarray) -> np.ndarray:
         """Return what the highway says of raw windows, a chunk of them at a time."""
         outputs = np.empty((len(windows), len(highway.bias)))
-        for rows in _chunks(windows):
+        for rows in row_slices(windows, len(windows)):
             outputs[rows] = highway.outputs(self.inputs(windows[rows]))
         return outputs
 
@@ -143,13 +141,14 @@ class Scaling:
         plain = replace(self, highway=None)
 
         def parts() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-            for chunk in _chunks(windows, rows):
+            for part in row_slices(windows, len(rows)):
+                chunk = rows[part]
                 some = windows[chunk]
                 scaled = plain.targets(targets[chunk], some)
                 yield self.inputs(some), scaled, weights[chunk] / mean_weight
 
         highway = fit_highway(parts())
-        remainder = np.sqrt(np.maximum(highway.remainder, 0.0))
+        remainder = np.sqrt(highway.remainder)
         # Inputs are float32, so what is left of a target below their grain is rounding.
         remainder = np.where(remainder > 16 * np.finfo(np.float32).eps, remainder, 0.0)
         return replace(self, highway=highway, remainder_scale=remainder)
@@ -159,14 +158,6 @@ def _divided(values: np.ndarray, scale: np.ndarray | float) -> np.ndarray:
     """Return values over a scale, 0 where that is 0."""
     is_varying = np.asarray(scale) > 0
     return np.where(is_varying, values / np.where(is_varying, scale, 1.0), 0.0)
-
-
-def _chunks(windows: np.ndarray, rows: np.ndarray | None = None) -> Iterator:
-    """Yield rows, few enough at a time to be held; all of them as slices."""
-    size = max(1, _VALUES_AT_ONCE // windows[0].size) if len(windows) else 1
-    for start in range(0, len(windows if rows is None else rows), size):
-        part = slice(start, start + size)
-        yield part if rows is None else rows[part]
 
 
 def fit_scaling_with_highway(
@@ -324,8 +315,8 @@ def _input_moments(
     count = total = squares = np.zeros(n_channels)
     # Sums of squares about a typical value, so that a large level costs no digits.
     pivot = np.where(is_centred, 0.0, windows[rows[-1], -1, :])
-    for chunk in _chunks(windows, rows):
-        part = windows[chunk].astype(np.float64)
+    for some in row_slices(windows, len(rows)):
+        part = windows[rows[some]].astype(np.float64)
         part -= np.where(is_centred, part[:, -1:, :], pivot)
         count = count + (~np.isnan(part)).sum(axis=(0, 1))
         total = total + np.nansum(part, axis=(0, 1))

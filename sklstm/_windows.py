@@ -8,15 +8,21 @@ memory, not n times the window.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 __all__ = [
     "base_from_series",
     "base_from_windows",
     "is_next_window",
+    "row_slices",
     "true_steps",
     "windows_from_base",
 ]
+
+# Values of windows that are copied at a time, so that memory does not grow with rows.
+_VALUES_AT_ONCE = 1 << 18
 
 
 def base_from_series(
@@ -128,6 +134,22 @@ def base_from_windows(windows: np.ndarray) -> np.ndarray | None:
     )
 
 
+def row_slices(windows: np.ndarray, n_rows: int) -> Iterator[slice]:
+    """Yield slices of so many rows that their windows can be copied at a time.
+
+    Parameters
+    ----------
+    windows : ndarray of shape (n, window, n_channels)
+        Windows of which some are copied, usually a view.
+    n_rows : int
+        How many rows there are to go through.
+    """
+    n_values = windows.shape[1] * windows.shape[2]
+    size = max(1, _VALUES_AT_ONCE // max(1, n_values))
+    for start in range(0, n_rows, size):
+        yield slice(start, start + size)
+
+
 def true_steps(windows: np.ndarray) -> np.ndarray:
     """Return how many steps of each window are true.
 
@@ -145,18 +167,15 @@ def true_steps(windows: np.ndarray) -> np.ndarray:
     if base is not None:
         return _true_steps_of_base(base, windows.shape[1])
     counts = np.empty(len(windows), dtype=np.int32)
-    chunk = max(1, (1 << 22) // max(1, windows[0].size)) if len(windows) else 1
-    for start in range(0, len(windows), chunk):
-        part = windows[start : start + chunk]
+    for rows in row_slices(windows, len(windows)):
+        part = windows[rows]
         nan = np.isnan(part)
         missing = nan.all(axis=2)
         count = (~missing).sum(axis=1)
         steps = np.arange(part.shape[1])
         is_leading = missing == (steps < part.shape[1] - count[:, None])
         is_whole = nan.any(axis=2) == missing
-        counts[start : start + chunk] = np.where(
-            (is_leading & is_whole).all(axis=1), count, -1
-        )
+        counts[rows] = np.where((is_leading & is_whole).all(axis=1), count, -1)
     return counts
 
 
