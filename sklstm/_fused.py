@@ -18,7 +18,9 @@ window and batch size would be compiled anew, for about a second.
 
 from __future__ import annotations
 
+import functools
 import itertools
+import threading
 from collections.abc import Iterator
 from numbers import Real
 from typing import Any
@@ -26,19 +28,17 @@ from typing import Any
 import numpy as np
 
 from sklstm._backend import backend
-from sklstm._graph import Architecture, GraphNetwork, apply_gradient, loss_functions
+from sklstm._epochs import N_SLOTS, SHARDS, traced_epochs
+from sklstm._graph import Architecture
 from sklstm._network import NetworkSpec
-from sklstm._pool import Pool
 
 __all__ = ["train_fused", "unfused_option"]
 
 # Programs kept for later fits.
 _MOST_PROGRAMS = 16
 
-# Parts in which a batch is computed. The kernel is slow, and TensorFlow complains,
-# where a part has an odd number of rows and of inputs; so parts are kept even.
-_SHARDS = 2
-_ROWS_MULTIPLE = 2 * _SHARDS
+# Batches are filled up to a multiple of this, so that shards are even.
+_ROWS_MULTIPLE = 2 * SHARDS
 
 # Hidden states (rows * window * units) that are held at once; a larger batch is
 # computed in parts, whose gradients are added. The kernel keeps seven such numbers.
@@ -66,6 +66,9 @@ _OPTIMIZERS: dict[str, dict[str, float]] = {
     "rmsprop": {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7},
     "sgd": {},
 }
+
+# Patience of fits that do not stop early.
+_ENDLESS = np.iinfo(np.int32).max
 
 
 def unfused_option(recipe: Any, plan: Any) -> str | None:
@@ -103,150 +106,13 @@ def unfused_option(recipe: Any, plan: Any) -> str | None:
     return "callbacks" if plan.callbacks else None
 
 
-class _Program:
-    """The variables and the traced epoch of one architecture, for one fit at a time."""
-
-    def __init__(self, architecture: Architecture):
-        tf = backend("tensorflow")
-        self.flat = tf.Variable(tf.zeros(architecture.size))
-        n_slots = {"adam": 2, "adamw": 2, "rmsprop": 2, "sgd": 0}
-        self.slots = [
-            tf.Variable(tf.zeros(architecture.size))
-            for _ in range(n_slots[architecture.optimizer])
-        ]
-        self.epochs = _traced_epoch(tf, architecture, self.flat, self.slots)
+_lock = threading.Lock()
 
 
-_programs: Pool[_Program] = Pool(_MOST_PROGRAMS)
-
-
-def _traced_epoch(tf: Any, architecture: Architecture, flat: Any, slots: Any) -> Any:
-    """Return the graph function that trains some epochs and then validates."""
-    network = GraphNetwork(tf, architecture)
-    n_outputs = architecture.n_outputs
-    spec = tf.TensorSpec
-
-    @tf.function(
-        input_signature=[
-            spec([None, architecture.n_inputs]),
-            spec([2, architecture.n_inputs]),
-            spec([None], tf.int32),
-            spec([None], tf.int32),
-            spec([None, n_outputs]),
-            spec([None]),
-            spec([None], tf.int32),
-            spec([n_outputs]),
-            spec([5], tf.int32),
-            spec([8]),
-            spec([None, None], tf.int32),
-            spec([]),
-        ],
-        autograph=False,
-    )
-    def epochs(
-        base,
-        channels,
-        starts,
-        missing,
-        targets,
-        weights,
-        validation_rows,
-        levels,
-        counts,
-        numbers,
-        orders,
-        step,
-    ):
-        is_centred, factor = tf.unstack(channels)
-        batch_size, rows_at_once, window, *seed = tf.unstack(counts)
-        seed = tf.stack(seed)
-        rate, dropout, clipnorm, delta, *constants = tf.unstack(numbers)
-        loss_of, slope_of = loss_functions(tf, architecture.loss, delta, levels)
-        n_rows = tf.shape(targets)[0] - 1
-
-        def part_of(parameters, rows, dropout, seed):
-            """Return the summed loss of some rows, and what gives its gradient."""
-            begin = tf.gather(starts, rows)
-            windows = tf.gather(base, begin + tf.range(window)[:, None])
-            windows = (windows - windows[-1:] * is_centred) * factor
-            outputs, backward = network.forward(
-                parameters, windows, tf.gather(missing, rows), dropout, seed
-            )
-            error = outputs - tf.gather(targets, rows)
-            weight = tf.gather(weights, rows)[:, None]
-            loss = tf.reduce_sum(loss_of(error) * weight)
-            return loss, lambda share: backward(slope_of(error) * (weight * share))
-
-        def true_rows(rows):
-            return tf.reduce_sum(tf.cast(rows < n_rows, tf.float32))
-
-        def train_batch(order, start, total, step):
-            rows = order[start : start + batch_size]
-            n_filled = tf.shape(rows)[0]
-            share = 1.0 / (true_rows(rows) * n_outputs)
-            parameters = network.parameters(flat)
-
-            def add_part(at, loss, gradient):
-                some = tf.reshape(rows[at : at + rows_at_once], [_SHARDS, -1])
-                for shard, part in enumerate(tf.unstack(some)):
-                    shard_seed = seed + tf.stack([tf.cast(step, tf.int32), at + shard])
-                    shard_loss, backward = part_of(
-                        parameters, part, dropout, shard_seed
-                    )
-                    loss += shard_loss
-                    gradient += backward(share)
-                return at + rows_at_once, loss, gradient
-
-            _, total, gradient = tf.while_loop(
-                lambda at, *_: at < n_filled, add_part, [0, total, tf.zeros_like(flat)]
-            )
-            if architecture.is_clipped:
-                gradient *= clipnorm / tf.maximum(tf.norm(gradient), clipnorm)
-            apply_gradient(
-                tf,
-                architecture.optimizer,
-                flat,
-                slots,
-                gradient,
-                rate,
-                step,
-                constants,
-                architecture.is_weight,
-            )
-            return start + batch_size, total, step + 1
-
-        def train_epoch(epoch, losses, step):
-            order = orders[epoch]
-            _, total, step = tf.while_loop(
-                lambda start, *_: start < tf.shape(order)[0],
-                lambda *state: train_batch(order, *state),
-                [0, 0.0, step],
-            )
-            losses = losses.write(epoch, total / (true_rows(order) * n_outputs))
-            return epoch + 1, losses, step
-
-        def validate_part(parameters, start, total):
-            rows = validation_rows[start : start + rows_at_once]
-            loss, _ = part_of(parameters, rows, None, seed)
-            return start + rows_at_once, total + loss
-
-        n_epochs = tf.shape(orders)[0]
-        _, losses, step = tf.while_loop(
-            lambda epoch, *_: epoch < n_epochs,
-            train_epoch,
-            [0, tf.TensorArray(tf.float32, n_epochs), step],
-        )
-        with tf.control_dependencies([step]):
-            parameters = network.parameters(flat)
-            _, total = tf.while_loop(
-                lambda start, _: start < tf.shape(validation_rows)[0],
-                lambda *state: validate_part(parameters, *state),
-                [0, 0.0],
-            )
-        return losses.stack(), total / (true_rows(validation_rows) * n_outputs), step
-
-    # Called as it is, it never traces again, nor does TensorFlow look whether to.
-    return epochs.get_concrete_function()
+@functools.lru_cache(_MOST_PROGRAMS)
+def _program(architecture: Architecture, in_parts: bool) -> Any:
+    """Return the traced program of an architecture, which fits in all threads share."""
+    return traced_epochs(backend("tensorflow"), architecture, in_parts)
 
 
 # -- a fit --------------------------------------------------------------------------
@@ -283,31 +149,48 @@ def train_fused(
         Whether the user interrupted training.
     """
     architecture = _architecture_from(recipe)
-    with _programs.lent(architecture, lambda: _Program(architecture)) as program:
-        program.flat.assign(architecture.flat(weights))
-        step = _restore(program, optimizer_state)
-        arguments = _arguments(architecture, recipe, data, plan)
-        n_done, is_stopped, is_interrupted = 0, False, False
-        try:
-            for orders in _orders(recipe.spec, data, plan):
-                losses, validation_loss, step = program.epochs(
-                    **arguments, orders=orders, step=step
-                )
-                last = float(validation_loss) if len(data.validation_rows) else None
-                for loss in losses.numpy().tolist():
-                    n_done += 1
-                    if plan.verbose:
-                        _print_epoch(n_done, plan.epochs, loss, last)
-                    is_stopped |= monitor.after_epoch(
-                        loss, last, lambda: architecture.weights(program.flat.numpy())
-                    )
-                if is_stopped:
-                    break
-        except KeyboardInterrupt:
-            is_interrupted = True
-        state = [np.float32(step), *(slot.numpy() for slot in program.slots)]
-        result = architecture.weights(program.flat.numpy()), state, is_interrupted
-    return result
+    with _lock:
+        in_parts = plan.batch_size > _rows_at_once(recipe.spec)
+        program = _program(architecture, in_parts)
+    fixed = _fixed_arguments(architecture, recipe, data, plan)
+    n_batches = len(fixed["ends"])
+    n_steps, changing = _beginning(architecture, weights, optimizer_state)
+    n_done, is_stopped, is_interrupted = 0, False, False
+    try:
+        for orders in _orders(recipe.spec, data, plan):
+            result = program(
+                fixed
+                | changing
+                | _arguments_of_call(recipe, plan, n_steps, n_batches, orders)
+            )
+            changing = {name: result[name] for name in changing}
+            n_steps += int(result["n_epochs"]) * n_batches
+            best = functools.partial(_weights, architecture, changing["best"][0])
+            for losses in _losses(result, data, architecture.n_outputs):
+                n_done += 1
+                if plan.verbose:
+                    _print_epoch(n_done, plan.epochs, *losses)
+                is_stopped |= monitor.after_epoch(*losses, best)
+            if is_stopped:
+                break
+    except KeyboardInterrupt:
+        is_interrupted = True
+    flat, *slots = changing["state"]
+    state = [np.float64(n_steps), *(slot.numpy() for slot in slots)]
+    return _weights(architecture, flat), state, is_interrupted
+
+
+def _losses(
+    result: dict[str, Any], data: Any, n_outputs: int
+) -> Iterator[tuple[float, float | None]]:
+    """Yield the mean loss of each epoch that a call trained, and of its validation."""
+    n_epochs, n_validated = int(result["n_epochs"]), len(data.validation_rows)
+    validation_sums = result["validation_losses"].numpy()
+    sums = result["losses"].numpy().reshape(len(validation_sums), -1).sum(axis=1)
+    losses = sums[:n_epochs] / (len(data.rows) * n_outputs)
+    for loss, validation_sum in zip(losses, validation_sums, strict=False):
+        mean = float(validation_sum) / max(n_validated * n_outputs, 1)
+        yield float(loss), mean if n_validated else None
 
 
 def _orders(spec: NetworkSpec, data: Any, plan: Any) -> Iterator[np.ndarray]:
@@ -323,7 +206,7 @@ def _orders(spec: NetworkSpec, data: Any, plan: Any) -> Iterator[np.ndarray]:
 
 def _epochs_at_once(spec: NetworkSpec, data: Any, plan: Any) -> int:
     """Return how many epochs one call trains: one, where each is watched."""
-    if plan.verbose or len(data.validation_rows):
+    if plan.verbose:
         return 1
     work = len(data.rows) * spec.window * sum(spec.units) * spec.n_directions
     return int(np.clip(_WORK_AT_ONCE // work, 1, _MOST_EPOCHS_AT_ONCE))
@@ -349,19 +232,33 @@ def _architecture_from(recipe: Any) -> Architecture:
     )
 
 
-def _restore(program: _Program, state: list[np.ndarray] | None) -> np.float32:
-    """Set the optimizer's slots; return the number of its next step."""
-    for position, slot in enumerate(program.slots):
-        slot.assign(
-            np.zeros(slot.shape, np.float32) if state is None else state[position + 1]
-        )
-    return np.float32(1) if state is None else np.float32(state[0])
+def _beginning(
+    architecture: Architecture,
+    weights: list[np.ndarray],
+    optimizer_state: list[np.ndarray] | None,
+) -> tuple[int, dict[str, Any]]:
+    """Return how many steps are done, and the arguments that a call changes."""
+    flat = architecture.flat(weights)
+    if optimizer_state is None:
+        slots = [np.zeros_like(flat)] * N_SLOTS[architecture.optimizer]
+        n_steps = 0
+    else:
+        n_steps, slots = int(optimizer_state[0]), optimizer_state[1:]
+    tf = backend("tensorflow")
+    state = [tf.constant(part) for part in [flat, *slots]]
+    best = [state[0], tf.constant(np.inf), tf.constant(0)]
+    return n_steps, {"state": state, "best": best}
 
 
-def _arguments(
+def _weights(architecture: Architecture, flat: Any) -> list[np.ndarray]:
+    """Return a flat tensor as weights in Keras's order."""
+    return architecture.weights(flat.numpy())
+
+
+def _fixed_arguments(
     architecture: Architecture, recipe: Any, data: Any, plan: Any
 ) -> dict[str, Any]:
-    """Return what stays the same in every epoch, as the program takes it.
+    """Return what stays the same in all calls of a fit, as the program takes it.
 
     Standardised channels are scaled here, once; centred ones in the graph, where the
     newest value of each window is at hand.
@@ -384,21 +281,20 @@ def _arguments(
     if architecture.is_masked:
         base[:, -1] = missing
     n_rows = len(data.windows)
-    batch_size = _filled_size(plan.batch_size)
-    states_per_row = spec.window * max(spec.units) * spec.n_directions
-    rows_at_once = _filled_size(-(-_STATES_AT_ONCE // states_per_row))
-    counts = [batch_size, rows_at_once, spec.window, *plan.seed]
+    ends, shares = _batches(len(data.rows), plan.batch_size, spec.n_outputs)
     arguments = {
         "base": base,
         "channels": np.stack([is_centred, factor]),
         # One row more than there are, of weight 0, fills up batches.
         "starts": np.append(starts, starts[0]).astype(np.int32),
         "missing": np.append(spec.window - data.counts, 0).astype(np.int32),
-        "targets": _with_zero_row(data.scaled_targets()),
-        "weights": np.append(data.row_weights(), np.float32(0)),
-        "validation_rows": _filled_batches(data.validation_rows, rows_at_once, n_rows),
+        "targets": _targets_and_weights(data),
+        "ends": ends,
+        "shares": shares,
+        "validation_rows": _filled_batches(
+            data.validation_rows, _rows_at_once(spec), n_rows
+        ),
         "levels": np.resize(np.float32(recipe.levels), spec.n_outputs),
-        "counts": np.array(counts, np.int32),
         "numbers": _numbers(recipe, plan),
     }
     return {name: tf.constant(value) for name, value in arguments.items()}
@@ -421,8 +317,59 @@ def _numbers(recipe: Any, plan: Any) -> np.ndarray:
     return np.array(numbers + [0.0] * (8 - len(numbers)), np.float32)
 
 
-def _with_zero_row(table: np.ndarray) -> np.ndarray:
-    return np.concatenate([table, np.zeros_like(table[:1])])
+def _arguments_of_call(
+    recipe: Any, plan: Any, n_steps: int, n_batches: int, orders: np.ndarray
+) -> dict[str, Any]:
+    """Return what a call is told of its own epochs."""
+    tf = backend("tensorflow")
+    patience = _ENDLESS if plan.patience is None else plan.patience
+    counts = [_rows_at_once(recipe.spec), recipe.spec.window, n_steps, patience]
+    sizes = _step_sizes(recipe, plan, n_steps, len(orders) * n_batches)
+    return {
+        "order": tf.constant(orders),
+        "sizes": tf.constant(sizes),
+        "counts": tf.constant(np.array([*counts, *plan.seed], np.int32)),
+    }
+
+
+def _step_sizes(recipe: Any, plan: Any, n_steps: int, n_more: int) -> np.ndarray:
+    """Return the sizes of the next steps; with Adam, without the bias of its means.
+
+    They are computed here and not in the graph, whose powers differ in the last bit
+    with the number of them.
+    """
+    rate, beta_1, beta_2 = _numbers(recipe, plan)[[0, 4, 5]].astype(np.float64)
+    sizes = np.full(n_more, rate)
+    if recipe.optimizer in ("adam", "adamw"):
+        steps = np.arange(n_steps + 1, n_steps + n_more + 1)
+        sizes *= np.sqrt(1 - beta_2**steps) / (1 - beta_1**steps)
+    return sizes.astype(np.float32)
+
+
+def _batches(
+    n_rows: int, batch_size: int, n_outputs: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where filled batches end, and the share of a row in its batch's mean."""
+    sizes = np.full(-(-n_rows // batch_size), batch_size)
+    sizes[-1] = n_rows - batch_size * (len(sizes) - 1)
+    filled = [_filled_size(size) for size in sizes]
+    ends = np.cumsum(filled)[:, None].astype(np.int32)
+    return ends, np.repeat(1 / (sizes * n_outputs), filled).astype(np.float32)
+
+
+def _targets_and_weights(data: Any) -> np.ndarray:
+    """Return scaled targets and weights as columns; the last row is the idle one."""
+    targets = data.scaled_targets()
+    table = np.zeros((len(targets) + 1, targets.shape[1] + 1), np.float32)
+    table[:-1, :-1] = targets
+    table[:-1, -1] = data.row_weights()
+    return table
+
+
+def _rows_at_once(spec: NetworkSpec) -> int:
+    """Return how many rows are computed at once at most."""
+    states_per_row = spec.window * max(spec.units) * spec.n_directions
+    return _filled_size(-(-_STATES_AT_ONCE // states_per_row))
 
 
 def _filled_size(batch_size: int) -> int:

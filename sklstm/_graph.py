@@ -2,7 +2,7 @@
 
 Each LSTM layer is one ``BlockLSTMV2`` kernel with its gradient kernel. The backward
 pass is written out: a gradient tape would record several times as many operations. All
-parameters lie in one flat variable, so that an optimizer step is one kernel too.
+parameters lie in one flat vector, so that an optimizer step is a few operations.
 
 Missing steps are masked exactly: one more input channel is 1 on missing steps, with a
 fixed kernel row of -1e8 on the input and output gates. Their sigmoid is then exactly 0,
@@ -13,12 +13,13 @@ TensorFlow comes as an argument, so that reading this file imports nothing.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Architecture", "GraphNetwork", "apply_gradient", "loss_functions"]
+__all__ = ["Architecture", "GraphNetwork", "Optimizer", "loss_functions"]
 
 # Input to a gate whose sigmoid is exactly 0 in float32.
 _SHUT = np.float32(-1e8)
@@ -50,7 +51,7 @@ class Architecture:
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
-        """Return the shapes of the parameters in the order of the flat variable."""
+        """Return the shapes of the parameters in the order of the flat vector."""
         shapes: list[tuple[int, ...]] = []
         n_inputs = self.n_inputs
         for units in self.units:
@@ -59,7 +60,7 @@ class Architecture:
         return [*shapes, (n_inputs - self.is_masked, self.n_outputs), (self.n_outputs,)]
 
     def flat(self, weights: list[np.ndarray]) -> np.ndarray:
-        """Return weights in Keras's order as the flat variable holds them."""
+        """Return weights in Keras's order as the flat vector holds them."""
         parts = []
         for at in range(0, len(weights) - 2, 3):
             kernel, recurrent_kernel, bias = weights[at : at + 3]
@@ -75,17 +76,17 @@ class Architecture:
 
     @property
     def size(self) -> int:
-        """Return the length of the flat variable."""
+        """Return the length of the flat vector."""
         return int(sum(np.prod(shape) for shape in self.shapes))
 
     @property
     def is_weight(self) -> np.ndarray:
-        """Return 1 for the weights of the flat variable, 0 for what is fixed."""
+        """Return 1 for the weights of the flat vector, 0 for what is fixed."""
         zeros = self.flat(self.weights(np.zeros(self.size, np.float32)))
         return (zeros == 0).astype(np.float32)
 
     def weights(self, flat: np.ndarray) -> list[np.ndarray]:
-        """Return the flat variable as weights in Keras's order."""
+        """Return the flat vector as weights in Keras's order."""
         ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
         parts = [
             part.reshape(shape)
@@ -103,14 +104,22 @@ class Architecture:
 
 
 class GraphNetwork:
-    """The network as graph operations, forwards and backwards, time-major."""
+    """The network as graph operations, forwards and backwards, time-major.
 
-    def __init__(self, tf: Any, architecture: Architecture):
+    A small batch costs as many microseconds as it has operations, so what all batches,
+    shards and layers have in common is made once.
+    """
+
+    def __init__(self, tf: Any, architecture: Architecture, window: Any):
         self.tf = tf
         self.architecture = architecture
+        self.window = window
+        self.seq_len_max = tf.cast(window, tf.int64)
+        # Puts the gradient of the newest hidden state behind those of earlier steps.
+        self.padding = tf.stack([tf.stack([window - 1, 0]), [0, 0], [0, 0]])
 
     def parameters(self, flat):
-        """Return the parameters of the flat variable, one by one."""
+        """Return the parameters of the flat vector, one by one."""
         tf, shapes = self.tf, self.architecture.shapes
         sizes = [int(np.prod(shape)) for shape in shapes]
         return [
@@ -118,11 +127,53 @@ class GraphNetwork:
             for part, shape in zip(tf.split(flat, sizes), shapes, strict=True)
         ]
 
-    def forward(self, parameters, sequence, n_missing, dropout, seed):
+    def forward(self, parameters, sequence, n_missing, dropout, seed, n_shards=1):
         """Return outputs of shape (n_rows, n_outputs), and the backward pass.
 
-        The backward pass takes the gradient of the outputs and returns that of the
-        flat variable.
+        The rows go through the layers in shards, which a core each can take. The
+        backward pass takes the gradient of the outputs and returns that of the flat
+        variable.
+        """
+        tf = self.tf
+        sequences = tf.split(sequence, n_shards, axis=1)
+        rows = tf.shape(sequences[0])[1]
+        zeros = {units: tf.zeros([rows, units]) for units in self.architecture.units}
+        missing = [None] * n_shards
+        if n_missing is not None:
+            missing = tf.split(n_missing, n_shards)
+        hidden, backwards = zip(
+            *(
+                self._layers(parameters, *shard, zeros, dropout, seed + number)
+                for number, shard in enumerate(zip(sequences, missing, strict=True))
+            ),
+            strict=True,
+        )
+        merged = tf.concat(hidden, 0) if n_shards > 1 else hidden[0]
+        outputs = tf.matmul(merged, parameters[-2]) + parameters[-1]
+
+        def backward(gradient):
+            to_hidden = tf.matmul(gradient, parameters[-2], transpose_b=True)
+            parts = [
+                shard_backward(part)
+                for shard_backward, part in zip(
+                    backwards, tf.split(to_hidden, n_shards), strict=True
+                )
+            ]
+            # Added one by one: the order of a sum must not depend on who is first.
+            gradients = [
+                functools.reduce(tf.add, each) for each in zip(*parts, strict=True)
+            ]
+            gradients.append(tf.matmul(merged, gradient, transpose_a=True))
+            flat = [tf.reshape(part, [-1]) for part in gradients]
+            return tf.concat([*flat, tf.reduce_sum(gradient, 0)], 0)
+
+        return outputs, backward
+
+    def _layers(self, parameters, sequence, n_missing, zeros, dropout, seed):
+        """Return the newest hidden states of a shard, and the backward pass.
+
+        The backward pass takes their gradient and returns those of the kernels and
+        biases of all layers, in the order of the parameters.
         """
         tf = self.tf
         mask = sequence[:, :, -1:] if self.architecture.is_masked else None
@@ -136,9 +187,10 @@ class GraphNetwork:
                 read = turn(sequence) if direction else sequence
                 cells = _Cells(
                     tf,
+                    self.seq_len_max,
                     read,
-                    parameters[at + 2 * direction],
-                    parameters[at + 2 * direction + 1],
+                    zeros[self.architecture.units[layer]],
+                    *parameters[at + 2 * direction : at + 2 * direction + 2],
                 )
                 directions.append(cells)
             keep = None
@@ -154,14 +206,9 @@ class GraphNetwork:
             layers.append((directions, keep))
             if layer < n_layers - 1:
                 sequence = merged if mask is None else tf.concat([merged, mask], -1)
-        outputs = tf.matmul(merged, parameters[-2]) + parameters[-1]
 
-        def backward(output_gradient):
-            gradients = [
-                tf.reduce_sum(output_gradient, 0),
-                tf.matmul(merged, output_gradient, transpose_a=True),
-            ]
-            gradient = tf.matmul(output_gradient, parameters[-2], transpose_b=True)
+        def backward(gradient):
+            gradients = []
             for layer in range(n_layers - 1, -1, -1):
                 directions, keep = layers[layer]
                 if keep is not None:
@@ -171,8 +218,7 @@ class GraphNetwork:
                 for direction in range(len(directions) - 1, -1, -1):
                     part = parts[direction]
                     if layer == n_layers - 1:
-                        length = tf.shape(directions[direction].hidden)[0]
-                        part = tf.pad(part[None], [[length - 1, 0], [0, 0], [0, 0]])
+                        part = tf.pad(part[None], self.padding)
                     elif direction:
                         part = turn(part)
                     read, kernel, bias = directions[direction].gradients(part)
@@ -182,9 +228,9 @@ class GraphNetwork:
                     gradient = tf.add_n(below)
                     if mask is not None:
                         gradient = gradient[:, :, :-1]
-            return tf.concat([tf.reshape(part, [-1]) for part in gradients[::-1]], 0)
+            return gradients[::-1]
 
-        return outputs, backward
+        return merged, backward
 
     def _turn(self, sequence, n_missing):
         """Return the function that reverses true steps, missing ones staying first."""
@@ -214,13 +260,11 @@ class GraphNetwork:
 class _Cells:
     """One LSTM layer in one direction over a whole sequence."""
 
-    def __init__(self, tf, sequence, kernel, bias):
+    def __init__(self, tf, seq_len_max, sequence, zero, kernel, bias):
         self.tf = tf
-        units = kernel.shape[1] // 4
-        zero = tf.zeros([tf.shape(sequence)[1], units])
-        peephole = tf.zeros([units])
+        peephole = tf.zeros([kernel.shape[1] // 4])
         self.arguments = {
-            "seq_len_max": tf.cast(tf.shape(sequence)[0], tf.int64),
+            "seq_len_max": seq_len_max,
             "x": sequence,
             "cs_prev": zero,
             "h_prev": zero,
@@ -270,51 +314,44 @@ def loss_functions(tf: Any, loss: str, delta: Any, levels: Any) -> tuple[Any, An
     }[loss]
 
 
-def apply_gradient(
-    tf: Any,
-    optimizer: str,
-    flat: Any,
-    slots: Any,
-    gradient: Any,
-    rate: Any,
-    step: Any,
-    constants: list[Any],
-    is_weight: np.ndarray,
-) -> None:
-    """Take one optimizer step; the fixed rows of the mask do not decay.
+class Optimizer:
+    """An optimizer's steps as graph operations on the flat vector and its slots.
 
+    TensorFlow's own kernels for this call the thread pool, which takes them 20 to 30
+    microseconds for any number of weights; these operations take 10 for a few thousand.
     The constants are those of Keras: beta_1, beta_2, epsilon and weight_decay; for
     RMSprop rho, momentum and epsilon.
     """
-    ops = tf.raw_ops
-    if optimizer == "sgd":
-        ops.ResourceApplyGradientDescent(var=flat.handle, alpha=rate, delta=gradient)
-        return
-    if optimizer == "rmsprop":
-        rho, momentum, epsilon, _ = constants
-        ops.ResourceApplyRMSProp(
-            var=flat.handle,
-            ms=slots[0].handle,
-            mom=slots[1].handle,
-            lr=rate,
-            rho=rho,
-            momentum=momentum,
-            epsilon=epsilon,
-            grad=gradient,
-        )
-        return
-    beta_1, beta_2, epsilon, weight_decay = constants
-    if optimizer == "adamw":
-        flat.assign_sub(flat * is_weight * (weight_decay * rate))
-    ops.ResourceApplyAdam(
-        var=flat.handle,
-        m=slots[0].handle,
-        v=slots[1].handle,
-        beta1_power=tf.pow(beta_1, step),
-        beta2_power=tf.pow(beta_2, step),
-        lr=rate,
-        beta1=beta_1,
-        beta2=beta_2,
-        epsilon=epsilon,
-        grad=gradient,
-    )
+
+    def __init__(
+        self, tf: Any, name: str, rate: Any, constants: list[Any], is_weight: np.ndarray
+    ):
+        self.tf = tf
+        self.name = name
+        self.constants = constants
+        self.news = [1.0 - constant for constant in constants[:2]]
+        # The fixed rows of the mask do not decay.
+        self.kept = 1.0 - is_weight * (constants[3] * rate)
+
+    def step(self, state, gradient, size):
+        """Return flat vector and slots after a step of some learning rate.
+
+        Adam's rate comes without the bias of its means.
+        """
+        tf = self.tf
+        flat, *slots = state
+        if self.name == "sgd":
+            return [flat - size * gradient]
+        square = tf.square(gradient)
+        if self.name == "rmsprop":
+            _, momentum, epsilon, _ = self.constants
+            velocity = slots[0] + (square - slots[0]) * self.news[0]
+            push = size * gradient * tf.math.rsqrt(velocity + epsilon)
+            push += momentum * slots[1]
+            return [flat - push, velocity, push]
+        if self.name == "adamw":
+            flat *= self.kept
+        mean = slots[0] + (gradient - slots[0]) * self.news[0]
+        velocity = slots[1] + (square - slots[1]) * self.news[1]
+        push = size * mean / (tf.sqrt(velocity) + self.constants[2])
+        return [flat - push, mean, velocity]

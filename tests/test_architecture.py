@@ -17,6 +17,7 @@ LEVELS = [
     {"_backend", "_index", "_pool", "_validation"},
     {"_activations", "_highway", "_windows", "datasets"},
     {"_graph", "_network", "_scaling"},
+    {"_epochs"},
     {"_fused", "_keras"},
     {"_training"},
     {"_regressor", "_sliding_window"},
@@ -97,12 +98,13 @@ def test_every_file_is_on_the_map():
 
 
 def test_the_map_is_that_of_five_levels():
-    """Level 2 alone has an order: network and scaling, both engines, then training."""
+    """Level 2 alone has an order: network, its program, both engines, then training."""
     ground, arithmetic, *middle, shells, top = LEVELS
     assert ground == {"_backend", "_index", "_pool", "_validation"}
     assert arithmetic == {"_windows", "_activations", "_highway", "datasets"}
     assert middle == [
         {"_graph", "_network", "_scaling"},
+        {"_epochs"},
         {"_fused", "_keras"},
         {"_training"},
     ]

@@ -1,5 +1,6 @@
 """The fused engine: Keras's losses and weights, batch by batch, without a new trace."""
 
+import functools
 import random
 import threading
 
@@ -12,7 +13,6 @@ from sklstm._fused import unfused_option
 from sklstm._graph import GraphNetwork
 from sklstm._keras import Recipe
 from sklstm._network import NetworkSpec
-from sklstm._pool import Pool
 from sklstm._training import Plan
 
 # Both engines take the same steps in float32, in another order of summation; a few
@@ -120,12 +120,10 @@ def test_partial_fit_goes_on_as_in_keras(series):
 def test_another_size_traces_nothing(series, monkeypatch):
     """Rows, window, batch size, learning rate and seed are arguments of one program."""
     X, y = series
-    monkeypatch.setattr(_fused, "_programs", Pool(16))
     traced = []
-    trace = _fused._traced_epoch
-    monkeypatch.setattr(
-        _fused, "_traced_epoch", lambda *args: traced.append(args) or trace(*args)
-    )
+    trace = _fused._program.__wrapped__
+    counted = functools.lru_cache(lambda *key: traced.append(key) or trace(*key))
+    monkeypatch.setattr(_fused, "_program", counted)
     fitted("fused", X, y)
     fitted("fused", X[20:80, 2:], y[20:80], batch_size=5, learning_rate=0.1, epochs=1)
     fitted("fused", X[:30], y[:30], early_stopping=True, validation_fraction=0.5)
@@ -189,10 +187,12 @@ def test_half_quantile_is_half_the_absolute_error(series):
 def test_programs_are_few(series, monkeypatch):
     """The least recently used program goes."""
     X, y = series
-    monkeypatch.setattr(_fused, "_programs", Pool(2))
+    few = functools.lru_cache(2)(_fused._program.__wrapped__)
+    monkeypatch.setattr(_fused, "_program", few)
     for units in (2, 3, 4, 3, 2):
         fitted("fused", X, y, units=units, epochs=1)
-    assert [key.units for key in _fused._programs.keys()] == [(3,), (2,)]
+    assert few.cache_info().misses == 4
+    assert _fused._program.cache_info().currsize == 2
 
 
 def test_threads_get_the_bits_of_a_serial_run(series):
@@ -223,7 +223,7 @@ def test_dropout_drops_its_share_from_the_seed(series):
     assert not np.allclose(one.weights_[0], without.weights_[0])
 
     tf = pytest.importorskip("tensorflow")
-    network = GraphNetwork(tf, None)
+    network = GraphNetwork(tf, None, tf.constant(1))
     keep = network._keep(tf.zeros([200, 500]), tf.constant(0.3), tf.constant([1, 2]))
     assert set(np.unique(keep)) == {0.0, np.float32(1 / 0.7)}
     assert np.mean(keep) == pytest.approx(1.0, abs=0.01)

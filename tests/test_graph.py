@@ -60,13 +60,13 @@ def graph_pass(architecture, weights, inputs):
     sequence[:, :, : inputs.shape[2]] = np.nan_to_num(inputs)
     if architecture.is_masked:
         sequence[:, :, -1] = missing
-    network = GraphNetwork(tf, architecture)
+    network = GraphNetwork(tf, architecture, tf.constant(WINDOW))
     return network.forward(
         network.parameters(tf.constant(architecture.flat(weights))),
         tf.constant(sequence.transpose(1, 0, 2)),
         tf.constant(missing.sum(axis=1).astype(np.int32)),
         None,
-        None,
+        tf.constant([0, 0]),
     )
 
 
