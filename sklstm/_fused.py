@@ -153,24 +153,21 @@ def train_fused(
         in_parts = plan.batch_size > _rows_at_once(recipe.spec)
         program = _program(architecture, in_parts)
     fixed = _fixed_arguments(architecture, recipe, data, plan)
-    n_batches = len(fixed["ends"])
     n_steps, changing = _beginning(architecture, weights, optimizer_state)
     n_done, is_stopped, is_interrupted = 0, False, False
     try:
         for orders in _orders(recipe.spec, data, plan):
-            result = program(
-                fixed
-                | changing
-                | _arguments_of_call(recipe, plan, n_steps, n_batches, orders)
-            )
+            arguments = _arguments_of_call(recipe, data, plan, n_steps, orders)
+            result = program(fixed | changing | arguments)
             changing = {name: result[name] for name in changing}
-            n_steps += int(result["n_epochs"]) * n_batches
+            losses = _losses(result, data, orders, architecture.n_outputs)
+            n_steps += len(losses) * -(-len(data.rows) // plan.batch_size)
             best = functools.partial(_weights, architecture, changing["best"][0])
-            for losses in _losses(result, data, architecture.n_outputs):
+            for loss, validation_loss in losses:
                 n_done += 1
                 if plan.verbose:
-                    _print_epoch(n_done, plan.epochs, *losses)
-                is_stopped |= monitor.after_epoch(*losses, best)
+                    _print_epoch(n_done, plan.epochs, loss, validation_loss)
+                is_stopped |= monitor.after_epoch(loss, validation_loss, best)
             if is_stopped:
                 break
     except KeyboardInterrupt:
@@ -181,16 +178,17 @@ def train_fused(
 
 
 def _losses(
-    result: dict[str, Any], data: Any, n_outputs: int
-) -> Iterator[tuple[float, float | None]]:
-    """Yield the mean loss of each epoch that a call trained, and of its validation."""
-    n_epochs, n_validated = int(result["n_epochs"]), len(data.validation_rows)
-    validation_sums = result["validation_losses"].numpy()
-    sums = result["losses"].numpy().reshape(len(validation_sums), -1).sum(axis=1)
-    losses = sums[:n_epochs] / (len(data.rows) * n_outputs)
-    for loss, validation_sum in zip(losses, validation_sums, strict=False):
-        mean = float(validation_sum) / max(n_validated * n_outputs, 1)
-        yield float(loss), mean if n_validated else None
+    result: dict[str, Any], data: Any, orders: np.ndarray, n_outputs: int
+) -> list[tuple[float, float | None]]:
+    """Return the mean loss of each epoch that a call trained, and of its validation."""
+    sums = result["losses"].numpy().reshape(len(orders), -1).sum(axis=1)
+    losses = (sums / (len(data.rows) * n_outputs)).tolist()
+    n_validated = len(data.validation_rows) * n_outputs
+    if not n_validated:
+        return [(loss, None) for loss in losses]
+    validation = result["validation_losses"].numpy().astype(np.float64) / n_validated
+    pairs = zip(losses, validation.tolist(), strict=True)
+    return list(pairs)[: int(result["n_epochs"])]
 
 
 def _orders(spec: NetworkSpec, data: Any, plan: Any) -> Iterator[np.ndarray]:
@@ -281,7 +279,6 @@ def _fixed_arguments(
     if architecture.is_masked:
         base[:, -1] = missing
     n_rows = len(data.windows)
-    ends, shares = _batches(len(data.rows), plan.batch_size, spec.n_outputs)
     arguments = {
         "base": base,
         "channels": np.stack([is_centred, factor]),
@@ -289,8 +286,6 @@ def _fixed_arguments(
         "starts": np.append(starts, starts[0]).astype(np.int32),
         "missing": np.append(spec.window - data.counts, 0).astype(np.int32),
         "targets": _targets_and_weights(data),
-        "ends": ends,
-        "shares": shares,
         "validation_rows": _filled_batches(
             data.validation_rows, _rows_at_once(spec), n_rows
         ),
@@ -318,18 +313,27 @@ def _numbers(recipe: Any, plan: Any) -> np.ndarray:
 
 
 def _arguments_of_call(
-    recipe: Any, plan: Any, n_steps: int, n_batches: int, orders: np.ndarray
+    recipe: Any, data: Any, plan: Any, n_steps: int, orders: np.ndarray
 ) -> dict[str, Any]:
-    """Return what a call is told of its own epochs."""
-    tf = backend("tensorflow")
+    """Return what a call is told of its own epochs.
+
+    Where nothing is validated between them, they are one long epoch to the program,
+    which is faster.
+    """
+    spec, n_epochs = recipe.spec, 1
+    if not len(data.validation_rows):
+        n_epochs, orders = len(orders), orders.reshape(1, -1)
+    ends, shares = _batches(len(data.rows), plan.batch_size, spec.n_outputs, n_epochs)
     patience = _ENDLESS if plan.patience is None else plan.patience
-    counts = [_rows_at_once(recipe.spec), recipe.spec.window, n_steps, patience]
-    sizes = _step_sizes(recipe, plan, n_steps, len(orders) * n_batches)
-    return {
-        "order": tf.constant(orders),
-        "sizes": tf.constant(sizes),
-        "counts": tf.constant(np.array([*counts, *plan.seed], np.int32)),
+    counts = [_rows_at_once(spec), spec.window, n_steps, patience, *plan.seed]
+    arguments = {
+        "order": orders,
+        "ends": ends,
+        "shares": shares,
+        "sizes": _step_sizes(recipe, plan, n_steps, len(orders) * len(ends)),
+        "counts": np.array(counts, np.int32),
     }
+    return {name: backend("tensorflow").constant(a) for name, a in arguments.items()}
 
 
 def _step_sizes(recipe: Any, plan: Any, n_steps: int, n_more: int) -> np.ndarray:
@@ -347,11 +351,12 @@ def _step_sizes(recipe: Any, plan: Any, n_steps: int, n_more: int) -> np.ndarray
 
 
 def _batches(
-    n_rows: int, batch_size: int, n_outputs: int
+    n_rows: int, batch_size: int, n_outputs: int, n_epochs: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where filled batches end, and the share of a row in its batch's mean."""
     sizes = np.full(-(-n_rows // batch_size), batch_size)
     sizes[-1] = n_rows - batch_size * (len(sizes) - 1)
+    sizes = np.tile(sizes, n_epochs)
     filled = [_filled_size(size) for size in sizes]
     ends = np.cumsum(filled)[:, None].astype(np.int32)
     return ends, np.repeat(1 / (sizes * n_outputs), filled).astype(np.float32)
