@@ -63,7 +63,7 @@ def _signature(tf: Any, architecture: Architecture) -> dict[str, Any]:
         "channels": spec([2, architecture.n_inputs]),
         # Scaled targets of every row, last its weight.
         "targets": spec([None, n_outputs + 1]),
-        # Rows of each epoch; where batches end; each row's share in its batch's mean.
+        # Rows of each epoch; where batches end; share of a target in a batch's mean.
         "order": spec([None, None], tf.int32),
         "ends": spec([None, 1], tf.int32),
         "shares": spec([None]),
@@ -111,9 +111,7 @@ class _Epochs:
         self.is_centred, self.factor = tf.unstack(given["channels"])
         self.first_row = tf.zeros([1], tf.int32)
         self.n_validation = tf.shape(given["validation_rows"])
-        self.validation = self._in_order(
-            given["validation_rows"], tf.zeros(self.n_validation)
-        )
+        self.validation = self._in_order(given["validation_rows"])
 
     def run(self):
         """Return what the epochs came to; they end early when patience does."""
@@ -142,7 +140,7 @@ class _Epochs:
     def _epoch(self, epoch, losses, validation_losses, state, best):
         """Train an epoch and validate."""
         tf, given = self.tf, self.given
-        data = self._in_order(given["order"][epoch], given["shares"])
+        data = self._in_order(given["order"][epoch])
         n_batches = tf.shape(given["ends"])[0]
         n_earlier = epoch * n_batches
         _, _, losses, state = tf.while_loop(
@@ -167,14 +165,15 @@ class _Epochs:
         end = tf.gather(self.given["ends"], batch)
         number = n_earlier + batch
         seed = self.seed + tf.stack([self.n_before + number, 0])
-        loss, gradient = self._gradient(data, state[0], begin, end, seed)
+        share = tf.gather(self.given["shares"], batch)
+        loss, gradient = self._gradient(data, state[0], begin, end, share, seed)
         if self.architecture.is_clipped:
             gradient *= self.clipnorm / tf.maximum(tf.norm(gradient), self.clipnorm)
         size = tf.gather(self.given["sizes"], number)
         state = self.optimizer.step(state, gradient, size)
         return batch + 1, end, losses.write(number, loss), state
 
-    def _gradient(self, data, flat, begin, end, seed):
+    def _gradient(self, data, flat, begin, end, share, seed):
         """Return the summed loss of a batch, and the gradient of its mean."""
         tf = self.tf
         parameters = self.network.parameters(flat)
@@ -182,7 +181,7 @@ class _Epochs:
             loss, backward = self._part(
                 data, parameters, begin, end, self.dropout, seed
             )
-            return loss, backward()
+            return loss, backward(share)
 
         def add_part(at, total, gradient):
             to = tf.minimum(at + self.rows_at_once, end)
@@ -190,7 +189,7 @@ class _Epochs:
             loss, backward = self._part(
                 data, parameters, at, to, self.dropout, part_seed
             )
-            return to, total + loss, gradient + backward()
+            return to, total + loss, gradient + backward(share)
 
         return tf.while_loop(
             lambda at, *_: at[0] < end[0], add_part, [begin, 0.0, tf.zeros_like(flat)]
@@ -209,35 +208,26 @@ class _Epochs:
             lambda at, _: at[0] < self.n_validation[0], add_part, [self.first_row, 0.0]
         )[1]
 
-    def _in_order(self, rows, shares):
-        """Return integers of some rows (begins of their windows), and their numbers."""
+    def _in_order(self, rows):
+        """Return what is known of some rows: targets, begins of their windows."""
         tf, given = self.tf, self.given
-        integers = ["starts"]
-        if self.architecture.is_masked and self.architecture.n_directions > 1:
-            integers.append("missing")
-        targets = tf.gather(given["targets"], rows)
-        shares = targets[:, -1:] * shares[:, None]
-        return [tf.gather(given[name], rows) for name in integers], tf.concat(
-            [targets, shares], 1
-        )
+        names = ["targets", "starts"]
+        if self.architecture.reads_missing:
+            names.append("missing")
+        return [tf.gather(given[name], rows) for name in names]
 
     def _part(self, data, parameters, begin, end, dropout, seed):
         """Return the summed loss of rows in order, and what gives its gradient."""
         tf = self.tf
-        integers, numbers = data
-        starts, *missing = (
-            tf.strided_slice(each, begin, end, [1]) for each in integers
+        targets, starts, *missing = (
+            tf.strided_slice(each, begin, end, [1]) for each in data
         )
         windows = tf.gather(self.given["base"], starts + self.steps)
         windows = (windows - windows[-1:] * self.is_centred) * self.factor
-        targets, weights, shares = tf.split(
-            tf.strided_slice(numbers, begin, end, [1]),
-            [self.architecture.n_outputs, 1, 1],
-            axis=1,
-        )
+        targets, weights = tf.split(targets, [self.architecture.n_outputs, 1], axis=1)
         outputs, backward = self.network.forward(
             parameters, windows, missing[0] if missing else None, dropout, seed, SHARDS
         )
         error = outputs - targets
         loss = tf.reduce_sum(self.loss_of(error) * weights)
-        return loss, lambda: backward(self.slope_of(error) * shares)
+        return loss, lambda share: backward(self.slope_of(error) * (weights * share))

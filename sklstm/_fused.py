@@ -31,6 +31,7 @@ from sklstm._backend import backend
 from sklstm._epochs import N_SLOTS, SHARDS, traced_epochs
 from sklstm._graph import Architecture
 from sklstm._network import NetworkSpec
+from sklstm._windows import row_slices
 
 __all__ = ["train_fused", "unfused_option"]
 
@@ -263,28 +264,19 @@ def _fixed_arguments(
     """
     tf = backend("tensorflow")
     spec = recipe.spec
-    raw, starts = data.base()
-    scaling = data.scaling
-    base = np.zeros((len(raw), architecture.n_inputs), dtype=np.float32)
-    is_centred = np.zeros(architecture.n_inputs, dtype=np.float32)
-    factor = np.ones(architecture.n_inputs, dtype=np.float32)
-    missing = np.isnan(raw[:, 0])
-    for channel in range(architecture.n_channels):
-        values, scale = raw[:, channel], scaling.input_scale[channel]
-        if scaling.is_centred[channel]:
-            is_centred[channel], factor[channel] = 1, 1 / scale
-        else:
-            values = (values - scaling.input_mean[channel]) / scale
-        base[:, channel] = np.where(missing, 0, values)
-    if architecture.is_masked:
-        base[:, -1] = missing
+    missing = np.zeros(1, np.int32)
+    if architecture.reads_missing:
+        missing = np.append(spec.window - data.counts, 0).astype(np.int32)
+    base, channels, stride = _base(architecture, data)
     n_rows = len(data.windows)
+    # One row more than there are, of weight 0, fills up batches.
+    starts = np.arange(n_rows + 1, dtype=np.int32) * np.int32(stride)
+    starts[-1] = 0
     arguments = {
         "base": base,
-        "channels": np.stack([is_centred, factor]),
-        # One row more than there are, of weight 0, fills up batches.
-        "starts": np.append(starts, starts[0]).astype(np.int32),
-        "missing": np.append(spec.window - data.counts, 0).astype(np.int32),
+        "channels": channels,
+        "starts": starts,
+        "missing": missing,
         "targets": _targets_and_weights(data),
         "validation_rows": _filled_batches(
             data.validation_rows, _rows_at_once(spec), n_rows
@@ -293,6 +285,28 @@ def _fixed_arguments(
         "numbers": _numbers(recipe, plan),
     }
     return {name: tf.constant(value) for name, value in arguments.items()}
+
+
+def _base(architecture: Architecture, data: Any) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the steps of all windows, channel facts, and steps from row to row."""
+    raw, stride = data.base()
+    scaling = data.scaling
+    base = np.zeros((len(raw), architecture.n_inputs), dtype=np.float32)
+    is_centred = np.zeros(architecture.n_inputs, dtype=np.float32)
+    factor = np.ones(architecture.n_inputs, dtype=np.float32)
+    is_missing = np.isnan(raw[:, 0])
+    for channel in range(architecture.n_channels):
+        values, scale = base[:, channel], scaling.input_scale[channel]
+        values[:] = raw[:, channel]
+        if scaling.is_centred[channel]:
+            is_centred[channel], factor[channel] = 1, 1 / scale
+        else:
+            values -= scaling.input_mean[channel]
+            values /= scale
+        values[is_missing] = 0
+    if architecture.is_masked:
+        base[:, -1] = is_missing
+    return base, np.stack([is_centred, factor]), stride
 
 
 def _numbers(recipe: Any, plan: Any) -> np.ndarray:
@@ -353,21 +367,21 @@ def _step_sizes(recipe: Any, plan: Any, n_steps: int, n_more: int) -> np.ndarray
 def _batches(
     n_rows: int, batch_size: int, n_outputs: int, n_epochs: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return where filled batches end, and the share of a row in its batch's mean."""
+    """Return where filled batches end, and the share of a target in a batch's mean."""
     sizes = np.full(-(-n_rows // batch_size), batch_size)
     sizes[-1] = n_rows - batch_size * (len(sizes) - 1)
     sizes = np.tile(sizes, n_epochs)
     filled = [_filled_size(size) for size in sizes]
     ends = np.cumsum(filled)[:, None].astype(np.int32)
-    return ends, np.repeat(1 / (sizes * n_outputs), filled).astype(np.float32)
+    return ends, (1 / (sizes * n_outputs)).astype(np.float32)
 
 
 def _targets_and_weights(data: Any) -> np.ndarray:
     """Return scaled targets and weights as columns; the last row is the idle one."""
-    targets = data.scaled_targets()
-    table = np.zeros((len(targets) + 1, targets.shape[1] + 1), np.float32)
-    table[:-1, :-1] = targets
-    table[:-1, -1] = data.row_weights()
+    table = np.zeros((len(data.windows) + 1, data.targets.shape[1] + 1), np.float32)
+    for rows in row_slices(data.windows, len(data.windows)):
+        table[:-1][rows, :-1] = data.scaled_targets(rows)
+    table[:-1, -1] = 1 if data.weights is None else data.weights
     return table
 
 

@@ -50,6 +50,11 @@ class Architecture:
         return self.n_channels + self.has_idle_channel + self.is_masked
 
     @property
+    def reads_missing(self) -> bool:
+        """Return whether the number of missing steps matters, to turn windows round."""
+        return self.is_masked and self.n_directions > 1
+
+    @property
     def shapes(self) -> list[tuple[int, ...]]:
         """Return the shapes of the parameters in the order of the flat vector."""
         shapes: list[tuple[int, ...]] = []

@@ -180,31 +180,26 @@ class TrainingSet:
     weights: np.ndarray | None = None
     fill: np.float32 = MISSING
 
-    def base(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the base of all windows, and where the window of each row begins.
+    def base(self) -> tuple[np.ndarray, int]:
+        """Return the base of all windows, and how many steps later each row's begins.
 
         Returns
         -------
         base : ndarray of shape (n_steps, n_channels), float32
             Raw steps; a view wherever windows overlap in memory.
-        starts : ndarray of shape (n_rows,), int
+        stride : int
+            The window of row t begins at step ``t * stride`` of the base.
         """
-        n_rows, window, n_channels = self.windows.shape
+        _, window, n_channels = self.windows.shape
         base = base_from_windows(self.windows)
         if base is not None:
-            return base, np.arange(n_rows)
-        return self.windows.reshape(-1, n_channels), np.arange(n_rows) * window
+            return base, 1
+        return self.windows.reshape(-1, n_channels), window
 
-    def scaled_targets(self) -> np.ndarray:
-        """Return all targets as the network learns them, float32."""
-        scaled = self.scaling.targets(self.targets, self.windows)
+    def scaled_targets(self, rows: slice) -> np.ndarray:
+        """Return targets as the network learns them, float32, 0 for none."""
+        scaled = self.scaling.targets(self.targets[rows], self.windows[rows])
         return np.nan_to_num(scaled, nan=0.0)
-
-    def row_weights(self) -> np.ndarray:
-        """Return the weight of every row, float32."""
-        if self.weights is None:
-            return np.ones(len(self.windows), dtype=np.float32)
-        return self.weights.astype(np.float32)
 
     def orders(self, seed: tuple[int, ...]) -> Iterator[np.ndarray]:
         """Yield the training rows in a new random order for each epoch, without end."""
