@@ -4,20 +4,47 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sklstm._backtest import BacktestResult, backtest
     from sklstm._forecast import forecast
     from sklstm._regressor import LSTMRegressor
     from sklstm._sliding_window import SlidingWindow
+    from sklstm._update import update
     from sklstm.datasets import load_airline_passengers
+    from sklstm.metrics import (
+        interval_coverage,
+        mean_absolute_scaled_error,
+        mean_interval_score,
+        symmetric_mean_absolute_percentage_error,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = ["LSTMRegressor", "SlidingWindow", "forecast", "load_airline_passengers"]
+__all__ = [
+    "BacktestResult",
+    "LSTMRegressor",
+    "SlidingWindow",
+    "backtest",
+    "forecast",
+    "interval_coverage",
+    "load_airline_passengers",
+    "mean_absolute_scaled_error",
+    "mean_interval_score",
+    "symmetric_mean_absolute_percentage_error",
+    "update",
+]
 
 _ROOMS = {
+    "BacktestResult": "sklstm._backtest",
     "LSTMRegressor": "sklstm._regressor",
     "SlidingWindow": "sklstm._sliding_window",
+    "backtest": "sklstm._backtest",
     "forecast": "sklstm._forecast",
+    "interval_coverage": "sklstm.metrics",
     "load_airline_passengers": "sklstm.datasets",
+    "mean_absolute_scaled_error": "sklstm.metrics",
+    "mean_interval_score": "sklstm.metrics",
+    "symmetric_mean_absolute_percentage_error": "sklstm.metrics",
+    "update": "sklstm._update",
 }
 
 

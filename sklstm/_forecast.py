@@ -7,6 +7,8 @@ by duck typing, and only calls its ``predict`` (or ``predict_steps``).
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,16 +24,33 @@ from sklstm._index import (
     series_or_frame,
     timeline_from_labels,
 )
+from sklstm._intervals import conformal_distances, quantile_ends
 from sklstm._sliding_window import SlidingWindow
-from sklstm._validation import check_array, is_integer
+from sklstm._validation import check_array, check_coverage, is_integer
 
-__all__ = ["forecast"]
+__all__ = [
+    "Reader",
+    "forecast",
+    "plain_pipeline",
+    "quiet_windows",
+    "reader_from",
+    "window_columns",
+]
 
 # Attributes behind which fitted meta-estimators keep the estimators they fitted.
 _INNER = ("best_estimator_", "regressor_", "estimators_", "estimator_", "estimator")
 
 
-def forecast(estimator, X, steps, *, X_future=None, target=None):
+def forecast(
+    estimator,
+    X,
+    steps,
+    *,
+    X_future=None,
+    target=None,
+    coverage=None,
+    residuals=None,
+):
     """Predict the values after the last row of X.
 
     A regressor of one step is applied recursively: its predictions are put in the
@@ -56,6 +75,13 @@ def forecast(estimator, X, steps, *, X_future=None, target=None):
         Column(s) of X that the estimator predicts, by name or position. None takes the
         columns that y was named after in ``fit``; where y had no name, the one column
         that is not known, or all of those if there are as many as outputs.
+    coverage : float, optional
+        Share of the values to come, in (0, 1), that the interval of each step is to
+        hold, for an estimator that predicts one value a row.
+    residuals : BacktestResult or array-like of shape (n_origins, >= steps), optional
+        How far out-of-sample forecasts of an estimator like this one were off, for each
+        step, the oldest origin first: what :func:`backtest` returns, in the unit of y.
+        Without them intervals are those of an LSTMRegressor with ``loss="quantile"``.
 
     Returns
     -------
@@ -63,19 +89,37 @@ def forecast(estimator, X, steps, *, X_future=None, target=None):
         The ``steps`` values, float64. With a pandas X they are labelled with the index
         that continues that of X: a Series where the estimator predicts one value a
         row, else a DataFrame. With an array X an array of shape (steps,) or
-        (steps, n_outputs).
+        (steps, n_outputs). With ``coverage`` a DataFrame with the columns ``load``,
+        ``load_lower`` and ``load_upper`` (``y``, … where the value has no name), or an
+        array of shape (steps, 3).
 
     Raises
     ------
     ValueError
         If the estimator holds no SlidingWindow, the index of X does not count rows, a
         known column has no future values, or a recursion would need a column that is
-        neither predicted nor given.
+        neither predicted nor given. With ``coverage``, if there are no residuals for
+        all steps, too few of them, or not the quantiles for it.
 
     See Also
     --------
+    backtest : Forecasts from many origins, and their residuals.
     SlidingWindow : Makes the windows.
     LSTMRegressor : Predicts several steps at once with ``steps``.
+
+    Notes
+    -----
+    Intervals from residuals are weighted conformal prediction: the forecast of each
+    step plus and minus the distance within which the residuals of that step hold the
+    share ``coverage`` of the weight, where a residual i origins old weighs 0.99 ** i
+    and the one to come 1. A coverage of 0.9 takes at least ten residuals, 0.8 five. A
+    wider coverage contains a narrower one. ``BacktestResult.intervals`` makes the same
+    intervals at every origin of the past, so that their coverage can be measured.
+
+    References
+    ----------
+    Barber, Candès, Ramdas & Tibshirani 2023, "Conformal prediction beyond
+    exchangeability", Annals of Statistics 51(2), doi:10.1214/23-AOS2276.
 
     Examples
     --------
@@ -99,13 +143,33 @@ def forecast(estimator, X, steps, *, X_future=None, target=None):
             "The 'steps' parameter of forecast must be an int in the range [1, inf). "
             f"Got {steps!r} instead."
         )
-    reader = _reader_from(estimator)
+    reader = reader_from(estimator)
+    distances = _checked_distances(reader, int(steps), coverage, residuals)
     X = _checked_rows(rows_from(X))
     labels = labels_of(X)
     future = None if labels is None else _labels_after(labels, reader, steps)
     rows = _Rows(X, future, int(steps), reader)
     _warn_of_short_past(labels, rows, reader)
     rows.put_future(X_future)
+    if coverage is not None and distances is None:
+        ends = _ends_from_quantiles(reader, rows, coverage)
+    values, predicted = _all_values(reader, rows, target)
+    names = reader.windows.target_names_ if target is None else None
+    if names is None or len(names) != values[0].size:
+        names = _names(values, predicted, rows.columns)
+    if coverage is not None:
+        _check_single(values)
+        values = values.reshape(-1, 1)
+        if distances is not None:
+            ends = values + np.outer(distances, [-1, 1])
+        values = np.hstack([values, ends])
+        names = [f"{names[0] or 'y'}{end}" for end in ("", "_lower", "_upper")]
+    return values if future is None else series_or_frame(values, future, names)
+
+
+def _all_values(reader: Reader, rows: _Rows, target: Any) -> tuple[np.ndarray, Any]:
+    """Return the values to come, and the columns of X that they are of."""
+    steps = rows.n_rows - rows.n_past
     parts: list[np.ndarray] = []
     done = 0
     while done < steps:
@@ -116,20 +180,14 @@ def forecast(estimator, X, steps, *, X_future=None, target=None):
         if done < steps:
             _check_recursion(rows, predicted, max(reader.lag, 1))
             rows.put(done - len(values), predicted, values)
-    values = np.concatenate(parts)
-    if future is None:
-        return values
-    names = reader.windows.target_names_ if target is None else None
-    if names is None or len(names) != values[0].size:
-        names = _names(values, predicted, rows.columns)
-    return series_or_frame(values, future, names)
+    return np.concatenate(parts), predicted
 
 
 # -- what the estimator reads -------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Reader:
+class Reader:
     """A fitted estimator, and how it reads rows.
 
     Parameters
@@ -153,7 +211,7 @@ class _Reader:
     direct: Any
 
 
-def _reader_from(estimator: Any) -> _Reader:
+def reader_from(estimator: Any) -> Reader:
     found = list(_windows_inside(estimator))
     if not found:
         raise ValueError(
@@ -178,7 +236,7 @@ def _reader_from(estimator: Any) -> _Reader:
     n_past = None
     if all(is_first for _, is_first in found):
         n_past = max(window.window + window.lag_ - 1 for window in windows)
-    return _Reader(estimator, first, lag, n_past, _direct_pipeline(estimator))
+    return Reader(estimator, first, lag, n_past, _direct_pipeline(estimator))
 
 
 def _windows_inside(estimator: Any, is_first: bool = True) -> Any:
@@ -199,17 +257,23 @@ def _windows_inside(estimator: Any, is_first: bool = True) -> Any:
                 yield from _windows_inside(part, is_first)
 
 
+def plain_pipeline(estimator: Any) -> Any:
+    """Return the pipeline whose predictions are the estimator's own, or None."""
+    if isinstance(estimator, FrozenEstimator):
+        return plain_pipeline(estimator.estimator)
+    if hasattr(estimator, "best_estimator_"):
+        return plain_pipeline(estimator.best_estimator_)
+    return estimator if isinstance(getattr(estimator, "steps", None), list) else None
+
+
 def _direct_pipeline(estimator: Any) -> Any:
     """Return the pipeline that predicts several steps of the same target, or None."""
-    if isinstance(estimator, FrozenEstimator):
-        return _direct_pipeline(estimator.estimator)
-    if hasattr(estimator, "best_estimator_"):
-        return _direct_pipeline(estimator.best_estimator_)
-    if not isinstance(getattr(estimator, "steps", None), list):
+    pipeline = plain_pipeline(estimator)
+    if pipeline is None:
         return None
-    regressor = estimator.steps[-1][1]
+    regressor = pipeline.steps[-1][1]
     is_direct = hasattr(regressor, "predict_steps") and regressor.steps > 1
-    return estimator if is_direct else None
+    return pipeline if is_direct else None
 
 
 # -- rows, known and to come --------------------------------------------------------
@@ -228,7 +292,7 @@ class _Rows:
         Positions of the columns whose values to come are given.
     """
 
-    def __init__(self, X: Any, future: Any, steps: int, reader: _Reader):
+    def __init__(self, X: Any, future: Any, steps: int, reader: Reader):
         self.future = future
         self.n_past = len(X)
         self.n_rows = len(X) + steps
@@ -239,7 +303,7 @@ class _Rows:
         else:
             self.table = rows_with_future(X, future)
             self.columns = list(X.columns)
-        self.known, self.lagged = _window_columns(self.columns, future, reader)
+        self.known, self.lagged = window_columns(self.columns, future, reader)
 
     def put(self, start: int, columns: list[int], values: np.ndarray) -> None:
         """Write values of some columns (by position) into rows to come."""
@@ -292,8 +356,8 @@ class _Rows:
             self._put_column(0, column, column_values)
 
 
-def _window_columns(
-    columns: list, future: Any, reader: _Reader
+def window_columns(
+    columns: list, future: Any, reader: Reader
 ) -> tuple[list[int], list[int]]:
     """Return the positions in X of the known and of the lagged window columns.
 
@@ -335,7 +399,7 @@ def _checked_rows(X: Any) -> Any:
     return X
 
 
-def _warn_of_short_past(labels: Any, rows: _Rows, reader: _Reader) -> None:
+def _warn_of_short_past(labels: Any, rows: _Rows, reader: Reader) -> None:
     """Warn where X has fewer rows than a window reads, and ``fit`` none before them."""
     if reader.n_past is None or rows.n_past >= reader.n_past:
         return
@@ -354,7 +418,7 @@ def _warn_of_short_past(labels: Any, rows: _Rows, reader: _Reader) -> None:
     )
 
 
-def _labels_after(labels: Any, reader: _Reader, steps: int) -> Any:
+def _labels_after(labels: Any, reader: Reader, steps: int) -> Any:
     """Return the labels of the rows to come."""
     timeline = reader.windows.timeline_
     if timeline is None or not timeline.accepts(labels):
@@ -371,15 +435,21 @@ def _labels_after(labels: Any, reader: _Reader, steps: int) -> Any:
 # -- predicting ---------------------------------------------------------------------
 
 
-def _next_values(reader: _Reader, rows: _Rows, done: int) -> np.ndarray:
+@contextmanager
+def quiet_windows() -> Iterator[None]:
+    """Ignore what SlidingWindow warns of where rows bring their own past."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
+        yield
+
+
+def _next_values(reader: Reader, rows: _Rows, done: int) -> np.ndarray:
     """Return the values to come that need no prediction not yet put into the rows."""
     n_rows = rows.n_rows - rows.n_past - done
     if rows.lagged:
         n_rows = min(reader.lag, n_rows)
     window_rows = rows.until(done + n_rows, done, reader.n_past)
-    with warnings.catch_warnings():
-        # The rows bring their own past: what SlidingWindow warns of does not matter.
-        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
+    with quiet_windows():
         if reader.direct is None:
             values = reader.estimator.predict(window_rows)
             return np.asarray(values, dtype=np.float64)[-n_rows:]
@@ -389,7 +459,7 @@ def _next_values(reader: _Reader, rows: _Rows, done: int) -> np.ndarray:
 
 
 def _predicted_columns(
-    target: Any, values: np.ndarray, rows: _Rows, reader: _Reader
+    target: Any, values: np.ndarray, rows: _Rows, reader: Reader
 ) -> Any:
     """Return the positions of the columns that are predicted, None if not known."""
     n_outputs = values[0].size
@@ -427,6 +497,86 @@ def _check_recursion(rows: _Rows, predicted: list[int] | None, lag: int) -> None
             f"{[rows.columns[i] for i in lacking]}, which are neither predicted nor "
             "given. Put them into X_future, predict all of them (2-D y), or forecast "
             f"at most {lag} step(s) at once."
+        )
+
+
+# -- intervals ----------------------------------------------------------------------
+
+
+def _checked_distances(
+    reader: Reader, steps: int, coverage: Any, residuals: Any
+) -> np.ndarray | None:
+    """Return how far the ends of each step's interval lie from the forecast.
+
+    None without intervals, or where they come from quantiles, which are then checked.
+    """
+    if coverage is None:
+        if residuals is not None:
+            raise ValueError(
+                "forecast makes intervals from residuals for a 'coverage'. Got None; "
+                "pass the share of values to hold, such as coverage=0.9."
+            )
+        return None
+    share = check_coverage(coverage, owner="forecast")
+    if residuals is None:
+        _check_quantiles(reader, steps, share)
+        return None
+    table = check_array(
+        getattr(residuals, "residuals", residuals),
+        dtype=np.float64,
+        input_name="residuals",
+    )
+    if table.shape[1] < steps:
+        raise ValueError(
+            f"forecast needs residuals of each of the {steps} steps. Got "
+            f"{table.shape[1]}; call backtest with steps={steps}."
+        )
+    distances = conformal_distances(table[:, :steps], share)
+    if np.isinf(distances).any():
+        raise ValueError(
+            f"forecast needs more residuals for coverage={share:g}. Got {len(table)} "
+            "of each step; backtest from more origins, or lower the coverage."
+        )
+    return distances
+
+
+def _check_quantiles(reader: Reader, steps: int, coverage: float) -> None:
+    """Raise unless a quantile network predicts all steps at once."""
+    pipeline = plain_pipeline(reader.estimator)
+    regressor: Any = None if pipeline is None else pipeline[-1]
+    if getattr(regressor, "loss", None) != "quantile":
+        raise ValueError(
+            "forecast needs 'residuals' for intervals, out of sample, or an "
+            "LSTMRegressor with loss='quantile'. Got residuals=None; pass what "
+            "backtest returns for this estimator."
+        )
+    quantile_ends(regressor.quantiles, coverage)
+    reach = reader.lag - 1 + regressor.steps
+    if steps > reach:
+        raise ValueError(
+            f"forecast makes intervals from quantiles up to step {reach}: quantiles "
+            f"cannot be fed back. Got steps={steps}; fit LSTMRegressor(steps={steps}) "
+            "or pass residuals from a backtest."
+        )
+
+
+def _ends_from_quantiles(reader: Reader, rows: _Rows, coverage: float) -> np.ndarray:
+    """Return the lower and upper end of each step, of shape (steps, 2)."""
+    pipeline = plain_pipeline(reader.estimator)
+    steps = rows.n_rows - rows.n_past
+    n_rows = min(reader.lag, steps)
+    with quiet_windows():
+        windows = pipeline[:-1].transform(rows.until(n_rows, 0, reader.n_past))
+    levels = pipeline[-1].predict_quantiles(windows[-n_rows:])
+    levels = np.concatenate([levels[:-1, 0], levels[-1]])[:steps]
+    return levels[:, list(quantile_ends(pipeline[-1].quantiles, coverage))]
+
+
+def _check_single(values: np.ndarray) -> None:
+    if values[0].size > 1:
+        raise ValueError(
+            "forecast makes intervals for an estimator of one value a row. Got "
+            f"{values[0].size} values; fit one estimator for each."
         )
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "rows_from",
     "rows_with_future",
     "series_or_frame",
+    "table_from",
     "timeline_from_labels",
 ]
 
@@ -134,6 +135,11 @@ def series_or_frame(
     if values.ndim == 1:
         return pd.Series(values, index=labels, name=names[0])
     return pd.DataFrame(values, index=labels, columns=names)
+
+
+def table_from(columns: dict, labels: Any = None) -> pd.DataFrame:
+    """Return columns of any dtypes, by name, as a DataFrame."""
+    return pd.DataFrame(columns, index=labels)
 
 
 # -- timelines ----------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """SlidingWindow: one window of past rows for every row, as a transformer."""
 
 import warnings
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -91,6 +92,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
     --------
     LSTMRegressor : Predicts from such windows.
     forecast : Predicts the rows after the last one.
+    update : Moves the context along and lets the regressor learn.
 
     Notes
     -----
@@ -170,6 +172,56 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         values, labels, run_starts = self._learn(X, y)
         no_context = np.zeros(len(run_starts), dtype=np.intp)
         return self._windows(values, labels, run_starts, no_context)
+
+    def partial_fit(self, X, y=None):
+        """Move the context along: keep the newest rows of X, as ``fit`` does.
+
+        Columns and the step of the index stay those of ``fit``. To teach the regressor
+        behind it too, call :func:`update`.
+
+        Parameters
+        ----------
+        X : DataFrame, Series or array-like of shape (n_rows, n_columns)
+            Rows that follow those seen before, by their labels. They may begin with
+            rows that were seen already, and end later. An array, after a fit on an
+            array, is taken to follow directly.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        SlidingWindow
+            The transformer itself. The first call on an unfitted one is ``fit``.
+
+        Raises
+        ------
+        ValueError
+            If X has labels of another kind than the rows of ``fit``, ends no later than
+            the rows seen before, or is not as ``fit`` needs it; the transformer is then
+            as it was.
+
+        Warns
+        -----
+        UserWarning
+            If rows are missing between those seen before and X.
+        """
+        if not hasattr(self, "context_"):
+            return self.fit(X, y)
+        with whole_or_unchanged(self):
+            values, labels = self._read(X, reset=False)
+            timeline = self.timeline_
+            if labels is None and not self._has_labels:
+                labels = timeline.after(timeline.last, len(values))
+            self._check_goes_on(X, labels)
+            n_later = int(timeline.distances(labels[-1:])[0])
+            run_starts, run_contexts = self._runs_in_context(values, labels)
+            past = self.context_[: run_contexts[-1]]
+            newest = values[run_starts[-1] :].astype(np.float32)
+            n_context = self.window + self.lag_ - 1
+            self.context_ = np.concatenate([past, newest])[-n_context:]
+            self.timeline_ = replace(timeline, last=labels[-1:])
+            self._first_distance -= n_later
+        return self
 
     def transform(self, X):
         """Return the window of every row.
@@ -382,6 +434,24 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         if not is_frame:
             return table
         return frame_from(table, self.get_feature_names_out(), labels)
+
+    def _check_goes_on(self, X, labels):
+        """Raise unless labels are of the kind seen before and end later."""
+        timeline = self.timeline_
+        if timeline is None or not timeline.accepts(labels):
+            came = type(X if labels is None else labels).__name__
+            raise ValueError(
+                "SlidingWindow.partial_fit needs labels that count rows as those of "
+                f"fit do. Got {came}; pass DataFrames with an index that goes on, to "
+                "fit and to partial_fit."
+            )
+        timeline.check_comparable(labels)
+        if timeline.distances(labels[-1:])[0] < 1:
+            raise ValueError(
+                "SlidingWindow.partial_fit needs rows after those seen before, which "
+                f"end at {timeline.last[0]!r}. Got rows up to {labels[-1]!r}; pass "
+                "later rows too."
+            )
 
     def _warn_of_lost_digits(self, values):
         """Warn where float32 cannot tell neighbouring values of a column apart."""

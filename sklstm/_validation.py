@@ -21,6 +21,7 @@ __all__ = [
     "_check_feature_names_in",
     "_check_sample_weight",
     "check_array",
+    "check_coverage",
     "check_finite",
     "check_is_fitted",
     "check_random_state",
@@ -37,6 +38,22 @@ _CHUNK = 1 << 18
 def is_integer(value: object) -> bool:
     """Return whether ``value`` is a Python or NumPy integer, and not a bool."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def check_coverage(coverage: object, *, owner: str) -> float:
+    """Return a share of values that intervals are to hold, once it is one.
+
+    Raises
+    ------
+    ValueError
+        If it is not between 0 and 1, both excluded.
+    """
+    if not isinstance(coverage, int | float | np.floating) or not 0 < coverage < 1:
+        raise ValueError(
+            f"The 'coverage' parameter of {owner} must be a float between 0 and 1, "
+            f"both excluded. Got {coverage!r} instead."
+        )
+    return float(coverage)
 
 
 def check_finite(

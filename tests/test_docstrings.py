@@ -15,7 +15,7 @@ CLASSES = [LSTMRegressor, SlidingWindow]
 PUBLIC = [getattr(sklstm, name) for name in sklstm.__all__]
 METHODS = [
     pytest.param(method, id=f"{owner.__name__}.{name}")
-    for owner in CLASSES
+    for owner in [*CLASSES, sklstm.BacktestResult]
     for name, method in vars(owner).items()
     if inspect.isfunction(method) and not name.startswith("_")
 ]
@@ -108,7 +108,7 @@ def test_none_is_documented_where_it_is_accepted(cls):
         assert ("None" in kind) == accepts_none, name
 
 
-@pytest.mark.parametrize("function", [sklstm.forecast, sklstm.load_airline_passengers])
+@pytest.mark.parametrize("function", [f for f in PUBLIC if inspect.isfunction(f)])
 def test_functions_are_documented_with_their_defaults(function):
     """Every parameter of a public function is documented with its real default."""
     check_defaults(function, entries_of(function, "Parameters"))
@@ -131,7 +131,7 @@ def test_methods_say_what_they_return(method):
     assert lines[0].endswith(".")
     assert len(lines) == 1 or not lines[1]
     # Every one of ours returns something, but for the one that prints.
-    assert ("Returns" in sections_of(method)) != (method.__name__ == "summary")
+    assert ("Returns" in sections_of(method)) != (method is LSTMRegressor.summary)
 
 
 @pytest.mark.parametrize("thing", PUBLIC)

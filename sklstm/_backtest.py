@@ -1,0 +1,827 @@
+"""backtest: forecasts from many origins of the past, beside those that cost nothing.
+
+``cross_val_predict`` refuses ``TimeSeriesSplit``, knows one value a row, and cannot go
+on learning from fold to fold.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.linear_model import RidgeCV
+from sklearn.metrics import mean_absolute_error, root_mean_squared_error
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklstm._forecast import (
+    Reader,
+    forecast,
+    plain_pipeline,
+    quiet_windows,
+    reader_from,
+    window_columns,
+)
+from sklstm._index import (
+    check_order,
+    check_same_labels,
+    counts_rows,
+    labels_of,
+    rows_from,
+    table_from,
+    timeline_from_labels,
+)
+from sklstm._intervals import past_distances
+from sklstm._sliding_window import SlidingWindow
+from sklstm._update import check_learner, learner_of, update
+from sklstm._validation import check_array, check_coverage, is_integer
+from sklstm._windows import row_slices
+from sklstm.metrics import (
+    interval_coverage,
+    mean_interval_score,
+    naive_error,
+    symmetric_mean_absolute_percentage_error,
+)
+
+__all__ = ["BacktestResult", "backtest"]
+
+# Ridge regression with fewer complete windows than this is not tried.
+_FEWEST_WINDOWS = 10
+
+# Penalties that the ridge regression chooses from, for standardised windows.
+_PENALTIES = 10.0 ** np.arange(-3, 5)
+
+
+@dataclass(frozen=True, repr=False)
+class BacktestResult:
+    """Forecasts from many origins, what came true, and what costs nothing.
+
+    What :func:`backtest` returns.
+
+    Parameters
+    ----------
+    predictions : DataFrame of shape (n_origins * steps, 5)
+        One row for each origin and step, at the label of the predicted row: ``origin``
+        (label of the last known row, its position where X had no labels), ``step`` (1
+        is the row after the origin), ``y_true``, ``y_pred`` and ``fold`` (from 0).
+    baselines : DataFrame of shape (n_origins * steps, 1 to 3)
+        What others predict for the same rows: ``naive`` (the value at the origin),
+        ``seasonal naive`` (the value a season before, where ``season`` was given) and
+        ``ridge`` (a ridge regression on the same windows, where there are windows).
+    scales : ndarray of shape (n_origins * steps,)
+        The unit of MASE: mean absolute change over a season in the training rows of
+        the fold; NaN where they do not change.
+    origins : ndarray of shape (n_origins,), int
+        Position of each origin in X.
+
+    Attributes
+    ----------
+    residuals : ndarray of shape (n_origins, steps)
+        y_true - y_pred, oldest origin first.
+
+    See Also
+    --------
+    backtest : Makes it.
+    forecast : Takes it as ``residuals``, for intervals.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sklearn.model_selection import TimeSeriesSplit
+    >>> from sklstm import backtest, load_airline_passengers
+    >>> y = load_airline_passengers()["passengers"]
+    >>> X = y.shift(12, fill_value=112.0).to_frame("year before")
+    >>> result = backtest(LinearRegression(), X, y, cv=TimeSeriesSplit(3), season=12)
+    >>> result.summary().round(1)
+                     MAE  RMSE  MASE  sMAPE
+    model           19.0  23.2   0.8    6.2
+    naive           30.1  37.8   1.2    9.1
+    seasonal naive  34.3  38.5   1.4   11.5
+    """
+
+    predictions: Any
+    baselines: Any
+    scales: np.ndarray
+    origins: np.ndarray
+
+    @property
+    def residuals(self):
+        """What the forecasts missed the truth by."""
+        missed = self.predictions["y_true"] - self.predictions["y_pred"]
+        return missed.to_numpy().reshape(len(self.origins), -1)
+
+    def summary(self, by=None):
+        """Return the errors of the model and of the baselines on the same rows.
+
+        Parameters
+        ----------
+        by : {"step", "fold"}, optional
+            Gives a row for each step or fold and model; None one for each model.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``MAE`` and ``RMSE`` in the unit of y, ``MASE`` in that of the
+            naive (with ``season``, seasonal naive) forecast's error in the training
+            rows of the fold, and ``sMAPE`` in per cent, 0 to 200.
+        """
+        if by is None:
+            table = self._errors(slice(None))
+            return table_from(table, list(self._models()))
+        values = self._column(by)
+        tables = {value: self._errors(values == value) for value in np.unique(values)}
+        columns = {
+            name: np.concatenate([table[name] for table in tables.values()])
+            for name in next(iter(tables.values()))
+        }
+        models = list(self._models())
+        index = {
+            by: np.repeat(list(tables), len(models)),
+            "model": models * len(tables),
+        }
+        return table_from(index | columns).set_index([by, "model"])
+
+    def intervals(self, coverage=0.9):
+        """Return the interval that each forecast would have had at its time.
+
+        Those that ``forecast(..., coverage=coverage, residuals=...)`` makes from the
+        residuals that were known at the origin, and from no later ones.
+
+        Parameters
+        ----------
+        coverage : float, default=0.9
+            Share of true values that intervals are to hold, in (0, 1).
+
+        Returns
+        -------
+        DataFrame
+            ``predictions`` with the columns ``y_lower`` and ``y_upper``, without the
+            first rows, for which too few residuals were known.
+
+        Raises
+        ------
+        ValueError
+            If too few residuals were known at every origin.
+        """
+        coverage = check_coverage(coverage, owner="intervals")
+        distances = past_distances(self.residuals, self.origins, coverage).ravel()
+        is_known = np.isfinite(distances)
+        if not is_known.any():
+            raise ValueError(
+                f"Intervals of coverage={coverage:g} need more residuals. Got "
+                f"{len(self.origins)} origin(s); backtest from more of them, or lower "
+                "the coverage."
+            )
+        rows = self.predictions[is_known]
+        away = distances[is_known]
+        return rows.assign(y_lower=rows["y_pred"] - away, y_upper=rows["y_pred"] + away)
+
+    def calibration(self, coverages=(0.5, 0.8, 0.9)):
+        """Return how many values the intervals held, and how wide they were.
+
+        Parameters
+        ----------
+        coverages : sequence of float, default=(0.5, 0.8, 0.9)
+            Shares that intervals are to hold.
+
+        Returns
+        -------
+        DataFrame
+            One row for each of them, by ``coverage``: ``measured`` (the share that
+            they held), ``width`` and ``score`` (mean width and mean interval score, in
+            the unit of y) and ``n_rows`` (rows that had an interval).
+        """
+        rows = []
+        for coverage in coverages:
+            made = self.intervals(coverage)
+            ends = made["y_true"], made["y_lower"], made["y_upper"]
+            rows.append(
+                {
+                    "coverage": coverage,
+                    "measured": interval_coverage(*ends),
+                    "width": float((made["y_upper"] - made["y_lower"]).mean()),
+                    "score": mean_interval_score(*ends, coverage=coverage),
+                    "n_rows": len(made),
+                }
+            )
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        return table_from(columns).set_index("coverage")
+
+    def __repr__(self):
+        n_steps = self.residuals.shape[1]
+        return (
+            f"BacktestResult of {len(self.origins)} origins, {n_steps} step(s)\n"
+            f"{self.summary().to_string(float_format='{:.4g}'.format)}"
+        )
+
+    def _models(self):
+        """Return the predictions of each model, by its name."""
+        baselines = {name: self.baselines[name] for name in self.baselines.columns}
+        return {"model": self.predictions["y_pred"], **baselines}
+
+    def _column(self, by):
+        names = [n for n in ("step", "fold", "group") if n in self.predictions.columns]
+        if by not in names:
+            raise ValueError(
+                f"The 'by' parameter of summary must be one of {names} or None. Got "
+                f"{by!r} instead."
+            )
+        return self.predictions[by].to_numpy()
+
+    def _errors(self, rows):
+        """Return every error of every model on some rows, by the error's name."""
+        truth = self.predictions["y_true"].to_numpy()[rows]
+        scales = self.scales[rows]
+        has_scale = not np.isnan(scales).any()
+        table: dict[str, list] = {"MAE": [], "RMSE": [], "MASE": [], "sMAPE": []}
+        for values in self._models().values():
+            made = values.to_numpy()[rows]
+            scaled = (truth - made) / scales if has_scale else [np.nan]
+            table["MAE"].append(mean_absolute_error(truth, made))
+            table["RMSE"].append(root_mean_squared_error(truth, made))
+            table["MASE"].append(float(np.mean(np.abs(scaled))))
+            table["sMAPE"].append(symmetric_mean_absolute_percentage_error(truth, made))
+        return table
+
+
+def backtest(
+    estimator,
+    X,
+    y,
+    *,
+    cv,
+    steps=1,
+    stride=1,
+    refit=True,
+    season=None,
+    target=None,
+    verbose=0,
+):
+    """Forecast the past: from many origins, with what was known at each of them.
+
+    Every fold of ``cv`` gives an estimator that is fitted on its training rows, and
+    origins: the row before the first test row, and every test row but the last. From
+    each of them ``steps`` values are predicted as :func:`forecast` would, from the true
+    rows up to the origin.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What is to be tried: a pipeline with a :class:`SlidingWindow`, what wraps one,
+        or, for one step, any regressor. Clones are fitted; it is not changed.
+    X : DataFrame, Series or array-like of shape (n_rows, n_columns)
+        The rows, oldest first; their labels are kept.
+    y : Series or array-like of shape (n_rows,)
+        The target of each row, at the labels of X.
+    cv : splitter or iterable of (train, test)
+        ``TimeSeriesSplit(...)`` or any other whose folds walk forward: contiguous
+        training rows, all before the contiguous test rows, which no fold before had.
+    steps : int, default=1
+        How many values to predict from each origin. They may lie beyond the fold's
+        test rows, which no model of the fold has seen either. Origins after which
+        ``steps`` rows do not follow, at the end or before a hole in the index, are
+        left out.
+    stride : int, default=1
+        Takes every ``stride``-th origin of a fold, from its first on.
+    refit : bool, int or "update", default=True
+        True fits a clone on the training rows of every fold, an int n on those of
+        every n-th fold, False on those of the first alone. ``"update"`` fits in the
+        first fold, and from then on calls :func:`update` with the training rows that
+        have come since.
+    season : int, optional
+        Rows after which the series repeats: for the seasonal naive forecast, and for
+        the scale of MASE, which without it is that of the naive forecast.
+    target : str or int, optional
+        Column of X that y is, by name or position, as in :func:`forecast`.
+    verbose : int, default=0
+        0 is silent; more prints a line for each fold when it is done.
+
+    Returns
+    -------
+    BacktestResult
+        ``predictions``, a DataFrame of origin, step, y_true, y_pred and fold, and
+        ``summary()``, their errors beside those of naive, seasonal naive and ridge
+        forecasts of exactly the same rows.
+
+    Raises
+    ------
+    TypeError
+        If the last step has no ``partial_fit`` for ``refit="update"``.
+    ValueError
+        If something is wrong with X, y, the folds or the parameters, before the first
+        fit.
+
+    See Also
+    --------
+    BacktestResult : Errors, residuals and intervals.
+    forecast : Predicts the values after the last row.
+    update : Lets a fitted pipeline learn from new rows.
+
+    Notes
+    -----
+    Values after an origin change no prediction from it, as long as steps in front of
+    the windows turn each row into one row and look at no later one.
+
+    The ridge regression predicts all steps at once from the windows of the estimator,
+    standardised, complete ones alone, with a penalty by generalised cross-validation,
+    and is fitted in every fold. Where a fold has fewer than ten it is the naive
+    forecast, and so is the seasonal naive one where the row a season before is missing.
+
+    References
+    ----------
+    Tashman 2000, "Out-of-sample tests of forecasting accuracy: an analysis and review",
+    International Journal of Forecasting 16(4), doi:10.1016/S0169-2070(00)00065-0.
+
+    Examples
+    --------
+    >>> from sklearn.impute import SimpleImputer
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.model_selection import TimeSeriesSplit
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklstm import SlidingWindow, backtest, load_airline_passengers
+    >>> X = load_airline_passengers()
+    >>> windows = SlidingWindow(window=12, layout="flat")
+    >>> pipe = make_pipeline(windows, SimpleImputer(), Ridge())
+    >>> cv = TimeSeriesSplit(2, test_size=12)
+    >>> result = backtest(pipe, X, X["passengers"], cv=cv, steps=3, stride=3)
+    >>> result.predictions.drop(columns="y_pred").rename_axis(None).head(4)
+                   origin  step  y_true  fold
+    1959-01-01 1958-12-01     1   360.0     0
+    1959-02-01 1958-12-01     2   342.0     0
+    1959-03-01 1958-12-01     3   406.0     0
+    1959-04-01 1959-03-01     1   396.0     0
+    >>> result.summary()[["MAE", "RMSE"]].round(0)
+            MAE  RMSE
+    model  20.0  25.0
+    naive  52.0  63.0
+    ridge  17.0  19.0
+    """
+    X = rows_from(X)
+    if labels_of(X) is None:
+        X = np.asarray(X)
+    y = _checked_target(X, y)
+    _check_numbers(steps, stride, season, refit)
+    walk = _Walk(X, y, int(steps), season, target, _row_numbers(X))
+    folds = _folds(cv, walk, stride)
+    _check_estimator(estimator, walk, refit)
+    parts: list[dict] = []
+    learner = _Learner(estimator, refit, walk)
+    for position, fold in enumerate(folds):
+        start = time.perf_counter()
+        model = learner.model_of(position, fold)
+        if len(fold.origins):
+            parts.append(_forecasts(model, fold, position, walk))
+        if verbose:
+            _report(position, len(folds), fold, parts, time.perf_counter() - start)
+    return _result(parts, walk)
+
+
+# -- what is walked over, and checked before --------------------------------------
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """Rows, target and what is to be predicted of them.
+
+    Parameters
+    ----------
+    X, y : DataFrame or ndarray, Series or ndarray
+    steps : int
+    season : int or None
+    target : str, int or None
+    numbers : ndarray of shape (n_rows,), int
+        What row each is by its label; rows that follow each other differ by 1.
+    """
+
+    X: Any
+    y: Any
+    steps: int
+    season: int | None
+    target: Any
+    numbers: np.ndarray
+
+    @property
+    def values(self) -> np.ndarray:
+        """The target as an array."""
+        return np.asarray(self.y, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """Positions of training rows and of origins."""
+
+    train: np.ndarray
+    origins: np.ndarray
+
+
+def _checked_target(X: Any, y: Any) -> Any:
+    """Return y, which is finite and has one value for each row of X."""
+    check_same_labels(X, y, owner="backtest")
+    values = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+    if values.ndim > 1 or len(values) != len(X):
+        raise ValueError(
+            "backtest needs one value of y for each row of X. Got y of shape "
+            f"{values.shape} for {len(X)} rows; backtest one target at a time."
+        )
+    return values if labels_of(y) is None else y
+
+
+def _check_numbers(steps: Any, stride: Any, season: Any, refit: Any) -> None:
+    for name, value in (("steps", steps), ("stride", stride), ("season", season)):
+        if name == "season" and value is None:
+            continue
+        if not is_integer(value) or value < 1:
+            raise ValueError(
+                f"The {name!r} parameter of backtest must be an int in the range "
+                f"[1, inf). Got {value!r} instead."
+            )
+    is_known = isinstance(refit, bool) or (isinstance(refit, str) and refit == "update")
+    if not is_known and not (is_integer(refit) and refit >= 1):
+        raise ValueError(
+            "The 'refit' parameter of backtest must be a bool, an int in the range "
+            f"[1, inf) or 'update'. Got {refit!r} instead."
+        )
+
+
+def _row_numbers(X: Any) -> np.ndarray:
+    """Return what row each label is; positions where labels do not count rows."""
+    labels = labels_of(X)
+    if labels is None or not counts_rows(labels):
+        return np.arange(len(X))
+    check_order(labels, owner="backtest")
+    timeline = timeline_from_labels(labels, n_rows=len(X))
+    return np.arange(len(X)) if timeline is None else timeline.distances(labels)
+
+
+def _folds(cv: Any, walk: _Walk, stride: int) -> list[_Fold]:
+    """Return the folds, which walk forward and have an origin between them."""
+    if is_integer(cv) or isinstance(cv, str) or cv is None:
+        raise ValueError(
+            "The 'cv' parameter of backtest must be a splitter or an iterable of "
+            f"(train, test). Got {cv!r}; use TimeSeriesSplit({cv or 5!r})."
+        )
+    splits = cv.split(walk.X, walk.y) if hasattr(cv, "split") else cv
+    folds: list[_Fold] = []
+    tested = 0
+    for train, test in splits:
+        train, test = np.asarray(train), np.asarray(test)
+        _check_fold(len(folds), train, test, tested)
+        tested = test[-1] + 1
+        origins = np.arange(test[0] - 1, test[-1], stride)
+        origins = origins[origins + walk.steps < len(walk.numbers)]
+        ahead = walk.numbers[origins + walk.steps] - walk.numbers[origins]
+        folds.append(_Fold(train, origins[ahead == walk.steps]))
+    if not any(len(fold.origins) for fold in folds):
+        raise ValueError(
+            f"backtest needs an origin that {walk.steps} contiguous row(s) follow. Got "
+            f"none in {len(folds)} fold(s); lower 'steps' or pass more rows."
+        )
+    return folds
+
+
+def _check_fold(position: int, train: Any, test: Any, tested: int) -> None:
+    """Raise unless a fold comes after those before, and its rows are in order."""
+    came = None
+    if not len(train) or not len(test):
+        came = "no rows to train on or to test"
+    elif (np.diff(train) != 1).any() or (np.diff(test) != 1).any():
+        came = "rows out of order or left out between"
+    elif train[-1] >= test[0]:
+        came = "training rows that are not before the test rows"
+    elif test[0] < tested:
+        came = "test rows that a fold before had"
+    if came is not None:
+        raise ValueError(
+            "backtest needs folds that walk forward: contiguous training rows before "
+            f"contiguous test rows, which no fold before had. Got {came} in fold "
+            f"{position}; use TimeSeriesSplit."
+        )
+
+
+def _check_estimator(estimator: Any, walk: _Walk, refit: Any) -> None:
+    """Raise, before anything is fitted, where forecasts could not be made."""
+    if refit == "update":
+        check_learner(estimator, owner="backtest(refit='update')")
+    windows = _windows_of(estimator)
+    if any(getattr(window, "groups", None) is not None for window in windows):
+        raise ValueError(
+            "backtest walks over one series. Got a SlidingWindow with groups; select "
+            "the rows of one group."
+        )
+    if not windows and walk.steps > 1:
+        raise ValueError(
+            "backtest needs an estimator with a SlidingWindow inside for several "
+            f"steps. Got steps={walk.steps} and {estimator!r}."
+        )
+    pipeline = learner_of(estimator)
+    is_first = isinstance(pipeline, Pipeline) and pipeline.steps[0][1] in windows
+    if is_first:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # every fit warns for itself
+            window = clone(windows[0]).fit(walk.X, walk.y)
+        _check_recursion(window, pipeline.steps[-1][1], walk)
+
+
+def _windows_of(estimator: Any) -> list[SlidingWindow]:
+    """Return every SlidingWindow among the parameters of an estimator."""
+    parts = estimator.get_params(deep=True).values()
+    return [part for part in parts if isinstance(part, SlidingWindow)]
+
+
+def _check_recursion(window: SlidingWindow, regressor: Any, walk: _Walk) -> None:
+    """Raise where predictions would be fed back and a column has no values to come."""
+    at_once = max(window.lag_, 1) - 1 + getattr(regressor, "steps", 1)
+    if window.lag_ == 0 or walk.steps <= at_once:
+        return
+    labels = labels_of(walk.X)
+    n_lagged = int((~window.is_known_).sum())
+    names = window.target_names_
+    is_elsewhere = (
+        walk.target is None
+        and labels is not None
+        and names is not None
+        and names[0] not in walk.X.columns
+    )
+    if n_lagged > 1 or is_elsewhere:
+        what = f"y, which is named {names} and no column of X" if is_elsewhere else ""
+        raise ValueError(
+            f"backtest must feed predictions back to go beyond step {at_once}, so the "
+            "one column that is not known beforehand must be y. Got "
+            f"{what or f'{n_lagged} such columns'}; predict all steps at once "
+            f"(LSTMRegressor(steps={walk.steps})), declare columns as 'known', or "
+            "name the column in target."
+        )
+
+
+# -- a fold -------------------------------------------------------------------------
+
+
+class _Learner:
+    """The model that forecasts, fitted and updated from fold to fold."""
+
+    def __init__(self, estimator: Any, refit: Any, walk: _Walk):
+        self.estimator = estimator
+        self.walk = walk
+        self.is_updated = refit == "update"
+        # Folds from one fit to the next; none after the first.
+        self.every = int(refit) if not self.is_updated else 0
+        self.model: Any = None
+        self.stop = 0
+
+    def model_of(self, position: int, fold: _Fold) -> Any:
+        """Return the model of a fold, which may be that of a fold before."""
+        begin, stop = int(fold.train[0]), int(fold.train[-1]) + 1
+        if self.model is None or (self.every and position % self.every == 0):
+            self.model = clone(self.estimator).fit(*self._rows(begin, stop))
+            self.stop = stop
+        elif self.is_updated and stop > self.stop:
+            # Rows seen before are the past of the new ones.
+            begin = _past_of(self.model, self.stop)
+            update(self.model, *self._rows(begin, stop))
+            self.stop = stop
+        return self.model
+
+    def _rows(self, begin: int, stop: int) -> tuple[Any, Any]:
+        rows = slice(begin, stop)
+        return _take(self.walk.X, rows), _take(self.walk.y, rows)
+
+
+def _past_of(model: Any, learned: int) -> int:
+    """Return where rows must begin for an update that learns rows from ``learned``."""
+    if not _windows_of(model):
+        return learned
+    reader = reader_from(model)
+    n_again = 0 if reader.direct is None else reader.direct[-1].steps - 1
+    return 0 if reader.n_past is None else max(0, learned - n_again - reader.n_past)
+
+
+def _forecasts(model: Any, fold: _Fold, position: int, walk: _Walk) -> dict:
+    """Return every column of the result for the origins of a fold, row by row."""
+    rows = fold.origins[:, None] + np.arange(1, walk.steps + 1)
+    values = walk.values
+    season = walk.season or 1
+    train = values[fold.train]
+    scale = naive_error(train, season) if len(train) > season else 0.0
+    columns = {
+        "row": rows,
+        "origin": np.repeat(fold.origins[:, None], walk.steps, axis=1),
+        "step": np.broadcast_to(np.arange(1, walk.steps + 1), rows.shape),
+        "y_true": values[rows],
+        "y_pred": _predictions(model, fold.origins, walk),
+        "fold": np.full(rows.shape, position),
+        "scale": np.full(rows.shape, scale if scale > 0 else np.nan),
+        "naive": np.repeat(values[fold.origins][:, None], walk.steps, axis=1),
+    }
+    if walk.season is not None:
+        columns["seasonal naive"] = _seasonal_values(fold.origins, walk)
+    ridge = _ridge_predictions(model, fold, walk)
+    if ridge is not None:
+        columns["ridge"] = ridge
+    return {name: column.ravel() for name, column in columns.items()}
+
+
+def _predictions(model: Any, origins: np.ndarray, walk: _Walk) -> np.ndarray:
+    """Return the values predicted from each origin, of shape (n_origins, steps)."""
+    if not _windows_of(model):
+        return _column(model.predict(_take(walk.X, origins + 1)))[:, None]
+    reader = reader_from(model)
+    at_once = _steps_at_once(reader)
+    if at_once is None or walk.steps <= at_once:
+        return _predictions_at_once(reader, origins, walk)
+    pipeline = plain_pipeline(model)
+    is_first = pipeline is not None and pipeline.steps[0][1] is reader.windows
+    if reader.direct is None and is_first:
+        begin = max(0, int(origins[0]) + 1 - reader.windows.window - reader.lag)
+        block = _take(walk.X, slice(begin, int(origins[-1]) + 1 + walk.steps))
+        with quiet_windows():
+            windows = reader.windows.transform(block)
+        if isinstance(windows, np.ndarray):
+            return _recursion_of_all(pipeline, windows, origins - begin, walk.steps)
+    return np.stack([_recursion(reader, int(origin), walk) for origin in origins])
+
+
+def _steps_at_once(reader: Reader) -> int | None:
+    """Return how many steps need no prediction fed back; None for all."""
+    if reader.lag == 0:
+        return None
+    direct = reader.direct
+    return reader.lag - 1 + (1 if direct is None else direct[-1].steps)
+
+
+def _predictions_at_once(
+    reader: Reader, origins: np.ndarray, walk: _Walk
+) -> np.ndarray:
+    """Return predictions from windows of true rows, all origins in one call.
+
+    Row ``origin + lag`` is the last whose window ends at the origin.
+    """
+    lead = min(reader.lag, walk.steps) or walk.steps
+    begin = 0
+    if reader.n_past is not None:
+        begin = max(0, int(origins[0]) + 1 - reader.n_past)
+    block = _take(walk.X, slice(begin, int(origins[-1]) + 1 + lead))
+    at = origins[:, None] + np.arange(1, lead + 1) - begin
+    with quiet_windows():
+        if reader.direct is None:
+            return _column(reader.estimator.predict(block))[at]
+        windows = reader.direct[:-1].transform(block)
+    first = int(at[0, 0])
+    values = reader.direct[-1].predict_steps(windows[first:])
+    at = at - first
+    return np.hstack([values[at[:, :-1], 0], values[at[:, -1]]])[:, : walk.steps]
+
+
+def _recursion_of_all(
+    pipeline: Any, windows: np.ndarray, origins: np.ndarray, steps: int
+) -> np.ndarray:
+    """Return what ``forecast`` predicts from each origin, one step of all at a time.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Begins with the SlidingWindow.
+    windows : ndarray
+        Windows of true rows, in the layout of the pipeline.
+    origins : ndarray of shape (n_origins,)
+        Positions among these rows.
+    steps : int
+
+    Returns
+    -------
+    ndarray of shape (n_origins, steps)
+    """
+    first = pipeline.steps[0][1]
+    fed = np.flatnonzero(~first.is_known_)
+    values = np.empty((len(origins), steps))
+    for rows in row_slices(_in_steps(windows, first.window), len(origins)):
+        for step in range(steps):
+            batch = windows[origins[rows] + 1 + step]
+            # What lies after the origin gives way to what was predicted for it.
+            stop = max(step + 1 - first.lag_, 0)
+            n_fed = min(stop, first.window)
+            newest = values[rows, stop - n_fed : stop, None]
+            _in_steps(batch, first.window)[:, first.window - n_fed :, fed] = newest
+            values[rows, step] = _column(pipeline[1:].predict(batch))
+    return values
+
+
+def _in_steps(windows: np.ndarray, window: int) -> np.ndarray:
+    """Return windows of either layout as (n_rows, window, n_channels), uncopied."""
+    return windows.reshape(len(windows), window, -1)
+
+
+def _recursion(reader: Reader, origin: int, walk: _Walk) -> np.ndarray:
+    """Return what ``forecast`` predicts from one origin."""
+    begin = 0 if reader.n_past is None else max(0, origin + 1 - reader.n_past)
+    X = _take(walk.X, slice(begin, origin + 1))
+    future = _take(walk.X, slice(origin + 1, origin + 1 + walk.steps))
+    labels = labels_of(X)
+    names = list(range(X.shape[1])) if labels is None else list(X.columns)
+    known, _ = window_columns(names, labels, reader)
+    future = future[:, known] if labels is None else future.iloc[:, known]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"X has \d+ row\(s\), fewer than")
+        values = forecast(
+            reader.estimator,
+            X,
+            walk.steps,
+            X_future=future if known else None,
+            target=walk.target,
+        )
+    return _column(values)
+
+
+# -- what costs nothing -------------------------------------------------------------
+
+
+def _seasonal_values(origins: np.ndarray, walk: _Walk) -> np.ndarray:
+    """Return the newest known value of each step's season; else that of the origin."""
+    season = walk.season or 1
+    steps = np.arange(1, walk.steps + 1)
+    back = steps - season * -(-steps // season)
+    wanted = walk.numbers[origins][:, None] + back
+    rows = np.searchsorted(walk.numbers, wanted).clip(max=len(walk.numbers) - 1)
+    is_there = walk.numbers[rows] == wanted
+    return walk.values[np.where(is_there, rows, origins[:, None])]
+
+
+def _ridge_predictions(model: Any, fold: _Fold, walk: _Walk) -> np.ndarray | None:
+    """Return what a ridge regression on the same windows predicts, None without."""
+    pipeline = plain_pipeline(model)
+    steps = [] if pipeline is None else [step for _, step in pipeline.steps]
+    is_window = [isinstance(step, SlidingWindow) for step in steps]
+    if not any(is_window):
+        return None
+    lead = min(max(reader_from(model).lag, 1), walk.steps)
+    # The window of row ``origin + lead`` ends at the origin, and the steps begin there.
+    ahead = np.arange(1, walk.steps + 1) - lead
+    start, stop = int(fold.train[0]), int(fold.origins[-1]) + 1 + lead
+    with quiet_windows():
+        to_windows = pipeline[: is_window.index(True) + 1]
+        table = to_windows.transform(_take(walk.X, slice(start, stop)))
+    table = np.asarray(table, dtype=np.float64).reshape(stop - start, -1)
+    rows = fold.train[fold.train + ahead[0] >= start]
+    rows = rows[rows + ahead[-1] <= fold.train[-1]]
+    is_contiguous = walk.numbers[rows + ahead[-1]] - walk.numbers[rows] == ahead[-1]
+    rows = rows[is_contiguous & np.isfinite(table[rows - start]).all(axis=1)]
+    if len(rows) < _FEWEST_WINDOWS:
+        return np.repeat(walk.values[fold.origins][:, None], walk.steps, axis=1)
+    ridge = make_pipeline(StandardScaler(), RidgeCV(_PENALTIES))
+    ridge.fit(table[rows - start], walk.values[rows[:, None] + ahead])
+    asked = table[fold.origins + lead - start]
+    filled = np.where(np.isfinite(asked), asked, ridge[0].mean_)
+    return ridge.predict(filled).reshape(len(asked), -1)
+
+
+# -- the result ---------------------------------------------------------------------
+
+
+def _result(parts: list[dict], walk: _Walk) -> BacktestResult:
+    """Return the columns of all folds, with labels where X has some."""
+    columns = {
+        name: np.concatenate([part[name] for part in parts]) for name in parts[0]
+    }
+    rows, origins = columns.pop("row"), columns["origin"]
+    scales = columns.pop("scale")
+    labels = labels_of(walk.X)
+    index = None
+    if labels is not None:
+        index = labels[rows]
+        columns["origin"] = labels[origins]
+    names = ["origin", "step", "y_true", "y_pred", "fold"]
+    return BacktestResult(
+        table_from({name: columns.pop(name) for name in names}, index),
+        table_from(columns, index),
+        scales,
+        origins[:: walk.steps],
+    )
+
+
+def _report(
+    position: int, n_folds: int, fold: _Fold, parts: list[dict], seconds: float
+) -> None:
+    """Print what a fold came to."""
+    error = ""
+    if len(fold.origins):
+        newest = parts[-1]
+        missed = mean_absolute_error(newest["y_true"], newest["y_pred"])
+        error = f", MAE {missed:.4g}"
+    print(
+        f"fold {position + 1} of {n_folds}: {len(fold.train)} training rows, "
+        f"{len(fold.origins)} origins{error}, {seconds:.1f} s",
+        flush=True,
+    )
+
+
+def _take(rows: Any, which: Any) -> Any:
+    """Return some rows, by position."""
+    return rows[which] if labels_of(rows) is None else rows.iloc[which]
+
+
+def _column(values: Any) -> np.ndarray:
+    """Return predictions of one target as a 1-D array."""
+    return np.asarray(values, dtype=np.float64).reshape(len(values))

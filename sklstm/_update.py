@@ -1,0 +1,145 @@
+"""update: a fitted pipeline learns from new rows, and its context moves along.
+
+scikit-learn's ``Pipeline`` has no ``partial_fit``, since it cannot know which of its
+steps should go on learning. Here they have roles: windows move, the last step learns.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from sklstm._index import check_same_labels, labels_of, rows_from
+from sklstm._sliding_window import SlidingWindow
+from sklstm._validation import whole_or_unchanged
+
+__all__ = ["check_learner", "learner_of", "update"]
+
+
+def update(estimator, X, y):
+    """Let a fitted pipeline learn from new rows, and move its context along.
+
+    The steps in front make the windows of X as they are fitted, the first of them with
+    their true past; the newest rows of X become the context of the
+    :class:`SlidingWindow`, so that rows after X see theirs; and the last step's
+    ``partial_fit`` learns from the windows of the rows that are new. Other steps stay
+    as they were fitted. If anything fails, everything is as it was.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        A ``Pipeline`` whose last step has ``partial_fit``, or a search whose
+        ``best_estimator_`` is one, or a regressor that has ``partial_fit`` itself. It
+        is changed in place.
+    X : DataFrame, Series or array-like of shape (n_rows, n_columns)
+        The rows since the last update, labelled so that they follow those. Earlier
+        rows may stand before them: they are the past, and are not learned again.
+    y : array-like of shape (n_rows,)
+        The target of each row of X.
+
+    Returns
+    -------
+    estimator
+        The estimator itself.
+
+    Raises
+    ------
+    TypeError
+        If no last step can go on learning.
+    ValueError
+        If X has no labels that go on from those seen before, or as the steps say.
+
+    See Also
+    --------
+    backtest : Measures what updates are worth, with ``refit="update"``.
+    forecast : Values after the last row.
+
+    Notes
+    -----
+    ``LSTMRegressor.partial_fit`` is one epoch over the new rows. With ``steps=k`` a row
+    can be learned once its k values have come, so that the k - 1 newest rows seen
+    before are learned now, and the k - 1 newest of X the next time. Begin X with
+    window + horizon + k - 2 rows seen before: they are whole windows then.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklstm import LSTMRegressor, SlidingWindow, forecast, update
+    >>> even = pd.DataFrame({"even": range(0, 202, 2)}, dtype=float)
+    >>> pipe = make_pipeline(SlidingWindow(window=3), LSTMRegressor(epochs=1))
+    >>> pipe = pipe.fit(even[:-1], even["even"][:-1])
+    >>> pipe = update(pipe, even[-1:], even["even"][-1:])
+    >>> forecast(pipe, even[-1:], steps=1).round(1)
+    101    202.0
+    Name: even, dtype: float64
+    """
+    learner = check_learner(estimator, owner="update")
+    if not isinstance(learner, Pipeline):
+        learner.partial_fit(X, y)
+        return estimator
+    rows = rows_from(X)
+    check_same_labels(rows, y, owner="update")
+    first = 0
+    with ExitStack() as all_or_nothing:
+        for _, step in learner.steps[:-1]:
+            if step is None or step == "passthrough":
+                continue
+            seen, rows = rows, step.transform(rows)
+            if isinstance(step, SlidingWindow):
+                all_or_nothing.enter_context(whole_or_unchanged(step))
+                n_again = getattr(learner.steps[-1][1], "steps", 1) - 1
+                first = _move(step, seen, n_again)
+        learner.steps[-1][1].partial_fit(_from(rows, first), _from(y, first))
+    return estimator
+
+
+def _move(window: SlidingWindow, rows: Any, n_again: int) -> int:
+    """Move a context along; return the position of the first row to learn."""
+    timeline = window.timeline_
+    with warnings.catch_warnings():
+        # Of a hole before the rows ``transform`` has warned.
+        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
+        window.partial_fit(rows)
+    labels = labels_of(rows)
+    if labels is None or timeline is None:
+        return 0
+    return int(np.searchsorted(timeline.distances(labels), 1 - n_again))
+
+
+def _from(rows: Any, first: int) -> Any:
+    """Return the rows from a position on."""
+    if first == 0:
+        return rows
+    return np.asarray(rows)[first:] if labels_of(rows) is None else rows.iloc[first:]
+
+
+def learner_of(estimator: Any) -> Any:
+    """Return the estimator that a search found, or is to fit; others as they came."""
+    for name in ("best_estimator_", "estimator"):
+        if hasattr(estimator, name):
+            return getattr(estimator, name)
+    return estimator
+
+
+def check_learner(estimator: Any, *, owner: str) -> Any:
+    """Return what is to go on learning, once it can.
+
+    Raises
+    ------
+    TypeError
+        If it, or its last step, has no ``partial_fit``.
+    """
+    learner = learner_of(estimator)
+    is_pipeline = isinstance(learner, Pipeline)
+    last = learner.steps[-1][1] if is_pipeline else learner
+    if not hasattr(last, "partial_fit"):
+        raise TypeError(
+            f"{owner} needs a regressor with partial_fit, alone or last in a pipeline. "
+            f"Got {estimator!r}; use LSTMRegressor, SGDRegressor, ..., or fit anew."
+        )
+    return learner

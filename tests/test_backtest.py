@@ -1,0 +1,678 @@
+"""Backtest: a loop that fits, forecasts and appends, and no look-ahead."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, Ridge, RidgeCV, SGDRegressor
+from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklstm import (
+    LSTMRegressor,
+    SlidingWindow,
+    backtest,
+    forecast,
+    load_airline_passengers,
+    mean_absolute_scaled_error,
+    symmetric_mean_absolute_percentage_error,
+    update,
+)
+
+
+def flat_ridge(window=4, **kwargs):
+    windows = SlidingWindow(window=window, layout="flat", **kwargs)
+    return make_pipeline(windows, SimpleImputer(), Ridge())
+
+
+def named_ridge():
+    """Return a pipeline whose regressor sees the names of lags."""
+    pipe = flat_ridge().set_params(simpleimputer="passthrough")
+    pipe.set_params(ridge=HistGradientBoostingRegressor(max_iter=2))
+    pipe[0].set_output(transform="pandas")
+    return pipe
+
+
+def tiny_lstm(window=4, **kwargs):
+    regressor = LSTMRegressor(2, epochs=1, random_state=0, **kwargs)
+    return make_pipeline(SlidingWindow(window=window), regressor)
+
+
+def series(n_rows=60, seed=0):
+    values = np.random.default_rng(seed).normal(size=n_rows).cumsum() + 50
+    index = pd.date_range("2024-01-01", periods=n_rows, freq="h")
+    return pd.DataFrame({"load": values}, index=index)
+
+
+def last_rows(n_rows, n_test):
+    """Return a single fold whose test rows are the newest."""
+    return [(np.arange(n_rows - n_test), np.arange(n_rows - n_test, n_rows))]
+
+
+def naive_loop(estimator, X, cv, steps, stride=1):
+    """Return (fold, origin, step, y_true, y_pred): fit, forecast, append a row."""
+    y = X["load"]
+    rows = []
+    for fold, (train, test) in enumerate(cv.split(X)):
+        fitted = clone(estimator).fit(X.iloc[train], y.iloc[train])
+        history = X.iloc[: test[0]]
+        while len(history) <= test[-1] and len(history) + steps <= len(X):
+            if (len(history) - test[0]) % stride == 0:
+                predicted = forecast(fitted, history, steps)
+                for step in range(1, steps + 1):
+                    label = predicted.index[step - 1]
+                    origin = history.index[-1]
+                    rows.append(
+                        (fold, origin, step, y[label], predicted.iloc[step - 1])
+                    )
+            history = pd.concat([history, X.iloc[[len(history)]]])
+    return pd.DataFrame(rows, columns=["fold", "origin", "step", "y_true", "y_pred"])
+
+
+def assert_is_loop(result, expected, rtol=1e-6):
+    ours = result.predictions[list(expected.columns)].reset_index(drop=True)
+    for name in ("fold", "origin", "step", "y_true"):
+        assert ours[name].tolist() == expected[name].tolist()
+    np.testing.assert_allclose(ours["y_pred"], expected["y_pred"], rtol=rtol)
+
+
+# -- forecasts ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("estimator", "steps"),
+    [
+        (flat_ridge(), 1),
+        (flat_ridge(), 3),
+        (flat_ridge(horizon=2), 2),
+        (flat_ridge(horizon=3), 2),
+        (flat_ridge(horizon=2), 7),
+        (flat_ridge(window=2), 6),
+        (named_ridge(), 3),
+        (tiny_lstm(), 3),
+        (tiny_lstm(window=2), 5),
+        (tiny_lstm(steps=3), 1),
+        (tiny_lstm(steps=3), 3),
+        (tiny_lstm(steps=2), 5),
+        (TransformedTargetRegressor(flat_ridge(), func=np.log, inverse_func=np.exp), 2),
+        (
+            make_pipeline(
+                StandardScaler().set_output(transform="pandas"), *flat_ridge()
+            ),
+            1,
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, int) else type(value).__name__,
+)
+def test_forecasts_are_those_of_a_loop(estimator, steps):
+    """Fit on the training rows, forecast, append the next true row, again."""
+    X = series()
+    cv = TimeSeriesSplit(3, test_size=7)
+    result = backtest(estimator, X, X["load"], cv=cv, steps=steps)
+    assert_is_loop(result, naive_loop(estimator, X, cv, steps))
+
+
+def test_origins_may_be_taken_at_a_stride():
+    """stride=3 takes every third origin of a fold, from its first on."""
+    X = series()
+    cv = TimeSeriesSplit(2, test_size=8, gap=2)
+    result = backtest(flat_ridge(), X, X["load"], cv=cv, steps=2, stride=3)
+    assert_is_loop(result, naive_loop(flat_ridge(), X, cv, 2, stride=3))
+    assert result.origins.tolist() == [43, 46, 49, 51, 54, 57]
+
+
+def test_every_origin_of_the_test_rows_comes_once_with_all_its_steps():
+    """Folds of 12 rows, 4 steps: origins follow each other, and the last 3 have none.
+
+    Steps of a fold's last origins lie in the next fold, which its model has not seen.
+    """
+    X = series()
+    cv = TimeSeriesSplit(2, test_size=12)
+    result = backtest(flat_ridge(), X, X["load"], cv=cv, steps=4)
+    assert result.origins.tolist() == list(range(35, 56))
+    assert result.residuals.shape == (21, 4)
+    table = result.predictions
+    assert (table.groupby("origin")["step"].apply(list) == [[1, 2, 3, 4]] * 21).all()
+    assert table["fold"].tolist() == [0] * 48 + [1] * 36
+
+
+def test_labels_are_kept():
+    """The frame has the label of the predicted row, origin that of the last known."""
+    X = load_airline_passengers()
+    result = backtest(
+        flat_ridge(12), X, X["passengers"], cv=TimeSeriesSplit(2, test_size=6), steps=2
+    )
+    table = result.predictions
+    assert list(table.columns) == ["origin", "step", "y_true", "y_pred", "fold"]
+    assert table.index.name == "month"
+    assert (table["y_true"] == X["passengers"][table.index]).all()
+    months = [pd.DateOffset(months=int(step)) for step in table["step"]]
+    assert [o + m for o, m in zip(table["origin"], months, strict=True)] == list(
+        table.index
+    )
+    assert result.baselines.index.equals(table.index)
+
+
+@pytest.mark.parametrize("kind", ["array", "series", "periods", "integers"])
+def test_other_rows_give_the_same_forecasts(kind):
+    """Arrays, a Series and other indexes predict what the hourly frame does."""
+    X = series()
+    cv = TimeSeriesSplit(2, test_size=5)
+    expected = backtest(flat_ridge(), X, X["load"], cv=cv, steps=3)
+    other, y = X, X["load"]
+    if kind == "array":
+        other, y = X.to_numpy(), y.to_numpy()
+    elif kind == "series":
+        other = y
+    else:
+        index = pd.period_range("2024", periods=len(X), freq="D")
+        index = index if kind == "periods" else pd.Index(range(7, 7 + len(X)))
+        other, y = X.set_axis(index), y.set_axis(index)
+    result = backtest(flat_ridge(), other, y, cv=cv, steps=3)
+    np.testing.assert_allclose(
+        result.predictions["y_pred"], expected.predictions["y_pred"], rtol=1e-9
+    )
+    labels = range(len(X)) if kind == "array" else other.index
+    assert result.predictions["origin"].tolist() == [
+        labels[i] for i in np.repeat(result.origins, 3)
+    ]
+
+
+def test_known_columns_have_their_true_values_to_come():
+    """A recursion reads known columns of the rows to come, and of no other."""
+    X = series()
+    X["hour"] = X.index.hour.astype(float)
+    estimator = flat_ridge(window=3, known="hour")
+    cv = TimeSeriesSplit(2, test_size=5)
+    result = backtest(estimator, X, X["load"], cv=cv, steps=3)
+    for fold, (train, _) in enumerate(cv.split(X)):
+        fitted = clone(estimator).fit(X.iloc[train], X["load"].iloc[train])
+        rows = result.predictions[result.predictions["fold"] == fold]
+        for origin, part in rows.groupby("origin"):
+            future = X.loc[part.index, ["hour"]]
+            expected = forecast(fitted, X[:origin], 3, X_future=future)
+            np.testing.assert_allclose(part["y_pred"], expected, rtol=1e-9)
+
+
+def test_all_known_columns_need_no_recursion():
+    """With calendar columns alone every row is predicted from its own window."""
+    X = series()
+    y = X.pop("load")
+    X["hour"] = X.index.hour.astype(float)
+    estimator = flat_ridge(window=2, known="hour", horizon=0)
+    cv = TimeSeriesSplit(2, test_size=5)
+    result = backtest(estimator, X, y, cv=cv, steps=3)
+    train = next(cv.split(X))[0]
+    fitted = estimator.fit(X.iloc[train], y.iloc[train])
+    first = result.predictions[result.predictions["fold"] == 0]
+    expected = pd.Series(fitted.predict(X.iloc[train[-1] + 1 :]), X.index[50:])
+    np.testing.assert_allclose(first["y_pred"], expected[first.index], rtol=1e-9)
+
+
+def test_any_regressor_can_be_tried_one_step_ahead():
+    """Without windows, predict sees the row itself, as in cross-validation."""
+    X = series()
+    X["before"] = X["load"].shift(1, fill_value=50.0)
+    X, y = X[["before"]], X["load"]
+    cv = TimeSeriesSplit(3)
+    result = backtest(LinearRegression(), X, y, cv=cv)
+    expected = [
+        LinearRegression().fit(X.iloc[train], y.iloc[train]).predict(X.iloc[test])
+        for train, test in cv.split(X)
+    ]
+    np.testing.assert_allclose(result.predictions["y_pred"], np.concatenate(expected))
+    assert list(result.baselines) == ["naive"]
+
+
+def test_windows_made_beforehand_can_be_tried():
+    """3-D windows go to a regressor as they are."""
+    X = series()
+    windows = SlidingWindow(4).fit_transform(X)
+    cv = TimeSeriesSplit(2, test_size=5)
+    y = X["load"].to_numpy()
+    alone = backtest(tiny_lstm()[-1], windows, y, cv=cv)
+    inside = backtest(tiny_lstm(), X, X["load"], cv=cv)
+    np.testing.assert_array_equal(alone.residuals, inside.residuals)
+
+
+def test_a_search_is_fitted_in_every_fold():
+    """A GridSearchCV chooses anew from the training rows of each fold."""
+    X = series()
+    search = GridSearchCV(
+        flat_ridge(), {"ridge__alpha": [0.1, 1e3]}, cv=TimeSeriesSplit(2)
+    )
+    cv = TimeSeriesSplit(2, test_size=4)
+    result = backtest(search, X, X["load"], cv=cv, steps=2)
+    assert_is_loop(result, naive_loop(search, X, cv, 2))
+    assert "ridge" in result.baselines
+
+
+# -- no look-ahead ------------------------------------------------------------------
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.integers(30, 56),
+    st.sampled_from([1, 2, 4]),
+    st.sampled_from([True, "update"]),
+    st.integers(0, 1000),
+)
+def test_values_after_an_origin_change_nothing_before(last, steps, refit, seed):
+    """Other values after a row leave all that was predicted up to it bit for bit.
+
+    That holds for the baselines and for the intervals, too.
+    """
+    windows = SlidingWindow(3, layout="flat")
+    learner = SGDRegressor(eta0=1e-4, learning_rate="constant", random_state=0)
+    pipe = make_pipeline(windows, SimpleImputer(), learner)
+    X = series(seed=seed) / 50
+    other = X.copy()
+    other.iloc[last + 1 :] += np.random.default_rng(seed).normal(size=(59 - last, 1))
+    kwargs = {
+        "cv": TimeSeriesSplit(4, test_size=8),
+        "steps": steps,
+        "refit": refit,
+        "season": 6,
+    }
+    one = backtest(pipe, X, X["load"], **kwargs)
+    two = backtest(pipe, other, other["load"], **kwargs)
+    is_before = (one.predictions["origin"] <= X.index[last]).to_numpy()
+    for table in ("predictions", "baselines"):
+        a, b = (getattr(result, table)[is_before] for result in (one, two))
+        a, b = (part.drop(columns="y_true", errors="ignore") for part in (a, b))
+        pd.testing.assert_frame_equal(a, b, check_exact=True)
+    ends = ["y_lower", "y_upper"]
+    a, b = (result.intervals(0.5) for result in (one, two))
+    a, b = (part.loc[part["origin"] <= X.index[last], ends] for part in (a, b))
+    pd.testing.assert_frame_equal(a, b, check_exact=True)
+
+
+# -- fitting again, going on --------------------------------------------------------
+
+
+class Counting(RegressorMixin, BaseEstimator):
+    """Predicts how many rows its fit had, and notes every fit."""
+
+    fits: list = []
+
+    def fit(self, X, y):  # noqa: ARG002, D102
+        type(self).fits.append(len(X))
+        self.n_ = len(X)
+        return self
+
+    def predict(self, X):  # noqa: D102
+        return np.full(len(X), float(self.n_))
+
+
+@pytest.mark.parametrize(
+    ("refit", "fits"),
+    [
+        (True, [20, 24, 28, 32, 36]),
+        (1, [20, 24, 28, 32, 36]),
+        (2, [20, 28, 36]),
+        (4, [20, 36]),
+        (False, [20]),
+    ],
+)
+def test_refit_says_in_which_folds_is_fitted(refit, fits):
+    """Folds without a fit are predicted by the newest one before."""
+    X = series(40)
+    Counting.fits = []
+    cv = TimeSeriesSplit(5, test_size=4)
+    estimator = Counting()
+    result = backtest(estimator, X, X["load"], cv=cv, refit=refit)
+    assert Counting.fits == fits
+    by_fold = result.predictions.groupby("fold")["y_pred"].first()
+    newest = [max(n for n in fits if n <= 20 + 4 * fold) for fold in range(5)]
+    assert by_fold.tolist() == newest
+    assert not hasattr(estimator, "n_")
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_updates_are_those_of_the_documented_procedure(steps):
+    """The windows of rows whose values have come go to partial_fit, once each."""
+    X = series()
+    y = X["load"]
+    cv = TimeSeriesSplit(3, test_size=6)
+    pipe = tiny_lstm(steps=steps)
+    result = backtest(pipe, X, y, cv=cv, steps=steps, refit="update")
+    # By hand, from windows that are made of the whole series at once.
+    windows = SlidingWindow(4).fit_transform(X)
+    regressor, learned = clone(pipe[-1]), 0
+    for fold, (train, _) in enumerate(cv.split(X)):
+        stop = train[-1] + 1
+        if learned == 0:
+            regressor.fit(windows[:stop], y[:stop])
+        else:
+            begin = learned - (steps - 1)
+            regressor.partial_fit(windows[begin:stop], y[begin:stop])
+        learned = stop
+        origins = result.origins[(result.origins >= stop - 1)][:6]
+        expected = regressor.predict_steps(windows[origins + 1])
+        rows = result.predictions[result.predictions["fold"] == fold]
+        np.testing.assert_array_equal(rows["y_pred"], expected.ravel())
+
+
+def test_updates_go_on_in_plain_estimators_and_on_sliding_training_rows():
+    """SGDRegressor without windows learns each row once, in order."""
+    X = series() / 50
+    X["before"] = X["load"].shift(1, fill_value=1.0)
+    X, y = X[["before"]], X["load"]
+    cv = TimeSeriesSplit(4, test_size=5, max_train_size=20, gap=1)
+    result = backtest(SGDRegressor(random_state=0), X, y, cv=cv, refit="update")
+    model, learned, expected = SGDRegressor(random_state=0), None, []
+    for train, test in cv.split(X):
+        if learned is None:
+            model.fit(X.iloc[train], y.iloc[train])
+        else:
+            new = slice(learned, train[-1] + 1)
+            model.partial_fit(X.iloc[new], y.iloc[new])
+        learned = train[-1] + 1
+        expected.append(model.predict(X.iloc[test]))
+    np.testing.assert_array_equal(
+        result.predictions["y_pred"], np.concatenate(expected)
+    )
+
+
+def test_the_estimator_is_not_changed_and_results_are_repeated():
+    """A fitted estimator stays as it is; the same call gives the same bits."""
+    X = series()
+    pipe = tiny_lstm().fit(X, X["load"])
+    before = pipe.predict(X)
+    weights = pipe[-1].weights_
+    cv = TimeSeriesSplit(2, test_size=5)
+    one = backtest(pipe, X, X["load"], cv=cv, refit="update")
+    two = backtest(pipe, X, X["load"], cv=cv, refit="update")
+    pd.testing.assert_frame_equal(one.predictions, two.predictions, check_exact=True)
+    assert pipe[-1].weights_ is weights
+    np.testing.assert_array_equal(pipe.predict(X), before)
+
+
+# -- baselines and errors -----------------------------------------------------------
+
+
+def test_baselines_are_those_of_a_loop():
+    """Naive, seasonal naive and scikit-learn's RidgeCV on complete lag rows."""
+    X = series()
+    y = X["load"].to_numpy()
+    cv = TimeSeriesSplit(2, test_size=8)
+    result = backtest(flat_ridge(5), X, X["load"], cv=cv, steps=4, season=3)
+    expected = {"naive": [], "seasonal naive": [], "ridge": []}
+    for train, test in cv.split(X):
+        lags, targets = [], []
+        for row in range(5, train[-1] + 1):
+            if row + 4 <= train[-1] + 1:
+                lags.append(y[row - 5 : row])
+                targets.append(y[row : row + 4])
+        lags = np.array(lags, dtype=np.float32)
+        scaler = StandardScaler().fit(lags)
+        ridge = RidgeCV(10.0 ** np.arange(-3, 5)).fit(scaler.transform(lags), targets)
+        for origin in range(test[0] - 1, min(test[-1], len(y) - 4)):
+            newest = y[None, origin - 4 : origin + 1].astype(np.float32)
+            expected["ridge"] += ridge.predict(scaler.transform(newest))[0].tolist()
+            expected["naive"] += [y[origin]] * 4
+            for step in range(1, 5):
+                row = origin + step
+                while row > origin:
+                    row -= 3
+                expected["seasonal naive"].append(y[row])
+    assert list(result.baselines) == list(expected)
+    for name, values in expected.items():
+        np.testing.assert_allclose(result.baselines[name], values, rtol=1e-5)
+
+
+def test_ridge_reads_no_later_row_with_a_far_horizon():
+    """With horizon=3 the first of two steps has the window that ends two rows ago."""
+    X = series()
+    result = backtest(
+        flat_ridge(3, horizon=3),
+        X,
+        X["load"],
+        cv=last_rows(60, 5),
+        steps=2,
+    )
+    y = X["load"].to_numpy()
+    # Row t's window ends at t - 3; its steps are rows t - 1 and t.
+    rows = np.arange(5, 55)
+    lags = np.stack([y[rows - 5], y[rows - 4], y[rows - 3]], axis=1)
+    targets = np.stack([y[rows - 1], y[rows]], axis=1)
+    scaler = StandardScaler().fit(lags)
+    ridge = RidgeCV(10.0 ** np.arange(-3, 5)).fit(scaler.transform(lags), targets)
+    asked = result.origins + 2
+    newest = np.stack([y[asked - 5], y[asked - 4], y[asked - 3]], axis=1)
+    np.testing.assert_allclose(
+        result.baselines["ridge"],
+        ridge.predict(scaler.transform(newest)).ravel(),
+        rtol=1e-5,
+    )
+
+
+def test_few_complete_windows_leave_ridge_to_the_naive_forecast():
+    """With nine complete windows or fewer, ridge is the value at the origin."""
+    X = series(30)
+    cv = last_rows(30, 10)
+    result = backtest(flat_ridge(window=12), X, X["load"], cv=cv)
+    assert (result.baselines["ridge"] == result.baselines["naive"]).all()
+    result = backtest(flat_ridge(window=10), X, X["load"], cv=cv)
+    assert (result.baselines["ridge"] != result.baselines["naive"]).all()
+
+
+def test_summary_is_that_of_the_rows():
+    """Errors of each model over the same rows; MASE by each fold's training rows."""
+    X = load_airline_passengers()
+    y = X["passengers"]
+    cv = TimeSeriesSplit(3, test_size=12)
+    result = backtest(flat_ridge(12), X, y, cv=cv, steps=3, season=12)
+    table = result.predictions.assign(**result.baselines)
+    summary = result.summary()
+    assert list(summary.index) == ["model", "naive", "seasonal naive", "ridge"]
+    assert list(summary.columns) == ["MAE", "RMSE", "MASE", "sMAPE"]
+    for model, column in [("model", "y_pred"), ("ridge", "ridge"), ("naive", "naive")]:
+        missed = table["y_true"] - table[column]
+        assert summary.loc[model, "MAE"] == pytest.approx(missed.abs().mean())
+        rmse = np.sqrt((missed**2).mean())
+        assert summary.loc[model, "RMSE"] == pytest.approx(rmse)
+        assert summary.loc[model, "sMAPE"] == pytest.approx(
+            symmetric_mean_absolute_percentage_error(table["y_true"], table[column])
+        )
+        scaled, sizes = [], []
+        for fold, (train, _) in enumerate(cv.split(X)):
+            rows = table[table["fold"] == fold]
+            scaled.append(
+                mean_absolute_scaled_error(
+                    rows["y_true"], rows[column], y_train=y.iloc[train], season=12
+                )
+            )
+            sizes.append(len(rows))
+        mase = np.average(scaled, weights=sizes)
+        assert summary.loc[model, "MASE"] == pytest.approx(mase)
+    by_step = result.summary(by="step")
+    for step in (1, 2, 3):
+        rows = table[table["step"] == step]
+        error = (rows["y_true"] - rows["naive"]).abs().mean()
+        assert by_step.loc[(step, "naive"), "MAE"] == pytest.approx(error)
+    assert result.summary(by="fold").shape == (12, 4)
+    assert "105 origins" not in repr(result)
+    assert f"BacktestResult of {len(result.origins)} origins, 3 step(s)" in repr(result)
+    with pytest.raises(ValueError, match=r"one of \['step', 'fold'\] .* Got 'row'"):
+        result.summary(by="row")
+
+
+def test_a_constant_series_has_no_scaled_error():
+    """MASE is NaN where the training rows never change; the rest is there."""
+    X = series() * 0 + 1
+    X.iloc[-1] = 2
+    summary = backtest(
+        DummyRegressor(), X, X["load"], cv=TimeSeriesSplit(2, test_size=3)
+    ).summary()
+    assert summary["MASE"].isna().all()
+    assert summary.loc["model", "MAE"] == pytest.approx(1 / 6)
+
+
+# -- holes --------------------------------------------------------------------------
+
+
+def test_origins_before_a_hole_are_left_out():
+    """Steps are labels: no forecast is scored against a row after a hole."""
+    X = series()
+    X = X.drop(X.index[[50, 51]])
+    cv = last_rows(58, 18)
+    result = backtest(flat_ridge(), X, X["load"], cv=cv, steps=2, season=4)
+    table = result.predictions
+    hours = (table.index - table["origin"]) / pd.Timedelta(hours=1)
+    assert (hours == table["step"]).all()
+    # Rows 48 and 49 come before the hole of two rows; 56 and 57 are the last.
+    assert result.origins.tolist() == [*range(39, 48), *range(50, 56)]
+    # Four hours before the first step lies the hole: naive instead of seasonal naive.
+    origin = pd.Timestamp("2024-01-03 06:00")
+    steps = result.baselines[(table["origin"] == origin).to_numpy()]
+    expected = [X["load"][origin], X["load"][origin - pd.Timedelta(hours=2)]]
+    assert steps["seasonal naive"].tolist() == expected
+
+
+# -- bad input ----------------------------------------------------------------------
+
+
+class Unfittable(RegressorMixin, BaseEstimator):
+    """Fails the test that fits it."""
+
+    steps = 1
+
+    def fit(self, X, y):  # noqa: ARG002, D102
+        pytest.fail("fitted before everything was checked")
+
+    def partial_fit(self, X, y):  # noqa: ARG002, D102
+        pytest.fail("fitted before everything was checked")
+
+    def predict(self, X):  # noqa: D102
+        return np.zeros(len(X))
+
+
+def never(**kwargs):
+    return make_pipeline(SlidingWindow(3, layout="flat", **kwargs), Unfittable())
+
+
+SPLIT = TimeSeriesSplit(2, test_size=5)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"steps": 0}, r"'steps' .* \[1, inf\). Got 0"),
+        ({"steps": True}, "Got True"),
+        ({"stride": 1.5}, "'stride' .* Got 1.5"),
+        ({"season": 0}, "'season' .* Got 0"),
+        ({"refit": "always"}, "'refit' .* Got 'always'"),
+        ({"refit": 0}, "'refit' .* Got 0"),
+        ({"cv": 5}, r"Got 5; use TimeSeriesSplit\(5\)"),
+        ({"cv": None}, r"Got None; use TimeSeriesSplit\(5\)"),
+        ({"cv": KFold(3)}, "folds that walk forward.* in fold 0"),
+        ({"cv": KFold(3, shuffle=True)}, "rows out of order or left out"),
+        ({"cv": [([0, 1], [])]}, "no rows to train on or to test"),
+        ({"cv": [([0, 1, 2, 3], [3, 4])]}, "training rows that are not before"),
+        ({"cv": [([0], [1, 2]), ([0], [2, 3])]}, "a fold before had in fold 1"),
+        ({"cv": []}, "Got none in 0 fold"),
+        ({"steps": 60}, "an origin that 60 contiguous"),
+    ],
+)
+def test_wrong_parameters_are_named_before_the_first_fit(kwargs, message):
+    """What is wrong with parameters or folds is said before anything is fitted."""
+    X = series()
+    with pytest.raises(ValueError, match=message):
+        backtest(never(), X, X["load"], **{"cv": SPLIT} | kwargs)
+
+
+def test_wrong_rows_are_named_before_the_first_fit():
+    """Values missing in a late fold, other labels, other lengths, several targets."""
+    X = series()
+    y = X["load"]
+    with pytest.raises(ValueError, match="y at the index of X"):
+        backtest(never(), X, y.shift(1, freq="h"), cv=SPLIT)
+    with pytest.raises(ValueError, match="y contains NaN"):
+        backtest(never(), X, y.shift(-1), cv=SPLIT)
+    with pytest.raises(ValueError, match=r"shape \(60, 2\) for 60 rows"):
+        backtest(never(), X, np.ones((60, 2)), cv=SPLIT)
+    with pytest.raises(ValueError, match=r"shape \(59,\) for 60 rows"):
+        backtest(never(), X, np.ones(59), cv=SPLIT)
+    holed = X.copy()
+    holed.iloc[-1] = np.nan
+    with pytest.raises(ValueError, match="Got NaN in row"):
+        backtest(never(), holed, y, cv=SPLIT)
+    with pytest.raises(ValueError, match="rows in time order"):
+        backtest(never(), X[::-1], y[::-1], cv=SPLIT)
+    with pytest.raises(ValueError, match="'known' parameter"):
+        backtest(never(known="price"), X, y, cv=SPLIT)
+
+
+def test_forecasts_that_cannot_be_made_are_named_before_the_first_fit():
+    """Several steps without windows, or with columns that would be fed back."""
+    X = series()
+    y = X["load"]
+    with pytest.raises(ValueError, match="SlidingWindow inside for several steps"):
+        backtest(Unfittable(), X, y, cv=SPLIT, steps=2)
+    two = X.assign(wind=1.0)
+    with pytest.raises(ValueError, match="Got 2 such columns; predict all steps"):
+        backtest(never(), two, y, cv=SPLIT, steps=2)
+    with pytest.raises(ValueError, match=r"named \['load'\] and no column of X"):
+        backtest(never(), two[["wind"]], y, cv=SPLIT, steps=2)
+    with pytest.raises(TypeError, match="needs a regressor with partial_fit"):
+        backtest(flat_ridge(), X, y, cv=SPLIT, refit="update")
+
+
+def test_several_columns_at_once_need_no_recursion():
+    """LSTMRegressor(steps=3) predicts three steps from two columns."""
+    X = series()
+    X["wind"] = np.sin(np.arange(60))
+    pipe = tiny_lstm(steps=3)
+    result = backtest(pipe, X, X["load"], cv=SPLIT, steps=3)
+    assert result.residuals.shape == (8, 3)
+    with pytest.raises(ValueError, match="beyond step 3"):
+        backtest(pipe, X, X["load"], cv=SPLIT, steps=4)
+
+
+class PanelWindow(SlidingWindow):
+    """A SlidingWindow that has groups."""
+
+    groups = "store"
+
+
+def test_panels_are_refused():
+    """Groups are not walked over as if they were one series."""
+    X = series()
+    pipe = make_pipeline(PanelWindow(3, layout="flat"), Unfittable())
+    with pytest.raises(ValueError, match="SlidingWindow with groups"):
+        backtest(pipe, X, X["load"], cv=SPLIT)
+
+
+# -- progress -----------------------------------------------------------------------
+
+
+def test_progress_is_a_line_for_each_fold(capsys):
+    """verbose=1 prints each fold when it is done; 0 prints nothing."""
+    X = series()
+    backtest(flat_ridge(), X, X["load"], cv=SPLIT)
+    assert capsys.readouterr().out == ""
+    result = backtest(flat_ridge(), X, X["load"], cv=SPLIT, verbose=1)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("fold 1 of 2: 50 training rows, 5 origins, MAE ")
+    assert second.startswith("fold 2 of 2: 55 training rows, 5 origins, MAE ")
+    error = result.summary(by="fold").loc[(1, "model"), "MAE"]
+    assert f"MAE {error:.4g}, " in second
+
+
+def test_a_backtest_ends_where_updates_by_hand_do():
+    """Going on with ``update`` after the first fit gives the forecasts of folds."""
+    X = series()
+    y = X["load"]
+    result = backtest(tiny_lstm(), X, y, cv=SPLIT, steps=2, refit="update")
+    pipe = tiny_lstm().fit(X[:50], y[:50])
+    pipe = update(pipe, X[50:55], y[50:55])
+    last = result.predictions[result.predictions["origin"] == X.index[56]]
+    np.testing.assert_allclose(last["y_pred"], forecast(pipe, X[:57], 2), rtol=1e-9)

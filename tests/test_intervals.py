@@ -1,0 +1,352 @@
+"""Intervals: weighted conformal distances, their laws, and where they are used."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.base import clone
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+
+from sklstm import (
+    LSTMRegressor,
+    SlidingWindow,
+    backtest,
+    forecast,
+    interval_coverage,
+    mean_interval_score,
+)
+from sklstm._intervals import conformal_distances, past_distances, quantile_ends
+
+RESIDUALS = st.integers(1, 60).flatmap(
+    lambda n: arrays(float, (n, 2), elements=st.floats(-100, 100, width=32))
+)
+COVERAGES = st.floats(0.02, 0.98)
+
+
+def naive_distance(residuals, coverage):
+    """Return the distance of one step's residuals, oldest first, by a loop."""
+    newest = list(residuals)[-500:]
+    weighted = sorted(
+        (abs(residual), 0.99 ** (len(newest) - i)) for i, residual in enumerate(newest)
+    )
+    total = sum(weight for _, weight in weighted) + 1
+    share = 0.0
+    for distance, weight in weighted:
+        share += weight
+        if share >= coverage * total * (1 - 1e-12):
+            return distance
+    return np.inf
+
+
+# -- arithmetic ---------------------------------------------------------------------
+
+
+@given(RESIDUALS, COVERAGES)
+def test_distances_are_those_of_a_loop(residuals, coverage):
+    """The smallest size below which lies the share of the weight, for each step."""
+    expected = [naive_distance(step, coverage) for step in residuals.T]
+    np.testing.assert_array_equal(conformal_distances(residuals, coverage), expected)
+
+
+@given(RESIDUALS, COVERAGES, st.integers(1, 3))
+def test_past_distances_are_those_of_what_was_known(residuals, coverage, stride):
+    """At each origin only residuals count whose truth had come by then."""
+    origins = 5 + stride * np.arange(len(residuals))
+    distances = past_distances(residuals, origins, coverage)
+    for i, origin in enumerate(origins):
+        for step in (1, 2):
+            known = [
+                residuals[j, step - 1]
+                for j, other in enumerate(origins)
+                if other + step <= origin
+            ]
+            assert distances[i, step - 1] == naive_distance(known, coverage)
+
+
+def test_only_the_newest_residuals_are_read():
+    """600 residuals give what the newest 500 give; older ones weigh next to nothing."""
+    residuals = np.random.default_rng(0).normal(size=(600, 1))
+    for coverage in (0.5, 0.9):
+        assert conformal_distances(residuals, coverage) == conformal_distances(
+            residuals[100:], coverage
+        )
+        assert conformal_distances(residuals, coverage) == naive_distance(
+            residuals[:, 0], coverage
+        )
+
+
+@given(RESIDUALS, COVERAGES, COVERAGES)
+def test_a_wider_coverage_contains_a_narrower_one(residuals, one, other):
+    """Distances grow with the coverage, at the end and at every origin."""
+    low, high = sorted((one, other))
+    narrow = conformal_distances(residuals, low)
+    assert (narrow <= conformal_distances(residuals, high)).all()
+    origins = np.arange(len(residuals))
+    narrow = past_distances(residuals, origins, low)
+    assert (narrow <= past_distances(residuals, origins, high)).all()
+
+
+@given(RESIDUALS, COVERAGES, st.sampled_from([0.5, 2.0, -4.0]))
+def test_distances_have_the_unit_of_the_residuals(residuals, coverage, factor):
+    """Residuals in another unit, or of the other sign, scale the distances."""
+    ours = conformal_distances(factor * residuals, coverage)
+    expected = abs(factor) * conformal_distances(residuals, coverage)
+    np.testing.assert_array_equal(ours, expected)
+
+
+def test_a_coverage_needs_so_many_residuals():
+    """0.9 takes ten residuals and 0.8 five: before, the distance is infinite."""
+    for coverage, n_needed in ((0.5, 2), (0.8, 5), (0.9, 10)):
+        residuals = np.ones((n_needed, 1))
+        assert conformal_distances(residuals, coverage) == 1
+        assert conformal_distances(residuals[1:], coverage) == np.inf
+
+
+def test_exchangeable_residuals_are_covered():
+    """Of 20,000 new residuals nine in ten lie within, a little more for the one."""
+    rng = np.random.default_rng(0)
+    hits = []
+    for _ in range(20_000 // 100):
+        past = rng.standard_t(3, size=(200, 100))
+        distances = conformal_distances(past, 0.9)
+        hits.append(np.abs(rng.standard_t(3, size=100)) <= distances)
+    assert 0.9 <= np.mean(hits) <= 0.92
+
+
+def test_residuals_that_grow_are_followed():
+    """Ten times as wild after half of the rows: the coverage is soon back."""
+    rng = np.random.default_rng(0)
+    residuals = rng.normal(size=(2000, 1)) * np.repeat([1, 10], 1000)[:, None]
+    distances = past_distances(residuals, np.arange(2000), 0.9)
+    is_within = np.abs(residuals) <= distances
+    assert 0.88 <= is_within[100:1000].mean() <= 0.94
+    assert is_within[1000:1030].mean() < 0.7
+    assert 0.88 <= is_within[1100:].mean() <= 0.94
+
+
+def test_quantiles_are_found_by_their_levels():
+    """The ends of 0.9 are the quantiles 0.05 and 0.95, wherever they stand."""
+    assert quantile_ends((0.05, 0.1, 0.5, 0.9, 0.95), 0.9) == (0, 4)
+    assert quantile_ends((0.05, 0.1, 0.5, 0.9, 0.95), 0.8) == (1, 3)
+    with pytest.raises(ValueError, match=r"needs the quantiles 0\.25 and 0\.75. Got"):
+        quantile_ends((0.05, 0.5, 0.95), 0.5)
+
+
+# -- intervals of a backtest --------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(0)
+    values = 50 + 10 * np.sin(np.arange(200) / 4) + rng.normal(size=200)
+    return pd.DataFrame(
+        {"load": values}, index=pd.date_range("2024", periods=200, freq="D")
+    )
+
+
+@pytest.fixture(scope="module")
+def pipe(frame):
+    windows = SlidingWindow(8, layout="flat")
+    ridge = make_pipeline(windows, SimpleImputer(), Ridge())
+    return ridge.fit(frame, frame["load"])
+
+
+@pytest.fixture(scope="module")
+def result(frame, pipe):
+    cv = TimeSeriesSplit(4, test_size=25)
+    return backtest(pipe, frame, frame["load"], cv=cv, steps=3)
+
+
+def test_intervals_of_a_backtest_are_those_of_their_time(frame, pipe, result):
+    """Each is what forecast makes of the residuals that were known at its origin."""
+    intervals = result.intervals(0.8)
+    for origin in (frame.index[130], frame.index[170]):
+        row = frame.index.get_loc(origin)
+        for step in (1, 2, 3):
+            known = result.residuals[result.origins + step <= row]
+            made = forecast(pipe, frame[: row + 1], 3, coverage=0.8, residuals=known)
+            half = (made["load_upper"] - made["load_lower"]).iloc[step - 1] / 2
+            ours = intervals[
+                (intervals["origin"] == origin) & (intervals["step"] == step)
+            ]
+            middle, lower, upper = ours[["y_pred", "y_lower", "y_upper"]].iloc[0]
+            assert middle - lower == pytest.approx(half)
+            assert upper - middle == pytest.approx(half)
+
+
+def test_the_first_rows_have_no_interval(result):
+    """0.9 begins when ten residuals of the step are known."""
+    intervals = result.intervals(0.9)
+    first = intervals.groupby("step")["origin"].min()
+    origins = result.predictions["origin"].unique()
+    # Step h of origin i is known at origin i + h.
+    assert first.tolist() == [origins[9 + step] for step in (1, 2, 3)]
+    assert len(intervals) == len(result.predictions) - (10 + 11 + 12)
+    with pytest.raises(ValueError, match=r"coverage=0\.999 need more residuals"):
+        result.intervals(0.999)
+
+
+def test_calibration_is_that_of_the_intervals(result):
+    """Measured coverage, width and score are those of intervals()."""
+    table = result.calibration((0.5, 0.9))
+    assert table.index.tolist() == [0.5, 0.9]
+    for coverage, row in table.iterrows():
+        made = result.intervals(coverage)
+        ends = made["y_true"], made["y_lower"], made["y_upper"]
+        assert row["measured"] == interval_coverage(*ends)
+        assert row["score"] == mean_interval_score(*ends, coverage=coverage)
+        width = (made["y_upper"] - made["y_lower"]).mean()
+        assert row["width"] == pytest.approx(width)
+        assert row["n_rows"] == len(made)
+        assert abs(row["measured"] - coverage) < 0.08
+
+
+# -- intervals of a forecast --------------------------------------------------------
+
+
+def test_a_forecast_has_its_intervals_beside_it(frame, pipe, result):
+    """Columns load, load_lower and load_upper; an array has the three in that order."""
+    points = forecast(pipe, frame, 3)
+    made = forecast(pipe, frame, 3, coverage=0.9, residuals=result)
+    assert list(made.columns) == ["load", "load_lower", "load_upper"]
+    assert made.index.equals(points.index)
+    np.testing.assert_array_equal(made["load"], points)
+    distances = [naive_distance(step, 0.9) for step in result.residuals.T]
+    np.testing.assert_allclose(made["load"] - made["load_lower"], distances)
+    np.testing.assert_allclose(made["load_upper"] - made["load"], distances)
+    rows, y = frame.to_numpy(), frame["load"].to_numpy()
+    on_rows = clone(pipe).fit(rows, y)
+    rows = forecast(on_rows, rows, 3, coverage=0.9, residuals=result)
+    np.testing.assert_allclose(rows, made, rtol=1e-6)
+    one = forecast(pipe, frame, 1, coverage=0.9, residuals=result.residuals)
+    pd.testing.assert_frame_equal(one, made[:1], check_freq=False)
+
+
+def test_a_target_without_a_name_is_called_y(frame, result):
+    """An estimator fitted on arrays gives y, y_lower and y_upper on a labelled X."""
+    table = frame.rename(columns={"load": "wind"}).assign(load=frame["load"])
+    windows = SlidingWindow(8, layout="flat")
+    pipe = make_pipeline(windows, SimpleImputer(), Ridge())
+    pipe.fit(table, frame["load"].to_numpy())
+    made = forecast(pipe, table, 1, coverage=0.9, residuals=result)
+    assert list(made.columns) == ["y", "y_lower", "y_upper"]
+
+
+@settings(max_examples=20, deadline=None)
+@given(one=COVERAGES, other=COVERAGES)
+def test_a_wider_forecast_contains_a_narrower_one(frame, pipe, result, one, other):
+    """Intervals of a forecast are nested."""
+    low, high = (
+        forecast(pipe, frame, 3, coverage=c, residuals=result)
+        for c in sorted((one, other))
+    )
+    assert (high["load_lower"] <= low["load_lower"]).all()
+    assert (low["load_upper"] <= high["load_upper"]).all()
+
+
+# -- quantile networks --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def quantile_pipe(frame):
+    regressor = LSTMRegressor(
+        2,
+        epochs=3,
+        steps=3,
+        loss="quantile",
+        quantiles=(0.05, 0.1, 0.5, 0.9, 0.95),
+        random_state=0,
+    )
+    return make_pipeline(SlidingWindow(8), regressor).fit(frame, frame["load"])
+
+
+def test_a_quantile_network_gives_its_own_intervals(frame, quantile_pipe):
+    """Ends are the predicted quantiles of the row after the last, for each step."""
+    padded = pd.concat(
+        [frame, frame[-1:].set_axis(frame.index[-1:] + pd.Timedelta("1D"))]
+    )
+    windows = SlidingWindow(8).fit_transform(padded)[-1:]
+    levels = quantile_pipe[-1].predict_quantiles(windows)[0]
+    for steps in (1, 3):
+        made = forecast(quantile_pipe, frame, steps, coverage=0.8)
+        np.testing.assert_array_equal(made["load_lower"], levels[:steps, 1])
+        np.testing.assert_array_equal(made["load"], levels[:steps, 2])
+        np.testing.assert_array_equal(made["load_upper"], levels[:steps, 3])
+    wide = forecast(quantile_pipe, frame, 3, coverage=0.9)
+    assert (wide["load_lower"] <= made["load_lower"]).all()
+    assert (made["load_upper"] <= wide["load_upper"]).all()
+
+
+def test_quantiles_reach_further_with_a_horizon(frame):
+    """With horizon=2 the first of three steps comes from the window one row earlier."""
+    regressor = LSTMRegressor(
+        2, epochs=1, steps=2, loss="quantile", quantiles=(0.1, 0.5, 0.9)
+    )
+    pipe = make_pipeline(SlidingWindow(8, horizon=2), regressor)
+    pipe.fit(frame, frame["load"])
+    made = forecast(pipe, frame, 3, coverage=0.8)
+    index = pd.date_range("2024", periods=202, freq="D")
+    padded = frame.reindex(index).ffill()
+    windows = SlidingWindow(8, horizon=2).fit_transform(padded)[-2:]
+    levels = pipe[-1].predict_quantiles(windows)
+    expected = [levels[0, 0], levels[1, 0], levels[1, 1]]
+    np.testing.assert_array_equal(
+        made[["load_lower", "load", "load_upper"]].to_numpy(), expected
+    )
+    with pytest.raises(ValueError, match="up to step 3: quantiles cannot be fed back"):
+        forecast(pipe, frame, 4, coverage=0.8)
+
+
+def test_residuals_come_before_quantiles(frame, quantile_pipe, result):
+    """With residuals given, a quantile network's median has conformal intervals."""
+    made = forecast(quantile_pipe, frame, 3, coverage=0.5, residuals=result)
+    distances = [naive_distance(step, 0.5) for step in result.residuals.T]
+    np.testing.assert_allclose(made["load_upper"] - made["load"], distances)
+
+
+def test_a_search_over_quantile_networks_has_intervals(frame, quantile_pipe):
+    """The best estimator's quantiles are read."""
+    search = GridSearchCV(
+        quantile_pipe, {"lstmregressor__epochs": [1]}, cv=TimeSeriesSplit(2)
+    )
+    made = forecast(search.fit(frame, frame["load"]), frame, 3, coverage=0.9)
+    assert (made["load_lower"] < made["load_upper"]).all()
+
+
+# -- what is wrong ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("coverage", [0, 1, 90, -0.1, "0.9", True, np.nan])
+def test_a_coverage_that_is_none_is_named(frame, pipe, result, coverage):
+    """Coverage is a share between 0 and 1."""
+    with pytest.raises(ValueError, match="'coverage' parameter of forecast must be"):
+        forecast(pipe, frame, 3, coverage=coverage, residuals=result)
+    with pytest.raises(ValueError, match="'coverage' parameter of intervals must be"):
+        result.intervals(coverage)
+
+
+def test_intervals_that_cannot_be_made_are_named(frame, pipe, quantile_pipe, result):
+    """No residuals, too few of them or of the steps, other quantiles, two values."""
+    with pytest.raises(ValueError, match="needs 'residuals' for intervals"):
+        forecast(pipe, frame, 3, coverage=0.9)
+    with pytest.raises(ValueError, match=r"for a 'coverage'. Got None"):
+        forecast(pipe, frame, 3, residuals=result)
+    with pytest.raises(ValueError, match=r"each of the 4 steps. Got 3; call backtest"):
+        forecast(pipe, frame, 4, coverage=0.9, residuals=result)
+    with pytest.raises(ValueError, match=r"more residuals for coverage=0.9. Got 9"):
+        forecast(pipe, frame, 3, coverage=0.9, residuals=result.residuals[:9])
+    with pytest.raises(ValueError, match="residuals contains NaN"):
+        forecast(pipe, frame, 1, coverage=0.9, residuals=np.full((20, 1), np.nan))
+    with pytest.raises(ValueError, match=r"needs the quantiles 0.15 and 0.85"):
+        forecast(quantile_pipe, frame, 3, coverage=0.7)
+    with pytest.raises(ValueError, match=r"up to step 3.*Got steps=4"):
+        forecast(quantile_pipe, frame, 4, coverage=0.9)
+    two = frame.assign(wind=1.0)
+    pipe = make_pipeline(SlidingWindow(2, layout="flat"), SimpleImputer(), Ridge())
+    with pytest.raises(ValueError, match=r"one value a row. Got 2 values"):
+        forecast(pipe.fit(two, two), two, 1, coverage=0.9, residuals=result)
