@@ -4,19 +4,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sklstm._display import (
+        ContributionDisplay,
+        ErrorByStepDisplay,
+        ForecastDisplay,
+        GateDisplay,
+        LossCurveDisplay,
+    )
     from sklstm._forecast import forecast
+    from sklstm._inspection import contributions, gates
     from sklstm._regressor import LSTMRegressor
     from sklstm._sliding_window import SlidingWindow
     from sklstm.datasets import load_airline_passengers
 
 __version__ = "0.1.0"
 
-__all__ = ["LSTMRegressor", "SlidingWindow", "forecast", "load_airline_passengers"]
+__all__ = [
+    "ContributionDisplay",
+    "ErrorByStepDisplay",
+    "ForecastDisplay",
+    "GateDisplay",
+    "LSTMRegressor",
+    "LossCurveDisplay",
+    "SlidingWindow",
+    "contributions",
+    "forecast",
+    "gates",
+    "load_airline_passengers",
+]
 
 _ROOMS = {
+    "ContributionDisplay": "sklstm._display",
+    "ErrorByStepDisplay": "sklstm._display",
+    "ForecastDisplay": "sklstm._display",
+    "GateDisplay": "sklstm._display",
     "LSTMRegressor": "sklstm._regressor",
+    "LossCurveDisplay": "sklstm._display",
     "SlidingWindow": "sklstm._sliding_window",
+    "contributions": "sklstm._inspection",
     "forecast": "sklstm._forecast",
+    "gates": "sklstm._inspection",
     "load_airline_passengers": "sklstm.datasets",
 }
 
@@ -29,4 +56,5 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    # What a notebook completes: the public names, not what this file is made of.
+    return sorted({name for name in globals() if name.startswith("__")} | {*__all__})

@@ -17,10 +17,11 @@ LEVELS = [
     {"_backend", "_index", "_pool", "_validation"},
     {"_activations", "_highway", "_windows", "datasets"},
     {"_graph", "_network", "_scaling"},
-    {"_fused", "_keras"},
+    {"_fused", "_gradient", "_keras"},
     {"_training"},
     {"_regressor", "_sliding_window"},
-    {"_forecast"},
+    {"_forecast", "_inspection"},
+    {"_display"},
 ]
 # ... and the door, which imports on demand, stands outside.
 DOOR = "__init__"
@@ -98,16 +99,17 @@ def test_every_file_is_on_the_map():
 
 def test_the_map_is_that_of_five_levels():
     """Level 2 alone has an order: network and scaling, both engines, then training."""
-    ground, arithmetic, *middle, shells, top = LEVELS
+    ground, arithmetic, *middle, shells, around, top = LEVELS
     assert ground == {"_backend", "_index", "_pool", "_validation"}
     assert arithmetic == {"_windows", "_activations", "_highway", "datasets"}
     assert middle == [
         {"_graph", "_network", "_scaling"},
-        {"_fused", "_keras"},
+        {"_fused", "_gradient", "_keras"},
         {"_training"},
     ]
     assert shells == {"_sliding_window", "_regressor"}
-    assert top == {"_forecast"}
+    assert around == {"_forecast", "_inspection"}
+    assert top == {"_display"}
 
 
 @pytest.mark.parametrize("name", sorted(LEVEL))
@@ -144,10 +146,10 @@ def test_keras_has_two_rooms():
     assert importers_of("keras") == {("_keras", False), ("_network", False)}
 
 
-def test_tensorflow_has_one_room_and_matplotlib_none():
-    """Only ``_fused.py`` imports TensorFlow, when it is called."""
+def test_tensorflow_and_matplotlib_have_one_room_each():
+    """``_fused.py`` imports TensorFlow, ``_display.py`` matplotlib, when called."""
     assert importers_of("tensorflow") == {("_fused", False)}
-    assert importers_of("matplotlib") == set()
+    assert importers_of("matplotlib") == {("_display", False)}
 
 
 def test_pandas_has_two_rooms():
@@ -171,7 +173,7 @@ def test_private_names_of_scikit_learn_have_one_door():
     [
         "import sklstm",
         "import sklstm; dir(sklstm); sklstm.__version__",
-        "from sklstm import SlidingWindow, LSTMRegressor, forecast",
+        "from sklstm import SlidingWindow, LSTMRegressor, forecast, GateDisplay",
         "from sklstm import *; LSTMRegressor().get_params(); str(LSTMRegressor())",
     ],
 )
@@ -210,15 +212,28 @@ def test_predicting_loads_no_backend():
 def test_public_names_are_pinned():
     """``__all__`` is sorted and holds these names, all of which are there."""
     assert sklstm.__all__ == [
+        "ContributionDisplay",
+        "ErrorByStepDisplay",
+        "ForecastDisplay",
+        "GateDisplay",
         "LSTMRegressor",
+        "LossCurveDisplay",
         "SlidingWindow",
+        "contributions",
         "forecast",
+        "gates",
         "load_airline_passengers",
     ]
     assert sklstm.__all__ == sorted(sklstm.__all__)
     assert set(sklstm.__all__) <= set(dir(sklstm))
     for name in sklstm.__all__:
         assert getattr(sklstm, name).__name__ == name
+
+
+def test_completion_offers_public_names_alone():
+    """``sklstm.<tab>`` lists what is public, not what the door is made of."""
+    offered = {name for name in dir(sklstm) if not name.startswith("__")}
+    assert offered == set(sklstm.__all__)
 
 
 @pytest.mark.parametrize("name", sorted(LEVEL))
