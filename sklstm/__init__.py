@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sklstm._backtest import BacktestResult, backtest
+    from sklstm._display import (
+        ContributionDisplay,
+        ErrorByStepDisplay,
+        ForecastDisplay,
+        GateDisplay,
+        LossCurveDisplay,
+    )
     from sklstm._forecast import forecast
+    from sklstm._inspection import contributions, gates
     from sklstm._regressor import LSTMRegressor
     from sklstm._sliding_window import SlidingWindow
     from sklstm._update import update
@@ -21,10 +29,17 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BacktestResult",
+    "ContributionDisplay",
+    "ErrorByStepDisplay",
+    "ForecastDisplay",
+    "GateDisplay",
     "LSTMRegressor",
+    "LossCurveDisplay",
     "SlidingWindow",
     "backtest",
+    "contributions",
     "forecast",
+    "gates",
     "interval_coverage",
     "load_airline_passengers",
     "mean_absolute_scaled_error",
@@ -35,10 +50,17 @@ __all__ = [
 
 _ROOMS = {
     "BacktestResult": "sklstm._backtest",
+    "ContributionDisplay": "sklstm._display",
+    "ErrorByStepDisplay": "sklstm._display",
+    "ForecastDisplay": "sklstm._display",
+    "GateDisplay": "sklstm._display",
     "LSTMRegressor": "sklstm._regressor",
+    "LossCurveDisplay": "sklstm._display",
     "SlidingWindow": "sklstm._sliding_window",
     "backtest": "sklstm._backtest",
+    "contributions": "sklstm._inspection",
     "forecast": "sklstm._forecast",
+    "gates": "sklstm._inspection",
     "interval_coverage": "sklstm.metrics",
     "load_airline_passengers": "sklstm.datasets",
     "mean_absolute_scaled_error": "sklstm.metrics",
@@ -56,4 +78,5 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    # What a notebook completes: the public names, not what this file is made of.
+    return sorted({name for name in globals() if name.startswith("__")} | {*__all__})

@@ -11,6 +11,7 @@ business days) still do; for fixed steps it costs several arrays as long as the 
 
 from __future__ import annotations
 
+import numbers
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,12 +28,15 @@ __all__ = [
     "columns_with_future",
     "counts_rows",
     "frame_from",
+    "frame_from_product",
     "future_columns",
     "labels_of",
     "names_of",
+    "positions_of",
     "rows_from",
     "rows_with_future",
     "series_or_frame",
+    "stamps_of",
     "table_from",
     "timeline_from_labels",
 ]
@@ -140,6 +144,86 @@ def series_or_frame(
 def table_from(columns: dict, labels: Any = None) -> pd.DataFrame:
     """Return columns of any dtypes, by name, as a DataFrame."""
     return pd.DataFrame(columns, index=labels)
+
+
+def frame_from_product(
+    parts: list[tuple[np.ndarray, dict[str, Any]]], columns: list
+) -> pd.DataFrame:
+    """Return tables below each other, labelled by every combination of some labels.
+
+    Parameters
+    ----------
+    parts : list of (table, labels)
+        A table of shape (n_lines, n_columns), and its index levels by name, whose
+        lengths multiply to n_lines; the last one changes fastest.
+    columns : list
+        Names of the columns.
+    """
+    frames = [
+        frame_from(
+            table,
+            columns,
+            pd.MultiIndex.from_product(list(labels.values()), names=list(labels)),
+        )
+        for table, labels in parts
+    ]
+    return frames[0] if len(frames) == 1 else pd.concat(frames)
+
+
+def stamps_of(values: pd.Series) -> np.ndarray:
+    """Return the labels of a Series as they are drawn: times on the wall, or numbers.
+
+    Periods are drawn where they begin.
+    """
+    labels = values.index
+    if isinstance(labels, pd.PeriodIndex):
+        labels = labels.to_timestamp()
+    if isinstance(labels, pd.DatetimeIndex):
+        labels = labels.tz_localize(None)
+    return labels.to_numpy()
+
+
+def positions_of(
+    rows: Any, labels: pd.Index | None, n_rows: int, *, owner: str
+) -> np.ndarray:
+    """Return the positions of chosen rows, each of them once.
+
+    Parameters
+    ----------
+    rows : int, label, slice or sequence of ints and labels
+        Integers and slices are positions, anything else is looked up in the labels.
+    labels : Index, optional
+        Labels of all rows.
+    n_rows : int
+        How many rows there are.
+    owner : str
+        What is speaking.
+
+    Raises
+    ------
+    ValueError
+        If there is no such row; it names the first.
+    """
+    every = np.arange(n_rows)
+    is_one = isinstance(rows, str) or not hasattr(rows, "__len__")
+    found = []
+    for row in [rows] if is_one else rows:
+        try:
+            is_position = isinstance(row, numbers.Integral | slice)
+            is_position &= not isinstance(row, bool)
+            at = row if is_position else labels.get_loc(row)  # type: ignore[union-attr]
+            found.append(np.atleast_1d(every[at]))
+        except (LookupError, TypeError, ValueError, AttributeError):
+            raise ValueError(
+                f"The 'rows' parameter of {owner} must hold positions in X, or labels "
+                f"of its index that are not integers. Got {row!r} for {n_rows} rows."
+            ) from None
+    if not sum(map(len, found)):
+        raise ValueError(
+            f"The 'rows' parameter of {owner} must choose a row. Got {rows!r} for "
+            f"{n_rows} rows."
+        )
+    return np.array(list(dict.fromkeys(np.concatenate(found).tolist())))
 
 
 # -- timelines ----------------------------------------------------------------------

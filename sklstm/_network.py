@@ -15,7 +15,14 @@ import numpy as np
 from sklstm._activations import ACTIVATIONS
 from sklstm._backend import backend
 
-__all__ = ["MISSING", "NetworkSpec", "build_keras_model", "forward", "initial_weights"]
+__all__ = [
+    "MISSING",
+    "NetworkSpec",
+    "build_keras_model",
+    "forward",
+    "initial_weights",
+    "trace",
+]
 
 # What stands for a missing step in Keras, whose Masking layer looks for one value. No
 # normalised series reaches it; exact zeros, which a series does reach, would not do.
@@ -155,10 +162,46 @@ def forward(
     return outputs
 
 
-def _forward_rows(
+def trace(
     spec: NetworkSpec, weights: list[np.ndarray], inputs: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the network's outputs, and every gate and state on the way to them.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network.
+    weights : list of ndarray
+        As :func:`initial_weights` orders them.
+    inputs : ndarray of shape (n_rows, window, n_channels), float32
+        As :func:`forward` takes them; all rows are held at once.
+
+    Returns
+    -------
+    outputs : ndarray of shape (n_rows, n_outputs), float64
+        Those of :func:`forward`.
+    traces : list of ndarray of shape (n_rows, window, 6, units), float64
+        Per layer and direction, as the weights are ordered: input, forget and output
+        gate, candidate, cell and hidden state after each step. At a missing step the
+        states are those that it leaves as they are, and the gates have no meaning.
+    """
+    traces: list[np.ndarray] = []
+    weights = [array.astype(np.float64) for array in weights]
+    with np.errstate(over="ignore", invalid="ignore"):
+        outputs = _forward_rows(spec, weights, inputs.astype(np.float64), traces)
+    return outputs, traces
+
+
+def _forward_rows(
+    spec: NetworkSpec,
+    weights: list[np.ndarray],
+    inputs: np.ndarray,
+    traces: list[np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Return the outputs of few enough rows to hold every layer's sequence."""
+    """Return the outputs of few enough rows to hold every layer's sequence.
+
+    Where a list of traces is given, the trace of each layer and direction is added.
+    """
     missing = np.isnan(inputs[:, :, 0])
     is_true = ~missing if missing.any() else None
     sequence = inputs if is_true is None else np.where(np.isnan(inputs), 0.0, inputs)
@@ -168,6 +211,10 @@ def _forward_rows(
         is_last = layer == layers - 1
         directions = []
         for direction in range(spec.n_directions):
+            record = None
+            if traces is not None:
+                record = np.empty((*inputs.shape[:2], 6, spec.units[layer]))
+                traces.append(record)
             states = _lstm_states(
                 sequence,
                 *weights[position : position + 3],
@@ -175,6 +222,7 @@ def _forward_rows(
                 is_true=is_true,
                 is_backward=direction == 1,
                 keep_all=not is_last,
+                record=record,
             )
             directions.append(states)
             position += 3
@@ -195,8 +243,11 @@ def _lstm_states(
     is_true: np.ndarray | None,
     is_backward: bool,
     keep_all: bool,
+    record: np.ndarray | None,
 ) -> np.ndarray:
     """Return the hidden state after each step, or after the last one read.
+
+    A record of shape (n_rows, window, 6, units) is filled as :func:`trace` says.
 
     With x the input of a step, h the hidden and c the cell state, and * elementwise:
 
@@ -236,12 +287,15 @@ def _lstm_states(
         np.matmul(weights, read, out=drive)
         np.copyto(gates, drive, casting="same_kind")
         missing = None if is_true is None else ~is_true[:, step]
+        at = None if record is None else record[:, step]
         if missing is None or not missing.any():
-            hidden[:] = _next_states(spec, gates, cell)
+            hidden[:] = _next_states(spec, gates, cell, at)
         else:
             kept = cell[:, missing], hidden[:, missing]
-            hidden[:] = _next_states(spec, gates, cell)
+            hidden[:] = _next_states(spec, gates, cell, at)
             cell[:, missing], hidden[:, missing] = kept
+        if at is not None:
+            at[:, 4], at[:, 5] = cell.T, hidden.T
         if states is not None:
             states[:, step] = hidden.T
     return hidden.T if states is None else states
@@ -252,24 +306,32 @@ def _is_usual(spec: NetworkSpec) -> bool:
     return (spec.activation, spec.recurrent_activation) == ("tanh", "sigmoid")
 
 
-def _next_states(spec: NetworkSpec, drive: np.ndarray, cell: np.ndarray) -> np.ndarray:
+def _next_states(
+    spec: NetworkSpec, drive: np.ndarray, cell: np.ndarray, record: np.ndarray | None
+) -> np.ndarray:
     """Return the hidden state after a step; the cell state is changed in place.
 
     The drive holds what goes into the gates i, f, o and the candidate g, halved for
-    the gates where activations are the usual ones; these are taken in place.
+    the gates where activations are the usual ones; these are taken in place. What
+    comes out of them goes into a record of shape (n_rows, >= 4, units), if any.
     """
     units = len(cell)
     gates = drive[: 3 * units]
     if not _is_usual(spec):
         activation = ACTIVATIONS[spec.activation]
         i, f, o = np.split(ACTIVATIONS[spec.recurrent_activation](gates), 3)
+        g = activation(drive[3 * units :])
+        if record is not None:
+            record[:, :4] = np.stack([i, f, o, g]).transpose(2, 0, 1)
         cell *= f
-        cell += i * activation(drive[3 * units :])
+        cell += i * g
         return o * activation(cell)
     np.tanh(drive, out=drive)
     gates *= 0.5
     gates += 0.5
     i, f, o, g = (drive[k * units : (k + 1) * units] for k in range(4))
+    if record is not None:
+        record[:, :4] = drive.reshape(4, units, -1).transpose(2, 0, 1)
     cell *= f
     i *= g
     cell += i

@@ -18,11 +18,11 @@ LEVELS = [
     {"_activations", "_highway", "_intervals", "_windows", "datasets", "metrics"},
     {"_graph", "_network", "_scaling"},
     {"_epochs"},
-    {"_fused", "_keras"},
+    {"_fused", "_gradient", "_keras"},
     {"_training"},
     {"_regressor", "_sliding_window"},
-    {"_forecast", "_update"},
-    {"_backtest"},
+    {"_forecast", "_inspection", "_update"},
+    {"_backtest", "_display"},
 ]
 # ... and the door, which imports on demand, stands outside.
 DOOR = "__init__"
@@ -132,10 +132,10 @@ def test_keras_has_two_rooms():
     assert importers_of("keras") == {("_keras", False), ("_network", False)}
 
 
-def test_tensorflow_has_one_room_and_matplotlib_none():
-    """Only ``_fused.py`` imports TensorFlow, when it is called."""
+def test_tensorflow_and_matplotlib_have_one_room_each():
+    """``_fused.py`` imports TensorFlow, ``_display.py`` matplotlib, when called."""
     assert importers_of("tensorflow") == {("_fused", False)}
-    assert importers_of("matplotlib") == set()
+    assert importers_of("matplotlib") == {("_display", False)}
 
 
 def test_pandas_has_two_rooms():
@@ -159,7 +159,7 @@ def test_private_names_of_scikit_learn_have_one_door():
     [
         "import sklstm",
         "import sklstm; dir(sklstm); sklstm.__version__",
-        "from sklstm import SlidingWindow, LSTMRegressor, forecast, backtest, update",
+        "from sklstm import SlidingWindow, LSTMRegressor, backtest, GateDisplay",
         "from sklstm import *; LSTMRegressor().get_params(); str(LSTMRegressor())",
     ],
 )
@@ -199,10 +199,17 @@ def test_public_names_are_pinned():
     """``__all__`` is sorted and holds these names, all of which are there."""
     assert sklstm.__all__ == [
         "BacktestResult",
+        "ContributionDisplay",
+        "ErrorByStepDisplay",
+        "ForecastDisplay",
+        "GateDisplay",
         "LSTMRegressor",
+        "LossCurveDisplay",
         "SlidingWindow",
         "backtest",
+        "contributions",
         "forecast",
+        "gates",
         "interval_coverage",
         "load_airline_passengers",
         "mean_absolute_scaled_error",
@@ -214,6 +221,12 @@ def test_public_names_are_pinned():
     assert set(sklstm.__all__) <= set(dir(sklstm))
     for name in sklstm.__all__:
         assert getattr(sklstm, name).__name__ == name
+
+
+def test_completion_offers_public_names_alone():
+    """``sklstm.<tab>`` lists what is public, not what the door is made of."""
+    offered = {name for name in dir(sklstm) if not name.startswith("__")}
+    assert offered == set(sklstm.__all__)
 
 
 @pytest.mark.parametrize("name", sorted(LEVEL))

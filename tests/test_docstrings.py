@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import types
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,13 @@ from sklstm import LSTMRegressor, SlidingWindow
 
 CLASSES = [LSTMRegressor, SlidingWindow]
 PUBLIC = [getattr(sklstm, name) for name in sklstm.__all__]
+DISPLAYS = [thing for thing in PUBLIC if thing.__name__.endswith("Display")]
+FUNCTIONS = [thing for thing in PUBLIC if inspect.isfunction(thing)]
 METHODS = [
-    pytest.param(method, id=f"{owner.__name__}.{name}")
-    for owner in [*CLASSES, sklstm.BacktestResult]
+    pytest.param(getattr(owner, name), id=f"{owner.__name__}.{name}")
+    for owner in [*CLASSES, *DISPLAYS, sklstm.BacktestResult]
     for name, method in vars(owner).items()
-    if inspect.isfunction(method) and not name.startswith("_")
+    if isinstance(method, types.FunctionType | classmethod) and not name.startswith("_")
 ]
 UNDERLINED = re.compile(r"^(?P<title>[A-Z][\w ]*)\n-+\n", re.MULTILINE)
 ENTRY = re.compile(r"^(?P<names>[\w*]+(?:, [\w*]+)*) : (?P<kind>.+)$", re.MULTILINE)
@@ -71,7 +74,7 @@ def check_defaults(function, entries):
             assert documented == parameter.default, name
 
 
-@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize("cls", CLASSES + DISPLAYS)
 def test_parameters_are_documented_with_their_defaults(cls):
     """Every parameter is in the docstring, in order, with its real default."""
     check_defaults(cls, entries_of(cls, "Parameters"))
@@ -108,7 +111,7 @@ def test_none_is_documented_where_it_is_accepted(cls):
         assert ("None" in kind) == accepts_none, name
 
 
-@pytest.mark.parametrize("function", [f for f in PUBLIC if inspect.isfunction(f)])
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_functions_are_documented_with_their_defaults(function):
     """Every parameter of a public function is documented with its real default."""
     check_defaults(function, entries_of(function, "Parameters"))

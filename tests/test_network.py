@@ -13,6 +13,7 @@ from sklstm._network import (
     build_keras_model,
     forward,
     initial_weights,
+    trace,
 )
 
 # exp makes of an error in its argument a relative error of its value, and the values
@@ -316,6 +317,108 @@ def test_many_rows_are_as_few_at_a_time():
     np.testing.assert_allclose(
         forward(spec, weights, inputs), np.concatenate(parts), rtol=0, atol=1e-6
     )
+
+
+# -- gates --------------------------------------------------------------------------
+
+
+def gates_by_loop(sequence, kernel, recurrent, bias, *, is_backward, names):
+    """Return i, f, o, g, c, h after each step in float64, a row at a time.
+
+    At a missing step (None) the gates are NaN and the states those of before.
+    """
+    activation, recurrent_activation = (ACTIVATIONS[name] for name in names)
+    units = len(recurrent)
+    kernel, recurrent, bias = (w.astype(np.float64) for w in (kernel, recurrent, bias))
+    h, c = np.zeros(units), np.zeros(units)
+    found = np.full((len(sequence), 6, units), np.nan)
+    steps = range(len(sequence))
+    for step in reversed(steps) if is_backward else steps:
+        if sequence[step] is not None:
+            z_i, z_f, z_c, z_o = np.split(
+                sequence[step] @ kernel + h @ recurrent + bias, 4
+            )
+            i, f, o = (recurrent_activation(z) for z in (z_i, z_f, z_o))
+            g = activation(z_c)
+            c = f * c + i * g
+            h = o * activation(c)
+            found[step, :4] = i, f, o, g
+        found[step, 4:] = c, h
+    return found
+
+
+@pytest.mark.parametrize("names", [("tanh", "sigmoid"), ("softsign", "hard_sigmoid")])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_traces_are_the_gates_of_a_loop(is_masked, bidirectional, names):
+    """Every gate and state of every layer and direction is the published one."""
+    spec = NetworkSpec(
+        5,
+        2,
+        1,
+        (3, 2),
+        *names,
+        bidirectional=bidirectional,
+        is_masked=is_masked,
+    )
+    weights, inputs = weights_of(spec), inputs_of(spec, n_rows=6)
+    _, traces = trace(spec, weights, inputs)
+    assert len(traces) == 2 * spec.n_directions
+    for row, window in enumerate(inputs):
+        is_true = ~np.isnan(window).any(axis=1)
+        sequence = window.astype(np.float64)
+        for layer in range(2):
+            read = [x if t else None for x, t in zip(sequence, is_true, strict=True)]
+            passes = []
+            for direction in range(spec.n_directions):
+                at = layer * spec.n_directions + direction
+                passes.append(
+                    gates_by_loop(
+                        read,
+                        *weights[3 * at : 3 * at + 3],
+                        is_backward=direction == 1,
+                        names=names,
+                    )
+                )
+                found, expected = traces[at][row], passes[-1]
+                np.testing.assert_allclose(
+                    found[is_true], expected[is_true], rtol=0, atol=1e-6
+                )
+                np.testing.assert_allclose(
+                    found[:, 4:], expected[:, 4:], rtol=0, atol=1e-6
+                )
+            sequence = np.concatenate([p[:, 5] for p in passes], axis=1)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_tracing_changes_no_output(bidirectional, activation):
+    """Outputs are those of ``forward``, bit for bit, and follow from the states."""
+    spec = NetworkSpec(
+        6, 3, 2, (4, 3), activation, bidirectional=bidirectional, is_masked=True
+    )
+    weights, inputs = weights_of(spec), inputs_of(spec, n_rows=20)
+    outputs, traces = trace(spec, weights, inputs)
+    np.testing.assert_array_equal(outputs, forward(spec, weights, inputs))
+    last = [traces[2 * bidirectional + 1 - bidirectional][:, -1, 5]]
+    if bidirectional:
+        last.append(traces[3][:, 0, 5])
+    by_hand = np.concatenate(last, axis=1) @ weights[-2] + weights[-1]
+    np.testing.assert_allclose(by_hand, outputs, rtol=1e-12, atol=1e-12)
+
+
+def test_hidden_states_are_those_of_keras_layer_by_layer():
+    """What each layer hands to the next is what Keras's layers do."""
+    spec = NetworkSpec(6, 2, 1, (4, 3, 2), bidirectional=True)
+    weights, inputs = weights_of(spec), inputs_of(spec)
+    model = build_keras_model(spec)
+    model.set_weights(weights)
+    _, traces = trace(spec, weights, inputs)
+    read = inputs
+    for layer in range(2):
+        read = np.asarray(model.layers[layer](read))
+        states = np.concatenate([t[:, :, 5] for t in traces[2 * layer :][:2]], axis=2)
+        np.testing.assert_allclose(states, read, rtol=0, atol=1e-6)
 
 
 # -- initial weights ----------------------------------------------------------------

@@ -1,0 +1,321 @@
+"""gates and contributions: labelled, exact, and those of what ``predict`` says."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+
+from sklstm import (
+    LSTMRegressor,
+    SlidingWindow,
+    contributions,
+    gates,
+    load_airline_passengers,
+)
+from sklstm._backend import backend
+from sklstm._inspection import window_values
+
+WINDOW = 6
+GATES = ["input", "forget", "output", "candidate", "cell", "hidden"]
+NETWORKS = {
+    "plain": {"units": 4},
+    "stacked both ways": {"units": (4, 3), "bidirectional": True},
+    "relu without highway": {"activation": "relu", "highway": False, "units": 3},
+    "in its unit": {"scaling": None, "units": 3},
+    "standardised": {"scaling": "standard", "units": 3},
+    "median of quantiles": {"loss": "quantile", "quantiles": (0.2, 0.5, 0.9)},
+}
+
+
+@pytest.fixture(scope="module")
+def X():
+    X = load_airline_passengers() / 100
+    return X.assign(month=X.index.month)
+
+
+@pytest.fixture(scope="module", params=sorted(NETWORKS))
+def pipe(request, X):
+    """Return a pipeline whose network has learned enough to matter."""
+    options = {"units": 2, "epochs": 15, "learning_rate": 0.02, "random_state": 0}
+    lstm = LSTMRegressor(**options | NETWORKS[request.param])
+    pipe = make_pipeline(SlidingWindow(WINDOW, known="month"), lstm)
+    pipe.fit(X, X["passengers"])
+    if lstm._scaling.highway is not None:
+        lstm._scaling = type(lstm._scaling)(**vars(lstm._scaling) | {"trust": 0.9})
+    return pipe
+
+
+@pytest.fixture(scope="module")
+def plain(X):
+    pipe = make_pipeline(
+        SlidingWindow(WINDOW, known="month"), LSTMRegressor(2, epochs=2, random_state=0)
+    )
+    return pipe.fit(X, X["passengers"])
+
+
+# -- gates --------------------------------------------------------------------------
+
+
+def test_predictions_follow_from_the_gates(pipe, X):
+    """The output layer on the last hidden states, unscaled, is ``predict``."""
+    rows = [1, 3, 40, -1]  # two of them incomplete
+    frame, lstm = gates(pipe, X, rows), pipe[-1]
+    labels = X.index[rows]
+    last = frame.index.get_level_values("layer").max()
+    hidden = [
+        frame["hidden"].xs((last, "forward", -1), level=("layer", "direction", "step"))
+    ]
+    if lstm.bidirectional:
+        # The other direction ends at the oldest true step.
+        states = frame["hidden"].xs((last, "backward"), level=("layer", "direction"))
+        states = states.dropna().groupby(["row", "unit"]).first()
+        hidden.append(states)
+    hidden = np.concatenate([h.unstack("unit").loc[labels] for h in hidden], axis=1)
+    kernel, bias = lstm.weights_[-2:]
+    windows = pipe[0].transform(X)[rows]
+    values = lstm._scaling.values(hidden @ kernel + bias, windows)
+    middle = list(lstm.quantiles).index(0.5)
+    expected = pipe.predict(X)[rows]
+    np.testing.assert_allclose(values[:, middle], expected, rtol=1e-12)
+
+
+def test_cells_follow_from_the_gates(pipe, X):
+    """Cells are f * c + i * g and hidden states o * activation(c), step by step."""
+    frame = gates(pipe, X, [2, -1]).dropna()
+    for (_, _, direction, _), part in frame.groupby(
+        ["row", "layer", "direction", "unit"]
+    ):
+        part = part[::-1] if direction == "backward" else part
+        before = part["cell"].shift(fill_value=0.0)
+        cell = part["forget"] * before + part["input"] * part["candidate"]
+        np.testing.assert_allclose(part["cell"], cell, atol=1e-6)
+        shown = np.tanh(cell)
+        if pipe[-1].activation == "relu":
+            shown = np.maximum(cell, 0)
+        np.testing.assert_allclose(part["hidden"], part["output"] * shown, atol=1e-6)
+
+
+def test_gates_are_labelled(X):
+    """Levels, columns and steps are those that the docstring names."""
+    pipe = make_pipeline(
+        SlidingWindow(4, horizon=3, known="month"),
+        LSTMRegressor((2, 3), bidirectional=True, epochs=1, random_state=0),
+    ).fit(X, X["passengers"])
+    frame = gates(pipe, X, ["1949-05", "1960-12"])
+    assert frame.columns.to_list() == GATES
+    levels = {name: list(frame.index.unique(name)) for name in frame.index.names}
+    assert levels == {
+        "row": [pd.Timestamp("1949-05-01"), pd.Timestamp("1960-12-01")],
+        "layer": [0, 1],
+        "direction": ["forward", "backward"],
+        "step": [-6, -5, -4, -3],
+        "unit": [0, 1, 2],
+    }
+    assert len(frame) == 2 * 2 * 4 * (2 + 3)
+    # Two of the four steps of May 1949 lie before the series begins.
+    missing = frame.isna().all(axis=1)
+    assert missing.equals(frame.isna().any(axis=1))
+    rows, steps = (frame.index.get_level_values(name) for name in ("row", "step"))
+    assert (missing == ((rows == levels["row"][0]) & (steps < -4))).all()
+
+
+def test_gates_stay_within_their_bounds(pipe, X):
+    """Sigmoid gates are in [0, 1]."""
+    frame = gates(pipe, X, slice(-20, None))[["input", "forget", "output"]]
+    assert ((frame >= 0) & (frame <= 1)).all(axis=None)
+
+
+# -- contributions ------------------------------------------------------------------
+
+
+def flat(windows):
+    """Return windows that hold their channel's mean, in a loop."""
+    flat = windows.copy()
+    for row in flat:
+        for channel in range(row.shape[1]):
+            is_true = ~np.isnan(row[:, channel])
+            if is_true.any():
+                row[is_true, channel] = row[is_true, channel].mean()
+    return flat
+
+
+def test_contributions_add_up_to_the_prediction(pipe, X):
+    """Their sum is the prediction less that of the flat window."""
+    rows = [1, 2, 5, 30, 77, -1]
+    windows = np.ascontiguousarray(pipe[0].transform(X)[rows])
+    lstm = pipe[-1]
+    expected = lstm.predict(windows) - lstm.predict(flat(windows))
+    found = contributions(pipe, X, rows).groupby("row").sum().sum(axis=1)
+    assert np.abs(expected).max() > 0.02
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_what_is_linear_contributes_its_slope(X):
+    """Without a network's part, slope times distance from the mean, value by value."""
+    pipe = make_pipeline(
+        SlidingWindow(WINDOW, known="month"), LSTMRegressor(2, epochs=1, random_state=0)
+    ).fit(X, X["passengers"])
+    lstm = pipe[-1]
+    lstm._scaling = type(lstm._scaling)(**vars(lstm._scaling) | {"trust": 0.0})
+    windows = pipe[0].transform(X)[[50]].astype(np.float64)
+    found = contributions(pipe, X, 50).to_numpy()
+    for step in range(WINDOW):
+        for channel in range(2):
+            moved = windows.copy()
+            moved[0, step, channel] = windows[0, :, channel].mean()
+            change = lstm.predict(windows)[0] - lstm.predict(moved)[0]
+            np.testing.assert_allclose(found[step, channel], change, atol=1e-5)
+
+
+def test_contributions_are_labelled_and_missing_where_the_window_is(plain, X):
+    """Rows, steps and channels have names; missing steps contribute nothing known."""
+    frame = contributions(plain, X, ["1949-03", -1])
+    assert frame.columns.to_list() == ["passengers", "month"]
+    assert frame.index.names == ["row", "step"]
+    assert list(frame.index.unique("step")) == [-6, -5, -4, -3, -2, -1]
+    first = frame.xs(pd.Timestamp("1949-03-01"), level="row")
+    assert first.isna().all(axis=1).tolist() == [True] * 4 + [False] * 2
+    assert first.isna().any(axis=1).equals(first.isna().all(axis=1))
+
+
+def test_each_output_has_its_contributions():
+    """``output`` picks the column of ``predict_steps``."""
+    rng = np.random.default_rng(0)
+    windows = rng.normal(size=(80, 3, 1)).astype(np.float32)
+    targets = windows[:, [0, 2], 0] * [1.0, -5.0]
+    lstm = LSTMRegressor(2, epochs=1, random_state=0).fit(windows, targets)
+    for output, step in enumerate([-3, -1]):
+        found = contributions(lstm, windows, slice(None), output=output)
+        sizes = found["x0"].abs().groupby("step").mean()
+        assert sizes.idxmax() == step
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 5))
+def test_a_flat_window_has_no_contributions(plain, seed, n_missing):
+    """Where every channel stays at its mean there is nothing to tell apart."""
+    rng = np.random.default_rng(seed)
+    window = np.full((1, WINDOW, 2), rng.normal(size=2), dtype=np.float32)
+    window[0, :n_missing] = np.nan
+    found = contributions(plain[-1], window).to_numpy()
+    np.testing.assert_allclose(found[n_missing:], 0.0, atol=1e-5)
+    assert np.isnan(found[:n_missing]).all()
+
+
+# -- what may be asked --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("function", [gates, contributions, window_values])
+def test_any_estimator_that_ends_in_an_lstm(function, plain, X):
+    """Pipelines, searches, frozen and nested ones give what the LSTM itself gives."""
+    expected = function(plain, X)
+    for same in (make_pipeline("passthrough", plain), FrozenEstimator(plain)):
+        assert function(same, X).equals(expected)
+    of_arrays = function(plain[-1], plain[0].transform(X))
+    np.testing.assert_array_equal(of_arrays.to_numpy(), expected.to_numpy())
+    y = X["passengers"]
+    search = GridSearchCV(plain, {"lstmregressor__units": [2]}, cv=TimeSeriesSplit(2))
+    wrapped = TransformedTargetRegressor(plain, func=np.log, inverse_func=np.exp)
+    for meta in (search, wrapped):
+        found = function(meta.fit(X, y), X)
+        assert found.index.equals(expected.index)
+        assert np.isfinite(found.to_numpy()).all()
+
+
+def test_lag_tables_name_their_channels(X):
+    """A DataFrame of SlidingWindow's names needs no pipeline."""
+    table = SlidingWindow(3, horizon=2, layout="flat").set_output(transform="pandas")
+    frame = table.fit_transform(X)
+    lstm = LSTMRegressor(1, epochs=1, random_state=0).fit(frame, X["passengers"])
+    found = contributions(lstm, frame, "1960-01")
+    assert found.columns.to_list() == ["passengers", "month"]
+    assert list(found.index.unique("step")) == [-4, -3, -2]
+    nameless = LSTMRegressor(1, epochs=1, random_state=0)
+    nameless.fit(frame.to_numpy()[5:], X["passengers"][5:])
+    found = contributions(nameless, frame.to_numpy()[5:], [3])
+    assert found.columns.to_list() == ["x0"]
+    assert list(found.index) == [(3, step) for step in range(-6, 0)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "positions"),
+    [
+        (-1, [143]),
+        ([0, -2], [0, 142]),
+        (np.array([5, 7]), [5, 7]),
+        (slice(3, 6), [3, 4, 5]),
+        ("1960-02", [133]),
+        ("1960", list(range(132, 144))),
+        (pd.Timestamp("1949-02-01"), [1]),
+        (["1949-02", -1], [1, 143]),
+        ([-1, 143, "1960-12", 0], [143, 0]),
+    ],
+)
+def test_rows_are_positions_or_labels(plain, X, rows, positions):
+    """Integers and slices count rows, anything else is looked up."""
+    found = window_values(plain, X, rows)
+    assert list(found.index.unique("row")) == list(X.index[positions])
+    expected = plain[0].transform(X)[positions].reshape(-1, 2)
+    np.testing.assert_array_equal(found.to_numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    "rows", [144, -145, "1999-01", [0, "x"], [], "1960-13", None, True]
+)
+def test_rows_that_are_not_there(plain, X, rows):
+    """A row that is not there is named, before anything is computed."""
+    with pytest.raises(ValueError, match="'rows' parameter of gates must"):
+        gates(plain, X, rows)
+
+
+def test_labels_need_an_index(plain, X):
+    """Arrays have positions alone."""
+    windows = plain[0].transform(X)
+    with pytest.raises(ValueError, match=r"Got '1960-01' for 144 rows"):
+        contributions(plain[-1], windows, "1960-01")
+
+
+@pytest.mark.parametrize("function", [gates, contributions])
+def test_what_has_no_lstm_is_refused(function, X):
+    """Other regressors, unfitted ones and networks built elsewhere are told apart."""
+    name = function.__name__
+    with pytest.raises(ValueError, match=f"{name} needs a fitted LSTMRegressor"):
+        function(LinearRegression(), X)
+    with pytest.raises(NotFittedError):
+        function(make_pipeline(SlidingWindow(), LSTMRegressor()), X)
+    search = GridSearchCV(make_pipeline(SlidingWindow(), LSTMRegressor()), {})
+    with pytest.raises(NotFittedError):
+        function(search, X)
+
+
+def test_networks_of_ones_own_are_refused():
+    """A Keras network has no gates that could be told."""
+    keras = backend("keras")
+
+    def build(meta):
+        return keras.Sequential(
+            [
+                keras.Input(meta["X_shape_"][1:]),
+                keras.layers.Flatten(),
+                keras.layers.Dense(meta["n_outputs_"]),
+            ]
+        )
+
+    X = np.random.default_rng(0).normal(size=(30, 3, 1))
+    lstm = LSTMRegressor(model=build, epochs=1, random_state=0).fit(X, X[:, 0, 0])
+    with pytest.raises(ValueError, match=r"Got a network built by model="):
+        gates(lstm, X)
+
+
+@pytest.mark.parametrize("output", [1, -1, 0.0, True])
+def test_outputs_that_are_not_there(plain, X, output):
+    """``output`` is a column of ``predict_steps``."""
+    with pytest.raises(ValueError, match=r"must be a column of predict_steps, 0 to 0"):
+        contributions(plain, X, output=output)
