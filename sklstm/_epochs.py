@@ -56,11 +56,11 @@ def _signature(tf: Any, architecture: Architecture) -> dict[str, Any]:
     flat = spec([architecture.size])
     return {
         # The steps of all windows; where each window begins; steps missing in front.
-        "base": spec([None, architecture.n_inputs]),
+        "base": spec([None, architecture.n_columns]),
         "starts": spec([None], tf.int32),
         "missing": spec([None], tf.int32),
         # 1 for centred channels, 0 for others; what every channel is multiplied by.
-        "channels": spec([2, architecture.n_inputs]),
+        "channels": spec([2, architecture.n_columns]),
         # Scaled targets of every row, last its weight.
         "targets": spec([None, n_outputs + 1]),
         # Rows of each epoch; where batches end; share of a target in a batch's mean.
@@ -74,7 +74,8 @@ def _signature(tf: Any, architecture: Architecture) -> dict[str, Any]:
         # optimizer's constants.
         "numbers": spec([8]),
         "levels": spec([n_outputs]),
-        # Rows held at once, steps of a window, batches so far, patience; last the seed.
+        # Rows held at once, steps of a window that are read, batches so far, patience;
+        # last the seed.
         "counts": spec([6], tf.int32),
         # The flat vector, and the optimizer's slots.
         "state": [flat] * (1 + N_SLOTS[architecture.optimizer]),
@@ -103,7 +104,7 @@ class _Epochs:
         self.loss_of, self.slope_of = loss_functions(
             tf, architecture.loss, delta, given["levels"]
         )
-        self.network = GraphNetwork(tf, architecture, window)
+        self.network = GraphNetwork(tf, architecture, window // architecture.patch)
         self.optimizer = Optimizer(
             tf, architecture.optimizer, rate, constants, architecture.is_weight
         )
@@ -216,6 +217,23 @@ class _Epochs:
             names.append("missing")
         return [tf.gather(given[name], rows) for name in names]
 
+    def _patched(self, windows):
+        """Return windows as the network reads them, idle channel and mask last."""
+        tf, architecture = self.tf, self.architecture
+        n_columns = architecture.n_columns
+        shape = [-1, architecture.patch, tf.shape(windows)[1], n_columns]
+        steps = tf.transpose(tf.reshape(windows, shape), [0, 2, 1, 3])
+        n_channels = n_columns - architecture.is_masked
+        values = tf.reshape(
+            steps[..., :n_channels], [-1, shape[2], architecture.n_channels]
+        )
+        parts = [values]
+        if architecture.has_idle_channel:
+            parts.append(tf.zeros_like(values[..., :1]))
+        if architecture.is_masked:
+            parts.append(tf.reduce_max(steps[..., -1:], axis=2))
+        return tf.concat(parts, -1)
+
     def _part(self, data, parameters, begin, end, dropout, seed):
         """Return the summed loss of rows in order, and what gives its gradient."""
         tf = self.tf
@@ -224,6 +242,8 @@ class _Epochs:
         )
         windows = tf.gather(self.given["base"], starts + self.steps)
         windows = (windows - windows[-1:] * self.is_centred) * self.factor
+        if self.architecture.patch > 1:
+            windows = self._patched(windows)
         targets, weights = tf.split(targets, [self.architecture.n_outputs, 1], axis=1)
         outputs, backward = self.network.forward(
             parameters, windows, missing[0] if missing else None, dropout, seed, SHARDS

@@ -207,7 +207,7 @@ def _epochs_at_once(spec: NetworkSpec, data: Any, plan: Any) -> int:
     """Return how many epochs one call trains: one, where each is watched."""
     if plan.verbose:
         return 1
-    work = len(data.rows) * spec.window * sum(spec.units) * spec.n_directions
+    work = len(data.rows) * spec.n_steps * sum(spec.units) * spec.n_directions
     return int(np.clip(_WORK_AT_ONCE // work, 1, _MOST_EPOCHS_AT_ONCE))
 
 
@@ -219,7 +219,7 @@ def _print_epoch(epoch: int, epochs: int, loss: float, val_loss: float | None) -
 def _architecture_from(recipe: Any) -> Architecture:
     spec: NetworkSpec = recipe.spec
     return Architecture(
-        n_channels=spec.n_channels,
+        n_channels=spec.n_inputs,
         n_outputs=spec.n_outputs,
         units=spec.units,
         n_directions=spec.n_directions,
@@ -228,6 +228,7 @@ def _architecture_from(recipe: Any) -> Architecture:
         loss=_LOSSES[recipe.loss],
         optimizer=recipe.optimizer,
         is_clipped="optimizer__global_clipnorm" in recipe.routed,
+        patch=spec.patch,
     )
 
 
@@ -266,12 +267,14 @@ def _fixed_arguments(
     spec = recipe.spec
     missing = np.zeros(1, np.int32)
     if architecture.reads_missing:
-        missing = np.append(spec.window - data.counts, 0).astype(np.int32)
+        n_true = np.minimum(data.counts // spec.patch, spec.n_steps)
+        missing = np.append(spec.n_steps - n_true, 0).astype(np.int32)
     base, channels, stride = _base(architecture, data)
     n_rows = len(data.windows)
     # One row more than there are, of weight 0, fills up batches.
     starts = np.arange(n_rows + 1, dtype=np.int32) * np.int32(stride)
     starts[-1] = 0
+    starts += spec.window % spec.patch
     arguments = {
         "base": base,
         "channels": channels,
@@ -291,11 +294,12 @@ def _base(architecture: Architecture, data: Any) -> tuple[np.ndarray, np.ndarray
     """Return the steps of all windows, channel facts, and steps from row to row."""
     raw, stride = data.base()
     scaling = data.scaling
-    base = np.zeros((len(raw), architecture.n_inputs), dtype=np.float32)
-    is_centred = np.zeros(architecture.n_inputs, dtype=np.float32)
-    factor = np.ones(architecture.n_inputs, dtype=np.float32)
+    n_columns = architecture.n_columns
+    base = np.zeros((len(raw), n_columns), dtype=np.float32)
+    is_centred = np.zeros(n_columns, dtype=np.float32)
+    factor = np.ones(n_columns, dtype=np.float32)
     is_missing = np.isnan(raw[:, 0])
-    for channel in range(architecture.n_channels):
+    for channel in range(raw.shape[1]):
         values, scale = base[:, channel], scaling.input_scale[channel]
         values[:] = raw[:, channel]
         if scaling.is_centred[channel]:
@@ -339,18 +343,23 @@ def _arguments_of_call(
         n_epochs, orders = len(orders), orders.reshape(1, -1)
     ends, shares = _batches(len(data.rows), plan.batch_size, spec.n_outputs, n_epochs)
     patience = _ENDLESS if plan.patience is None else plan.patience
-    counts = [_rows_at_once(spec), spec.window, n_steps, patience, *plan.seed]
+    n_read = spec.n_steps * spec.patch
+    counts = [_rows_at_once(spec), n_read, n_steps, patience, *plan.seed]
     arguments = {
         "order": orders,
         "ends": ends,
         "shares": shares,
-        "sizes": _step_sizes(recipe, plan, n_steps, len(orders) * len(ends)),
+        "sizes": _step_sizes(
+            recipe, plan, len(data.rows), n_steps, len(orders) * len(ends)
+        ),
         "counts": np.array(counts, np.int32),
     }
     return {name: backend("tensorflow").constant(a) for name, a in arguments.items()}
 
 
-def _step_sizes(recipe: Any, plan: Any, n_steps: int, n_more: int) -> np.ndarray:
+def _step_sizes(
+    recipe: Any, plan: Any, n_rows: int, n_steps: int, n_more: int
+) -> np.ndarray:
     """Return the sizes of the next steps; with Adam, without the bias of its means.
 
     They are computed here and not in the graph, whose powers differ in the last bit
@@ -361,7 +370,9 @@ def _step_sizes(recipe: Any, plan: Any, n_steps: int, n_more: int) -> np.ndarray
     if recipe.optimizer in ("adam", "adamw"):
         steps = np.arange(n_steps + 1, n_steps + n_more + 1)
         sizes *= np.sqrt(1 - beta_2**steps) / (1 - beta_1**steps)
-    return sizes.astype(np.float32)
+    n_batches = -(-n_rows // plan.batch_size)
+    factors = plan.rate_factors(np.arange(n_steps, n_steps + n_more), n_batches)
+    return (sizes * factors).astype(np.float32)
 
 
 def _batches(
@@ -387,7 +398,7 @@ def _targets_and_weights(data: Any) -> np.ndarray:
 
 def _rows_at_once(spec: NetworkSpec) -> int:
     """Return how many rows are computed at once at most."""
-    states_per_row = spec.window * max(spec.units) * spec.n_directions
+    states_per_row = spec.n_steps * max(spec.units) * spec.n_directions
     return _filled_size(-(-_STATES_AT_ONCE // states_per_row))
 
 

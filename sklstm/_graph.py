@@ -27,7 +27,10 @@ _SHUT = np.float32(-1e8)
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a traced program depends on."""
+    """What a traced program depends on.
+
+    Channels are those that the network reads at once: those of a patch together.
+    """
 
     n_channels: int
     n_outputs: int
@@ -38,6 +41,7 @@ class Architecture:
     loss: str
     optimizer: str
     is_clipped: bool
+    patch: int = 1
 
     @property
     def has_idle_channel(self) -> bool:
@@ -53,6 +57,16 @@ class Architecture:
     def reads_missing(self) -> bool:
         """Return whether the number of missing steps matters, to turn windows round."""
         return self.is_masked and self.n_directions > 1
+
+    @property
+    def n_columns(self) -> int:
+        """Return the columns of the base: channels, and what is missing.
+
+        Where the network reads step by step they are its inputs, idle channel and all.
+        """
+        if self.patch == 1:
+            return self.n_inputs
+        return self.n_channels // self.patch + self.is_masked
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:

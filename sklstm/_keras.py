@@ -157,7 +157,11 @@ def train_with_keras(
         validation = None
         if len(data.validation_rows):
             validation = _batches(keras, data, data.validation_rows, _ROWS_AT_ONCE)
-        listener = _listener(keras, monitor, training, data.orders(plan.seed))
+        is_annealed = plan.is_annealed and rate is not None
+        schedule = plan.rate_factors if is_annealed else None
+        listener = _listener(
+            keras, monitor, training, data.orders(plan.seed), rate, schedule
+        )
         is_interrupted = False
         try:
             model.fit(
@@ -231,7 +235,7 @@ def build_compiled_model(recipe: Recipe, seed: int, learning_rate: float) -> Any
     )
     wrapper.mask_value_ = float(MISSING)
     # scikeras reads shapes from data; constants of the right shape serve.
-    inputs = np.broadcast_to(np.float32(0.5), (2, spec.window, spec.n_channels))
+    inputs = np.broadcast_to(np.float32(0.5), (2, spec.n_steps, spec.n_inputs))
     shape = (2,) if spec.n_outputs == 1 else (2, spec.n_outputs)
     targets = np.full(shape, 0.5, dtype=np.float32)
     with _building, untouched_random(), warnings.catch_warnings():
@@ -350,16 +354,33 @@ def _batches(keras: Any, data: Any, rows: np.ndarray, size: int) -> Any:
     return Batches(data, rows)
 
 
-def _listener(keras: Any, monitor: Any, batches: Any, orders: Iterator) -> Any:
+def _listener(
+    keras: Any,
+    monitor: Any,
+    batches: Any,
+    orders: Iterator,
+    rate: float | None,
+    rate_factors: Callable | None,
+) -> Any:
     """Return the callback that orders the rows of, and reports, every epoch.
+
+    It also sets the learning rate of each batch, where there are factors for it.
 
     Keras asks for some batches before the first epoch, to learn their shapes; so rows
     are put in order when an epoch begins, not when a pass over them ends.
     """
 
     class Listener(keras.callbacks.Callback):
+        n_steps = 0
+
         def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
             batches.rows = next(orders)
+
+        def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002
+            if rate_factors is not None:
+                factor = rate_factors(self.n_steps, len(batches))
+                self.model.optimizer.learning_rate = rate * factor
+                self.n_steps += 1
 
         def on_epoch_end(self, epoch, logs):  # noqa: ARG002
             if monitor.after_epoch(

@@ -19,8 +19,10 @@ __all__ = [
     "MISSING",
     "NetworkSpec",
     "build_keras_model",
+    "default_patch",
     "forward",
     "initial_weights",
+    "patched",
     "trace",
 ]
 
@@ -31,6 +33,12 @@ MISSING = np.float32(-1e30)
 # Rows that go through the network together: enough for the matrix products, few
 # enough that their gates stay in the processor's cache.
 _ROWS_AT_ONCE = 512
+
+
+# The longest window that is read step by step by default, and the number of patches
+# of longer ones.
+_LONGEST_BY_STEPS = 48
+_MOST_PATCHES = 16
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ class NetworkSpec:
         Whether each layer also reads the window from its newest step to its oldest.
     is_masked : bool
         Whether the network has been trained on windows with missing steps.
+    patch : int
+        Steps of the window that the network reads at once.
     """
 
     window: int
@@ -62,11 +72,65 @@ class NetworkSpec:
     dropout: float = 0.0
     bidirectional: bool = False
     is_masked: bool = False
+    patch: int = 1
+
+    @property
+    def n_steps(self) -> int:
+        """Return how many times the network reads."""
+        return self.window // self.patch
+
+    @property
+    def n_inputs(self) -> int:
+        """Return how many values the network reads at once."""
+        return self.n_channels * self.patch
 
     @property
     def n_directions(self) -> int:
         """Return 2 where the window is read both ways, else 1."""
         return 2 if self.bidirectional else 1
+
+
+def default_patch(window: int) -> int:
+    """Return how many steps of a window are read at once by default.
+
+    One, up to 48 steps. Longer windows are read in about 8 to 16 patches of one length,
+    which is a divisor of the window if there is one.
+    """
+    if window <= _LONGEST_BY_STEPS:
+        return 1
+    shortest = -(-window // _MOST_PATCHES)
+    divisors = (p for p in range(shortest, 2 * shortest) if window % p == 0)
+    return next(divisors, shortest)
+
+
+def patched(inputs: np.ndarray, patch: int) -> np.ndarray:
+    """Return windows as a network reads them, some steps at once.
+
+    Recurrent networks learn long windows faster, and better, when they read patches of
+    them (SegRNN: Lin et al. 2023, arXiv:2308.11200).
+
+    Parameters
+    ----------
+    inputs : ndarray of shape (n_rows, window, n_channels)
+        Normalised windows.
+    patch : int
+        Steps that are read at once. Where they do not divide the window, the oldest
+        steps are not read. A patch with a missing step is missing as a whole.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, window // patch, patch * n_channels)
+    """
+    if patch == 1:
+        return inputs
+    n_rows, window, n_channels = inputs.shape
+    n_steps = window // patch
+    newest = inputs[:, window - n_steps * patch :]
+    steps = newest.reshape(n_rows, n_steps, patch * n_channels)
+    is_missing = np.isnan(steps).any(axis=2)
+    if is_missing.any():
+        steps = np.where(is_missing[:, :, None], np.float32(np.nan), steps)
+    return steps
 
 
 def initial_weights(spec: NetworkSpec, seed: int) -> list[np.ndarray]:
@@ -98,7 +162,7 @@ def initial_weights(spec: NetworkSpec, seed: int) -> list[np.ndarray]:
     """
     rng = np.random.default_rng(seed)
     weights = []
-    n_inputs = spec.n_channels
+    n_inputs = spec.n_inputs
     for units in spec.units:
         for _ in range(spec.n_directions):
             bias = np.zeros(4 * units)
@@ -157,7 +221,7 @@ def forward(
         # An unbounded activation may leave float32, here as in Keras.
         with np.errstate(over="ignore", invalid="ignore"):
             outputs[rows] = _forward_rows(
-                spec, weights, inputs[rows].astype(np.float64)
+                spec, weights, patched(inputs[rows], spec.patch).astype(np.float64)
             )
     return outputs
 
@@ -180,7 +244,7 @@ def trace(
     -------
     outputs : ndarray of shape (n_rows, n_outputs), float64
         Those of :func:`forward`.
-    traces : list of ndarray of shape (n_rows, window, 6, units), float64
+    traces : list of ndarray of shape (n_rows, n_steps, 6, units), float64
         Per layer and direction, as the weights are ordered: input, forget and output
         gate, candidate, cell and hidden state after each step. At a missing step the
         states are those that it leaves as they are, and the gates have no meaning.
@@ -188,7 +252,8 @@ def trace(
     traces: list[np.ndarray] = []
     weights = [array.astype(np.float64) for array in weights]
     with np.errstate(over="ignore", invalid="ignore"):
-        outputs = _forward_rows(spec, weights, inputs.astype(np.float64), traces)
+        steps = patched(inputs, spec.patch).astype(np.float64)
+        outputs = _forward_rows(spec, weights, steps, traces)
     return outputs, traces
 
 
@@ -343,11 +408,13 @@ def _next_states(
 def build_keras_model(spec: NetworkSpec) -> Any:
     """Return the uncompiled ``keras.Model`` of a spec, all of its weights zero.
 
+    It reads windows as :func:`patched` returns them.
+
     Every seed is given, so that building it draws from no global generator.
     """
     keras = backend("keras")
     layers = keras.layers
-    model = [keras.Input((spec.window, spec.n_channels))]
+    model = [keras.Input((spec.n_steps, spec.n_inputs))]
     if spec.is_masked:
         model.append(layers.Masking(float(MISSING)))
     for position, units in enumerate(spec.units):

@@ -21,6 +21,7 @@ from sklstm._network import (
     MISSING,
     NetworkSpec,
     build_keras_model,
+    default_patch,
     forward,
     initial_weights,
 )
@@ -61,6 +62,8 @@ _UNSCALED_LOSSES = {
     "msle",
     "poisson",
 }
+# Losses whose best prediction is a mean, or close to it.
+_LOSSES_OF_MEANS = ("huber", "log_cosh", "mean_squared_error", "mse")
 _LOSSES = {
     "huber",
     "log_cosh",
@@ -130,6 +133,13 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         Share of each LSTM layer's outputs dropped in training, in [0, 1).
     bidirectional : bool, default=False
         Whether the window is read from both ends.
+    patch : int or "auto", default="auto"
+        How many steps of the window the network reads at once. ``"auto"`` reads
+        windows up to 48 step by step, longer ones in 8 to 16 patches, which is faster
+        and more accurate (after SegRNN, Lin et al. 2023, arXiv:2308.11200). Where
+        patches do not divide the window, the network does not read its oldest steps;
+        a patch of which a step is missing is missing as a whole. The highway reads
+        every step.
     scaling : {"auto", "last", "standard"} or None, default="auto"
         ``"standard"`` gives inputs and targets mean 0 and standard deviation 1 over
         the training rows. ``"last"`` predicts the change from the newest value of the
@@ -143,16 +153,20 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         autoregressive highway of LSTNet, Lai et al. 2018,
         doi:10.1145/3209978.3210006). It is a fit of the squared error, whatever the
         loss. Where early stopping validates, it is fitted anew on all rows at the
-        end; and with the loss ``"mse"`` the network's part is weighted by what the
-        validation rows support with confidence, which may be nothing. Without effect
+        end; and with a loss of means (``"huber"``, ``"log_cosh"``, ``"mse"``) the
+        network's part is weighted by what the validation rows support with
+        confidence, which may be nothing. Without effect
         where ``scaling`` is None.
     optimizer : str or callable, default="adam"
         Keras optimizer, by name or class.
     learning_rate : float, default=0.001
         Step size of the optimizer.
-    loss : str or callable, default="mse"
+    loss : str or callable, default="huber"
         Keras loss, by name or callable, of the scaled target; or ``"quantile"``, the
-        pinball loss of Koenker & Bassett 1978, doi:10.2307/1913643.
+        pinball loss of Koenker & Bassett 1978, doi:10.2307/1913643. Huber's loss is
+        the squared error up to one unit of what the highway leaves, and the absolute
+        error beyond: a few abrupt values then cannot lead the network astray, as they
+        do with ``"mse"`` (Huber 1964, doi:10.1214/aoms/1177703732).
     quantiles : sequence of float, default=(0.5,)
         Levels in (0, 1), increasing, that are predicted with ``loss="quantile"``; see
         :meth:`predict_quantiles`. ``predict`` returns the one closest to 0.5.
@@ -169,6 +183,15 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         Share of the rows, the newest ones, that early stopping watches.
     n_iter_no_change : int, default=10
         Epochs without a better validation loss after which training stops.
+    refit : bool, default=True
+        Whether the network, after early stopping, goes on from its best weights with
+        all rows, the newest among them: for half as many epochs as were best, with a
+        learning rate that falls to 0 along half a cosine. Without effect with
+        ``model``, with ``callbacks``, and where a fit goes on.
+    n_models : int, default=1
+        Number of networks that are trained from different initial weights, and whose
+        predictions are averaged (an ensemble: Hansen & Salamon 1990,
+        doi:10.1109/34.58871). What ends in ``_`` is of the first.
     callbacks : list of keras.callbacks.Callback, default=None
         Passed to Keras.
     warm_start : bool, default=False
@@ -196,9 +219,10 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         Weights in Keras's order, float32: per layer kernel, recurrent kernel, bias
         (gates in the order input, forget, candidate, output); last the output layer.
     history_ : dict of lists of float
-        ``loss`` and, with early stopping, ``val_loss`` of every epoch.
+        ``loss`` and, with early stopping, ``val_loss`` of every epoch; not those of
+        ``refit``.
     n_iter_ : int
-        Number of epochs trained.
+        Number of epochs in ``history_``.
     n_channels_ : int
         Channels of a window.
     window_ : int
@@ -210,8 +234,9 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Column names, where X was a DataFrame.
     model_ : keras.Model
-        The network with its weights, from scaled windows to scaled outputs (with a
-        highway, to what that leaves); built when first asked for.
+        The network with its weights, from scaled windows (in patches, where it reads
+        some) to scaled outputs (with a highway, to what that leaves); built when first
+        asked for.
 
     See Also
     --------
@@ -245,6 +270,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         "recurrent_activation": [StrOptions(set(ACTIVATIONS))],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "bidirectional": ["boolean"],
+        "patch": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "scaling": [StrOptions({"auto", "last", "standard"}), None],
         "highway": ["boolean"],
         "optimizer": [StrOptions(_OPTIMIZERS), callable],
@@ -256,6 +282,8 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         "early_stopping": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "refit": ["boolean"],
+        "n_models": [Interval(Integral, 1, None, closed="left")],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
         "engine": [StrOptions({"auto", "fused", "keras"})],
@@ -275,17 +303,20 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         recurrent_activation="sigmoid",
         dropout=0.0,
         bidirectional=False,
+        patch="auto",
         scaling="auto",
         highway=True,
         optimizer="adam",
         learning_rate=0.001,
-        loss="mse",
+        loss="huber",
         quantiles=(0.5,),
         epochs=100,
         batch_size=32,
         early_stopping="auto",
         validation_fraction=0.2,
         n_iter_no_change=10,
+        refit=True,
+        n_models=1,
         callbacks=None,
         warm_start=False,
         engine="auto",
@@ -301,6 +332,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         self.recurrent_activation = recurrent_activation
         self.dropout = dropout
         self.bidirectional = bidirectional
+        self.patch = patch
         self.scaling = scaling
         self.highway = highway
         self.optimizer = optimizer
@@ -312,6 +344,8 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.refit = refit
+        self.n_models = n_models
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.engine = engine
@@ -452,9 +486,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             rows = complete_rows(counts, rows, windows.shape[1])
         training_rows, validation_rows = self._split(rows, early_stopping)
         is_masked = bool((counts[rows] < windows.shape[1]).any())
-        if goes_on:
-            self._trust_fully()
-        else:
+        if not goes_on:
             self._begin(windows, targets, training_rows, weights, is_masked)
         self._takes_incomplete |= is_incomplete
         spec = replace(self._spec, is_masked=self._spec.is_masked or is_masked)
@@ -472,23 +504,83 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             validation_rows,
             weights,
             self._fill(),
+            spec.patch,
         )
+        if not goes_on:
+            self._others = [self._sibling(seed) for seed in self._seeds[1:]]
+        is_interrupted = self._train(data, rows, epochs, goes_on=goes_on)
+        others, self._others = self._others, []
+        for other in others:
+            if is_interrupted:
+                break
+            other = copy.copy(other)
+            vars(other).update(self.get_params(deep=False))
+            other._fitted_recipe = self._fitted_recipe
+            own = replace(data, scaling=other._scaling)
+            is_interrupted = other._train(own, rows, epochs, goes_on=goes_on)
+            self._others.append(other)
+        return self
+
+    def _sibling(self, seed):
+        """Return this estimator with a network that begins from another seed."""
+        other = copy.copy(self)
+        other._seed = seed
+        other.weights_ = other._first_weights()
+        return other
+
+    def _first_weights(self):
+        """Return the weights that training begins with."""
+        if not self._fitted_recipe.is_ours:
+            return self._build_own_model().get_weights()
+        weights = initial_weights(self._spec, self._seed)
+        if self._scaling.highway is not None:
+            weights[-2][:] = 0  # begin with the highway alone
+        return weights
+
+    def _train(self, data, rows, epochs, *, goes_on):
+        """Train one network; return whether the user interrupted that."""
+        if goes_on:
+            self._trust_fully()
+            data = replace(data, scaling=self._scaling)
         outcome = train(
             self._fitted_recipe,
             data,
-            self._plan(epochs, validation_rows),
+            self._plan(epochs, data.validation_rows),
             self.weights_,
             self._optimizer_state,
         )
         self._keep(outcome)
-        if self._scaling.highway is None or not len(validation_rows):
-            return self
-        if self.loss in ("mse", "mean_squared_error"):
-            self._scaling = replace(self._scaling, trust=self._trust(data))
-        if not goes_on:
-            complete = self._scaling.with_highway(windows, targets, rows, weights)
-            self._scaling = replace(self._scaling, highway=complete.highway)
-        return self
+        if len(data.validation_rows):
+            has_highway = self._scaling.highway is not None
+            if has_highway and self.loss in _LOSSES_OF_MEANS:
+                self._scaling = replace(self._scaling, trust=self._trust(data))
+            if not goes_on:
+                self._learn_from_all(data, rows, outcome)
+        return outcome.is_interrupted
+
+    def _learn_from_all(self, data, rows, outcome):
+        """Fit the highway anew on all rows; let the network go on with all of them."""
+        complete = self._scaling
+        if complete.highway is not None:
+            complete = complete.with_highway(
+                data.windows, data.targets, rows, data.weights
+            )
+        # The network knows the remainder in the scale that it was trained with.
+        self._scaling = replace(self._scaling, highway=complete.highway)
+        is_wanted = self.refit and self._fitted_recipe.is_ours and not self.callbacks
+        if not is_wanted or outcome.is_interrupted or complete.trust == 0:
+            return
+        n_best = int(np.argmin(outcome.history["val_loss"])) + 1
+        none = rows[:0]
+        plan = self._plan(-(-n_best // 2), none)
+        further = train(
+            self._fitted_recipe,
+            replace(data, scaling=self._scaling, rows=rows, validation_rows=none),
+            replace(plan, is_annealed=True),
+            self.weights_,
+        )
+        self.weights_ = further.weights
+        self._optimizer_state = further.optimizer_state
 
     def _trust_fully(self):
         """Take the trust that the network has earned into its output layer."""
@@ -539,16 +631,13 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         else:
             self._scaling = fit_scaling(*data)
         generator = check_random_state(self.random_state)
-        self._seed = int(generator.randint(np.iinfo(np.int32).max))
-        if self._fitted_recipe.is_ours:
-            self._has_masking = True
-            self.weights_ = initial_weights(self._spec, self._seed)
-            if self._scaling.highway is not None:
-                self.weights_[-2][:] = 0  # begin with the highway alone
-        else:
-            model = self._build_own_model()
-            self._has_masking = has_masking(model)
-            self.weights_ = model.get_weights()
+        most = np.iinfo(np.int32).max
+        self._seeds = [int(generator.randint(most)) for _ in range(self.n_models)]
+        self._seed = self._seeds[0]
+        self._has_masking = True
+        if not self._fitted_recipe.is_ours:
+            self._has_masking = has_masking(self._build_own_model())
+        self.weights_ = self._first_weights()
         self.history_ = {}
         self.n_iter_ = 0
         self._optimizer_state = None
@@ -566,7 +655,22 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             dropout=float(self.dropout),
             bidirectional=bool(self.bidirectional),
             is_masked=is_masked,
+            patch=self._patch(),
         )
+
+    def _patch(self):
+        """Return how many steps the network reads at once."""
+        if self.model is not None:
+            return 1
+        if self.patch == "auto":
+            return default_patch(self.window_)
+        if self.patch > self.window_:
+            raise ValueError(
+                "The 'patch' parameter of LSTMRegressor must not be longer than the "
+                f"window. Got patch={self.patch!r} and windows of {self.window_} "
+                "step(s); lower it or set it to 'auto'."
+            )
+        return int(self.patch)
 
     def _keep(self, outcome):
         """Set what training came to."""
@@ -714,11 +818,17 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             self._warn_of_filled_steps(counts)
         values = np.empty((len(windows), self._spec.n_outputs))
         for rows in row_slices(windows, len(windows)):
-            outputs = self._outputs(self._scaling.inputs(windows[rows]))
-            values[rows] = self._scaling.values(outputs, windows[rows])
+            values[rows] = np.mean(
+                [each._values(windows[rows]) for each in [self, *self._others]], axis=0
+            )
         values = values.reshape(len(windows), self.n_outputs_, -1)
         values.sort(axis=2)
         return values
+
+    def _values(self, windows):
+        """Return what this network makes of raw windows, in the unit of the target."""
+        outputs = self._outputs(self._scaling.inputs(windows))
+        return self._scaling.values(outputs, windows)
 
     def _outputs(self, inputs):
         """Return the network's outputs for normalised windows."""

@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklstm._fused import train_fused, unfused_option
 from sklstm._keras import Recipe, train_with_keras
-from sklstm._network import MISSING
+from sklstm._network import MISSING, patched
 from sklstm._scaling import Scaling
 from sklstm._windows import base_from_windows, is_next_window
 
@@ -169,6 +169,8 @@ class TrainingSet:
         Sample weights, of mean 1 over ``rows``.
     fill : float32
         What stands for missing steps.
+    patch : int
+        Steps that the network reads at once.
     """
 
     windows: np.ndarray
@@ -179,6 +181,7 @@ class TrainingSet:
     validation_rows: np.ndarray
     weights: np.ndarray | None = None
     fill: np.float32 = MISSING
+    patch: int = 1
 
     def base(self) -> tuple[np.ndarray, int]:
         """Return the base of all windows, and how many steps later each row's begins.
@@ -212,7 +215,7 @@ class TrainingSet:
     def batch(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return inputs, targets and weights of some rows, float32."""
         windows = self.windows[rows]
-        inputs = self.scaling.inputs(windows)
+        inputs = patched(self.scaling.inputs(windows), self.patch)
         np.copyto(inputs, self.fill, where=np.isnan(inputs))
         targets = self.scaling.targets(self.targets[rows], windows)
         if self.weights is None:
@@ -241,6 +244,8 @@ class Plan:
         Keras callbacks.
     engine : {"auto", "fused", "keras"}
         Which engine runs the epochs; ``"auto"`` is fused wherever that is exact.
+    is_annealed : bool
+        Whether the learning rate falls to 0, as half a cosine does.
     """
 
     epochs: int
@@ -251,6 +256,22 @@ class Plan:
     verbose: int = 0
     callbacks: tuple[Any, ...] = ()
     engine: str = "auto"
+    is_annealed: bool = False
+
+    def rate_factors(self, steps: Any, n_batches: int) -> Any:
+        """Return what the learning rate is multiplied by.
+
+        Parameters
+        ----------
+        steps : int or ndarray
+            Steps of this fit that are done.
+        n_batches : int
+            Steps of an epoch.
+        """
+        if not self.is_annealed:
+            return np.ones(np.shape(steps))[()]
+        done = np.asarray(steps) / (n_batches * self.epochs)
+        return ((1 + np.cos(np.pi * np.minimum(done, 1.0))) / 2)[()]
 
 
 @dataclass
@@ -303,11 +324,14 @@ class Outcome:
         Names of engine and optimizer, and the state with which they can go on.
     history : dict of lists of float
         ``loss`` and, with validation, ``val_loss`` of every epoch.
+    is_interrupted : bool
+        Whether the user interrupted it.
     """
 
     weights: list[np.ndarray]
     optimizer_state: tuple[str, list[np.ndarray]]
     history: dict[str, list[float]]
+    is_interrupted: bool
 
 
 def train(
@@ -375,7 +399,7 @@ def train(
             ConvergenceWarning,
             stacklevel=4,
         )
-    return Outcome(weights, (kind, state), monitor.history)
+    return Outcome(weights, (kind, state), monitor.history, is_interrupted)
 
 
 def _engine_for(recipe: Recipe, plan: Plan) -> str:
