@@ -7,14 +7,22 @@ if TYPE_CHECKING:
     from sklstm._forecast import forecast
     from sklstm._regressor import LSTMRegressor
     from sklstm._sliding_window import SlidingWindow
+    from sklstm._split import PanelTimeSeriesSplit
     from sklstm.datasets import load_airline_passengers
 
 __version__ = "0.1.0"
 
-__all__ = ["LSTMRegressor", "SlidingWindow", "forecast", "load_airline_passengers"]
+__all__ = [
+    "LSTMRegressor",
+    "PanelTimeSeriesSplit",
+    "SlidingWindow",
+    "forecast",
+    "load_airline_passengers",
+]
 
 _ROOMS = {
     "LSTMRegressor": "sklstm._regressor",
+    "PanelTimeSeriesSplit": "sklstm._split",
     "SlidingWindow": "sklstm._sliding_window",
     "forecast": "sklstm._forecast",
     "load_airline_passengers": "sklstm.datasets",

@@ -16,11 +16,11 @@ PACKAGE = Path(sklstm.__file__).parent
 LEVELS = [
     {"_backend", "_index", "_pool", "_validation"},
     {"_activations", "_highway", "_windows", "datasets"},
-    {"_graph", "_network", "_scaling"},
+    {"_graph", "_network", "_panel", "_scaling"},
     {"_fused", "_keras"},
     {"_training"},
     {"_regressor", "_sliding_window"},
-    {"_forecast"},
+    {"_forecast", "_split"},
 ]
 # ... and the door, which imports on demand, stands outside.
 DOOR = "__init__"
@@ -102,12 +102,12 @@ def test_the_map_is_that_of_five_levels():
     assert ground == {"_backend", "_index", "_pool", "_validation"}
     assert arithmetic == {"_windows", "_activations", "_highway", "datasets"}
     assert middle == [
-        {"_graph", "_network", "_scaling"},
+        {"_graph", "_network", "_panel", "_scaling"},
         {"_fused", "_keras"},
         {"_training"},
     ]
     assert shells == {"_sliding_window", "_regressor"}
-    assert top == {"_forecast"}
+    assert top == {"_forecast", "_split"}
 
 
 @pytest.mark.parametrize("name", sorted(LEVEL))
@@ -172,6 +172,7 @@ def test_private_names_of_scikit_learn_have_one_door():
         "import sklstm",
         "import sklstm; dir(sklstm); sklstm.__version__",
         "from sklstm import SlidingWindow, LSTMRegressor, forecast",
+        "from sklstm import PanelTimeSeriesSplit; PanelTimeSeriesSplit(3)",
         "from sklstm import *; LSTMRegressor().get_params(); str(LSTMRegressor())",
     ],
 )
@@ -211,6 +212,7 @@ def test_public_names_are_pinned():
     """``__all__`` is sorted and holds these names, all of which are there."""
     assert sklstm.__all__ == [
         "LSTMRegressor",
+        "PanelTimeSeriesSplit",
         "SlidingWindow",
         "forecast",
         "load_airline_passengers",
