@@ -7,7 +7,7 @@ by duck typing, and only calls its ``predict`` (or ``predict_steps``).
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,14 @@ from sklstm._index import (
     columns_with_future,
     future_columns,
     labels_of,
+    panel_labels,
     rows_from,
     rows_with_future,
     series_or_frame,
     timeline_from_labels,
 )
+from sklstm._panel import as_columns, longest_gap, ordered_rows
+from sklstm._panel_rows import PanelRows
 from sklstm._sliding_window import SlidingWindow
 from sklstm._validation import check_array, is_integer
 
@@ -38,6 +41,8 @@ def forecast(estimator, X, steps, *, X_future=None, target=None):
     place of the values that have not come yet. An :class:`LSTMRegressor` with
     ``steps=k`` predicts k values at once, and again for every further k.
 
+    The groups of a panel go on together, each from its own last row in X.
+
     Parameters
     ----------
     estimator : fitted estimator
@@ -45,13 +50,14 @@ def forecast(estimator, X, steps, *, X_future=None, target=None):
         wraps one: a search, ``TransformedTargetRegressor``, ``VotingRegressor``, ….
     X : DataFrame, Series or array-like of shape (n_rows, n_columns)
         The rows up to now, the newest last: at least as many as a window reads, unless
-        they directly follow the rows of ``fit``.
+        they directly follow the rows of ``fit``. For a SlidingWindow with ``groups`` or
+        ``time`` a long frame, rows in any order.
     steps : int
-        How many values to predict, at least 1.
+        How many values to predict, at least 1; of each group.
     X_future : DataFrame or array-like of shape (steps, n_known), optional
         The ``known`` columns of the rows to come, at their labels; an array holds them
         in their order in X. Columns that are neither known nor predicted may be given
-        too, by name.
+        too, by name. For a panel a long frame with the columns of groups and time.
     target : str, int or list of them, default=None
         Column(s) of X that the estimator predicts, by name or position. None takes the
         columns that y was named after in ``fit``; where y had no name, the one column
@@ -63,14 +69,16 @@ def forecast(estimator, X, steps, *, X_future=None, target=None):
         The ``steps`` values, float64. With a pandas X they are labelled with the index
         that continues that of X: a Series where the estimator predicts one value a
         row, else a DataFrame. With an array X an array of shape (steps,) or
-        (steps, n_outputs).
+        (steps, n_outputs). For a panel a long frame with the columns of groups, time
+        (or the index, where that was time) and predictions: groups in increasing
+        order, ``steps`` rows for each.
 
     Raises
     ------
     ValueError
         If the estimator holds no SlidingWindow, the index of X does not count rows, a
         known column has no future values, or a recursion would need a column that is
-        neither predicted nor given.
+        neither predicted nor given. What is missing in X_future is named.
 
     See Also
     --------
@@ -100,11 +108,18 @@ def forecast(estimator, X, steps, *, X_future=None, target=None):
             f"Got {steps!r} instead."
         )
     reader = _reader_from(estimator)
-    X = _checked_rows(rows_from(X))
-    labels = labels_of(X)
-    future = None if labels is None else _labels_after(labels, reader, steps)
-    rows = _Rows(X, future, int(steps), reader)
-    _warn_of_short_past(labels, rows, reader)
+    X = _checked_rows(rows_from(X), carries=reader.carries)
+    if reader.carries and reader.n_past is not None:
+        # What is carried may lie before the rows that windows read.
+        reader = replace(reader, n_past=reader.n_past + _longest_gap(X, reader))
+    rows: Any = None
+    if reader.reads_panels:
+        rows = PanelRows(X, int(steps), reader.windows, reader.n_past)
+    else:
+        labels = labels_of(X)
+        future = None if labels is None else _labels_after(labels, reader, steps)
+        rows = _Rows(X, future, int(steps), reader)
+        _warn_of_short_past(labels, rows, reader)
     rows.put_future(X_future)
     parts: list[np.ndarray] = []
     done = 0
@@ -117,12 +132,12 @@ def forecast(estimator, X, steps, *, X_future=None, target=None):
             _check_recursion(rows, predicted, max(reader.lag, 1))
             rows.put(done - len(values), predicted, values)
     values = np.concatenate(parts)
-    if future is None:
+    if rows.future is None:
         return values
     names = reader.windows.target_names_ if target is None else None
-    if names is None or len(names) != values[0].size:
-        names = _names(values, predicted, rows.columns)
-    return series_or_frame(values, future, names)
+    if names is None or len(names) != rows.of_one(values)[0].size:
+        names = _names(rows.of_one(values), predicted, rows.columns)
+    return rows.result(values, names)
 
 
 # -- what the estimator reads -------------------------------------------------------
@@ -142,15 +157,26 @@ class _Reader:
         Rows that can be predicted before a prediction must be fed back.
     n_past : int or None
         Rows before the first predicted one that are read; None for all.
-    direct : Pipeline or None
-        A pipeline whose regressor predicts several steps at once.
+    pipeline : Pipeline or None
+        The pipeline that predicts, where there is just one.
+    is_direct : bool
+        Whether its regressor predicts several steps at once.
+    carries : bool
+        Whether NaN in X is filled from earlier rows.
     """
 
     estimator: Any
     windows: SlidingWindow
     lag: int
     n_past: int | None
-    direct: Any
+    pipeline: Any
+    is_direct: bool
+    carries: bool
+
+    @property
+    def reads_panels(self) -> bool:
+        """Whether columns of X tell groups apart, or time."""
+        return bool(as_columns(self.windows.groups)) or self.windows.time is not None
 
 
 def _reader_from(estimator: Any) -> _Reader:
@@ -177,8 +203,12 @@ def _reader_from(estimator: Any) -> _Reader:
         )
     n_past = None
     if all(is_first for _, is_first in found):
-        n_past = max(window.window + window.lag_ - 1 for window in windows)
-    return _Reader(estimator, first, lag, n_past, _direct_pipeline(estimator))
+        # The time since the row before needs that row too.
+        n_past = max(w.window + w.lag_ - 1 + bool(w.elapsed) for w in windows)
+    pipeline = _pipeline_of(estimator)
+    is_direct = pipeline is not None and _is_direct(pipeline.steps[-1][1])
+    carries = any(window.missing != "error" for window in windows)
+    return _Reader(estimator, first, lag, n_past, pipeline, is_direct, carries)
 
 
 def _windows_inside(estimator: Any, is_first: bool = True) -> Any:
@@ -199,17 +229,18 @@ def _windows_inside(estimator: Any, is_first: bool = True) -> Any:
                 yield from _windows_inside(part, is_first)
 
 
-def _direct_pipeline(estimator: Any) -> Any:
-    """Return the pipeline that predicts several steps of the same target, or None."""
+def _pipeline_of(estimator: Any) -> Any:
+    """Return the pipeline that predicts for an estimator, or None."""
     if isinstance(estimator, FrozenEstimator):
-        return _direct_pipeline(estimator.estimator)
+        return _pipeline_of(estimator.estimator)
     if hasattr(estimator, "best_estimator_"):
-        return _direct_pipeline(estimator.best_estimator_)
-    if not isinstance(getattr(estimator, "steps", None), list):
-        return None
-    regressor = estimator.steps[-1][1]
-    is_direct = hasattr(regressor, "predict_steps") and regressor.steps > 1
-    return estimator if is_direct else None
+        return _pipeline_of(estimator.best_estimator_)
+    return estimator if isinstance(getattr(estimator, "steps", None), list) else None
+
+
+def _is_direct(regressor: Any) -> bool:
+    """Return whether a regressor predicts several steps of the same target."""
+    return hasattr(regressor, "predict_steps") and regressor.steps > 1
 
 
 # -- rows, known and to come --------------------------------------------------------
@@ -222,6 +253,8 @@ class _Rows:
     ----------
     columns : list
         Names of the columns of X, their positions for an array.
+    n_steps : int
+        Rows to come.
     known, lagged : list of int
         Positions in X of the columns that windows hold, by their kind.
     given : list of int
@@ -230,6 +263,7 @@ class _Rows:
 
     def __init__(self, X: Any, future: Any, steps: int, reader: _Reader):
         self.future = future
+        self.n_steps = steps
         self.n_past = len(X)
         self.n_rows = len(X) + steps
         self.given: list[int] = []
@@ -259,6 +293,14 @@ class _Rows:
         begin = 0 if n_past is None else max(0, self.n_past + start - n_past)
         table = self.table if self.future is None else self.table.iloc
         return table[begin : self.n_past + stop]
+
+    def of_one(self, values: np.ndarray) -> np.ndarray:
+        """Return the values of one series."""
+        return values
+
+    def result(self, values: np.ndarray, names: list) -> Any:
+        """Return values of all rows to come with their labels."""
+        return series_or_frame(values, self.future, names)
 
     def put_future(self, X_future: Any) -> None:
         """Write what is given of the rows to come."""
@@ -326,10 +368,33 @@ def _window_columns(
     return known_positions, sorted(columns.index(name) for name in lagged)
 
 
-def _checked_rows(X: Any) -> Any:
+def _longest_gap(X: Any, reader: _Reader) -> int:
+    """Return the most rows in a row of one series that lack a value of one column."""
+    if labels_of(X) is None:
+        return longest_gap(np.isnan(X), np.zeros(1, dtype=np.intp))
+    is_missing, starts = X.isna().to_numpy(), np.zeros(1, dtype=np.intp)
+    if reader.reads_panels:
+        groups = as_columns(reader.windows.groups)
+        panel = panel_labels(X, groups, reader.windows.time, owner="forecast")
+        order = ordered_rows(panel, owner="forecast")
+        if order is not None:
+            is_missing, codes = is_missing[order], panel.codes[order]
+        else:
+            codes = panel.codes
+        starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    return longest_gap(is_missing, starts)
+
+
+def _checked_rows(X: Any, *, carries: bool) -> Any:
     """Return X with at least one row, an array as float64."""
     if labels_of(X) is None:
-        X = check_array(X, dtype=np.float64, estimator="forecast", input_name="X")
+        X = check_array(
+            X,
+            dtype=np.float64,
+            ensure_all_finite="allow-nan" if carries else True,
+            estimator="forecast",
+            input_name="X",
+        )
     if len(X) == 0:
         raise ValueError("forecast needs at least one row of X. Got none.")
     return X
@@ -357,7 +422,8 @@ def _warn_of_short_past(labels: Any, rows: _Rows, reader: _Reader) -> None:
 def _labels_after(labels: Any, reader: _Reader, steps: int) -> Any:
     """Return the labels of the rows to come."""
     timeline = reader.windows.timeline_
-    if timeline is None or not timeline.accepts(labels):
+    is_usable = timeline is not None and timeline.kind != "order"
+    if not is_usable or not timeline.accepts(labels):
         timeline = timeline_from_labels(labels, n_rows=len(labels))
     if timeline is None:
         raise ValueError(
@@ -371,28 +437,49 @@ def _labels_after(labels: Any, reader: _Reader, steps: int) -> Any:
 # -- predicting ---------------------------------------------------------------------
 
 
-def _next_values(reader: _Reader, rows: _Rows, done: int) -> np.ndarray:
+def _next_values(reader: _Reader, rows: Any, done: int) -> np.ndarray:
     """Return the values to come that need no prediction not yet put into the rows."""
-    n_rows = rows.n_rows - rows.n_past - done
+    n_rows = rows.n_steps - done
     if rows.lagged:
         n_rows = min(reader.lag, n_rows)
     window_rows = rows.until(done + n_rows, done, reader.n_past)
     with warnings.catch_warnings():
         # The rows bring their own past: what SlidingWindow warns of does not matter.
-        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
-        if reader.direct is None:
+        warnings.filterwarnings("ignore", r"(?s).*(windows are incomplete|windows of)")
+        if isinstance(rows, PanelRows):
+            values = _newest_of_panel(reader, rows, window_rows, n_rows)
+        elif reader.is_direct:
+            windows = reader.pipeline[:-1].transform(window_rows)
+            values = reader.pipeline[-1].predict_steps(windows)[-n_rows:]
+        else:
             values = reader.estimator.predict(window_rows)
-            return np.asarray(values, dtype=np.float64)[-n_rows:]
-        windows = reader.direct[:-1].transform(window_rows)
-    values = reader.direct[-1].predict_steps(windows)[-n_rows:]
-    return np.concatenate([values[:-1, 0], values[-1]])
+            values = np.asarray(values, dtype=np.float64)[-n_rows:]
+    if not reader.is_direct:
+        return values
+    return np.concatenate([values[:-1, ..., 0], np.moveaxis(values[-1], -1, 0)])
+
+
+def _newest_of_panel(
+    reader: _Reader, rows: PanelRows, window_rows: Any, n_steps: int
+) -> np.ndarray:
+    """Return predictions (n_steps, n_groups, …) of the newest steps of a panel."""
+    at = rows.newest(len(window_rows), n_steps)
+    if reader.pipeline is None:
+        values = np.asarray(reader.estimator.predict(window_rows))[at]
+    else:
+        # The rows before are read, but need no prediction.
+        windows = reader.pipeline[:-1].transform(window_rows)
+        some = windows.iloc[at] if hasattr(windows, "iloc") else windows[at]
+        last = reader.pipeline[-1]
+        values = last.predict_steps(some) if reader.is_direct else last.predict(some)
+    return rows.by_step(np.asarray(values, dtype=np.float64), n_steps)
 
 
 def _predicted_columns(
-    target: Any, values: np.ndarray, rows: _Rows, reader: _Reader
+    target: Any, values: np.ndarray, rows: Any, reader: _Reader
 ) -> Any:
     """Return the positions of the columns that are predicted, None if not known."""
-    n_outputs = values[0].size
+    n_outputs = rows.of_one(values)[0].size
     names = reader.windows.target_names_
     if target is None and names is not None and rows.future is not None:
         is_among = len(names) == n_outputs and set(names) <= set(rows.columns)
@@ -411,7 +498,7 @@ def _predicted_columns(
     return positions
 
 
-def _check_recursion(rows: _Rows, predicted: list[int] | None, lag: int) -> None:
+def _check_recursion(rows: Any, predicted: list[int] | None, lag: int) -> None:
     """Raise unless every column that a recursion reads has values to come."""
     if predicted is None:
         raise ValueError(

@@ -29,7 +29,11 @@ __all__ = [
     "counts_rows",
     "frame_from",
     "future_columns",
+    "future_of_panel",
+    "labels_after_each",
     "labels_of",
+    "long_frame",
+    "long_frame_with_future",
     "names_of",
     "panel_labels",
     "positions_among",
@@ -157,26 +161,26 @@ class PanelLabels:
 
     Parameters
     ----------
-    keys : Index of length n_groups
+    keys : Index of length n_groups, or None
         The groups, in increasing order; a MultiIndex where several columns tell them
-        apart.
+        apart; None where all rows are of one series.
     codes : ndarray of shape (n_rows,), int
-        Position of each row's group among the keys.
+        Position of each row's group among the keys; 0 where there are none.
     stamps : Index
         The distinct labels of time, in increasing order.
     ranks : ndarray of shape (n_rows,), int
         Position of each row's label among the stamps.
     """
 
-    keys: pd.Index
+    keys: pd.Index | None
     codes: np.ndarray
     stamps: pd.Index
     ranks: np.ndarray
 
-    def words(self, row: int, *, has_groups: bool) -> str:
+    def words(self, row: int) -> str:
         """Return the time of a row, and its group, for a message."""
         stamp = repr(_plain(self.stamps[self.ranks[row]]))
-        if not has_groups:
+        if self.keys is None:
             return stamp
         return f"{stamp} of group {_plain(self.keys[self.codes[row]])!r}"
 
@@ -248,10 +252,10 @@ def time_ranks(labels: pd.Index, *, owner: str) -> tuple[pd.Index, np.ndarray]:
 
 def _group_keys(
     X: pd.DataFrame, groups: Sequence, *, owner: str
-) -> tuple[pd.Index, np.ndarray]:
+) -> tuple[pd.Index | None, np.ndarray]:
     """Return the distinct keys of groups in increasing order, and each row's place."""
     if not groups:
-        return pd.RangeIndex(1), np.zeros(len(X), dtype=np.intp)
+        return None, np.zeros(len(X), dtype=np.intp)
     parts = [_coded_column(X, name, owner=owner) for name in groups]
     if len(parts) == 1:
         return parts[0]
@@ -809,3 +813,193 @@ def columns_with_future(X_future: pd.DataFrame, labels: pd.Index) -> list:
         return list(X_future.columns)
     whole = X_future.reindex(labels).notna().all()
     return list(X_future.columns[whole.to_numpy()])
+
+
+# -- rows to come of a panel --------------------------------------------------------
+
+
+def labels_after_each(timeline: Timeline, newest: pd.Index, steps: int) -> pd.Index:
+    """Return the ``steps`` labels after each of some labels, step by step.
+
+    Parameters
+    ----------
+    timeline : Timeline
+        With a common step.
+    newest : Index of length n_groups
+        The newest label of each group.
+    steps : int
+        How many labels to come.
+
+    Returns
+    -------
+    Index of length steps * n_groups
+    """
+    place, ends = pd.factorize(newest)
+    ends = pd.Index(ends)
+    parts = [timeline.after(ends[i : i + 1], steps) for i in range(len(ends))]
+    labels = parts[0].append(parts[1:]) if len(parts) > 1 else parts[0]
+    return labels.take((place * steps + np.arange(steps)[:, None]).ravel())
+
+
+def long_frame_with_future(
+    X: pd.DataFrame,
+    rows: np.ndarray,
+    last_rows: np.ndarray,
+    future: pd.Index,
+    groups: list,
+    time: Any,
+) -> pd.DataFrame:
+    """Return some rows of a panel with the rows to come appended, numbers as floats.
+
+    Parameters
+    ----------
+    X : DataFrame
+        A long frame.
+    rows, last_rows : ndarray of int
+        The rows to take, and the newest of each group.
+    future : Index of length steps * n_groups
+        The labels to come, step by step.
+    groups : list
+        Columns that tell groups apart.
+    time : column name or None
+        The column of time; None for the index.
+
+    Returns
+    -------
+    DataFrame
+        The new rows repeat the last of their group; their values only hold a place.
+    """
+    steps = len(future) // len(last_rows)
+    appended = _at_labels(X.iloc[np.tile(last_rows, steps)], future, time)
+    table = pd.concat([X.iloc[rows], appended], ignore_index=time is not None)
+    values = table.drop(columns=[*groups, *([] if time is None else [time])])
+    numeric = values.select_dtypes(["number", "bool"]).columns
+    return table.astype(dict.fromkeys(numeric, float))
+
+
+def long_frame(
+    last: pd.DataFrame, future: pd.Index, columns: dict, groups: list, time: Any
+) -> pd.DataFrame:
+    """Return columns of rows to come as a long frame, group by group.
+
+    Parameters
+    ----------
+    last : DataFrame of n_groups rows
+        The newest row of each group.
+    future : Index of length steps * n_groups
+        The labels to come, step by step.
+    columns : dict of ndarray of shape (n_groups * steps,)
+        Values, group by group.
+    groups, time : see :func:`long_frame_with_future`
+    """
+    n_groups = len(last)
+    steps = len(future) // n_groups
+    by_group = np.arange(len(future)).reshape(steps, n_groups).T.ravel()
+    frame = last[groups].iloc[np.repeat(np.arange(n_groups), steps)]
+    frame = frame.reset_index(drop=True)
+    if time is None:
+        frame.index = future.take(by_group)
+    else:
+        frame[time] = future.take(by_group)
+    for name, values in columns.items():
+        frame[name] = values
+    return frame
+
+
+def _at_labels(frame: pd.DataFrame, labels: pd.Index, time: Any) -> pd.DataFrame:
+    """Return a frame whose rows are at some labels, in a column or in the index."""
+    if time is None:
+        return frame.set_axis(labels, axis=0)
+    frame = frame.copy()
+    frame[time] = labels
+    return frame
+
+
+def future_of_panel(
+    X_future: Any,
+    last: pd.DataFrame,
+    future: pd.Index,
+    known: list,
+    columns: list,
+    groups: list,
+    time: Any,
+) -> dict:
+    """Return the columns of X_future that are given for all rows to come.
+
+    Parameters
+    ----------
+    X_future : DataFrame
+        A long frame with the columns of groups and time, rows in any order.
+    last : DataFrame of n_groups rows
+        The newest row of each group.
+    future : Index of length steps * n_groups
+        The labels to come, step by step.
+    known : list
+        Columns that must be there.
+    columns : list
+        Columns that may be there.
+    groups, time : see :func:`long_frame_with_future`
+
+    Returns
+    -------
+    dict of ndarray of shape (steps * n_groups,)
+        Values of the known columns, and of others that are given in every row.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or a row is missing, there twice or holds NaN; it names
+        the first ones.
+    """
+    owner = "forecast"
+    panel_labels(X_future, groups, time, owner=owner, rows="X_future")
+    for name in known:
+        n_found = int((X_future.columns == name).sum())
+        if n_found != 1:
+            raise ValueError(
+                f"{owner} needs the known columns {known} in X_future, once each. Got "
+                f"{n_found or 'no'} column {name!r} in {list(X_future.columns)}."
+            )
+    steps = len(future) // len(last)
+    wanted = _at_labels(last.iloc[np.tile(np.arange(len(last)), steps)], future, time)
+    keys, given = _row_keys(wanted, groups, time), _row_keys(X_future, groups, time)
+    if not given.is_unique:
+        twice = given[given.duplicated()][0]
+        raise ValueError(
+            f"{owner} needs one row of X_future per group and time. Got "
+            f"{_key_words(twice, time)} more than once; drop the duplicates."
+        )
+    names = [name for name in columns if (X_future.columns == name).sum() == 1]
+    rows = X_future[names].set_axis(given, axis=0).reindex(keys)
+    bad = rows[known].isna().any(axis=1).to_numpy()
+    if bad.any():
+        absent = "; ".join(_key_words(key, time) for key in keys[bad][:5])
+        raise ValueError(
+            f"{owner} needs a row of X_future, without NaN in {known}, for each of the "
+            f"{steps} label(s) after the last row of each group. Got none for "
+            f"{int(bad.sum())} of {len(keys)}: {absent}; align X_future."
+        )
+    is_whole = rows.notna().all()
+    return {
+        name: rows[name].to_numpy()
+        for name in names
+        if name in known or bool(is_whole[name])
+    }
+
+
+def _row_keys(frame: pd.DataFrame, groups: list, time: Any) -> pd.MultiIndex:
+    """Return the group and the time of every row, the time last."""
+    labels = frame.index if time is None else pd.Index(frame[time])
+    columns = [pd.Index(frame[name]) for name in groups]
+    columns = [
+        c.astype(c.categories.dtype) if isinstance(c, pd.CategoricalIndex) else c
+        for c in columns
+    ]
+    return pd.MultiIndex.from_arrays([*columns, labels])
+
+
+def _key_words(key: tuple, time: Any) -> str:
+    """Return a group and a time for a message."""
+    *group, stamp = (_plain(part) for part in key)
+    name = "" if not group else f" of group {group[0] if len(group) == 1 else group!r}"
+    return f"{'' if time is None else f'{time} '}{stamp}{name}"

@@ -7,6 +7,7 @@ by comparing neighbours. There is no loop over groups.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,18 @@ from sklstm._windows import ranges
 
 __all__ = [
     "Runs",
+    "as_columns",
     "carried",
     "contexts_before",
     "elapsed",
+    "longest_gap",
     "newest_rows",
-    "rows_by_group_and_time",
+    "next_in_group",
+    "ordered_rows",
 ]
+
+# Rows that a message names at most.
+_ROWS_TO_NAME = 5
 
 
 @dataclass(frozen=True)
@@ -63,31 +70,56 @@ class Runs:
         return np.diff(np.append(self.starts, n_rows))
 
 
-def rows_by_group_and_time(
+def as_columns(groups: Any) -> list:
+    """Return the columns that tell groups apart, however they were given."""
+    if groups is None:
+        return []
+    return [groups] if isinstance(groups, str | Integral) else list(groups)
+
+
+def ordered_rows(panel: Any, *, owner: str) -> np.ndarray | None:
+    """Return the rows of a panel by group and time; None where they come so.
+
+    Parameters
+    ----------
+    panel : PanelLabels
+        Group and time of each row.
+    owner : str
+        Who is speaking.
+
+    Raises
+    ------
+    ValueError
+        If a group has a time twice; it names the first ones.
+    """
+    keys = panel.codes * (int(panel.ranks.max(initial=0)) + 1) + panel.ranks
+    if (np.diff(keys) > 0).all():
+        return None
+    # Sorting one number a row is several times as fast as lexsort.
+    order = np.argsort(keys)
+    twice = np.flatnonzero(np.diff(keys[order]) == 0)
+    if len(twice):
+        rows = np.sort(order[twice + 1])
+        raise ValueError(
+            f"{owner} needs one row per group and time. Got {len(rows)} more: "
+            f"{', '.join(panel.words(row) for row in rows[:_ROWS_TO_NAME])}; drop or "
+            "aggregate the duplicates."
+        )
+    return order
+
+
+def next_in_group(
     codes: np.ndarray, ranks: np.ndarray
-) -> tuple[np.ndarray | None, np.ndarray]:
-    """Return the order of rows by group and time, and the rows that are there twice.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the times of rows, and of the row after each in its group.
 
     Parameters
     ----------
     codes, ranks : ndarray of shape (n_rows,), int
-        Group and time of each row, counted from 0.
-
-    Returns
-    -------
-    order : ndarray of shape (n_rows,) or None
-        None where the rows are in that order.
-    duplicates : ndarray of int
-        Rows that have group and time of an earlier one.
+        Group and time of rows that are in order.
     """
-    keys = codes * (int(ranks.max(initial=0)) + 1) + ranks
-    if (np.diff(keys) > 0).all():
-        return None, np.zeros(0, dtype=np.intp)
-    # Sorting one number a row is several times as fast as lexsort; where rows are
-    # there twice, their order does not matter.
-    order = np.argsort(keys)
-    twice = np.flatnonzero(np.diff(keys[order]) == 0)
-    return order, np.sort(order[twice + 1])
+    is_next = codes[1:] == codes[:-1]
+    return ranks[:-1][is_next], ranks[1:][is_next]
 
 
 def contexts_before(
@@ -203,3 +235,20 @@ def elapsed(numbers: np.ndarray, runs: Runs, before: np.ndarray) -> np.ndarray:
     times = np.diff(numbers, prepend=numbers[:1])
     times[runs.starts] = numbers[runs.starts] - before
     return times
+
+
+def longest_gap(is_missing: np.ndarray, starts: np.ndarray) -> int:
+    """Return the most rows in a row that lack a value of one column.
+
+    Parameters
+    ----------
+    is_missing : ndarray of shape (n_rows, n_columns), bool
+        Rows group by group, oldest first.
+    starts : ndarray of int
+        Where groups begin.
+    """
+    rows = np.arange(len(is_missing))[:, None]
+    is_there = ~is_missing
+    is_there[starts] = True
+    newest = np.maximum.accumulate(np.where(is_there, rows, 0), axis=0)
+    return int((rows - newest).max(initial=0)) + bool(is_missing[starts].any())

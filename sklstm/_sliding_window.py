@@ -24,11 +24,13 @@ from sklstm._index import (
 )
 from sklstm._panel import (
     Runs,
+    as_columns,
     carried,
     contexts_before,
     elapsed,
     newest_rows,
-    rows_by_group_and_time,
+    next_in_group,
+    ordered_rows,
 )
 from sklstm._validation import (
     Interval,
@@ -55,9 +57,6 @@ _ROWS_TO_RECOGNISE = 8
 
 # Rows looked at to judge whether float32 is fine enough for a column.
 _ROWS_FOR_DIGITS = 1 << 16
-
-# Rows that a message names at most.
-_ROWS_TO_NAME = 5
 
 
 class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -417,15 +416,14 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     def _learn_panel(self, panel):
         """Learn groups and the step between their rows; return the runs."""
-        self.groups_ = panel.keys if self._group_columns() else None
-        order = self._panel_order(panel)
+        self.groups_ = panel.keys
+        order = ordered_rows(panel, owner=type(self).__name__)
         codes = panel.codes if order is None else panel.codes[order]
         ranks = panel.ranks if order is None else panel.ranks[order]
         if self.elapsed:
             self.timeline_ = timeline_in_order(panel.stamps)
         else:
-            is_next = codes[1:] == codes[:-1]
-            pairs = ranks[:-1][is_next], ranks[1:][is_next]
+            pairs = next_in_group(codes, ranks)
             self.timeline_ = timeline_from_labels(
                 panel.stamps, n_rows=len(codes), pairs=pairs
             )
@@ -450,12 +448,9 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     # -- rows and runs -----------------------------------------------------------------
 
-    def _group_columns(self):
-        """Return the columns that tell groups apart."""
-        if self.groups is None:
-            return []
-        is_one = isinstance(self.groups, str | Integral)
-        return [self.groups] if is_one else list(self.groups)
+    def _reads_long_frames(self):
+        """Return whether columns tell groups apart, or time."""
+        return bool(as_columns(self.groups)) or self.time is not None
 
     def _read(self, X, *, reset):
         """Return values, labels and panel of X once everything about them is checked.
@@ -465,7 +460,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         owner = type(self).__name__
         X = rows_from(X)
         labels = labels_of(X)
-        if self._group_columns() or self.time is not None:
+        if self._reads_long_frames():
             return self._read_panel(X, reset=reset)
         if labels is not None:
             check_numeric_columns(X, owner=owner, allow_nan=self.missing != "error")
@@ -487,13 +482,13 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         return (
             values,
             labels,
-            PanelLabels(labels[:0], np.zeros_like(rows), labels, rows),
+            PanelLabels(None, np.zeros_like(rows), labels, rows),
         )
 
     def _read_panel(self, X, *, reset):
         """Return values, labels and panel of a long frame, checked."""
         owner = type(self).__name__
-        groups = self._group_columns()
+        groups = as_columns(self.groups)
         panel = panel_labels(X, groups, self.time, owner=owner)
         validate_data(self, X, reset=reset, skip_check_array=True)
         channels = X.drop(columns=groups if self.time is None else [*groups, self.time])
@@ -529,21 +524,6 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             allow_nan=self.missing != "error",
         )
 
-    def _panel_order(self, panel):
-        """Return the order of rows by group and time, which must be there once."""
-        order, duplicates = rows_by_group_and_time(panel.codes, panel.ranks)
-        if len(duplicates):
-            named = ", ".join(self._words(panel, r) for r in duplicates[:_ROWS_TO_NAME])
-            raise ValueError(
-                "SlidingWindow needs one row per group and time. Got "
-                f"{len(duplicates)} more: {named}; drop or aggregate the duplicates."
-            )
-        return order
-
-    def _words(self, panel, row):
-        """Return the time of a row, and its group where there are some."""
-        return panel.words(row, has_groups=bool(self._group_columns()))
-
     def _panel_run_starts(self, panel, codes, ranks):
         """Return where runs begin in rows by group and time."""
         timeline = self.timeline_
@@ -564,7 +544,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         row = np.flatnonzero((panel.codes == code) & (panel.ranks == rank))[0]
         raise ValueError(
             "SlidingWindow needs times of a group that lie a whole number of steps "
-            f"({self.timeline_.words}) apart. Got {self._words(panel, row)} between "
+            f"({self.timeline_.words}) apart. Got {panel.words(row)} between "
             "two steps; resample or round the times, or set elapsed=True."
         )
 
@@ -575,7 +555,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             known = [known]
         mask = np.zeros(n_columns, dtype=bool)
         names = self._columns or []
-        is_long = self._group_columns() or self.time is not None
+        is_long = self._reads_long_frames()
         for column in known:
             position = names.index(column) if column in names else column
             is_position = is_integer(position) and 0 <= position < len(mask)
@@ -613,7 +593,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
                 f"{timeline.last.dtype}. Got {panel.stamps.dtype}; convert one of them."
             )
         timeline.check_comparable(panel.stamps)
-        order = self._panel_order(panel)
+        order = ordered_rows(panel, owner=type(self).__name__)
         codes = panel.codes if order is None else panel.codes[order]
         ranks = panel.ranks if order is None else panel.ranks[order]
         starts = self._panel_run_starts(panel, codes, ranks)
@@ -645,7 +625,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     def _channel_names(self, names):
         """Return the names of the channels of a window, given those of all columns."""
-        columns = [*self._group_columns(), self.time]
+        columns = [*as_columns(self.groups), self.time]
         names = [n for n in names if n not in columns] if self._columns else list(names)
         masks = [f"{names[position]}_missing" for position in self._masked_columns]
         return names + masks + ["elapsed"] * int(self.elapsed)
@@ -727,7 +707,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         groups = np.repeat(runs.groups, runs.lengths(len(channels)))
         starts, groups = runs.as_they_came(starts), runs.as_they_came(groups)
         windows = PanelWindows(base, starts, groups, self.window)
-        if self._group_columns() or self.time is not None:
+        if self._reads_long_frames():
             return windows
         # A single series whose rows follow each other: its windows are a view.
         return windows_from_base(base, runs.starts, len(channels), self.window)
@@ -793,7 +773,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         row = np.flatnonzero((panel.codes == codes[at]) & (panel.ranks == ranks[at]))[0]
         warnings.warn(
             "No group of X begins right after its rows of fit, so the first windows of "
-            f"each are incomplete; {self._words(panel, row)} is one of the first. Pass "
+            f"each are incomplete; {panel.words(row)} is one of the first. Pass "
             "the rows between too, and keep the predictions that you need.",
             UserWarning,
             stacklevel=4,

@@ -18,7 +18,7 @@ LEVELS = [
     {"_activations", "_highway", "_windows", "datasets"},
     {"_graph", "_network", "_panel", "_scaling"},
     {"_fused", "_keras"},
-    {"_training"},
+    {"_panel_rows", "_training"},
     {"_regressor", "_sliding_window"},
     {"_forecast", "_split"},
 ]
@@ -104,7 +104,7 @@ def test_the_map_is_that_of_five_levels():
     assert middle == [
         {"_graph", "_network", "_panel", "_scaling"},
         {"_fused", "_keras"},
-        {"_training"},
+        {"_panel_rows", "_training"},
     ]
     assert shells == {"_sliding_window", "_regressor"}
     assert top == {"_forecast", "_split"}
