@@ -247,7 +247,7 @@ def time_ranks(labels: pd.Index, *, owner: str) -> tuple[pd.Index, np.ndarray]:
             f"{owner} needs a time for every row. Got NaT or NaN in row "
             f"{int(np.argmin(ranks))}; drop such rows."
         )
-    return pd.Index(stamps), ranks
+    return pd.Index(stamps, name=labels.name), ranks
 
 
 def _group_keys(
@@ -838,6 +838,7 @@ def labels_after_each(timeline: Timeline, newest: pd.Index, steps: int) -> pd.In
     ends = pd.Index(ends)
     parts = [timeline.after(ends[i : i + 1], steps) for i in range(len(ends))]
     labels = parts[0].append(parts[1:]) if len(parts) > 1 else parts[0]
+    labels = labels.rename(newest.name)
     return labels.take((place * steps + np.arange(steps)[:, None]).ravel())
 
 

@@ -127,7 +127,8 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         Names of the columns of y, where it had some.
     context_ : ndarray of shape (<= window + horizon - 1, n_channels), float32
         The newest rows seen in ``fit``, all from one run; those of a panel group by
-        group. Channels are the columns, and what ``missing`` and ``elapsed`` add.
+        group, at least one of each. Channels are the columns, and what ``missing`` and
+        ``elapsed`` add.
     groups_ : Index or None
         The groups seen in ``fit``, in increasing order; None without ``groups``.
     timeline_ : Timeline or None
@@ -437,6 +438,8 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
     def _keep_context(self, channels, runs, panel):
         """Keep the newest rows of the last run, of every group of a panel."""
         n_newest = self.window + self.lag_ - 1
+        if panel is not None or self.missing != "error":
+            n_newest = max(n_newest, 1)  # what is carried, and when it was
         if panel is None:
             n_context = min(n_newest, len(channels) - runs.starts[-1])
             self.context_ = channels[len(channels) - n_context :].astype(np.float32)
