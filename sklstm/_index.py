@@ -618,8 +618,8 @@ def _timeline_from_stamps(
         "The labels of X must have a common step. Got mostly "
         f"{_words(step * tick)}, but "
         f"{labels[after] - labels[before]} before {labels[after]!r}; resample "
-        "or round the index, or use reset_index(drop=True) where rows simply follow "
-        "each other."
+        "or round the index, use reset_index(drop=True) where rows simply follow each "
+        "other, or SlidingWindow(elapsed=True)."
     )
 
 

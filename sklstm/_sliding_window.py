@@ -157,8 +157,8 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
     - *Holes* (missing time stamps) end a run, unless ``elapsed``.
     - *Duplicated stamps* are an error that names them, in a panel within a group.
     - *NaN* is filled from earlier rows alone, also from the rows kept from ``fit``.
-      Before the first value of a run there is nothing to carry: until every column has
-      had a value, the steps of that run are missing, like those before its start. The
+      Before the first value of a column in a run there is nothing to carry: a step that
+      lacks it is missing in every channel, like those before the start of the run. The
       target is not touched: y must be finite, so give rows whose y is missing some
       value, and weight 0.
     - *Irregular stamps* have no common step, which is an error, unless ``elapsed``. The
@@ -713,7 +713,10 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         if self._reads_long_frames():
             return windows
         # A single series whose rows follow each other: its windows are a view.
-        return windows_from_base(base, runs.starts, len(channels), self.window)
+        n_steps = len(channels) + self.window - 1
+        return windows_from_base(
+            base[:n_steps], runs.starts, len(channels), self.window
+        )
 
     def _warn_of_lost_digits(self, values):
         """Warn where float32 cannot tell neighbouring values of a column apart."""
