@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from sklstm._regressor import LSTMRegressor
     from sklstm._sliding_window import SlidingWindow
     from sklstm._split import PanelTimeSeriesSplit
-    from sklstm.datasets import load_airline_passengers
+    from sklstm.datasets import load_airline_passengers, load_m4_hourly
 
 __version__ = "0.1.0"
 
@@ -18,6 +18,7 @@ __all__ = [
     "SlidingWindow",
     "forecast",
     "load_airline_passengers",
+    "load_m4_hourly",
 ]
 
 _ROOMS = {
@@ -26,6 +27,7 @@ _ROOMS = {
     "SlidingWindow": "sklstm._sliding_window",
     "forecast": "sklstm._forecast",
     "load_airline_passengers": "sklstm.datasets",
+    "load_m4_hourly": "sklstm.datasets",
 }
 
 

@@ -216,6 +216,7 @@ def test_public_names_are_pinned():
         "SlidingWindow",
         "forecast",
         "load_airline_passengers",
+        "load_m4_hourly",
     ]
     assert sklstm.__all__ == sorted(sklstm.__all__)
     assert set(sklstm.__all__) <= set(dir(sklstm))

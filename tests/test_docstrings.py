@@ -110,7 +110,12 @@ def test_none_is_documented_where_it_is_accepted(cls):
 
 @pytest.mark.parametrize(
     "function",
-    [PanelTimeSeriesSplit, sklstm.forecast, sklstm.load_airline_passengers],
+    [
+        PanelTimeSeriesSplit,
+        sklstm.forecast,
+        sklstm.load_airline_passengers,
+        sklstm.load_m4_hourly,
+    ],
 )
 def test_functions_are_documented_with_their_defaults(function):
     """Every parameter of a public function is documented with its real default."""
