@@ -267,11 +267,10 @@ def _fixed_arguments(
     missing = np.zeros(1, np.int32)
     if architecture.reads_missing:
         missing = np.append(spec.window - data.counts, 0).astype(np.int32)
-    base, channels, stride = _base(architecture, data)
+    base, channels, starts = _base(architecture, data)
     n_rows = len(data.windows)
     # One row more than there are, of weight 0, fills up batches.
-    starts = np.arange(n_rows + 1, dtype=np.int32) * np.int32(stride)
-    starts[-1] = 0
+    starts = np.append(starts, np.int32(0))
     arguments = {
         "base": base,
         "channels": channels,
@@ -287,9 +286,9 @@ def _fixed_arguments(
     return {name: tf.constant(value) for name, value in arguments.items()}
 
 
-def _base(architecture: Architecture, data: Any) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return the steps of all windows, channel facts, and steps from row to row."""
-    raw, stride = data.base()
+def _base(architecture: Architecture, data: Any) -> tuple[np.ndarray, ...]:
+    """Return the steps of all windows, channel facts, and where each row's begins."""
+    raw, starts = data.base()
     scaling = data.scaling
     base = np.zeros((len(raw), architecture.n_inputs), dtype=np.float32)
     is_centred = np.zeros(architecture.n_inputs, dtype=np.float32)
@@ -306,7 +305,7 @@ def _base(architecture: Architecture, data: Any) -> tuple[np.ndarray, np.ndarray
         values[is_missing] = 0
     if architecture.is_masked:
         base[:, -1] = is_missing
-    return base, np.stack([is_centred, factor]), stride
+    return base, np.stack([is_centred, factor]), starts
 
 
 def _numbers(recipe: Any, plan: Any) -> np.ndarray:
