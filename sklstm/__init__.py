@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from sklstm._inspection import contributions, gates
     from sklstm._regressor import LSTMRegressor
     from sklstm._sliding_window import SlidingWindow
+    from sklstm._split import PanelTimeSeriesSplit
     from sklstm._update import update
-    from sklstm.datasets import load_airline_passengers
+    from sklstm.datasets import load_airline_passengers, load_m4_hourly
     from sklstm.metrics import (
         interval_coverage,
         mean_absolute_scaled_error,
@@ -35,6 +36,7 @@ __all__ = [
     "GateDisplay",
     "LSTMRegressor",
     "LossCurveDisplay",
+    "PanelTimeSeriesSplit",
     "SlidingWindow",
     "backtest",
     "contributions",
@@ -42,6 +44,7 @@ __all__ = [
     "gates",
     "interval_coverage",
     "load_airline_passengers",
+    "load_m4_hourly",
     "mean_absolute_scaled_error",
     "mean_interval_score",
     "symmetric_mean_absolute_percentage_error",
@@ -56,6 +59,7 @@ _ROOMS = {
     "GateDisplay": "sklstm._display",
     "LSTMRegressor": "sklstm._regressor",
     "LossCurveDisplay": "sklstm._display",
+    "PanelTimeSeriesSplit": "sklstm._split",
     "SlidingWindow": "sklstm._sliding_window",
     "backtest": "sklstm._backtest",
     "contributions": "sklstm._inspection",
@@ -63,6 +67,7 @@ _ROOMS = {
     "gates": "sklstm._inspection",
     "interval_coverage": "sklstm.metrics",
     "load_airline_passengers": "sklstm.datasets",
+    "load_m4_hourly": "sklstm.datasets",
     "mean_absolute_scaled_error": "sklstm.metrics",
     "mean_interval_score": "sklstm.metrics",
     "symmetric_mean_absolute_percentage_error": "sklstm.metrics",

@@ -22,7 +22,6 @@ from sklstm._forecast import (
     Reader,
     forecast,
     plain_pipeline,
-    quiet_windows,
     reader_from,
     window_columns,
 )
@@ -36,7 +35,7 @@ from sklstm._index import (
     timeline_from_labels,
 )
 from sklstm._intervals import past_distances
-from sklstm._sliding_window import SlidingWindow
+from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._update import check_learner, learner_of, update
 from sklstm._validation import check_array, check_coverage, is_integer
 from sklstm._windows import row_slices
@@ -595,7 +594,7 @@ def _past_of(model: Any, learned: int) -> int:
     if not _windows_of(model):
         return learned
     reader = reader_from(model)
-    n_again = 0 if reader.direct is None else reader.direct[-1].steps - 1
+    n_again = reader.n_direct - 1
     return 0 if reader.n_past is None else max(0, learned - n_again - reader.n_past)
 
 
@@ -634,7 +633,7 @@ def _predictions(model: Any, origins: np.ndarray, walk: _Walk) -> np.ndarray:
         return _predictions_at_once(reader, origins, walk)
     pipeline = plain_pipeline(model)
     is_first = pipeline is not None and pipeline.steps[0][1] is reader.windows
-    if reader.direct is None and is_first:
+    if not reader.is_direct and is_first:
         begin = max(0, int(origins[0]) + 1 - reader.windows.window - reader.lag)
         block = _take(walk.X, slice(begin, int(origins[-1]) + 1 + walk.steps))
         with quiet_windows():
@@ -648,8 +647,7 @@ def _steps_at_once(reader: Reader) -> int | None:
     """Return how many steps need no prediction fed back; None for all."""
     if reader.lag == 0:
         return None
-    direct = reader.direct
-    return reader.lag - 1 + (1 if direct is None else direct[-1].steps)
+    return reader.lag - 1 + reader.n_direct
 
 
 def _predictions_at_once(
@@ -666,11 +664,11 @@ def _predictions_at_once(
     block = _take(walk.X, slice(begin, int(origins[-1]) + 1 + lead))
     at = origins[:, None] + np.arange(1, lead + 1) - begin
     with quiet_windows():
-        if reader.direct is None:
+        if not reader.is_direct:
             return _column(reader.estimator.predict(block))[at]
-        windows = reader.direct[:-1].transform(block)
+        windows = reader.pipeline[:-1].transform(block)
     first = int(at[0, 0])
-    values = reader.direct[-1].predict_steps(windows[first:])
+    values = reader.pipeline[-1].predict_steps(windows[first:])
     at = at - first
     return np.hstack([values[at[:, :-1], 0], values[at[:, -1]]])[:, : walk.steps]
 

@@ -7,9 +7,7 @@ by duck typing, and only calls its ``predict`` (or ``predict_steps``).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,20 +17,22 @@ from sklstm._index import (
     columns_with_future,
     future_columns,
     labels_of,
+    panel_labels,
     rows_from,
     rows_with_future,
     series_or_frame,
     timeline_from_labels,
 )
 from sklstm._intervals import conformal_distances, quantile_ends
-from sklstm._sliding_window import SlidingWindow
+from sklstm._panel import as_columns, longest_gap, ordered_rows
+from sklstm._panel_rows import PanelRows
+from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._validation import check_array, check_coverage, is_integer
 
 __all__ = [
     "Reader",
     "forecast",
     "plain_pipeline",
-    "quiet_windows",
     "reader_from",
     "window_columns",
 ]
@@ -57,6 +57,8 @@ def forecast(
     place of the values that have not come yet. An :class:`LSTMRegressor` with
     ``steps=k`` predicts k values at once, and again for every further k.
 
+    The groups of a panel go on together, each from its own last row in X.
+
     Parameters
     ----------
     estimator : fitted estimator
@@ -64,13 +66,14 @@ def forecast(
         wraps one: a search, ``TransformedTargetRegressor``, ``VotingRegressor``, ….
     X : DataFrame, Series or array-like of shape (n_rows, n_columns)
         The rows up to now, the newest last: at least as many as a window reads, unless
-        they directly follow the rows of ``fit``.
+        they directly follow the rows of ``fit``. For a SlidingWindow with ``groups`` or
+        ``time`` a long frame, rows in any order.
     steps : int
-        How many values to predict, at least 1.
+        How many values to predict, at least 1; of each group.
     X_future : DataFrame or array-like of shape (steps, n_known), optional
         The ``known`` columns of the rows to come, at their labels; an array holds them
         in their order in X. Columns that are neither known nor predicted may be given
-        too, by name.
+        too, by name. For a panel a long frame with the columns of groups and time.
     target : str, int or list of them, default=None
         Column(s) of X that the estimator predicts, by name or position. None takes the
         columns that y was named after in ``fit``; where y had no name, the one column
@@ -89,17 +92,20 @@ def forecast(
         The ``steps`` values, float64. With a pandas X they are labelled with the index
         that continues that of X: a Series where the estimator predicts one value a
         row, else a DataFrame. With an array X an array of shape (steps,) or
-        (steps, n_outputs). With ``coverage`` a DataFrame with the columns ``load``,
-        ``load_lower`` and ``load_upper`` (``y``, … where the value has no name), or an
-        array of shape (steps, 3).
+        (steps, n_outputs). For a panel a long frame with the columns of groups, time
+        (or the index, where that was time) and predictions: groups in increasing
+        order, ``steps`` rows for each. With ``coverage`` there are the columns
+        ``load``, ``load_lower`` and ``load_upper`` (``y``, … where the value has no
+        name), and an array has shape (steps, 3).
 
     Raises
     ------
     ValueError
         If the estimator holds no SlidingWindow, the index of X does not count rows, a
         known column has no future values, or a recursion would need a column that is
-        neither predicted nor given. With ``coverage``, if there are no residuals for
-        all steps, too few of them, or not the quantiles for it.
+        neither predicted nor given. What is missing in X_future is named. With
+        ``coverage``, if there are no residuals for all steps, too few of them, or not
+        the quantiles for it.
 
     See Also
     --------
@@ -144,32 +150,39 @@ def forecast(
             f"Got {steps!r} instead."
         )
     reader = reader_from(estimator)
-    distances = _checked_distances(reader, int(steps), coverage, residuals)
-    X = _checked_rows(rows_from(X))
-    labels = labels_of(X)
-    future = None if labels is None else _labels_after(labels, reader, steps)
-    rows = _Rows(X, future, int(steps), reader)
-    _warn_of_short_past(labels, rows, reader)
+    X = _checked_rows(rows_from(X), carries=reader.carries)
+    if reader.carries and reader.n_past is not None:
+        # What is carried may lie before the rows that windows read.
+        reader = replace(reader, n_past=reader.n_past + _longest_gap(X, reader))
+    rows: Any = None
+    if reader.reads_panels:
+        rows = PanelRows(X, int(steps), reader.windows, reader.n_past)
+    else:
+        labels = labels_of(X)
+        future = None if labels is None else _labels_after(labels, reader, steps)
+        rows = _Rows(X, future, int(steps), reader)
+        _warn_of_short_past(labels, rows, reader)
+    distances = _checked_distances(reader, rows, coverage, residuals)
     rows.put_future(X_future)
     if coverage is not None and distances is None:
         ends = _ends_from_quantiles(reader, rows, coverage)
     values, predicted = _all_values(reader, rows, target)
     names = reader.windows.target_names_ if target is None else None
-    if names is None or len(names) != values[0].size:
-        names = _names(values, predicted, rows.columns)
+    if names is None or len(names) != rows.of_one(values)[0].size:
+        names = _names(rows.of_one(values), predicted, rows.columns)
     if coverage is not None:
-        _check_single(values)
-        values = values.reshape(-1, 1)
+        _check_single(rows.of_one(values))
+        values = values.reshape(*rows.shape, 1)
         if distances is not None:
-            ends = values + np.outer(distances, [-1, 1])
-        values = np.hstack([values, ends])
+            ends = values + distances.reshape(-1, *[1] * (values.ndim - 1)) * [-1, 1]
+        values = np.concatenate([values, ends], axis=-1)
         names = [f"{names[0] or 'y'}{end}" for end in ("", "_lower", "_upper")]
-    return values if future is None else series_or_frame(values, future, names)
+    return values if rows.future is None else rows.result(values, names)
 
 
-def _all_values(reader: Reader, rows: _Rows, target: Any) -> tuple[np.ndarray, Any]:
+def _all_values(reader: Reader, rows: Any, target: Any) -> tuple[np.ndarray, Any]:
     """Return the values to come, and the columns of X that they are of."""
-    steps = rows.n_rows - rows.n_past
+    steps = rows.n_steps
     parts: list[np.ndarray] = []
     done = 0
     while done < steps:
@@ -200,15 +213,32 @@ class Reader:
         Rows that can be predicted before a prediction must be fed back.
     n_past : int or None
         Rows before the first predicted one that are read; None for all.
-    direct : Pipeline or None
-        A pipeline whose regressor predicts several steps at once.
+    pipeline : Pipeline or None
+        The pipeline that predicts, where there is just one, and windows stand in front
+        of its last step.
+    is_direct : bool
+        Whether its regressor predicts several steps at once.
+    carries : bool
+        Whether NaN in X is filled from earlier rows.
     """
 
     estimator: Any
     windows: SlidingWindow
     lag: int
     n_past: int | None
-    direct: Any
+    pipeline: Any
+    is_direct: bool
+    carries: bool
+
+    @property
+    def n_direct(self) -> int:
+        """How many steps its regressor predicts at once."""
+        return self.pipeline[-1].steps if self.is_direct else 1
+
+    @property
+    def reads_panels(self) -> bool:
+        """Whether columns of X tell groups apart, or time."""
+        return bool(as_columns(self.windows.groups)) or self.windows.time is not None
 
 
 def reader_from(estimator: Any) -> Reader:
@@ -235,8 +265,14 @@ def reader_from(estimator: Any) -> Reader:
         )
     n_past = None
     if all(is_first for _, is_first in found):
-        n_past = max(window.window + window.lag_ - 1 for window in windows)
-    return Reader(estimator, first, lag, n_past, _direct_pipeline(estimator))
+        # The time since the row before needs that row too.
+        n_past = max(w.window + w.lag_ - 1 + bool(w.elapsed) for w in windows)
+    pipeline = plain_pipeline(estimator)
+    if pipeline is not None and not _has_windows(pipeline[:-1]):
+        pipeline = None
+    is_direct = pipeline is not None and _is_direct(pipeline[-1])
+    carries = any(window.missing != "error" for window in windows)
+    return Reader(estimator, first, lag, n_past, pipeline, is_direct, carries)
 
 
 def _windows_inside(estimator: Any, is_first: bool = True) -> Any:
@@ -257,6 +293,10 @@ def _windows_inside(estimator: Any, is_first: bool = True) -> Any:
                 yield from _windows_inside(part, is_first)
 
 
+def _has_windows(steps: Any) -> bool:
+    return any(True for _ in _windows_inside(steps))
+
+
 def plain_pipeline(estimator: Any) -> Any:
     """Return the pipeline whose predictions are the estimator's own, or None."""
     if isinstance(estimator, FrozenEstimator):
@@ -266,14 +306,9 @@ def plain_pipeline(estimator: Any) -> Any:
     return estimator if isinstance(getattr(estimator, "steps", None), list) else None
 
 
-def _direct_pipeline(estimator: Any) -> Any:
-    """Return the pipeline that predicts several steps of the same target, or None."""
-    pipeline = plain_pipeline(estimator)
-    if pipeline is None:
-        return None
-    regressor = pipeline.steps[-1][1]
-    is_direct = hasattr(regressor, "predict_steps") and regressor.steps > 1
-    return pipeline if is_direct else None
+def _is_direct(regressor: Any) -> bool:
+    """Return whether a regressor predicts several steps of the same target."""
+    return hasattr(regressor, "predict_steps") and regressor.steps > 1
 
 
 # -- rows, known and to come --------------------------------------------------------
@@ -286,6 +321,10 @@ class _Rows:
     ----------
     columns : list
         Names of the columns of X, their positions for an array.
+    n_steps : int
+        Rows to come.
+    shape : tuple of int
+        That of one value for each of them.
     known, lagged : list of int
         Positions in X of the columns that windows hold, by their kind.
     given : list of int
@@ -294,8 +333,9 @@ class _Rows:
 
     def __init__(self, X: Any, future: Any, steps: int, reader: Reader):
         self.future = future
+        self.n_steps = steps
+        self.shape = (steps,)
         self.n_past = len(X)
-        self.n_rows = len(X) + steps
         self.given: list[int] = []
         if future is None:
             self.table: Any = np.concatenate([X, np.repeat(X[-1:], steps, axis=0)])
@@ -324,6 +364,22 @@ class _Rows:
         table = self.table if self.future is None else self.table.iloc
         return table[begin : self.n_past + stop]
 
+    def newest(self, n_rows: int, n_steps: int) -> np.ndarray:
+        """Return the positions of the newest steps in a stretch of rows."""
+        return np.arange(n_rows - n_steps, n_rows)
+
+    def by_step(self, values: np.ndarray, n_steps: int) -> np.ndarray:  # noqa: ARG002
+        """Return predictions of the newest steps as (n_steps, …)."""
+        return values
+
+    def of_one(self, values: np.ndarray) -> np.ndarray:
+        """Return the values of one series."""
+        return values
+
+    def result(self, values: np.ndarray, names: list) -> Any:
+        """Return values of all rows to come with their labels."""
+        return series_or_frame(values, self.future, names)
+
     def put_future(self, X_future: Any) -> None:
         """Write what is given of the rows to come."""
         if X_future is None:
@@ -345,7 +401,7 @@ class _Rows:
         else:
             self.given = self.known
             table = check_array(X_future, dtype=np.float64, input_name="X_future")
-            shape = (self.n_rows - self.n_past, len(self.known))
+            shape = (self.n_steps, len(self.known))
             if table.shape != shape:
                 raise ValueError(
                     f"forecast needs X_future of shape (steps, n_known) = {shape}. Got "
@@ -390,10 +446,33 @@ def window_columns(
     return known_positions, sorted(columns.index(name) for name in lagged)
 
 
-def _checked_rows(X: Any) -> Any:
+def _longest_gap(X: Any, reader: Reader) -> int:
+    """Return the most rows in a row of one series that lack a value of one column."""
+    if labels_of(X) is None:
+        return longest_gap(np.isnan(X), np.zeros(1, dtype=np.intp))
+    is_missing, starts = X.isna().to_numpy(), np.zeros(1, dtype=np.intp)
+    if reader.reads_panels:
+        groups = as_columns(reader.windows.groups)
+        panel = panel_labels(X, groups, reader.windows.time, owner="forecast")
+        order = ordered_rows(panel, owner="forecast")
+        if order is not None:
+            is_missing, codes = is_missing[order], panel.codes[order]
+        else:
+            codes = panel.codes
+        starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    return longest_gap(is_missing, starts)
+
+
+def _checked_rows(X: Any, *, carries: bool) -> Any:
     """Return X with at least one row, an array as float64."""
     if labels_of(X) is None:
-        X = check_array(X, dtype=np.float64, estimator="forecast", input_name="X")
+        X = check_array(
+            X,
+            dtype=np.float64,
+            ensure_all_finite="allow-nan" if carries else True,
+            estimator="forecast",
+            input_name="X",
+        )
     if len(X) == 0:
         raise ValueError("forecast needs at least one row of X. Got none.")
     return X
@@ -421,7 +500,8 @@ def _warn_of_short_past(labels: Any, rows: _Rows, reader: Reader) -> None:
 def _labels_after(labels: Any, reader: Reader, steps: int) -> Any:
     """Return the labels of the rows to come."""
     timeline = reader.windows.timeline_
-    if timeline is None or not timeline.accepts(labels):
+    is_usable = timeline is not None and timeline.kind != "order"
+    if not is_usable or not timeline.accepts(labels):
         timeline = timeline_from_labels(labels, n_rows=len(labels))
     if timeline is None:
         raise ValueError(
@@ -435,34 +515,49 @@ def _labels_after(labels: Any, reader: Reader, steps: int) -> Any:
 # -- predicting ---------------------------------------------------------------------
 
 
-@contextmanager
-def quiet_windows() -> Iterator[None]:
-    """Ignore what SlidingWindow warns of where rows bring their own past."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
-        yield
-
-
-def _next_values(reader: Reader, rows: _Rows, done: int) -> np.ndarray:
+def _next_values(reader: Reader, rows: Any, done: int) -> np.ndarray:
     """Return the values to come that need no prediction not yet put into the rows."""
-    n_rows = rows.n_rows - rows.n_past - done
+    n_steps = rows.n_steps - done
     if rows.lagged:
-        n_rows = min(reader.lag, n_rows)
-    window_rows = rows.until(done + n_rows, done, reader.n_past)
+        n_steps = min(reader.lag, n_steps)
+    if not reader.is_direct:
+        return _newest(reader, rows, done, n_steps, "predict")
+    return _in_a_row(_newest(reader, rows, done, n_steps, "predict_steps"))
+
+
+def _newest(
+    reader: Reader, rows: Any, done: int, n_steps: int, method: str
+) -> np.ndarray:
+    """Return what a method says of the rows after those done, step by step.
+
+    Of shape (n_steps, …) or, for a panel, (n_steps, n_groups, …).
+    """
+    window_rows = rows.until(done + n_steps, done, reader.n_past)
+    at = rows.newest(len(window_rows), n_steps)
     with quiet_windows():
-        if reader.direct is None:
-            values = reader.estimator.predict(window_rows)
-            return np.asarray(values, dtype=np.float64)[-n_rows:]
-        windows = reader.direct[:-1].transform(window_rows)
-    values = reader.direct[-1].predict_steps(windows)[-n_rows:]
-    return np.concatenate([values[:-1, 0], values[-1]])
+        if reader.pipeline is None:
+            values = np.asarray(reader.estimator.predict(window_rows))[at]
+        else:
+            # The rows before are read, but need no prediction.
+            windows = reader.pipeline[:-1].transform(window_rows)
+            some = windows.iloc[at] if hasattr(windows, "iloc") else windows[at]
+            values = getattr(reader.pipeline[-1], method)(some)
+    return rows.by_step(np.asarray(values, dtype=np.float64), n_steps)
+
+
+def _in_a_row(values: np.ndarray) -> np.ndarray:
+    """Return values (n_steps, …, k), k of them from each row on, one after another.
+
+    Of a row but the newest only the first is taken. Of shape (n_steps + k - 1, …).
+    """
+    return np.concatenate([values[:-1, ..., 0], np.moveaxis(values[-1], -1, 0)])
 
 
 def _predicted_columns(
-    target: Any, values: np.ndarray, rows: _Rows, reader: Reader
+    target: Any, values: np.ndarray, rows: Any, reader: Reader
 ) -> Any:
     """Return the positions of the columns that are predicted, None if not known."""
-    n_outputs = values[0].size
+    n_outputs = rows.of_one(values)[0].size
     names = reader.windows.target_names_
     if target is None and names is not None and rows.future is not None:
         is_among = len(names) == n_outputs and set(names) <= set(rows.columns)
@@ -481,7 +576,7 @@ def _predicted_columns(
     return positions
 
 
-def _check_recursion(rows: _Rows, predicted: list[int] | None, lag: int) -> None:
+def _check_recursion(rows: Any, predicted: list[int] | None, lag: int) -> None:
     """Raise unless every column that a recursion reads has values to come."""
     if predicted is None:
         raise ValueError(
@@ -504,7 +599,7 @@ def _check_recursion(rows: _Rows, predicted: list[int] | None, lag: int) -> None
 
 
 def _checked_distances(
-    reader: Reader, steps: int, coverage: Any, residuals: Any
+    reader: Reader, rows: Any, coverage: Any, residuals: Any
 ) -> np.ndarray | None:
     """Return how far the ends of each step's interval lie from the forecast.
 
@@ -518,6 +613,7 @@ def _checked_distances(
             )
         return None
     share = check_coverage(coverage, owner="forecast")
+    steps = rows.n_steps
     if residuals is None:
         _check_quantiles(reader, steps, share)
         return None
@@ -542,8 +638,7 @@ def _checked_distances(
 
 def _check_quantiles(reader: Reader, steps: int, coverage: float) -> None:
     """Raise unless a quantile network predicts all steps at once."""
-    pipeline = plain_pipeline(reader.estimator)
-    regressor: Any = None if pipeline is None else pipeline[-1]
+    regressor: Any = None if reader.pipeline is None else reader.pipeline[-1]
     if getattr(regressor, "loss", None) != "quantile":
         raise ValueError(
             "forecast needs 'residuals' for intervals, out of sample, or an "
@@ -560,16 +655,12 @@ def _check_quantiles(reader: Reader, steps: int, coverage: float) -> None:
         )
 
 
-def _ends_from_quantiles(reader: Reader, rows: _Rows, coverage: float) -> np.ndarray:
-    """Return the lower and upper end of each step, of shape (steps, 2)."""
-    pipeline = plain_pipeline(reader.estimator)
-    steps = rows.n_rows - rows.n_past
-    n_rows = min(reader.lag, steps)
-    with quiet_windows():
-        windows = pipeline[:-1].transform(rows.until(n_rows, 0, reader.n_past))
-    levels = pipeline[-1].predict_quantiles(windows[-n_rows:])
-    levels = np.concatenate([levels[:-1, 0], levels[-1]])[:steps]
-    return levels[:, list(quantile_ends(pipeline[-1].quantiles, coverage))]
+def _ends_from_quantiles(reader: Reader, rows: Any, coverage: float) -> np.ndarray:
+    """Return the lower and upper end of each value, of shape (*rows.shape, 2)."""
+    n_steps = min(reader.lag, rows.n_steps)
+    levels = _newest(reader, rows, 0, n_steps, "predict_quantiles")
+    levels = _in_a_row(np.moveaxis(levels, -2, -1))[: rows.n_steps]
+    return levels[..., list(quantile_ends(reader.pipeline[-1].quantiles, coverage))]
 
 
 def _check_single(values: np.ndarray) -> None:

@@ -269,12 +269,10 @@ def _fixed_arguments(
     if architecture.reads_missing:
         n_true = np.minimum(data.counts // spec.patch, spec.n_steps)
         missing = np.append(spec.n_steps - n_true, 0).astype(np.int32)
-    base, channels, stride = _base(architecture, data)
+    base, channels, starts = _base(architecture, data)
     n_rows = len(data.windows)
     # One row more than there are, of weight 0, fills up batches.
-    starts = np.arange(n_rows + 1, dtype=np.int32) * np.int32(stride)
-    starts[-1] = 0
-    starts += spec.window % spec.patch
+    starts = np.append(starts, np.int32(0)) + np.int32(spec.window % spec.patch)
     arguments = {
         "base": base,
         "channels": channels,
@@ -290,9 +288,9 @@ def _fixed_arguments(
     return {name: tf.constant(value) for name, value in arguments.items()}
 
 
-def _base(architecture: Architecture, data: Any) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return the steps of all windows, channel facts, and steps from row to row."""
-    raw, stride = data.base()
+def _base(architecture: Architecture, data: Any) -> tuple[np.ndarray, ...]:
+    """Return the steps of all windows, channel facts, and where each row's begins."""
+    raw, starts = data.base()
     scaling = data.scaling
     n_columns = architecture.n_columns
     base = np.zeros((len(raw), n_columns), dtype=np.float32)
@@ -310,7 +308,7 @@ def _base(architecture: Architecture, data: Any) -> tuple[np.ndarray, np.ndarray
         values[is_missing] = 0
     if architecture.is_masked:
         base[:, -1] = is_missing
-    return base, np.stack([is_centred, factor]), stride
+    return base, np.stack([is_centred, factor]), starts
 
 
 def _numbers(recipe: Any, plan: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numbers
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 __all__ = [
+    "PanelLabels",
     "Timeline",
     "check_numeric_columns",
     "check_order",
@@ -30,16 +31,27 @@ __all__ = [
     "frame_from",
     "frame_from_product",
     "future_columns",
+    "future_of_panel",
+    "labels_after_each",
     "labels_of",
+    "long_frame",
+    "long_frame_with_future",
     "names_of",
+    "panel_labels",
+    "positions_among",
     "positions_of",
     "rows_from",
     "rows_with_future",
     "series_or_frame",
     "stamps_of",
     "table_from",
+    "time_ranks",
     "timeline_from_labels",
+    "timeline_in_order",
 ]
+
+# Positions of labels, and of the label that follows each in its group.
+Pairs = tuple[np.ndarray, np.ndarray]
 
 _CHUNK = 1 << 18
 _SHORTEST_MONTH = pd.Timedelta(days=28)
@@ -63,7 +75,9 @@ def labels_of(X: Any) -> pd.Index | None:
     return X.index if isinstance(X, pd.DataFrame | pd.Series) else None
 
 
-def check_numeric_columns(frame: pd.DataFrame, *, owner: str) -> None:
+def check_numeric_columns(
+    frame: pd.DataFrame, *, owner: str, allow_nan: bool = False
+) -> None:
     """Raise unless a DataFrame has columns and every one of them holds numbers.
 
     Parameters
@@ -72,6 +86,8 @@ def check_numeric_columns(frame: pd.DataFrame, *, owner: str) -> None:
         What the user passed as X.
     owner : str
         The class that is speaking.
+    allow_nan : bool, default=False
+        Whether objects may be missing.
 
     Raises
     ------
@@ -90,7 +106,7 @@ def check_numeric_columns(frame: pd.DataFrame, *, owner: str) -> None:
                 f"{owner} needs numeric columns. Got column {name!r} of dtype "
                 f"{dtype}; encode it as numbers or drop it."
             )
-        if dtype == np.dtype(object):
+        if dtype == np.dtype(object) and not allow_nan:
             missing = np.flatnonzero(frame.iloc[:, position].isna())
             if len(missing):
                 raise ValueError(
@@ -226,6 +242,157 @@ def positions_of(
     return np.array(list(dict.fromkeys(np.concatenate(found).tolist())))
 
 
+# -- panels -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PanelLabels:
+    """The group and the time of every row of a long frame.
+
+    Parameters
+    ----------
+    keys : Index of length n_groups, or None
+        The groups, in increasing order; a MultiIndex where several columns tell them
+        apart; None where all rows are of one series.
+    codes : ndarray of shape (n_rows,), int
+        Position of each row's group among the keys; 0 where there are none.
+    stamps : Index
+        The distinct labels of time, in increasing order.
+    ranks : ndarray of shape (n_rows,), int
+        Position of each row's label among the stamps.
+    """
+
+    keys: pd.Index | None
+    codes: np.ndarray
+    stamps: pd.Index
+    ranks: np.ndarray
+
+    def words(self, row: int) -> str:
+        """Return the time of a row, and its group, for a message."""
+        stamp = repr(_plain(self.stamps[self.ranks[row]]))
+        if self.keys is None:
+            return stamp
+        return f"{stamp} of group {_plain(self.keys[self.codes[row]])!r}"
+
+
+def panel_labels(
+    X: Any, groups: Sequence, time: Any, *, owner: str, rows: str = "X"
+) -> PanelLabels:
+    """Return the group and the time of every row of a long frame.
+
+    Parameters
+    ----------
+    X : DataFrame
+        Rows in any order.
+    groups : sequence
+        Columns that tell groups apart; with none all rows are of one group.
+    time : column name or None
+        The column of time; None takes the index.
+    owner, rows : str
+        Who is speaking, of which rows.
+
+    Raises
+    ------
+    ValueError
+        If X is no DataFrame, a column is not there, a key or a label is missing, or
+        labels do not count rows.
+    """
+    names = [*groups] if time is None else [*groups, time]
+    if not isinstance(X, pd.DataFrame):
+        raise ValueError(
+            f"{owner} needs {rows} as a DataFrame, to find the columns {names} in it. "
+            f"Got {type(X).__name__}; pass a long frame, and call "
+            "set_output(transform='pandas') on steps in front."
+        )
+    for name in names:
+        n_found = int((X.columns == name).sum())
+        if n_found != 1:
+            raise ValueError(
+                f"{owner} needs the columns {names} in {rows}, once each. Got "
+                f"{n_found or 'no'} column {name!r} in {list(X.columns)}."
+            )
+    keys, codes = _group_keys(X, groups, owner=owner)
+    labels = X.index if time is None else pd.Index(X[time])
+    if _family(labels) is None:
+        where = "the index; name the column of time" if time is None else f"{time!r}"
+        raise ValueError(
+            f"{owner} needs time stamps, periods or integers as time. Got "
+            f"{labels.dtype} in {where}, or use pd.to_datetime."
+        )
+    stamps, ranks = time_ranks(labels, owner=owner)
+    return PanelLabels(keys, codes, stamps, ranks)
+
+
+def time_ranks(labels: pd.Index, *, owner: str) -> tuple[pd.Index, np.ndarray]:
+    """Return the distinct labels in increasing order, and each label's place there.
+
+    Raises
+    ------
+    ValueError
+        If a label is missing; it names the first one.
+    """
+    ranks, stamps = pd.factorize(labels, sort=True)
+    if len(ranks) and ranks.min() < 0:
+        raise ValueError(
+            f"{owner} needs a time for every row. Got NaT or NaN in row "
+            f"{int(np.argmin(ranks))}; drop such rows."
+        )
+    return pd.Index(stamps, name=labels.name), ranks
+
+
+def _group_keys(
+    X: pd.DataFrame, groups: Sequence, *, owner: str
+) -> tuple[pd.Index | None, np.ndarray]:
+    """Return the distinct keys of groups in increasing order, and each row's place."""
+    if not groups:
+        return None, np.zeros(len(X), dtype=np.intp)
+    parts = [_coded_column(X, name, owner=owner) for name in groups]
+    if len(parts) == 1:
+        return parts[0]
+    together = np.zeros(len(X), dtype=np.int64)
+    for values, codes in parts:
+        together = pd.factorize(together * len(values) + codes, sort=True)[0]
+    first = np.zeros(together.max(initial=-1) + 1, dtype=np.intp)
+    first[together] = np.arange(len(X))
+    levels = [values.take(codes[first]) for values, codes in parts]
+    return pd.MultiIndex.from_arrays(levels, names=list(groups)), together
+
+
+def _coded_column(
+    X: pd.DataFrame, name: Any, *, owner: str
+) -> tuple[pd.Index, np.ndarray]:
+    """Return the distinct values of a column in increasing order, and rows' places."""
+    codes, found = pd.factorize(X[name])
+    if len(codes) and codes.min() < 0:
+        raise ValueError(
+            f"{owner} needs a group for every row. Got NaN in row "
+            f"{X.index[int(np.argmin(codes))]!r}, column {name!r}; drop or fill it."
+        )
+    values = pd.Index(found, name=name)
+    if isinstance(values, pd.CategoricalIndex):
+        values = values.categories.take(values.codes).rename(name)
+    try:
+        order = values.argsort()
+    except TypeError as error:
+        raise ValueError(
+            f"{owner} needs groups of one type, which can be sorted. Got several in "
+            f"column {name!r} ({error}); call astype(str) on it."
+        ) from error
+    places = np.empty(len(order), dtype=np.intp)
+    places[order] = np.arange(len(order))
+    return values.take(order), places[codes]
+
+
+def positions_among(keys: pd.Index, known: pd.Index) -> np.ndarray:
+    """Return the position of each key among known keys, -1 where it is not there."""
+    return known.get_indexer(keys)
+
+
+def _plain(value: Any) -> Any:
+    """Return a NumPy scalar as the Python object it stands for."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 # -- timelines ----------------------------------------------------------------------
 
 
@@ -235,12 +402,13 @@ class Timeline:
 
     Parameters
     ----------
-    kind : {"integer", "period", "stamp", "day", "calendar"}
+    kind : {"integer", "period", "stamp", "day", "calendar", "order"}
         What the labels are. ``"stamp"`` counts a fixed duration in absolute time,
         ``"day"`` whole days on the wall clock (across daylight-saving switches), and
-        ``"calendar"`` a pandas offset such as the start of a month.
-    step : int, Timedelta or DateOffset
-        What lies between two contiguous labels.
+        ``"calendar"`` a pandas offset such as the start of a month. With ``"order"``
+        every row follows the one before, however far apart they are.
+    step : int, Timedelta, DateOffset or None
+        What lies between two contiguous labels; None where that varies.
     last : Index of length 1
         The label of the newest row that was read; distances count from here.
     """
@@ -248,6 +416,11 @@ class Timeline:
     kind: str
     step: Any
     last: pd.Index
+
+    @property
+    def words(self) -> str:
+        """The step, for a message."""
+        return _words(self.step)
 
     def run_starts(self, labels: pd.Index) -> np.ndarray:
         """Return the positions at which a run begins.
@@ -290,6 +463,31 @@ class Timeline:
         # An integer between two steps follows nothing: it is infinitely far away.
         return np.where(away % unit == 0, away // unit, np.iinfo(np.int64).max)
 
+    def away(self, labels: pd.Index) -> tuple[np.ndarray, int]:
+        """Return how far labels lie after ``last``, and how far apart two rows are.
+
+        Both are integers of one unit. Labels need neither be in order nor a whole
+        number of steps from ``last``: groups of a panel may be out of phase.
+        """
+        numbers, origin, unit = self._numbers(labels)
+        return numbers - origin, unit
+
+    def size_of_unit(self, labels: pd.Index) -> float:
+        """Return what 1 means where ``away`` counts labels without a common step.
+
+        Seconds for time stamps, 1 for periods and integers.
+        """
+        if _family(labels) != "stamp":
+            return 1.0
+        unit = labels.unit if labels.unit == self.last.unit else "ns"
+        return pd.Timedelta(1, unit) / pd.Timedelta(1, "s")
+
+    def resolved(self, others: pd.Index, labels: pd.Index) -> pd.Index:
+        """Return other labels such that ``away`` counts them in the unit of labels."""
+        if getattr(labels, "unit", None) == getattr(self.last, "unit", None):
+            return others
+        return _in_unit(others, "ns")
+
     def after(self, label: pd.Index, steps: int) -> pd.Index:
         """Return the ``steps`` labels that follow a label (an Index of length 1)."""
         if self.kind in ("day", "calendar") and label.tz is not None:
@@ -328,7 +526,7 @@ class Timeline:
             If naive time stamps meet stamps with a time zone, or periods meet periods
             of another frequency.
         """
-        if self.kind == "period" and labels.freq != self.last.freq:
+        if _family(labels) == "period" and labels.freq != self.last.freq:
             raise ValueError(
                 "The index must have one frequency throughout. Got periods of "
                 f"{labels.freqstr!r} after a fit on periods of {self.last.freqstr!r}; "
@@ -347,25 +545,28 @@ class Timeline:
 
         Labels are not copied wherever there is a way around it.
         """
-        if self.kind == "integer":
-            return _int64(labels), int(self.last[0]), int(self.step)
-        if self.kind == "period":
-            return labels.asi8, int(self.last.asi8[0]), int(self.step)
+        family = _family(labels)
+        if family == "integer":
+            return _int64(labels), int(self.last[0]), int(self.step or 1)
+        if family == "period":
+            return labels.asi8, int(self.last.asi8[0]), int(self.step or 1)
         original = labels
         unit = labels.unit if labels.unit == self.last.unit else "ns"
         labels, last = _in_unit(labels, unit), _in_unit(self.last, unit)
+        if self.kind == "order":
+            return labels.asi8, int(last.asi8[0]), 1
         if self.kind != "stamp":
             labels, last = _wall(labels, last.tz), _wall(last, last.tz)
         if self.kind != "calendar":
             step = max(1, self.step // pd.Timedelta(1, unit))
             return labels.asi8, int(last.asi8[0]), step
         ends = labels.append(last)
-        grid = pd.date_range(ends.min(), ends.max(), freq=self.step).as_unit(unit)
+        grid = pd.date_range(ends.min(), ends.max(), freq=self.step.base).as_unit(unit)
         numbers = grid.get_indexer(ends)
         if (numbers < 0).any():
             stray = np.flatnonzero(numbers < 0)[0]
             raise ValueError(self._irregular(original.append(self.last)[stray]))
-        return numbers[:-1], int(numbers[-1]), 1
+        return numbers[:-1], int(numbers[-1]), self.step.n
 
     def _irregular(self, label: Any) -> str:
         return (
@@ -415,7 +616,14 @@ def counts_rows(labels: pd.Index) -> bool:
     return _family(labels) is not None
 
 
-def timeline_from_labels(labels: pd.Index | None, *, n_rows: int) -> Timeline | None:
+def timeline_in_order(labels: pd.Index) -> Timeline:
+    """Return the timeline by which every label follows the one before."""
+    return Timeline("order", None, labels[-1:])
+
+
+def timeline_from_labels(
+    labels: pd.Index | None, *, n_rows: int, pairs: Pairs | None = None
+) -> Timeline | None:
     """Return the timeline of strictly increasing labels.
 
     Parameters
@@ -427,6 +635,9 @@ def timeline_from_labels(labels: pd.Index | None, *, n_rows: int) -> Timeline | 
         Rows without labels are numbered from 0.
     n_rows : int
         Number of rows.
+    pairs : pair of ndarray of int, optional
+        Positions of labels and of those that follow them, for the labels of a panel,
+        of which each group has only some.
 
     Returns
     -------
@@ -446,15 +657,16 @@ def timeline_from_labels(labels: pd.Index | None, *, n_rows: int) -> Timeline | 
         return None
     last = labels[-1:]
     if family == "integer":
-        if isinstance(labels, pd.RangeIndex):
+        if isinstance(labels, pd.RangeIndex) and pairs is None:
             return Timeline("integer", labels.step, last)
-        return Timeline("integer", _usual_step(_int64(labels)) or 1, last)
+        return Timeline("integer", _usual_step(_int64(labels), pairs) or 1, last)
     if family == "period":
-        return Timeline("period", _usual_step(labels.asi8) or labels.freq.n, last)
+        step = _usual_step(labels.asi8, pairs) or labels.freq.n
+        return Timeline("period", step, last)
     offset = _offset_of(labels)
-    if offset is not None:
+    if offset is not None and pairs is None:
         return _timeline_from_offset(offset, last)
-    return _timeline_from_stamps(labels)
+    return _timeline_from_stamps(labels, pairs)
 
 
 def _offset_of(labels: pd.Index) -> Any:
@@ -469,54 +681,58 @@ def _timeline_from_offset(offset: Any, last: pd.Index) -> Timeline:
     return Timeline("calendar", offset, last)
 
 
-def _timeline_from_stamps(labels: pd.Index) -> Timeline | None:
+def _timeline_from_stamps(
+    labels: pd.Index, pairs: Pairs | None = None
+) -> Timeline | None:
     """Return the timeline of time stamps that carry no ``freq``."""
-    if len(labels) < 2:
+    if len(labels) < 2 or (pairs is not None and len(pairs[0]) == 0):
         return None
     last = labels[-1:]
     tick = pd.Timedelta(1, labels.unit)
-    step = _usual_step(labels.asi8)
+    step = _usual_step(labels.asi8, pairs)
     if step * tick >= _SHORTEST_DAY:
         # Days, weeks and months are counted on the wall clock.
         wall = _wall(labels, labels.tz)
-        offset = _calendar_offset(wall)
+        offset = _calendar_offset(wall, pairs)
         if offset is not None:
             return Timeline("calendar", offset, last)
-        days = _usual_step(wall.asi8)
+        days = _usual_step(wall.asi8, pairs)
         is_days = (days * tick) % _DAY == pd.Timedelta(0)
-        if is_days and _is_whole_steps(wall.asi8, days):
+        if is_days and _is_whole_steps(wall.asi8, days, pairs):
             return Timeline("day", days * tick, last)
-    if _is_whole_steps(labels.asi8, step):
+    if _is_whole_steps(labels.asi8, step, pairs):
         return Timeline("stamp", step * tick, last)
-    stray = _first_off_step(labels.asi8, step) or 0
+    stray = _first_off_step(labels.asi8, step, pairs) or 0
+    before, after = (stray, stray + 1) if pairs is None else (p[stray] for p in pairs)
     raise ValueError(
         "The labels of X must have a common step. Got mostly "
         f"{_words(step * tick)}, but "
-        f"{labels[stray + 1] - labels[stray]} before {labels[stray + 1]!r}; resample "
-        "or round the index, or use reset_index(drop=True) where rows simply follow "
-        "each other."
+        f"{labels[after] - labels[before]} before {labels[after]!r}; resample "
+        "or round the index, use reset_index(drop=True) where rows simply follow each "
+        "other, or SlidingWindow(elapsed=True)."
     )
 
 
-def _calendar_offset(wall: pd.DatetimeIndex) -> Any:
+def _calendar_offset(wall: pd.DatetimeIndex, pairs: Pairs | None) -> Any:
     """Return the month-like or business-day offset of naive stamps, None if none."""
-    shortest = min(int(steps.min()) for _, steps in _differences(wall.asi8))
+    shortest = min(int(steps.min()) for _, steps in _differences(wall.asi8, pairs))
     shortest_step = shortest * pd.Timedelta(1, wall.unit)
     if shortest_step >= _SHORTEST_MONTH:
-        return _month_offset(wall)
+        return _month_offset(wall, pairs)
     if shortest_step == _DAY and wall[-1] - wall[0] >= 7 * _DAY:
-        is_daily = _is_whole_steps(wall.asi8, _usual_step(wall.asi8))
+        step = _usual_step(wall.asi8, pairs)
+        is_daily = _is_whole_steps(wall.asi8, step, pairs)
         if is_daily and (wall.day_of_week < 5).all():
             return pd.offsets.BusinessDay()
     return None
 
 
-def _month_offset(wall: pd.DatetimeIndex) -> Any:
+def _month_offset(wall: pd.DatetimeIndex, pairs: Pairs | None) -> Any:
     if (wall - wall.normalize()).nunique() > 1:
         return None
     months = (wall.year * 12 + wall.month).to_numpy(dtype=np.int64)
-    step = _usual_step(months)
-    if step < 1 or not _is_whole_steps(months, step):
+    step = _usual_step(months, pairs)
+    if step < 1 or not _is_whole_steps(months, step, pairs):
         return None
     if wall.is_month_start.all():
         return pd.offsets.MonthBegin(step)
@@ -559,19 +775,26 @@ def _wall(stamps: Any, zone: Any) -> Any:
     return stamps.tz_convert(zone).tz_localize(None)
 
 
-def _differences(numbers: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def _differences(
+    numbers: np.ndarray, pairs: Pairs | None = None
+) -> Iterator[tuple[int, np.ndarray]]:
     """Yield ``(position, differences)`` a chunk at a time."""
+    if pairs is not None:
+        for begin in range(0, len(pairs[0]), _CHUNK):
+            before, after = (part[begin : begin + _CHUNK] for part in pairs)
+            yield begin, numbers[after] - numbers[before]
+        return
     for begin in range(0, len(numbers) - 1, _CHUNK):
         yield begin, np.diff(numbers[begin : begin + _CHUNK + 1])
 
 
-def _usual_step(numbers: np.ndarray) -> int:
+def _usual_step(numbers: np.ndarray, pairs: Pairs | None = None) -> int:
     """Return the smallest difference if it divides all others, else the commonest.
 
     0 where there is no difference. Of equally common differences the smallest counts.
     """
     counts: Counter[int] = Counter()
-    for _, steps in _differences(numbers):
+    for _, steps in _differences(numbers, pairs):
         if steps.min() == steps.max():
             counts[int(steps[0])] += len(steps)
             continue
@@ -585,13 +808,15 @@ def _usual_step(numbers: np.ndarray) -> int:
     return min(counts, key=lambda step: (-counts[step], step))
 
 
-def _is_whole_steps(numbers: np.ndarray, step: int) -> bool:
-    return _first_off_step(numbers, step) is None
+def _is_whole_steps(numbers: np.ndarray, step: int, pairs: Pairs | None = None) -> bool:
+    return _first_off_step(numbers, step, pairs) is None
 
 
-def _first_off_step(numbers: np.ndarray, step: int) -> int | None:
+def _first_off_step(
+    numbers: np.ndarray, step: int, pairs: Pairs | None = None
+) -> int | None:
     """Return the position before the first difference that is not whole steps."""
-    for begin, steps in _differences(numbers):
+    for begin, steps in _differences(numbers, pairs):
         if steps.min() == steps.max() == step:
             continue
         stray = np.flatnonzero(steps % step)
@@ -678,3 +903,194 @@ def columns_with_future(X_future: pd.DataFrame, labels: pd.Index) -> list:
         return list(X_future.columns)
     whole = X_future.reindex(labels).notna().all()
     return list(X_future.columns[whole.to_numpy()])
+
+
+# -- rows to come of a panel --------------------------------------------------------
+
+
+def labels_after_each(timeline: Timeline, newest: pd.Index, steps: int) -> pd.Index:
+    """Return the ``steps`` labels after each of some labels, step by step.
+
+    Parameters
+    ----------
+    timeline : Timeline
+        With a common step.
+    newest : Index of length n_groups
+        The newest label of each group.
+    steps : int
+        How many labels to come.
+
+    Returns
+    -------
+    Index of length steps * n_groups
+    """
+    place, ends = pd.factorize(newest)
+    ends = pd.Index(ends)
+    parts = [timeline.after(ends[i : i + 1], steps) for i in range(len(ends))]
+    labels = parts[0].append(parts[1:]) if len(parts) > 1 else parts[0]
+    labels = labels.rename(newest.name)
+    return labels.take((place * steps + np.arange(steps)[:, None]).ravel())
+
+
+def long_frame_with_future(
+    X: pd.DataFrame,
+    rows: np.ndarray,
+    last_rows: np.ndarray,
+    future: pd.Index,
+    groups: list,
+    time: Any,
+) -> pd.DataFrame:
+    """Return some rows of a panel with the rows to come appended, numbers as floats.
+
+    Parameters
+    ----------
+    X : DataFrame
+        A long frame.
+    rows, last_rows : ndarray of int
+        The rows to take, and the newest of each group.
+    future : Index of length steps * n_groups
+        The labels to come, step by step.
+    groups : list
+        Columns that tell groups apart.
+    time : column name or None
+        The column of time; None for the index.
+
+    Returns
+    -------
+    DataFrame
+        The new rows repeat the last of their group; their values only hold a place.
+    """
+    steps = len(future) // len(last_rows)
+    appended = _at_labels(X.iloc[np.tile(last_rows, steps)], future, time)
+    table = pd.concat([X.iloc[rows], appended], ignore_index=time is not None)
+    values = table.drop(columns=[*groups, *([] if time is None else [time])])
+    numeric = values.select_dtypes(["number", "bool"]).columns
+    return table.astype(dict.fromkeys(numeric, float))
+
+
+def long_frame(
+    last: pd.DataFrame, future: pd.Index, columns: dict, groups: list, time: Any
+) -> pd.DataFrame:
+    """Return columns of rows to come as a long frame, group by group.
+
+    Parameters
+    ----------
+    last : DataFrame of n_groups rows
+        The newest row of each group.
+    future : Index of length steps * n_groups
+        The labels to come, step by step.
+    columns : dict of ndarray of shape (n_groups * steps,)
+        Values, group by group.
+    groups, time : see :func:`long_frame_with_future`
+    """
+    n_groups = len(last)
+    steps = len(future) // n_groups
+    by_group = np.arange(len(future)).reshape(steps, n_groups).T.ravel()
+    frame = last[groups].iloc[np.repeat(np.arange(n_groups), steps)]
+    frame = frame.reset_index(drop=True)
+    if time is None:
+        frame.index = future.take(by_group)
+    else:
+        frame[time] = future.take(by_group)
+    for name, values in columns.items():
+        frame[name] = values
+    return frame
+
+
+def _at_labels(frame: pd.DataFrame, labels: pd.Index, time: Any) -> pd.DataFrame:
+    """Return a frame whose rows are at some labels, in a column or in the index."""
+    if time is None:
+        return frame.set_axis(labels, axis=0)
+    frame = frame.copy()
+    frame[time] = labels
+    return frame
+
+
+def future_of_panel(
+    X_future: Any,
+    last: pd.DataFrame,
+    future: pd.Index,
+    known: list,
+    columns: list,
+    groups: list,
+    time: Any,
+) -> dict:
+    """Return the columns of X_future that are given for all rows to come.
+
+    Parameters
+    ----------
+    X_future : DataFrame
+        A long frame with the columns of groups and time, rows in any order.
+    last : DataFrame of n_groups rows
+        The newest row of each group.
+    future : Index of length steps * n_groups
+        The labels to come, step by step.
+    known : list
+        Columns that must be there.
+    columns : list
+        Columns that may be there.
+    groups, time : see :func:`long_frame_with_future`
+
+    Returns
+    -------
+    dict of ndarray of shape (steps * n_groups,)
+        Values of the known columns, and of others that are given in every row.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or a row is missing, there twice or holds NaN; it names
+        the first ones.
+    """
+    owner = "forecast"
+    panel_labels(X_future, groups, time, owner=owner, rows="X_future")
+    for name in known:
+        n_found = int((X_future.columns == name).sum())
+        if n_found != 1:
+            raise ValueError(
+                f"{owner} needs the known columns {known} in X_future, once each. Got "
+                f"{n_found or 'no'} column {name!r} in {list(X_future.columns)}."
+            )
+    steps = len(future) // len(last)
+    wanted = _at_labels(last.iloc[np.tile(np.arange(len(last)), steps)], future, time)
+    keys, given = _row_keys(wanted, groups, time), _row_keys(X_future, groups, time)
+    if not given.is_unique:
+        twice = given[given.duplicated()][0]
+        raise ValueError(
+            f"{owner} needs one row of X_future per group and time. Got "
+            f"{_key_words(twice, time)} more than once; drop the duplicates."
+        )
+    names = [name for name in columns if (X_future.columns == name).sum() == 1]
+    rows = X_future[names].set_axis(given, axis=0).reindex(keys)
+    bad = rows[known].isna().any(axis=1).to_numpy()
+    if bad.any():
+        absent = "; ".join(_key_words(key, time) for key in keys[bad][:5])
+        raise ValueError(
+            f"{owner} needs a row of X_future, without NaN in {known}, for each of the "
+            f"{steps} label(s) after the last row of each group. Got none for "
+            f"{int(bad.sum())} of {len(keys)}: {absent}; align X_future."
+        )
+    is_whole = rows.notna().all()
+    return {
+        name: rows[name].to_numpy()
+        for name in names
+        if name in known or bool(is_whole[name])
+    }
+
+
+def _row_keys(frame: pd.DataFrame, groups: list, time: Any) -> pd.MultiIndex:
+    """Return the group and the time of every row, the time last."""
+    labels = frame.index if time is None else pd.Index(frame[time])
+    columns = [pd.Index(frame[name]) for name in groups]
+    columns = [
+        c.astype(c.categories.dtype) if isinstance(c, pd.CategoricalIndex) else c
+        for c in columns
+    ]
+    return pd.MultiIndex.from_arrays([*columns, labels])
+
+
+def _key_words(key: tuple, time: Any) -> str:
+    """Return a group and a time for a message."""
+    *group, stamp = (_plain(part) for part in key)
+    name = "" if not group else f" of group {group[0] if len(group) == 1 else group!r}"
+    return f"{'' if time is None else f'{time} '}{stamp}{name}"

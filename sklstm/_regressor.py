@@ -31,6 +31,7 @@ from sklstm._training import (
     Plan,
     TrainingSet,
     complete_rows,
+    in_time_order,
     learnable_rows,
     split_newest,
     steps_of,
@@ -47,7 +48,13 @@ from sklstm._validation import (
     validate_data,
     whole_or_unchanged,
 )
-from sklstm._windows import base_from_windows, is_next_window, row_slices, true_steps
+from sklstm._windows import (
+    PanelWindows,
+    base_from_windows,
+    is_next_window,
+    row_slices,
+    true_steps,
+)
 
 __all__ = ["LSTMRegressor"]
 
@@ -471,6 +478,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         windows, counts = self._check_windows(X, reset=not goes_on)
         y = self._check_target(y, len(windows), reset=not goes_on)
         weights = self._check_weight(sample_weight, windows)
+        windows, counts, y, weights = in_time_order(windows, counts, y, weights)
         targets = steps_of(y, self.steps)
         if len(self._levels()) > 1:
             targets = np.repeat(targets, len(self._levels()), axis=1)
@@ -484,7 +492,8 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         is_incomplete = bool((counts[rows] < windows.shape[1]).any())
         if self._scaling.highway is not None if goes_on else self._has_highway():
             rows = complete_rows(counts, rows, windows.shape[1])
-        training_rows, validation_rows = self._split(rows, early_stopping)
+        groups = getattr(windows, "groups", None)
+        training_rows, validation_rows = self._split(rows, early_stopping, groups)
         is_masked = bool((counts[rows] < windows.shape[1]).any())
         if not goes_on:
             self._begin(windows, targets, training_rows, weights, is_masked)
@@ -721,7 +730,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             engine=self.engine,
         )
 
-    def _split(self, rows, early_stopping):
+    def _split(self, rows, early_stopping, groups=None):
         """Return training and validation rows; the latter empty without a watch."""
         none = rows[:0]
         n_validation = int(np.ceil(len(rows) * self.validation_fraction))
@@ -730,7 +739,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         if not early_stopping:
             return rows, none
         training_rows, validation_rows = split_newest(
-            rows, self.validation_fraction, self.steps
+            rows, self.validation_fraction, self.steps, groups
         )
         if not len(training_rows):
             raise ValueError(
@@ -988,13 +997,15 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         if not hasattr(X, "ndim"):
             X = np.asarray(X)
         if X.ndim == 3:
-            windows = check_array(
-                X,
-                dtype=np.float32,
-                ensure_all_finite=False,
-                allow_nd=True,
-                estimator=self,
-            )
+            windows = X
+            if not isinstance(X, PanelWindows):
+                windows = check_array(
+                    X,
+                    dtype=np.float32,
+                    ensure_all_finite=False,
+                    allow_nd=True,
+                    estimator=self,
+                )
             if 0 in windows.shape:
                 raise ValueError(
                     "LSTMRegressor needs windows of at least one step and channel. Got "

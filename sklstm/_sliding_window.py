@@ -1,6 +1,8 @@
 """SlidingWindow: one window of past rows for every row, as a transformer."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral
 
@@ -9,6 +11,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from sklstm._index import (
+    PanelLabels,
     check_numeric_columns,
     check_order,
     check_same_labels,
@@ -16,22 +19,41 @@ from sklstm._index import (
     frame_from,
     labels_of,
     names_of,
+    panel_labels,
+    positions_among,
     rows_from,
     timeline_from_labels,
+    timeline_in_order,
+)
+from sklstm._panel import (
+    Runs,
+    as_columns,
+    carried,
+    contexts_before,
+    elapsed,
+    newest_rows,
+    next_in_group,
+    ordered_rows,
 )
 from sklstm._validation import (
     Interval,
     StrOptions,
     _check_feature_names_in,
+    check_array,
     check_finite,
     check_is_fitted,
     is_integer,
     validate_data,
     whole_or_unchanged,
 )
-from sklstm._windows import base_from_series, windows_from_base
+from sklstm._windows import (
+    PanelWindows,
+    base_from_runs,
+    base_from_series,
+    windows_from_base,
+)
 
-__all__ = ["SlidingWindow"]
+__all__ = ["SlidingWindow", "quiet_windows"]
 
 # First rows that tell whether rows are those of the fit.
 _ROWS_TO_RECOGNISE = 8
@@ -56,6 +78,10 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
     Steps before the start of a run are missing: NaN in every channel, always the
     oldest of their window. :class:`LSTMRegressor` masks them.
 
+    Many series are read from one long frame with ``groups`` and ``time``, in any order
+    of rows. Each group has runs and a context of its own; a group that ``fit`` has not
+    seen begins with incomplete windows.
+
     Parameters
     ----------
     window : int, default=10
@@ -65,26 +91,49 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         predicts the next value; 0 lets the window end on the row itself.
     known : str, int or sequence of them, default=()
         Columns, by name or position, whose value at the predicted row is known
-        beforehand (calendar, price plan). Their part of the window ends at row t.
+        beforehand (calendar, price plan). Their part of the window ends at row t. In a
+        long frame they are named.
+    groups : str, int, sequence of them or None, default=None
+        Columns of a long frame that tell its series apart, by name. Keys may be
+        strings, numbers, categories or time stamps. None reads one series.
+    time : str, int or None, default=None
+        Column of a long frame that holds the time of each row, by name. None takes the
+        index. The step between two rows is one for all groups; when they begin, end
+        and have holes is each group's own.
     layout : {"sequence", "flat"}, default="sequence"
         ``"sequence"`` gives an array of shape (n_rows, window, n_channels), ``"flat"``
         the same values as a lag table of shape (n_rows, window * n_channels), step by
         step, for regressors that read tables.
+    missing : {"error", "carry", "mask"}, default="error"
+        What becomes of NaN in X. ``"error"`` refuses it. ``"carry"`` takes the newest
+        earlier value of the column in the same run. ``"mask"`` does so too, and adds a
+        channel ``load_missing`` for each column that had NaN in ``fit``: 1 where the
+        value was missing, else 0.
+    elapsed : bool, default=False
+        Whether to add a channel ``elapsed``: the time since the previous row of the
+        series, in seconds for time stamps, as a count for periods and integers. Every
+        row then follows the one before, however far apart they are, so that time
+        stamps need no common step and no hole ends a run.
 
     Attributes
     ----------
     n_features_in_ : int
-        Number of columns seen in ``fit``.
+        Number of columns seen in ``fit``, those of ``groups`` and ``time`` included.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Column names seen in ``fit``, where X had string names.
-    is_known_ : ndarray of shape (n_features_in_,), bool
-        Columns that are known at the predicted row.
+    is_known_ : ndarray of shape (n_columns,), bool
+        Columns that are known at the predicted row; n_columns leaves out those of
+        ``groups`` and ``time``.
     lag_ : int
         ``horizon``, or 0 where all columns are known.
     target_names_ : list or None
         Names of the columns of y, where it had some.
-    context_ : ndarray of shape (<= window + horizon - 1, n_features_in_), float32
-        The newest rows seen in ``fit``, all from one run.
+    context_ : ndarray of shape (<= window + horizon - 1, n_channels), float32
+        The newest rows seen in ``fit``, all from one run; those of a panel group by
+        group, at least one of each. Channels are the columns, and what ``missing`` and
+        ``elapsed`` add.
+    groups_ : Index or None
+        The groups seen in ``fit``, in increasing order; None without ``groups``.
     timeline_ : Timeline or None
         How the index of X counts rows; None where it does not.
 
@@ -103,6 +152,27 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
     ``window + horizon - 1`` windows of every call are incomplete. To say that new rows
     follow a fit on n rows, give them labels: ``pd.DataFrame(X, index=range(n, ...))``.
 
+    The windows of a panel (``groups`` or ``time``, ``layout="sequence"``) come as
+    :class:`PanelWindows`, an array-like of the same shape that holds each row once;
+    indexing it or ``numpy.asarray`` copies windows out of it.
+
+    What dirty data comes to:
+
+    - *Holes* (missing time stamps) end a run, unless ``elapsed``.
+    - *Duplicated stamps* are an error that names them, in a panel within a group.
+    - *NaN* is filled from earlier rows alone, also from the rows kept from ``fit``.
+      Before the first value of a column in a run there is nothing to carry: a step that
+      lacks it is missing in every channel, like those before the start of the run. The
+      target is not touched: y must be finite, so give rows whose y is missing some
+      value, and weight 0.
+    - *Irregular stamps* have no common step, which is an error, unless ``elapsed``. The
+      channel ``elapsed`` is known at the predicted row, since its stamp is; it is 0 in
+      the first row of a series.
+    - *Daylight saving*: stamps with a time zone are counted in absolute time where they
+      are hours or shorter, on the wall clock where they are days or longer. Without a
+      time zone the hour that the clock skips is a hole, and the one that it repeats a
+      duplicate: call ``tz_localize`` first.
+
     Examples
     --------
     >>> import pandas as pd
@@ -113,20 +183,50 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
     array([2., 3.], dtype=float32)
     >>> sliding_window.get_feature_names_out()
     array(['load_t-2', 'load_t-1'], dtype=object)
+
+    Two series in one frame:
+
+    >>> X = pd.DataFrame({"store": ["a", "b", "a", "b"], "day": [0, 0, 1, 1]})
+    >>> X["sales"] = [10.0, 20.0, 11.0, 21.0]
+    >>> sliding_window = SlidingWindow(window=2, groups="store", time="day").fit(X)
+    >>> sliding_window.transform(X)[:, :, 0]
+    array([[nan, nan],
+           [nan, nan],
+           [nan, 10.],
+           [nan, 20.]], dtype=float32)
     """
 
     _parameter_constraints = {
         "window": [Interval(Integral, 1, None, closed="left")],
         "horizon": [Interval(Integral, 0, None, closed="left")],
         "known": [str, Interval(Integral, 0, None, closed="left"), "array-like"],
+        "groups": [str, Integral, "array-like", None],
+        "time": [str, Integral, None],
         "layout": [StrOptions({"sequence", "flat"})],
+        "missing": [StrOptions({"error", "carry", "mask"})],
+        "elapsed": ["boolean"],
     }
 
-    def __init__(self, window=10, *, horizon=1, known=(), layout="sequence"):
+    def __init__(
+        self,
+        window=10,
+        *,
+        horizon=1,
+        known=(),
+        groups=None,
+        time=None,
+        layout="sequence",
+        missing="error",
+        elapsed=False,
+    ):
         self.window = window
         self.horizon = horizon
         self.known = known
+        self.groups = groups
+        self.time = time
         self.layout = layout
+        self.missing = missing
+        self.elapsed = elapsed
 
     def fit(self, X, y=None):
         """Learn the columns, the timeline and the newest rows.
@@ -134,7 +234,8 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         Parameters
         ----------
         X : DataFrame, Series or array-like of shape (n_rows, n_columns)
-            Finite numbers, oldest row first, with one label per row.
+            Finite numbers, oldest row first, with one label per row. With ``groups`` or
+            ``time`` a long frame, rows in any order.
         y : Series, DataFrame or array-like, optional
             The regressor's target. Labels must be those of X; names are kept for
             :func:`forecast`.
@@ -148,8 +249,9 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         ------
         ValueError
             If X is empty, not numeric, not finite, shorter than ``horizon + 1`` rows,
-            or its labels are out of order, duplicated or without a common step; or if
-            the labels of y are others.
+            or its labels are out of order, duplicated or without a common step; if
+            the labels of y are others; or if a group, a time or a column of a long
+            frame is missing.
         """
         self._learn(X, y)
         return self
@@ -169,9 +271,8 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         ndarray or DataFrame
             As ``transform`` returns.
         """
-        values, labels, run_starts = self._learn(X, y)
-        no_context = np.zeros(len(run_starts), dtype=np.intp)
-        return self._windows(values, labels, run_starts, no_context)
+        channels, labels, runs = self._learn(X, y)
+        return self._windows(channels, labels, runs)
 
     def partial_fit(self, X, y=None):
         """Move the context along: keep the newest rows of X, as ``fit`` does.
@@ -208,17 +309,16 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         if not hasattr(self, "context_"):
             return self.fit(X, y)
         with whole_or_unchanged(self):
-            values, labels = self._read(X, reset=False)
+            values, labels, panel = self._read(X, reset=False)
+            if panel is not None:
+                raise ValueError("SlidingWindow.partial_fit reads one series.")
             timeline = self.timeline_
             if labels is None and not self._has_labels:
                 labels = timeline.after(timeline.last, len(values))
             self._check_goes_on(X, labels)
             n_later = int(timeline.distances(labels[-1:])[0])
-            run_starts, run_contexts = self._runs_in_context(values, labels)
-            past = self.context_[: run_contexts[-1]]
-            newest = values[run_starts[-1] :].astype(np.float32)
-            n_context = self.window + self.lag_ - 1
-            self.context_ = np.concatenate([past, newest])[-n_context:]
+            runs = self._runs_in_context(values, labels)
+            self._keep_context(self._channels(values, runs, None), runs, None)
             self.timeline_ = replace(timeline, last=labels[-1:])
             self._first_distance -= n_later
         return self
@@ -236,7 +336,8 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         -------
         ndarray of shape (n_rows, window, n_columns) or (n_rows, window * n_columns)
             float32 windows, oldest step first, by ``layout``; a DataFrame of the lag
-            table after ``set_output(transform="pandas")``.
+            table after ``set_output(transform="pandas")``; :class:`PanelWindows` for
+            sequences of a panel.
 
         Raises
         ------
@@ -249,9 +350,13 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             If X has no index that could tell whether its rows follow those of ``fit``.
         """
         check_is_fitted(self)
-        values, labels = self._read(X, reset=False)
-        run_starts, run_contexts = self._runs_in_context(values, labels)
-        return self._windows(values, labels, run_starts, run_contexts)
+        values, labels, panel = self._read(X, reset=False)
+        if panel is None:
+            runs = self._runs_in_context(values, labels)
+        else:
+            runs = self._panel_runs_in_context(panel)
+        channels = self._channels(runs.in_order(values), runs, panel)
+        return self._windows(channels, labels, runs)
 
     def get_feature_names_out(self, input_features=None):
         """Return the column names of the lag table: ``load_t-24`` … ``load_t-1``.
@@ -268,8 +373,8 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             called ``load_t``.
         """
         check_is_fitted(self)
-        names = _check_feature_names_in(self, input_features)
-        delays = np.where(self.is_known_, 0, self.lag_)
+        names = self._channel_names(_check_feature_names_in(self, input_features))
+        delays = np.where(self._is_known_channel(), 0, self.lag_)
         return np.array(
             [
                 f"{name}_t-{delay + back}" if delay + back else f"{name}_t"
@@ -310,32 +415,29 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         tags.transformer_tags.preserves_dtype = []
         return tags
 
+    # -- fit ---------------------------------------------------------------------------
+
     def _learn(self, X, y):
-        """Set the fitted attributes; return values, labels and run starts."""
+        """Set the fitted attributes; return channels by run, labels and runs."""
         self._validate_params()
         with whole_or_unchanged(self):
-            values, labels = self._read(X, reset=True)
+            values, labels, panel = self._read(X, reset=True)
             check_same_labels(X, y, owner=type(self).__name__)
             self.target_names_ = names_of(y)
-            self.is_known_ = self._known_mask()
-            self.lag_ = lag = 0 if self.is_known_.all() else self.horizon
-            if len(values) <= lag:
-                raise ValueError(
-                    f"SlidingWindow needs at least horizon + 1 = {lag + 1} rows, so "
-                    f"that one row has a past. Got {len(values)} sample(s) "
-                    f"(shape={values.shape}); pass more rows."
-                )
-            run_starts = np.zeros(1, dtype=np.intp)
-            self.timeline_ = timeline_from_labels(labels, n_rows=len(values))
-            if labels is not None and self.timeline_ is not None:
-                run_starts = self.timeline_.run_starts(labels)
-            self._has_labels = labels is not None
-            self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(np.float32)
-            self._first_distance = 1 - len(values)
-            if labels is not None and self.timeline_ is not None:
-                self._first_distance = int(self.timeline_.distances(labels[:1])[0])
-            n_context = min(self.window + lag - 1, len(values) - run_starts[-1])
-            self.context_ = values[len(values) - n_context :].astype(np.float32)
+            self.is_known_ = self._known_mask(values.shape[1])
+            self.lag_ = 0 if self.is_known_.all() else self.horizon
+            if len(values) <= self.lag_:
+                self._raise_too_short(f"{len(values)} sample(s) (shape={values.shape})")
+            if panel is None:
+                runs = self._learn_runs(values, labels)
+            else:
+                runs = self._learn_panel(panel)
+            values = runs.in_order(values)
+            self._masked_columns = np.zeros(0, dtype=np.intp)
+            if self.missing == "mask":
+                self._masked_columns = np.flatnonzero(np.isnan(values).any(axis=0))
+            channels = self._channels(values, runs, panel)
+            self._keep_context(channels, runs, panel)
         self._warn_of_lost_digits(values)
         if self.timeline_ is None and len(values) > 1:
             warnings.warn(
@@ -345,18 +447,121 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
                 UserWarning,
                 stacklevel=3,
             )
-        return values, labels, run_starts
+        return channels, labels, runs
+
+    def _raise_too_short(self, came):
+        raise ValueError(
+            f"SlidingWindow needs at least horizon + 1 = {self.lag_ + 1} rows, so "
+            f"that one row has a past. Got {came}; pass more rows."
+        )
+
+    def _learn_runs(self, values, labels):
+        """Learn how the labels of a single series count rows; return its runs."""
+        self.groups_ = None
+        self._has_labels = labels is not None
+        self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(np.float32)
+        run_starts = np.zeros(1, dtype=np.intp)
+        self.timeline_ = timeline_from_labels(labels, n_rows=len(values))
+        self._first_distance = 1 - len(values)
+        if labels is not None and self.timeline_ is not None:
+            run_starts = self.timeline_.run_starts(labels)
+            self._first_distance = int(self.timeline_.distances(labels[:1])[0])
+        return _single_runs(run_starts, np.zeros_like(run_starts))
+
+    def _learn_panel(self, panel):
+        """Learn groups and the step between their rows; return the runs."""
+        self.groups_ = panel.keys
+        order = ordered_rows(panel, owner=type(self).__name__)
+        codes = panel.codes if order is None else panel.codes[order]
+        ranks = panel.ranks if order is None else panel.ranks[order]
+        if self.elapsed:
+            self.timeline_ = timeline_in_order(panel.stamps)
+        else:
+            pairs = next_in_group(codes, ranks)
+            self.timeline_ = timeline_from_labels(
+                panel.stamps, n_rows=len(codes), pairs=pairs
+            )
+        most = int(np.bincount(codes).max())
+        if most <= self.lag_ or self.timeline_ is None:
+            self._raise_too_short(f"{most} row(s) in the longest group")
+        starts = self._panel_run_starts(panel, codes, ranks)
+        none = np.zeros(len(starts), dtype=np.intp)
+        return Runs(order, starts, codes[starts], none, none)
+
+    def _keep_context(self, channels, runs, panel):
+        """Keep the newest rows of the last run, of every group of a panel."""
+        n_newest = self.window + self.lag_ - 1
+        if panel is not None or self.missing != "error":
+            n_newest = max(n_newest, 1)  # what is carried, and when it was
+        if panel is None:
+            n_own = min(n_newest, len(channels) - runs.starts[-1])
+            newest = channels[len(channels) - n_own :].astype(np.float32)
+            n_past = runs.contexts[-1]
+            if n_past:
+                newest = np.concatenate([self.context_[:n_past], newest])
+            self.context_ = newest[max(0, len(newest) - n_newest) :]
+            return
+        rows, starts = newest_rows(runs.starts, runs.groups, len(channels), n_newest)
+        self.context_ = channels[rows].astype(np.float32)
+        self._context_starts = starts
+        self._context_labels = panel.stamps[runs.in_order(panel.ranks)[rows]]
+
+    # -- rows and runs -----------------------------------------------------------------
+
+    def _reads_long_frames(self):
+        """Return whether columns tell groups apart, or time."""
+        return bool(as_columns(self.groups)) or self.time is not None
 
     def _read(self, X, *, reset):
-        """Return the values and labels of X once everything about them is checked."""
+        """Return values, labels and panel of X once everything about them is checked.
+
+        The panel is None for a single series whose index counts its rows.
+        """
         owner = type(self).__name__
         X = rows_from(X)
         labels = labels_of(X)
+        if self._reads_long_frames():
+            return self._read_panel(X, reset=reset)
         if labels is not None:
-            check_numeric_columns(X, owner=owner)
+            check_numeric_columns(X, owner=owner, allow_nan=self.missing != "error")
         values = validate_data(
             self, X, reset=reset, dtype="numeric", ensure_all_finite=False
         )
+        self._check_values(values, X, labels, reset=reset)
+        if labels is not None and counts_rows(labels):
+            check_order(labels, owner=owner)
+        if not self.elapsed:
+            return values, labels, None
+        if labels is None or not counts_rows(labels):
+            came = "an array" if labels is None else f"{labels.dtype} in the index"
+            raise ValueError(
+                f"{owner}(elapsed=True) needs time stamps, periods or integers as "
+                f"labels. Got {came}; pass a DataFrame with such an index."
+            )
+        rows = np.arange(len(values))
+        return (
+            values,
+            labels,
+            PanelLabels(None, np.zeros_like(rows), labels, rows),
+        )
+
+    def _read_panel(self, X, *, reset):
+        """Return values, labels and panel of a long frame, checked."""
+        owner = type(self).__name__
+        groups = as_columns(self.groups)
+        panel = panel_labels(X, groups, self.time, owner=owner)
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        channels = X.drop(columns=groups if self.time is None else [*groups, self.time])
+        check_numeric_columns(channels, owner=owner, allow_nan=self.missing != "error")
+        values = check_array(
+            channels, dtype="numeric", ensure_all_finite=False, estimator=self
+        )
+        self._check_values(values, channels, X.index, reset=reset)
+        return values, X.index, panel
+
+    def _check_values(self, values, X, labels, *, reset):
+        """Check the values of X and that its columns are those of ``fit``."""
+        owner = type(self).__name__
         columns = None if labels is None else list(X.columns)
         if reset:
             self._columns = columns
@@ -371,21 +576,50 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
                 f"{owner} needs numbers. Got an array of {values.dtype}; put dates "
                 "into the index of a DataFrame."
             )
-        check_finite(values, owner=owner, columns=columns, labels=labels)
-        if labels is not None and counts_rows(labels):
-            check_order(labels, owner=owner)
-        return values, labels
+        check_finite(
+            values,
+            owner=owner,
+            columns=columns,
+            labels=labels,
+            allow_nan=self.missing != "error",
+        )
 
-    def _known_mask(self):
-        """Return which channels are known at the predicted row."""
+    def _panel_run_starts(self, panel, codes, ranks):
+        """Return where runs begin in rows by group and time."""
+        timeline = self.timeline_
+        is_new_group = codes[1:] != codes[:-1]
+        if timeline.kind == "order":
+            is_start = is_new_group
+        else:
+            away, unit = timeline.away(panel.stamps)
+            steps = np.diff(away[ranks])
+            off_step = np.flatnonzero((steps % unit != 0) & ~is_new_group)
+            if len(off_step) and timeline.kind != "integer":
+                at = off_step[0] + 1
+                self._raise_irregular(panel, codes[at], ranks[at])
+            is_start = is_new_group | (steps != unit)
+        return np.flatnonzero(np.append(True, is_start))
+
+    def _raise_irregular(self, panel, code, rank):
+        row = np.flatnonzero((panel.codes == code) & (panel.ranks == rank))[0]
+        raise ValueError(
+            "SlidingWindow needs times of a group that lie a whole number of steps "
+            f"({self.timeline_.words}) apart. Got {panel.words(row)} between "
+            "two steps; resample or round the times, or set elapsed=True."
+        )
+
+    def _known_mask(self, n_columns):
+        """Return which columns are known at the predicted row."""
         known = self.known
         if isinstance(known, str | Integral):
             known = [known]
-        mask = np.zeros(self.n_features_in_, dtype=bool)
+        mask = np.zeros(n_columns, dtype=bool)
         names = self._columns or []
+        is_long = self._reads_long_frames()
         for column in known:
             position = names.index(column) if column in names else column
-            if not is_integer(position) or not 0 <= position < len(mask):
+            is_position = is_integer(position) and 0 <= position < len(mask)
+            if not is_position or (is_long and column not in names):
                 raise ValueError(
                     "The 'known' parameter of SlidingWindow must name columns of X "
                     f"({names or f'positions 0 to {len(mask) - 1}'}). Got {column!r} "
@@ -395,11 +629,11 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         return mask
 
     def _runs_in_context(self, values, labels):
-        """Return where runs begin and how many context rows precede each."""
+        """Return the runs of a single series and how many context rows precede each."""
         timeline = self.timeline_
         if labels is None or timeline is None or not timeline.accepts(labels):
             self._warn_of_lost_index(values, labels)
-            return np.zeros(1, dtype=np.intp), np.zeros(1, dtype=np.intp)
+            return _single_runs(*np.zeros((2, 1), dtype=np.intp))
         timeline.check_comparable(labels)
         run_starts = timeline.run_starts(labels)
         distances = timeline.distances(labels[run_starts])
@@ -408,20 +642,89 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         run_contexts = np.where(follows, n_context - 1 + distances, 0)
         self._warn_of_renumbered_rows(values, distances[0])
         self._warn_of_rows_between(labels, int(distances[0]))
-        return run_starts, run_contexts
+        return _single_runs(run_starts, run_contexts)
 
-    def _windows(self, values, labels, run_starts, run_contexts):
-        """Return the windows of checked values in the layout that was asked for."""
-        base = base_from_series(
-            values,
-            self.context_,
-            run_starts,
-            run_contexts,
-            window=self.window,
-            horizon=self.lag_,
-            known=self.is_known_,
+    def _panel_runs_in_context(self, panel):
+        """Return the runs of a panel and which context rows precede each."""
+        timeline = self.timeline_
+        if not timeline.accepts(panel.stamps):
+            raise ValueError(
+                "SlidingWindow needs time of the kind that fit had, "
+                f"{timeline.last.dtype}. Got {panel.stamps.dtype}; convert one of them."
+            )
+        timeline.check_comparable(panel.stamps)
+        order = ordered_rows(panel, owner=type(self).__name__)
+        codes = panel.codes if order is None else panel.codes[order]
+        ranks = panel.ranks if order is None else panel.ranks[order]
+        starts = self._panel_run_starts(panel, codes, ranks)
+        groups = codes[starts]
+        if self.groups_ is not None:
+            groups = positions_among(panel.keys, self.groups_)[groups]
+        away, unit = timeline.away(panel.stamps)
+        kept, _ = timeline.away(timeline.resolved(self._context_labels, panel.stamps))
+        begins = away[ranks[starts]]
+        newest = kept[self._context_starts[1:] - 1][groups]
+        if timeline.kind not in ("order", "integer"):
+            off_step = np.flatnonzero((groups >= 0) & ((begins - newest) % unit != 0))
+            if len(off_step):
+                at = starts[off_step[0]]
+                self._raise_irregular(panel, codes[at], ranks[at])
+        counts = contexts_before(
+            begins,
+            groups,
+            kept,
+            self._context_starts,
+            None if timeline.kind == "order" else unit,
         )
-        windows = windows_from_base(base, run_starts, len(values), self.window)
+        is_later = (groups >= 0) & (begins > newest)
+        if is_later.any() and not counts.any():
+            self._warn_of_groups_between(panel, codes, ranks, starts[is_later][0])
+        return Runs(order, starts, groups, counts, self._context_starts[:-1][groups])
+
+    # -- channels and windows ----------------------------------------------------------
+
+    def _channel_names(self, names):
+        """Return the names of the channels of a window, given those of all columns."""
+        columns = [*as_columns(self.groups), self.time]
+        names = [n for n in names if n not in columns] if self._columns else list(names)
+        masks = [f"{names[position]}_missing" for position in self._masked_columns]
+        return names + masks + ["elapsed"] * int(self.elapsed)
+
+    def _is_known_channel(self):
+        """Return which channels of a window are known at the predicted row."""
+        masks = self.is_known_[self._masked_columns]
+        return np.concatenate(
+            [self.is_known_, masks, np.ones(int(self.elapsed), dtype=bool)]
+        )
+
+    def _channels(self, values, runs, panel):
+        """Return the channels of rows, which are in the order of runs."""
+        parts = [values]
+        has_past = runs.contexts > 0
+        newest = (runs.context_starts + runs.contexts - 1)[has_past]
+        if self.missing != "error":
+            before = np.full((len(runs.starts), values.shape[1]), np.nan)
+            if len(newest):
+                before[has_past] = self.context_[newest, : values.shape[1]]
+            parts = [carried(values, runs, before)]
+            parts += [np.isnan(values[:, self._masked_columns])]
+        if self.elapsed:
+            away, _ = self.timeline_.away(panel.stamps)
+            numbers = away[runs.in_order(panel.ranks)]
+            before = numbers[runs.starts]
+            if len(newest):
+                labels = self.timeline_.resolved(self._context_labels, panel.stamps)
+                before[has_past] = self.timeline_.away(labels)[0][newest]
+            size = self.timeline_.size_of_unit(panel.stamps)
+            parts += [elapsed(numbers, runs, before)[:, None] * size]
+        return parts[0] if len(parts) == 1 else np.hstack(parts)
+
+    def _windows(self, channels, labels, runs):
+        """Return the windows of channels in the layout that was asked for."""
+        if runs.groups is None:
+            windows = self._windows_of_series(channels, runs)
+        else:
+            windows = self._windows_of_panel(channels, runs)
         wished = getattr(self, "_sklearn_output_config", {}).get("transform")
         is_frame = wished == "pandas" or (
             wished is None
@@ -430,7 +733,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         )
         if self.layout == "sequence" and not is_frame:
             return windows
-        table = windows.reshape(len(windows), -1)
+        table = np.asarray(windows).reshape(len(windows), -1)
         if not is_frame:
             return table
         return frame_from(table, self.get_feature_names_out(), labels)
@@ -453,9 +756,49 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
                 "later rows too."
             )
 
+    def _windows_of_series(self, channels, runs):
+        base = base_from_series(
+            channels,
+            self.context_,
+            runs.starts,
+            runs.contexts,
+            window=self.window,
+            horizon=self.lag_,
+            known=self._is_known_channel(),
+        )
+        if self.missing != "error":
+            # Nothing could be carried: the whole step is missing.
+            base[np.isnan(base).any(axis=1)] = np.nan
+        return windows_from_base(base, runs.starts, len(channels), self.window)
+
+    def _windows_of_panel(self, channels, runs):
+        base, starts = base_from_runs(
+            channels,
+            self.context_,
+            runs.starts,
+            runs.contexts,
+            runs.context_starts,
+            window=self.window,
+            horizon=self.lag_,
+            known=self._is_known_channel(),
+        )
+        groups = np.repeat(runs.groups, runs.lengths(len(channels)))
+        starts, groups = runs.as_they_came(starts), runs.as_they_came(groups)
+        windows = PanelWindows(base, starts, groups, self.window)
+        if self._reads_long_frames():
+            return windows
+        # A single series whose rows follow each other: its windows are a view.
+        n_steps = len(channels) + self.window - 1
+        return windows_from_base(
+            base[:n_steps], runs.starts, len(channels), self.window
+        )
+
     def _warn_of_lost_digits(self, values):
         """Warn where float32 cannot tell neighbouring values of a column apart."""
         newest = np.asarray(values[-_ROWS_FOR_DIGITS:], dtype=np.float64)
+        newest = newest[np.isfinite(newest).all(axis=1)]
+        if not len(newest):
+            return
         spread = newest.std(axis=0)
         grain = np.abs(newest).max(axis=0) * np.finfo(np.float32).eps
         coarse = np.flatnonzero((grain > 1e-2 * spread) & (spread > 0))
@@ -506,6 +849,17 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
                 stacklevel=4,
             )
 
+    def _warn_of_groups_between(self, panel, codes, ranks, at):
+        """Warn where all known groups begin later than right after those of ``fit``."""
+        row = np.flatnonzero((panel.codes == codes[at]) & (panel.ranks == ranks[at]))[0]
+        warnings.warn(
+            "No group of X begins right after its rows of fit, so its first windows "
+            f"are incomplete; {panel.words(row)} is one of the first. Pass "
+            "the rows between too, and keep the predictions that you need.",
+            UserWarning,
+            stacklevel=4,
+        )
+
     def _warn_of_renumbered_rows(self, values, distance):
         """Warn where integer labels start anew on rows that fit has not seen."""
         begins_anew = distance == self._first_distance
@@ -520,3 +874,16 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
                 UserWarning,
                 stacklevel=4,
             )
+
+
+@contextmanager
+def quiet_windows() -> Iterator[None]:
+    """Ignore what SlidingWindow warns of where rows bring their own past."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
+        yield
+
+
+def _single_runs(starts, contexts):
+    """Return the runs of a single series, whose context is kept as one block."""
+    return Runs(None, starts, None, contexts, np.zeros_like(starts))

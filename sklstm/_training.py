@@ -19,7 +19,7 @@ from sklstm._fused import train_fused, unfused_option
 from sklstm._keras import Recipe, train_with_keras
 from sklstm._network import MISSING, patched
 from sklstm._scaling import Scaling
-from sklstm._windows import base_from_windows, is_next_window
+from sklstm._windows import PanelWindows, base_from_windows, is_next_window
 
 __all__ = [
     "Monitor",
@@ -27,6 +27,7 @@ __all__ = [
     "Plan",
     "TrainingSet",
     "complete_rows",
+    "in_time_order",
     "learnable_rows",
     "split_newest",
     "steps_of",
@@ -38,6 +39,26 @@ FEWEST_VALIDATION_ROWS = 4
 
 
 # -- which rows ---------------------------------------------------------------------
+
+
+def in_time_order(windows: Any, *columns: np.ndarray | None) -> tuple:
+    """Return windows, and what else there is of each row, in time order.
+
+    The rows of a panel are put one group after another, so that training does not
+    depend on the order in which they came.
+
+    Parameters
+    ----------
+    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+        Those of one series are in time order.
+    *columns : ndarray of shape (n_rows, …) or None
+        Targets, weights, ….
+    """
+    order = windows.order() if isinstance(windows, PanelWindows) else None
+    if order is None:
+        return windows, *columns
+    ordered = (None if column is None else column[order] for column in columns)
+    return windows.rows(order), *ordered
 
 
 def steps_of(y: np.ndarray, steps: int) -> np.ndarray:
@@ -121,12 +142,13 @@ def complete_rows(counts: np.ndarray, rows: np.ndarray, window: int) -> np.ndarr
 
 
 def split_newest(
-    rows: np.ndarray, fraction: float, steps: int
+    rows: np.ndarray, fraction: float, steps: int, groups: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split rows into training rows and the newest tail for validation.
 
     Rows whose targets reach into the tail are in neither part: learning them would
-    show the network what it is validated on.
+    show the network what it is validated on. Every group of a panel has a tail of its
+    own, but for groups of so few rows that their share rounds to none.
 
     Parameters
     ----------
@@ -136,14 +158,33 @@ def split_newest(
         Share of the rows that becomes the tail.
     steps : int
         Targets of each row.
+    groups : ndarray of shape (n_rows,), int, optional
+        The group of each row, one after another.
 
     Returns
     -------
     training_rows, validation_rows : ndarray of int
     """
+    if groups is not None:
+        return _split_groups(rows, fraction, steps, groups[rows])
     n_validation = int(np.ceil(len(rows) * fraction))
     tail = rows[len(rows) - n_validation :]
     return rows[rows + steps - 1 < tail[0]], tail
+
+
+def _split_groups(
+    rows: np.ndarray, fraction: float, steps: int, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split the rows of each group, whose numbers stand beside them."""
+    starts = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))
+    lengths = np.diff(np.append(starts, len(rows)))
+    n_validation = np.round(lengths * fraction).astype(int)
+    # Positions at which the tails begin; those without a tail begin with the next.
+    tails = starts + lengths - n_validation
+    is_tail = np.arange(len(rows)) >= np.repeat(tails, lengths)
+    first = np.where(n_validation > 0, rows[np.minimum(tails, len(rows) - 1)], np.inf)
+    is_early = rows + steps - 1 < np.repeat(first, lengths)
+    return rows[is_early & ~is_tail], rows[is_tail]
 
 
 # -- what the engine is given -------------------------------------------------------
@@ -183,21 +224,23 @@ class TrainingSet:
     fill: np.float32 = MISSING
     patch: int = 1
 
-    def base(self) -> tuple[np.ndarray, int]:
-        """Return the base of all windows, and how many steps later each row's begins.
+    def base(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the base of all windows, and where in it each window begins.
 
         Returns
         -------
         base : ndarray of shape (n_steps, n_channels), float32
             Raw steps; a view wherever windows overlap in memory.
-        stride : int
-            The window of row t begins at step ``t * stride`` of the base.
+        starts : ndarray of shape (n_rows,), int32
         """
-        _, window, n_channels = self.windows.shape
+        n_rows, window, n_channels = self.windows.shape
+        rows = np.arange(n_rows, dtype=np.int32)
         base = base_from_windows(self.windows)
+        if isinstance(self.windows, PanelWindows):
+            return base, self.windows.starts.astype(np.int32)
         if base is not None:
-            return base, 1
-        return self.windows.reshape(-1, n_channels), window
+            return base, rows
+        return self.windows.reshape(-1, n_channels), rows * np.int32(window)
 
     def scaled_targets(self, rows: slice) -> np.ndarray:
         """Return targets as the network learns them, float32, 0 for none."""

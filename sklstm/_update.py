@@ -6,7 +6,6 @@ steps should go on learning. Here they have roles: windows move, the last step l
 
 from __future__ import annotations
 
-import warnings
 from contextlib import ExitStack
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from sklstm._index import check_same_labels, labels_of, rows_from
-from sklstm._sliding_window import SlidingWindow
+from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._validation import whole_or_unchanged
 
 __all__ = ["check_learner", "learner_of", "update"]
@@ -101,9 +100,7 @@ def update(estimator, X, y):
 def _move(window: SlidingWindow, rows: Any, n_again: int) -> int:
     """Move a context along; return the position of the first row to learn."""
     timeline = window.timeline_
-    with warnings.catch_warnings():
-        # Of a hole before the rows ``transform`` has warned.
-        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
+    with quiet_windows():  # of a hole before the rows ``transform`` has warned
         window.partial_fit(rows)
     labels = labels_of(rows)
     if labels is None or timeline is None:

@@ -57,7 +57,12 @@ def check_coverage(coverage: object, *, owner: str) -> float:
 
 
 def check_finite(
-    values: np.ndarray, *, owner: str, columns: Sequence | None = None, labels=None
+    values: np.ndarray,
+    *,
+    owner: str,
+    columns: Sequence | None = None,
+    labels=None,
+    allow_nan: bool = False,
 ) -> None:
     """Raise on the first NaN or infinity of a table.
 
@@ -71,6 +76,8 @@ def check_finite(
         Names for the message; positions are used where there are none.
     labels : sequence of n_rows labels, optional
         Row labels for the message; positions are used where there are none.
+    allow_nan : bool, default=False
+        Whether NaN may be there.
 
     Raises
     ------
@@ -81,6 +88,8 @@ def check_finite(
         chunk = values[start : start + _CHUNK]
         with np.errstate(over="ignore"):
             finite = np.isfinite(chunk.astype(np.float32, copy=False))
+        if allow_nan:
+            finite |= np.isnan(chunk)
         if finite.all():
             continue
         row, column = np.argwhere(~finite)[0]

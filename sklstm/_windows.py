@@ -9,13 +9,18 @@ memory, not n times the window.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 __all__ = [
+    "PanelWindows",
+    "base_from_runs",
     "base_from_series",
     "base_from_windows",
     "is_next_window",
+    "ranges",
     "row_slices",
     "true_steps",
     "windows_from_base",
@@ -23,6 +28,152 @@ __all__ = [
 
 # Values of windows that are copied at a time, so that memory does not grow with rows.
 _VALUES_AT_ONCE = 1 << 18
+
+
+@dataclass(frozen=True, eq=False)
+class PanelWindows:
+    """The windows of a panel: an array that is gathered from its base when it is read.
+
+    No stride leads from the last window of one group to the first of the next, so the
+    windows of many groups are no view, and as an array they would take ``window``
+    times the memory of the rows. Indexing gives ordinary arrays, and so does
+    ``numpy.asarray`` of the whole.
+
+    Parameters
+    ----------
+    base : ndarray of shape (n_steps, n_channels), float32
+        The runs of all groups, each with missing steps in front.
+    starts : ndarray of shape (n_rows,), int
+        Where in the base the window of each row begins. The next row of the same run
+        begins one step later, another run farther away.
+    groups : ndarray of shape (n_rows,), int
+        The group of each row; -1 for those that ``fit`` has not seen.
+    window : int
+        Steps of a window.
+    """
+
+    base: np.ndarray
+    starts: np.ndarray
+    groups: np.ndarray
+    window: int
+
+    ndim = 3
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of rows, steps and channels."""
+        return len(self.starts), self.window, self.base.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32."""
+        return self.base.dtype
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("The windows of a panel can only be copied to an array.")
+        windows = self[:]
+        return windows if dtype is None else windows.astype(dtype, copy=False)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        rows, *inner = key if isinstance(key, tuple) else (key,)
+        is_plain = all(isinstance(k, slice | int | np.integer) for k in inner)
+        if rows is Ellipsis or rows is None or not is_plain:
+            return np.asarray(self)[key]
+        # Only what is asked for is gathered: the newest steps alone, say.
+        return _windows_view(self.base, self.window)[(self.starts[rows], *inner)]
+
+    def rows(self, at: np.ndarray) -> PanelWindows:
+        """Return the windows of some rows, from the same base."""
+        return PanelWindows(self.base, self.starts[at], self.groups[at], self.window)
+
+    def order(self) -> np.ndarray | None:
+        """Return the rows by group and time; None where they are in that order."""
+        if (np.diff(self.starts) > 0).all():
+            return None
+        return np.argsort(self.starts, kind="stable")
+
+
+def base_from_runs(
+    series: np.ndarray,
+    context: np.ndarray,
+    run_starts: np.ndarray,
+    run_contexts: np.ndarray,
+    context_starts: np.ndarray,
+    *,
+    window: int,
+    horizon: int,
+    known: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the base of many runs, and where in it the window of each row begins.
+
+    The same as :func:`base_from_series`, for more runs than a loop should go through,
+    each with a context of its own. A step that lacks one channel lacks all of them.
+
+    Parameters
+    ----------
+    series : ndarray of shape (n_rows, n_channels)
+        Values, run by run, oldest row first.
+    context : ndarray of shape (n_context, n_channels)
+        Rows that were kept from earlier.
+    run_starts : ndarray of shape (n_runs,)
+        Position at which each run begins.
+    run_contexts, context_starts : ndarray of shape (n_runs,)
+        How many context rows precede each run, and the position of the first of them.
+    window, horizon : int
+        Length of the window, and its distance from the row that it predicts.
+    known : ndarray of shape (n_channels,), bool
+        Channels that are known at the predicted row.
+
+    Returns
+    -------
+    base : ndarray of shape (n_steps, n_channels), float32
+    starts : ndarray of shape (n_rows,), int
+    """
+    n_rows, n_channels = series.shape
+    # At least one step lies between two runs, so that no two of them seem to join.
+    gaps = (window - 1 + max(horizon, 1)) * np.arange(len(run_starts) + 1)
+    base = np.full((n_rows + gaps[-1], n_channels), np.nan, dtype=np.float32)
+    lengths = np.diff(np.append(run_starts, n_rows))
+    starts = np.arange(n_rows) + np.repeat(gaps[:-1], lengths)
+    past = ranges(context_starts, run_contexts)
+    before = ranges(run_starts + gaps[:-1] - run_contexts, run_contexts)
+    for channels, delay in ((~known, horizon), (known, 0)):
+        if not channels.any():
+            continue
+        which = slice(None) if channels.all() else np.flatnonzero(channels)
+        at = window - 1 + delay
+        _put(base, starts + at, which, series)
+        # The oldest kept rows may be older than the run's first window.
+        is_read = before + at >= np.repeat(run_starts + gaps[:-1], run_contexts)
+        _put(base, (before + at)[is_read], which, context[past[is_read]])
+    is_partly_missing = np.isnan(base).any(axis=1)
+    base[is_partly_missing] = np.nan
+    return base, starts
+
+
+def _put(base: np.ndarray, at: np.ndarray, channels: Any, rows: np.ndarray) -> None:
+    """Write some channels of rows to positions of a base."""
+    if isinstance(channels, slice):
+        base[at] = rows
+    else:
+        base[at[:, None], channels] = rows[:, channels]
+
+
+def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return the concatenation of ``arange(start, start + length)``."""
+    ends = np.cumsum(lengths)
+    shifts = starts - (ends - lengths)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(shifts, lengths)
+
+
+def _windows_view(base: np.ndarray, window: int) -> np.ndarray:
+    """Return all windows of a base as a view, one for every step it can begin with."""
+    view = np.lib.stride_tricks.sliding_window_view(base, window, axis=0)
+    return view.transpose(0, 2, 1)
 
 
 def base_from_series(
@@ -111,8 +262,7 @@ def windows_from_base(
     One run gives a view. Several runs are gathered into a new array, because no
     stride leads from the last window of a run to the first of the next.
     """
-    view = np.lib.stride_tricks.sliding_window_view(base, window, axis=0)
-    view = view.transpose(0, 2, 1)
+    view = _windows_view(base, window)
     if len(run_starts) == 1:
         return view
     lengths = np.diff(np.append(run_starts, n_rows))
@@ -122,6 +272,8 @@ def windows_from_base(
 
 def base_from_windows(windows: np.ndarray) -> np.ndarray | None:
     """Return the base of windows that overlap in memory, None if they do not."""
+    if isinstance(windows, PanelWindows):
+        return windows.base
     n_rows, window, n_channels = windows.shape
     row, step, channel = windows.strides
     if n_rows < 2 or row != step:
@@ -165,7 +317,8 @@ def true_steps(windows: np.ndarray) -> np.ndarray:
     """
     base = base_from_windows(windows)
     if base is not None:
-        return _true_steps_of_base(base, windows.shape[1])
+        counts = _true_steps_of_base(base, windows.shape[1])
+        return counts[windows.starts] if isinstance(windows, PanelWindows) else counts
     counts = np.empty(len(windows), dtype=np.int32)
     for rows in row_slices(windows, len(windows)):
         part = windows[rows]
@@ -186,8 +339,10 @@ def _true_steps_of_base(base: np.ndarray, window: int) -> np.ndarray:
     is_nan = np.isnan(base).any(axis=1)
     if is_nan.any():
         n_touched = min(len(base) - int(np.argmax(is_nan[::-1])), len(counts))
-        touched = base[: n_touched + window - 1]
-        counts[:n_touched] = _true_steps_with_nan(touched, window)
+        for start in range(0, n_touched, _VALUES_AT_ONCE):
+            stop = min(start + _VALUES_AT_ONCE, n_touched)
+            touched = base[start : stop + window - 1]
+            counts[start:stop] = _true_steps_with_nan(touched, window)
     return counts
 
 
@@ -228,6 +383,8 @@ def is_next_window(windows: np.ndarray, counts: np.ndarray) -> np.ndarray:
     ndarray of shape (n_rows - 1,), bool
         Windows of a single step tell nothing but the count; True wherever it fits.
     """
+    if isinstance(windows, PanelWindows):
+        return np.diff(windows.starts) == 1
     n_steps = windows.shape[1]
     grows = counts[1:] == np.minimum(counts[:-1] + 1, n_steps)
     empty = (counts[1:] == 0) & (counts[:-1] == 0)

@@ -4,7 +4,7 @@ from importlib import resources
 
 import pandas as pd
 
-__all__ = ["load_airline_passengers"]
+__all__ = ["load_airline_passengers", "load_m4_hourly"]
 
 
 def load_airline_passengers() -> pd.DataFrame:
@@ -31,3 +31,39 @@ def load_airline_passengers() -> pd.DataFrame:
     with path.open() as file:
         series = pd.read_csv(file, index_col="month", parse_dates=["month"])
     return series.astype(float).asfreq("MS")
+
+
+def load_m4_hourly() -> pd.DataFrame:
+    """Return 24 hourly series of the M4 competition as a long frame.
+
+    Returns
+    -------
+    DataFrame of shape (17952, 3)
+        Columns ``series`` (``H1`` to ``H24``), ``hour`` (1 to 748) and ``value``, in
+        the unit of each series. The competition trained on the first 700 hours and
+        forecast the last 48.
+
+    References
+    ----------
+    Makridakis, Spiliotis & Assimakopoulos 2020, "The M4 Competition: 100,000 time
+    series and 61 forecasting methods", doi:10.1016/j.ijforecast.2019.04.014; data from
+    https://github.com/Mcompetitions/M4-methods.
+
+    Examples
+    --------
+    >>> from sklstm import load_m4_hourly
+    >>> load_m4_hourly().head(2)
+      series  hour  value
+    0     H1     1  605.0
+    1     H1     2  586.0
+    """
+    path = resources.files("sklstm") / "data" / "m4_hourly.csv"
+    with path.open() as file:
+        wide = pd.read_csv(file)
+    return (
+        wide.astype(float)
+        .astype({"hour": int})
+        .melt(id_vars="hour", var_name="series", value_name="value")[
+            ["series", "hour", "value"]
+        ]
+    )

@@ -16,12 +16,12 @@ PACKAGE = Path(sklstm.__file__).parent
 LEVELS = [
     {"_backend", "_index", "_pool", "_validation"},
     {"_activations", "_highway", "_intervals", "_windows", "datasets", "metrics"},
-    {"_graph", "_network", "_scaling"},
-    {"_epochs"},
+    {"_graph", "_network", "_panel", "_scaling"},
+    {"_epochs", "_panel_rows"},
     {"_fused", "_gradient", "_keras"},
     {"_training"},
     {"_regressor", "_sliding_window"},
-    {"_forecast", "_inspection", "_update"},
+    {"_forecast", "_inspection", "_split", "_update"},
     {"_backtest", "_display"},
 ]
 # ... and the door, which imports on demand, stands outside.
@@ -160,6 +160,7 @@ def test_private_names_of_scikit_learn_have_one_door():
         "import sklstm",
         "import sklstm; dir(sklstm); sklstm.__version__",
         "from sklstm import SlidingWindow, LSTMRegressor, backtest, GateDisplay",
+        "from sklstm import PanelTimeSeriesSplit; PanelTimeSeriesSplit(3)",
         "from sklstm import *; LSTMRegressor().get_params(); str(LSTMRegressor())",
     ],
 )
@@ -205,6 +206,7 @@ def test_public_names_are_pinned():
         "GateDisplay",
         "LSTMRegressor",
         "LossCurveDisplay",
+        "PanelTimeSeriesSplit",
         "SlidingWindow",
         "backtest",
         "contributions",
@@ -212,6 +214,7 @@ def test_public_names_are_pinned():
         "gates",
         "interval_coverage",
         "load_airline_passengers",
+        "load_m4_hourly",
         "mean_absolute_scaled_error",
         "mean_interval_score",
         "symmetric_mean_absolute_percentage_error",

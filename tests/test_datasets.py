@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklstm import load_airline_passengers
+from sklstm import load_airline_passengers, load_m4_hourly
 
 # Box & Jenkins, Series G: the sum of each year from 1949 to 1960.
 YEARLY_SUMS = {
@@ -60,3 +60,23 @@ def test_each_call_returns_a_new_frame(passengers):
     changed = load_airline_passengers()
     changed.iloc[0, 0] = -1.0
     pd.testing.assert_frame_equal(load_airline_passengers(), passengers)
+
+
+def test_m4_hourly_is_a_whole_panel():
+    """24 series of 748 hours each, none missing, series after series."""
+    frame = load_m4_hourly()
+    assert frame.columns.tolist() == ["series", "hour", "value"]
+    assert frame["series"].unique().tolist() == [f"H{i}" for i in range(1, 25)]
+    assert (frame.groupby("series")["hour"].agg(list).map(len) == 748).all()
+    assert (frame["hour"].to_numpy().reshape(24, 748) == np.arange(1, 749)).all()
+    assert frame["value"].dtype == np.float64
+    assert (frame["value"] > 0).all()
+
+
+def test_m4_hourly_holds_the_published_values():
+    """First and last values of the first series, and the largest of all."""
+    frame = load_m4_hourly().set_index(["series", "hour"])["value"]
+    assert frame["H1"].iloc[:2].tolist() == [605, 586]
+    assert frame["H1"].iloc[-3:].tolist() == [719, 703, 659]
+    assert frame["H24"].iloc[-3:].tolist() == [501, 473, 452]
+    assert frame.max() == 67_630

@@ -662,7 +662,11 @@ OTHER_PARAMETERS = {
         "window": 3,
         "horizon": 2,
         "known": ["price"],
+        "groups": ["store"],
+        "time": "day",
         "layout": "flat",
+        "missing": "mask",
+        "elapsed": True,
     },
     LSTMRegressor: {
         "units": (3, 2),

@@ -1025,8 +1025,14 @@ def test_unknown_known_columns_are_refused(known):
         ("known", -1),
         ("known", True),
         ("known", 1.5),
+        ("groups", 1.5),
+        ("time", 1.5),
         ("layout", "wide"),
         ("layout", None),
+        ("missing", "drop"),
+        ("missing", None),
+        ("elapsed", "yes"),
+        ("elapsed", 2),
     ],
 )
 def test_bad_parameter_values_are_refused(name, value):

@@ -1,0 +1,169 @@
+"""PanelRows: the rows of every group up to now, and those to come, in one long frame.
+
+All groups advance together: rows to come lie step by step, one row per group, so that
+what a forecast reads and writes is always one stretch of the frame.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sklstm._index import (
+    future_of_panel,
+    labels_after_each,
+    long_frame,
+    long_frame_with_future,
+    panel_labels,
+    timeline_from_labels,
+)
+from sklstm._panel import as_columns, next_in_group, ordered_rows
+
+__all__ = ["PanelRows"]
+
+
+class PanelRows:
+    """The rows of a panel up to now and those to come, as one long frame.
+
+    Parameters
+    ----------
+    X : DataFrame
+        The rows up to now, in any order.
+    steps : int
+        Rows to come of each group.
+    windows : SlidingWindow
+        Fitted, with ``groups`` or ``time``.
+    n_past : int or None
+        Rows before the first to come that are read; None for all.
+
+    Attributes
+    ----------
+    columns : list
+        Names of the columns of X.
+    n_steps : int
+        Rows to come of each group.
+    shape : tuple of int
+        That of one value for each of them, (n_steps, n_groups).
+    known, lagged : list of int
+        Positions in X of the columns that windows hold, by their kind.
+    given : list of int
+        Positions of the columns whose values to come are given.
+    """
+
+    def __init__(self, X: Any, steps: int, windows: Any, n_past: int | None):
+        groups, time = as_columns(windows.groups), windows.time
+        self.groups, self.time, self.n_steps = groups, time, steps
+        panel = panel_labels(X, groups, time, owner="forecast")
+        order = ordered_rows(panel, owner="forecast")
+        order = np.arange(len(X)) if order is None else order
+        codes = panel.codes[order]
+        stops = np.append(np.flatnonzero(np.diff(codes)) + 1, len(codes))
+        self.n_groups = len(stops)
+        self.shape = (steps, self.n_groups)
+        # The newest row of a group has age 0; older rows come first.
+        ages = np.repeat(stops, np.diff(stops, prepend=0)) - 1 - np.arange(len(codes))
+        by_age = np.argsort(-ages, kind="stable")
+        if n_past is not None:
+            by_age = by_age[ages[by_age] < n_past]
+        self._ages = ages[by_age]
+        self._X, self._last = X, order[stops - 1]
+        timeline = windows.timeline_
+        if timeline.kind == "order" or not timeline.accepts(panel.stamps):
+            pairs = next_in_group(codes, panel.ranks[order])
+            timeline = timeline_from_labels(panel.stamps, n_rows=len(X), pairs=pairs)
+        if timeline is None:
+            raise ValueError(
+                "forecast needs two rows of a group, to tell the step between them. "
+                "Got one of each; pass more of the past."
+            )
+        newest = panel.stamps[panel.ranks[self._last]]
+        self.future = labels_after_each(timeline, newest, steps)
+        self.table = long_frame_with_future(
+            X, order[by_age], self._last, self.future, groups, time
+        )
+        self.columns = list(self.table.columns)
+        self.given: list[int] = []
+        self.known, self.lagged = self._window_columns(windows)
+
+    def _window_columns(self, windows: Any) -> tuple[list[int], list[int]]:
+        """Return the positions in X of the known and of the lagged window columns."""
+        others = [*self.groups, self.time]
+        names = getattr(windows, "feature_names_in_", self.columns)
+        names = [name for name in names if name not in others]
+        masked = zip(names, windows.is_known_, strict=True)
+        known = [name for name, is_known in masked if is_known]
+        lagged = [name for name in names if name not in known]
+        made = [name for name in lagged if name not in self.columns]
+        if made:
+            raise ValueError(
+                "forecast must find the columns of the windows in X, to feed "
+                f"predictions back. Got {made} from a step in front, not among "
+                f"{self.columns}; make them columns of X."
+            )
+        in_X = [name for name in known if name in self.columns]
+        return [self.columns.index(n) for n in in_X], [
+            self.columns.index(n) for n in lagged
+        ]
+
+    def put_future(self, X_future: Any) -> None:
+        """Write what is given of the rows to come."""
+        names = [self.columns[i] for i in self.known]
+        if X_future is None:
+            if names:
+                raise ValueError(
+                    "forecast needs X_future, the values to come of the known columns "
+                    f"{names}. Got None."
+                )
+            return
+        given = future_of_panel(
+            X_future,
+            self._X.iloc[self._last],
+            self.future,
+            names,
+            [n for n in self.columns if n not in (*self.groups, self.time)],
+            self.groups,
+            self.time,
+        )
+        self.given = [self.columns.index(name) for name in given]
+        for column, values in zip(self.given, given.values(), strict=True):
+            self.table.iloc[len(self._ages) :, column] = values
+
+    def put(self, start: int, columns: list[int], values: np.ndarray) -> None:
+        """Write values (n_steps, n_groups, …) of some columns into rows to come."""
+        begin = len(self._ages) + start * self.n_groups
+        block = values.reshape(len(values) * self.n_groups, -1)
+        for column, column_values in zip(columns, block.T, strict=True):
+            self.table.iloc[begin : begin + len(block), column] = column_values
+
+    def until(self, stop: int, start: int, n_past: int | None) -> Any:
+        """Return rows to come up to ``stop``, and the past that ``start`` reads."""
+        begin = 0
+        if n_past is not None:
+            n_old = int((self._ages >= max(n_past - start, 0)).sum())
+            begin = n_old + max(start - n_past, 0) * self.n_groups
+        return self.table.iloc[begin : len(self._ages) + stop * self.n_groups]
+
+    def newest(self, n_rows: int, n_steps: int) -> np.ndarray:
+        """Return the positions of the newest steps in a stretch of rows."""
+        return np.arange(n_rows - n_steps * self.n_groups, n_rows)
+
+    def by_step(self, values: np.ndarray, n_steps: int) -> np.ndarray:
+        """Return predictions of the newest steps as (n_steps, n_groups, …)."""
+        return values.reshape(n_steps, self.n_groups, *values.shape[1:])
+
+    def of_one(self, values: np.ndarray) -> np.ndarray:
+        """Return the values of one group."""
+        return values[:, 0]
+
+    def result(self, values: np.ndarray, names: list) -> Any:
+        """Return values (steps, n_groups, …) as a long frame, group by group."""
+        columns = np.moveaxis(values, 0, 1).reshape(self.n_steps * self.n_groups, -1)
+        names = ["prediction" if name is None else name for name in names]
+        return long_frame(
+            self._X.iloc[self._last],
+            self.future,
+            dict(zip(names, columns.T, strict=True)),
+            self.groups,
+            self.time,
+        )

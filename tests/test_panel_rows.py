@@ -1,0 +1,312 @@
+"""Forecasts of panels: every group goes on from its own last row.
+
+The reference is a forecast of each group alone with the same fitted regressor.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from sklstm import LSTMRegressor, PanelTimeSeriesSplit, SlidingWindow, forecast
+
+FREQUENCIES = {
+    "day": ("2024-01-01", "D", None),
+    "hour across the switch": ("2024-03-29", "h", "Europe/Berlin"),
+    "month": ("2020-01-01", "MS", None),
+    "month end": ("2020-01-31", "ME", None),
+    "business day": ("2024-01-01", "B", None),
+    "week": ("2024-01-01", "7D", None),
+}
+
+
+def times_of(kind, n_rows):
+    if kind == "integer":
+        return pd.Index(range(0, 2 * n_rows, 2))
+    if kind == "period":
+        return pd.period_range("2020-01", periods=n_rows, freq="M")
+    start, freq, zone = FREQUENCIES[kind]
+    return pd.date_range(start, periods=n_rows, freq=freq, tz=zone)
+
+
+def shops(kind="day", n_rows=(30, 25, 28), columns=("sales", "price")):
+    """Return three series, two of which begin late, in one shuffled frame."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for code, n in enumerate(n_rows):
+        times = times_of(kind, 31)[code : code + n]
+        values = rng.normal(size=(n, len(columns))).cumsum(axis=0) + 10 * code
+        part = pd.DataFrame(values, columns=list(columns))
+        parts.append(part.assign(shop=f"shop {code}", time=times))
+    frame = pd.concat(parts, ignore_index=True)
+    return frame[["shop", "time", *columns]].sample(frac=1, random_state=1)
+
+
+def ridge_pipe(window=3, regressor=None, **params):
+    windows = SlidingWindow(window, groups="shop", time="time", layout="flat", **params)
+    return make_pipeline(windows, SimpleImputer(), regressor or Ridge())
+
+
+def of_one_shop(pipe, rows, columns):
+    """Return the pipeline with the windows of a single series, and that series."""
+    panel = pipe[0]
+    rows = rows.sort_values("time").set_index("time")[columns]
+    alone = SlidingWindow(
+        panel.window, horizon=panel.horizon, known=panel.known, layout=panel.layout
+    )
+    alone.fit(rows)
+    alone.target_names_ = panel.target_names_
+    return Pipeline([("windows", alone), *pipe.steps[1:]]), rows
+
+
+def check_each_group(pipe, frame, steps, found, X_future=None, columns=("sales",)):
+    """Assert that a forecast is, group by group, that of each group alone."""
+    values = [c for c in frame.columns if c not in ("shop", "time")]
+    assert found["shop"].tolist() == sorted(frame["shop"].unique().tolist() * steps)
+    for shop, rows in frame.groupby("shop"):
+        alone, series = of_one_shop(pipe, rows, values)
+        future = None
+        if X_future is not None:
+            own = X_future[X_future["shop"] == shop]
+            future = own.set_index("time").drop(columns="shop")
+        expected = forecast(alone, series, steps, X_future=future)
+        own = found[found["shop"] == shop].set_index("time")[list(columns)]
+        assert own.index.tolist() == expected.index.tolist()
+        expected = np.asarray(expected).reshape(steps, -1)
+        np.testing.assert_allclose(own, expected, rtol=1e-6)
+
+
+def future_rows(frame, steps, columns=("price",), seed=3):
+    """Return rows to come of every group, shuffled."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for shop, rows in frame.groupby("shop"):
+        times = pd.date_range(rows["time"].max(), periods=steps + 1)[1:]
+        values = rng.normal(size=(steps, len(columns)))
+        part = pd.DataFrame(values, columns=list(columns))
+        parts.append(part.assign(shop=shop, time=times))
+    return pd.concat(parts, ignore_index=True).sample(frac=1, random_state=4)
+
+
+# -- values and labels --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("kind", [*FREQUENCIES, "integer", "period"])
+def test_recursion_on_every_kind_of_time(kind, horizon):
+    """All groups advance together as each would alone, each from its own end."""
+    frame = shops(kind, columns=["sales"])
+    pipe = ridge_pipe(horizon=horizon).fit(frame, frame["sales"])
+    found = forecast(pipe, frame, steps=5)
+    assert found.columns.tolist() == ["shop", "time", "sales"]
+    assert found["time"].dtype == frame["time"].dtype
+    check_each_group(pipe, frame, 5, found)
+
+
+@pytest.mark.parametrize("horizon", [1, 2])
+def test_known_columns(horizon):
+    """Known values to come are read at their group and time, in any order of rows."""
+    frame = shops()
+    pipe = ridge_pipe(horizon=horizon, known="price").fit(frame, frame["sales"])
+    future = future_rows(frame, 4)
+    found = forecast(pipe, frame, steps=4, X_future=future)
+    check_each_group(pipe, frame, 4, found, future)
+
+
+def test_several_outputs():
+    """All lagged columns are predicted and fed back."""
+    frame = shops()
+    targets = ["sales", "price"]
+    pipe = ridge_pipe(regressor=LinearRegression()).fit(frame, frame[targets])
+    found = forecast(pipe, frame, steps=4)
+    assert found.columns.tolist() == ["shop", "time", *targets]
+    check_each_group(pipe, frame, 4, found, columns=targets)
+
+
+@pytest.mark.parametrize(("steps", "horizon"), [(2, 1), (3, 1), (7, 1), (5, 2)])
+def test_direct_steps_of_an_lstm(steps, horizon):
+    """An LSTM with several steps predicts them at once, for all groups."""
+    frame = shops(columns=["sales"])
+    pipe = make_pipeline(
+        SlidingWindow(3, groups="shop", time="time", horizon=horizon),
+        LSTMRegressor(2, steps=3, epochs=1, random_state=0),
+    ).fit(frame, frame["sales"])
+    found = forecast(pipe, frame, steps)
+    check_each_group(pipe, frame, steps, found)
+
+
+@pytest.mark.parametrize("wrap", ["search", "frozen", "target"])
+def test_what_wraps_a_pipeline(wrap):
+    """Searches, frozen estimators and transformed targets forecast as pipelines do."""
+    frame = shops(columns=["sales"])
+    pipe = ridge_pipe().fit(frame, frame["sales"])
+    if wrap == "search":
+        cv = PanelTimeSeriesSplit(2, time="time")
+        wrapped = GridSearchCV(ridge_pipe(), {"ridge__alpha": [1.0]}, cv=cv)
+        wrapped.fit(frame, frame["sales"])
+    elif wrap == "frozen":
+        wrapped = FrozenEstimator(pipe)
+    else:
+        wrapped = TransformedTargetRegressor(ridge_pipe()).fit(frame, frame["sales"])
+    found = forecast(wrapped, frame, steps=4, target="sales")
+    expected = forecast(pipe, frame, steps=4)
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-6)
+
+
+def test_time_in_the_index():
+    """Without a column of time the forecast has times as its index, too."""
+    frame = shops(columns=["sales"])
+    pipe = ridge_pipe().fit(frame, frame["sales"])
+    expected = forecast(pipe, frame, steps=3)
+    by_index = frame.set_index("time")
+    other = pipe.set_params(slidingwindow__time=None).fit(by_index, by_index["sales"])
+    found = forecast(other, by_index, steps=3)
+    assert found.columns.tolist() == ["shop", "sales"]
+    pd.testing.assert_frame_equal(found.reset_index()[expected.columns], expected)
+
+
+def test_several_columns_of_groups():
+    """Each pair of keys goes on by itself; categories stay categories."""
+    frame = shops(columns=["sales"])
+    pipe = ridge_pipe().fit(frame, frame["sales"])
+    expected = forecast(pipe, frame, steps=2)
+    town = frame["shop"].map({"shop 0": "x", "shop 1": "x", "shop 2": "y"})
+    pairs = frame.assign(town=town.astype("category"))
+    pipe.set_params(slidingwindow__groups=["town", "shop"])
+    found = forecast(pipe.fit(pairs, pairs["sales"]), pairs, steps=2)
+    assert found.columns.tolist() == ["town", "shop", "time", "sales"]
+    assert found["town"].dtype == "category"
+    assert found["town"].tolist() == list("xxxxyy")
+    pd.testing.assert_frame_equal(found.drop(columns="town"), expected)
+
+
+def test_one_series_in_a_long_frame():
+    """Without groups a column of time alone is enough."""
+    frame = shops(columns=["sales"])
+    rows = frame[frame["shop"] == "shop 1"].drop(columns="shop")
+    pipe = ridge_pipe().set_params(slidingwindow__groups=None)
+    pipe.fit(rows, rows["sales"])
+    found = forecast(pipe, rows, steps=3)
+    alone, series = of_one_shop(pipe, rows, ["sales"])
+    expected = forecast(alone, series, steps=3)
+    np.testing.assert_allclose(found["sales"], expected, rtol=1e-6)
+    assert found["time"].tolist() == expected.index.tolist()
+
+
+def test_new_and_absent_groups():
+    """Groups of X are forecast, fitted or not, and no others; order does not matter."""
+    frame = shops(columns=["sales"])
+    pipe = ridge_pipe().fit(frame, frame["sales"])
+    some = frame[frame["shop"] != "shop 0"]
+    new = some[some["shop"] == "shop 1"].assign(shop="a new one")
+    found = forecast(pipe, pd.concat([new, some]), steps=3)
+    assert found["shop"].unique().tolist() == ["a new one", "shop 1", "shop 2"]
+    expected = forecast(pipe, frame, steps=3)
+    own = found[found["shop"] != "a new one"].reset_index(drop=True)
+    rest = expected[expected["shop"] != "shop 0"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(own, rest)
+    same = found["sales"][found["shop"] == "shop 1"].to_numpy()
+    np.testing.assert_array_equal(found["sales"][:3], same)
+
+
+def test_a_group_with_one_row_has_incomplete_windows():
+    """A group of one row is forecast from what it has."""
+    frame = shops(columns=["sales"])
+    pipe = ridge_pipe().fit(frame, frame["sales"])
+    newest = frame.sort_values("time").groupby("shop").tail(1)
+    new = newest.assign(shop=newest["shop"] + " new")
+    found = forecast(pipe, new, steps=2)
+    assert np.isfinite(found["sales"]).all()
+    # A row of a fitted group brings its past along.
+    found = forecast(pipe, newest, steps=2)
+    pd.testing.assert_frame_equal(found, forecast(pipe, frame, steps=2))
+
+
+def test_only_the_newest_rows_are_predicted():
+    """Each step predicts one row per group, not the past that windows read."""
+    frame = shops(columns=["sales"])
+    asked = []
+
+    class Counting(Ridge):
+        def predict(self, X):
+            asked.append(len(X))
+            return super().predict(X)
+
+    pipe = ridge_pipe(regressor=Counting()).fit(frame, frame["sales"])
+    forecast(pipe, frame, steps=4)
+    assert asked == [3, 3, 3, 3]
+
+
+def test_arguments_are_not_changed():
+    """Frames come out as they went in."""
+    frame = shops()
+    pipe = ridge_pipe(known="price").fit(frame, frame["sales"])
+    future = future_rows(frame, 2)
+    before = frame.copy(), future.copy()
+    forecast(pipe, frame, 2, X_future=future)
+    pd.testing.assert_frame_equal(frame, before[0])
+    pd.testing.assert_frame_equal(future, before[1])
+
+
+# -- errors -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def known_pipe():
+    """Return a pipeline that needs prices to come, and its rows."""
+    frame = shops()
+    return ridge_pipe(known="price").fit(frame, frame["sales"]), frame
+
+
+def test_missing_rows_to_come_are_named(known_pipe):
+    """A row that is not there, or holds NaN, is named by group and time."""
+    pipe, frame = known_pipe
+    future = future_rows(frame, 3).sort_values(["shop", "time"], ignore_index=True)
+    match = "Got none for 2 of 9: time 2024-01-31 00:00:00 of group 'shop 0'; time 2024"
+    with pytest.raises(ValueError, match=match):
+        forecast(pipe, frame, 3, X_future=future.drop(index=[0, 4]))
+    holed = future.assign(price=future["price"].where(future.index != 8))
+    with pytest.raises(ValueError, match=r"none for 1 of 9: time .* of group 'shop 2'"):
+        forecast(pipe, frame, 3, X_future=holed)
+    late = future.assign(time=future["time"] + pd.Timedelta("1h"))
+    with pytest.raises(ValueError, match="none for 9 of 9"):
+        forecast(pipe, frame, 3, X_future=late)
+
+
+def test_rows_to_come_have_their_columns(known_pipe):
+    """Rows to come need groups, time and known columns, once each."""
+    pipe, frame = known_pipe
+    future = future_rows(frame, 3)
+    for column in ("shop", "time"):
+        match = rf"columns \['shop', 'time'\] in X_future.*Got no column '{column}'"
+        with pytest.raises(ValueError, match=match):
+            forecast(pipe, frame, 3, X_future=future.drop(columns=column))
+    with pytest.raises(ValueError, match=r"the known columns .*Got no column 'price'"):
+        forecast(pipe, frame, 3, X_future=future.rename(columns={"price": "cost"}))
+    with pytest.raises(ValueError, match=r"needs X_future as a DataFrame.*Got ndarray"):
+        forecast(pipe, frame, 3, X_future=future.to_numpy())
+    with pytest.raises(ValueError, match=r"needs X_future, .*'price'.*Got None"):
+        forecast(pipe, frame, 3)
+    with pytest.raises(ValueError, match=r"of group 'shop .' more than once"):
+        forecast(pipe, frame, 3, X_future=pd.concat([future, future[:1]]))
+
+
+def test_other_errors(known_pipe):
+    """Duplicated rows, unknown targets and columns without values to come."""
+    frame = shops()
+    pipe = ridge_pipe().fit(frame, frame["sales"])
+    with pytest.raises(ValueError, match=r"values to come of \['price'\]"):
+        forecast(pipe, frame, 2)
+    with pytest.raises(ValueError, match="forecast needs one row per group and time"):
+        forecast(pipe, pd.concat([frame, frame[:1]]), 2)
+    with pytest.raises(ValueError, match="must name 1 column"):
+        forecast(pipe, frame, 2, target="shops")
+    with pytest.raises(ValueError, match="Got no column 'shop'"):
+        forecast(pipe, frame.drop(columns="shop"), 2)
+    given = forecast(pipe, frame, 2, X_future=future_rows(frame, 2))
+    assert given.columns.tolist() == ["shop", "time", "sales"]

@@ -1,0 +1,131 @@
+"""PanelTimeSeriesSplit: scikit-learn's TimeSeriesSplit over distinct stamps.
+
+The references are TimeSeriesSplit itself and a loop over stamps.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
+
+from sklstm import PanelTimeSeriesSplit
+
+
+@st.composite
+def settings_of_splits(draw):
+    """Draw parameters that TimeSeriesSplit takes for the number of stamps."""
+    n_splits = draw(st.integers(2, 4))
+    test_size = draw(st.none() | st.integers(1, 3))
+    gap = draw(st.integers(0, 2))
+    params = {
+        "n_splits": n_splits,
+        "max_train_size": draw(st.none() | st.integers(1, 6)),
+        "test_size": test_size,
+        "gap": gap,
+    }
+    n_stamps = draw(st.integers(n_splits * 3 + gap + 2, 24))
+    return params, n_stamps
+
+
+@given(settings_of_splits())
+def test_one_series_is_split_as_by_time_series_split(case):
+    """In a single series every row is a stamp of its own."""
+    params, n_rows = case
+    X = pd.DataFrame({"load": 0.0}, index=pd.date_range("2024-01-01", periods=n_rows))
+    ours = PanelTimeSeriesSplit(**params).split(X)
+    theirs = TimeSeriesSplit(**params).split(X)
+    for fold, expected in zip(ours, theirs, strict=True):
+        for rows, expected_rows in zip(fold, expected, strict=True):
+            assert rows.tolist() == expected_rows.tolist()
+
+
+@given(settings_of_splits(), st.data())
+def test_groups_are_cut_at_the_same_stamps(case, data):
+    """A loop over rows puts each where TimeSeriesSplit puts its stamp."""
+    params, n_stamps = case
+    others = st.lists(st.integers(0, n_stamps - 1), max_size=20)
+    times = data.draw(st.permutations([*range(n_stamps), *data.draw(others)]))
+    X = pd.DataFrame({"day": pd.Timestamp("2024-01-01") + pd.to_timedelta(times, "D")})
+    folds = PanelTimeSeriesSplit(time="day", **params).split(X)
+    stamps = TimeSeriesSplit(**params).split(range(n_stamps))
+    for (train, test), (train_stamps, test_stamps) in zip(folds, stamps, strict=True):
+        in_train = [i for i, t in enumerate(times) if t in train_stamps]
+        in_test = [i for i, t in enumerate(times) if t in test_stamps]
+        assert train.tolist() == in_train
+        assert test.tolist() == in_test
+
+
+def test_time_of_column_or_index():
+    """The column of time and an index of the same times are split alike."""
+    days = pd.period_range("2024-01", periods=7, freq="M")
+    X = pd.DataFrame({"day": [*days, *days[2:5]], "load": 1.0})
+    by_column = list(PanelTimeSeriesSplit(3, time="day").split(X))
+    by_index = list(PanelTimeSeriesSplit(3).split(X.set_index("day")))
+    for fold, other in zip(by_column, by_index, strict=True):
+        for rows, expected in zip(fold, other, strict=True):
+            np.testing.assert_array_equal(rows, expected)
+
+
+class LastDay(RegressorMixin, BaseEstimator):
+    """Predict the newest day of the training rows, whatever the row."""
+
+    def __init__(self, offset=0):
+        self.offset = offset
+
+    def fit(self, X, y):  # noqa: ARG002
+        """Keep the newest day."""
+        self.day_ = X["day"].max()
+        self.stores_ = set(X["store"][X["day"] == self.day_])
+        return self
+
+    def predict(self, X):
+        """Return the kept day, after checking that all rows are later and complete."""
+        assert (X["day"] > self.day_).all()
+        assert set(X["store"]) == self.stores_ == {0, 1, 2}
+        assert (X.groupby("day").size() == 3).all()
+        return np.full(len(X), self.day_ + self.offset, dtype=float)
+
+
+def test_scores_and_searches():
+    """In scores and searches every group is whole on both sides."""
+    days, stores = np.meshgrid(np.arange(12), np.arange(3))
+    X = pd.DataFrame({"store": stores.ravel(), "day": days.ravel()})
+    X = X.sample(frac=1, random_state=0)
+    cv = PanelTimeSeriesSplit(3, time="day", gap=1)
+    scoring = "neg_mean_absolute_error"
+    scores = cross_val_score(
+        LastDay(), X, X["day"], cv=cv, scoring=scoring, error_score="raise"
+    )
+    # Test days lie 2, 3 and 4 after the newest training day.
+    np.testing.assert_allclose(scores, -3.0)
+    search = GridSearchCV(
+        LastDay(), {"offset": [0, 3]}, cv=cv, scoring=scoring, error_score="raise"
+    )
+    assert search.fit(X, X["day"]).best_params_ == {"offset": 3}
+    assert cv.get_n_splits() == search.n_splits_ == 3
+
+
+def test_representation():
+    """It is shown with its parameters, as scikit-learn's splitters are."""
+    shown = repr(PanelTimeSeriesSplit(3, time="day"))
+    assert shown.startswith("PanelTimeSeriesSplit(gap=0, max_train_size=None")
+    assert "time='day'" in shown
+
+
+def test_errors():
+    """What cannot be split is said in words."""
+    X = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=3)})
+    with pytest.raises(ValueError, match="Got no column 'date' in"):
+        next(PanelTimeSeriesSplit(time="date").split(X))
+    with pytest.raises(ValueError, match=r"an index of times. Got ndarray"):
+        next(PanelTimeSeriesSplit().split(np.zeros((9, 1))))
+    with pytest.raises(ValueError, match="number of folds=6 greater"):
+        next(PanelTimeSeriesSplit(5, time="day").split(X))
+    with pytest.raises(
+        ValueError, match=r"time for every row. Got NaT or NaN in row 1"
+    ):
+        X.loc[1, "day"] = pd.NaT
+        next(PanelTimeSeriesSplit(2, time="day").split(X))
