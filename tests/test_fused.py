@@ -31,6 +31,7 @@ def series():
 
 def fitted(engine, X, y, *, sample_weight=None, **params):
     defaults = {"highway": False, "early_stopping": False, "learning_rate": 0.01}
+    defaults |= {"loss": "mse", "refit": False}
     params = {"units": 4, "epochs": 3, **defaults, **params}
     regressor = LSTMRegressor(engine=engine, random_state=1, **params)
     return regressor.fit(X, y, sample_weight=sample_weight)
@@ -132,7 +133,7 @@ def test_another_size_traces_nothing(series, monkeypatch):
     assert len(traced) == 2
     n_traced = len(traced)
     for seed in range(3):
-        LSTMRegressor(4, epochs=1, random_state=seed).fit(X, y)
+        LSTMRegressor(4, epochs=1, loss="mse", random_state=seed).fit(X, y)
     assert len(traced) == n_traced
 
 
@@ -275,3 +276,33 @@ def test_verbose_prints_a_line_for_each_epoch(series, capsys):
     assert all("val_loss" in line for line in lines)
     quiet = fitted("fused", X, y, early_stopping=True)
     assert all(map(np.array_equal, loud.weights_, quiet.weights_))
+
+
+@pytest.mark.parametrize("patch", [2, 4])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_patches_are_read_as_in_keras(series, patch, bidirectional):
+    """Several steps at once, incomplete ones left out, give Keras's weights."""
+    X, y = series
+    params = {"patch": patch, "bidirectional": bidirectional, "scaling": "last"}
+    one, other = (fitted(engine, X, y, **params) for engine in ("fused", "keras"))
+    assert one.weights_[0].shape[0] == 2 * patch
+    assert_same_training(one, other)
+    assert_allclose(one.predict(X), other.predict(X), rtol=1e-3)
+
+
+def test_what_is_learned_after_early_stopping_is_that_of_keras(series):
+    """All rows teach, while the learning rate falls, in both engines alike."""
+    X, y = series
+    params = {"early_stopping": True, "refit": True, "epochs": 6}
+    one, other = (fitted(engine, X, y, **params) for engine in ("fused", "keras"))
+    assert_same_training(one, other)
+    stopped = fitted("fused", X, y, **(params | {"refit": False}))
+    assert not np.allclose(one.weights_[0], stopped.weights_[0])
+
+
+def test_the_learning_rate_falls_along_half_a_cosine():
+    """It begins whole, is half in the middle, and comes to nothing."""
+    plan = Plan(4, 32, 0.1, None, (0, 0), is_annealed=True)
+    assert_allclose(plan.rate_factors(np.array([0, 6, 12]), 3), [1, 0.5, 0], atol=1e-12)
+    assert plan.rate_factors(12, 3) == 0
+    assert Plan(4, 32, 0.1, None, (0, 0)).rate_factors(7, 3) == 1

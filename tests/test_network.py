@@ -11,8 +11,10 @@ from sklstm._network import (
     MISSING,
     NetworkSpec,
     build_keras_model,
+    default_patch,
     forward,
     initial_weights,
+    patched,
     trace,
 )
 
@@ -484,3 +486,33 @@ def test_no_two_arrays_of_initial_weights_are_equal():
     for i, first in enumerate(kernels):
         for second in kernels[i + 1 :]:
             assert (first != second).all()
+
+
+@pytest.mark.parametrize(("window", "patch"), [(6, 1), (6, 2), (7, 3), (5, 5)])
+def test_patches_are_those_of_a_loop(window, patch):
+    """Steps of a patch stand side by side; the oldest that fill none are left out."""
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(4, window, 2)).astype(np.float32)
+    for row in range(1, 4):
+        inputs[row, :row] = np.nan
+    found = patched(inputs, patch)
+    n_steps = window // patch
+    assert found.shape == (4, n_steps, 2 * patch)
+    for row in range(4):
+        for step in range(n_steps):
+            begin = window - (n_steps - step) * patch
+            values = inputs[row, begin : begin + patch].ravel()
+            if np.isnan(values).any():
+                assert np.isnan(found[row, step]).all()
+            else:
+                np.testing.assert_array_equal(found[row, step], values)
+
+
+@pytest.mark.parametrize("window", [1, 24, 48, 53, 96, 168, 336, 720, 1000])
+def test_long_windows_are_read_in_a_few_patches(window):
+    """Up to 48 steps one by one, longer windows in 8 to 16 patches."""
+    patch = default_patch(window)
+    if window <= 48:
+        assert patch == 1
+    else:
+        assert 8 <= window // patch <= 16 and window % patch < patch

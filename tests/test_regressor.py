@@ -53,7 +53,9 @@ def tiny(**params):
         "epochs": 2,
         "batch_size": 64,
         "highway": False,
+        "loss": "mse",
         "early_stopping": False,
+        "refit": False,
         "random_state": 0,
     }
     return LSTMRegressor(**(defaults | params))
@@ -347,7 +349,7 @@ def test_layers_are_those_asked_for(data, monkeypatch):
     """`units` and `bidirectional` give the layers that they describe."""
 
     def train(recipe, data, plan, weights, optimizer_state=None):
-        return Outcome(weights, [], {"loss": [0.0]})
+        return Outcome(weights, [], {"loss": [0.0]}, False)
 
     # The weights to begin with are enough to see.
     monkeypatch.setattr("sklstm._regressor.train", train)

@@ -499,16 +499,31 @@ def test_auto_standardises_where_many_rows_speak_for_it():
     )
 
 
-def test_the_choice_does_not_depend_on_units():
+def test_the_estimated_error_does_not_depend_on_units():
     """Every output counts alike, however large its unit."""
     windows, targets, rows, _ = of_series(autoregressive(400, 1.0))
     noise = np.random.default_rng(0).normal(size=len(targets))
-    kinds = set()
+    errors = []
     for unit in (1e-3, 1.0, 1e3):
         both = np.column_stack([targets[:, 0], unit * noise])
-        scaling = fit_scaling_with_highway("auto", windows, both, rows, np.arange(2))
-        kinds.add(bool(scaling.is_centred.any()))
-    assert len(kinds) == 1
+        data = (windows, both, rows, np.arange(2))
+        scaling = fit_scaling_with_highway("standard", *data)
+        errors.append(scaling.expected_error(both[rows].var(axis=0)))
+    assert_allclose(errors, errors[0], rtol=1e-6)
+
+
+def test_auto_standardises_only_where_that_is_clearly_better():
+    """What is as good either way is centred."""
+    windows, targets, rows, numbers = of_series(autoregressive(1000, 0.98))
+    variance = targets.var(axis=0)
+    last, standard = (
+        fit_scaling_with_highway(kind, windows, targets, rows, numbers)
+        for kind in ("last", "standard")
+    )
+    ratio = standard.expected_error(variance) / last.expected_error(variance)
+    assert 0.98 < ratio < 1
+    auto = fit_scaling_with_highway("auto", windows, targets, rows, numbers)
+    assert auto.is_centred.all()
 
 
 def test_trust_weights_the_network_alone():

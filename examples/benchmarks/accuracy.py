@@ -66,7 +66,7 @@ class Pooled:
         return self.regressor.predict_steps(X) * scales[:, None]
 
     def _scale(self, values):
-        return values[:, 0].std() or 1.0 if self.is_panel else 1.0
+        return np.abs(values[:, 0]).mean() or 1.0 if self.is_panel else 1.0
 
 
 def window_of(task, baselines):
