@@ -157,11 +157,9 @@ def train_with_keras(
         validation = None
         if len(data.validation_rows):
             validation = _batches(keras, data, data.validation_rows, _ROWS_AT_ONCE)
-        is_annealed = plan.is_annealed and rate is not None
-        schedule = plan.rate_factors if is_annealed else None
-        listener = _listener(
-            keras, monitor, training, data.orders(plan.seed), rate, schedule
-        )
+        listeners = [_listener(keras, monitor, training, data.orders(plan.seed))]
+        if plan.is_annealed and rate is not None:
+            listeners.append(_annealer(keras, rate, plan.rate_factors, len(training)))
         is_interrupted = False
         try:
             model.fit(
@@ -170,7 +168,7 @@ def train_with_keras(
                 validation_data=validation,
                 shuffle=False,
                 verbose=plan.verbose,
-                callbacks=[listener, *plan.callbacks],
+                callbacks=[*listeners, *plan.callbacks],
             )
         except KeyboardInterrupt:
             is_interrupted = True
@@ -354,33 +352,16 @@ def _batches(keras: Any, data: Any, rows: np.ndarray, size: int) -> Any:
     return Batches(data, rows)
 
 
-def _listener(
-    keras: Any,
-    monitor: Any,
-    batches: Any,
-    orders: Iterator,
-    rate: float | None,
-    rate_factors: Callable | None,
-) -> Any:
+def _listener(keras: Any, monitor: Any, batches: Any, orders: Iterator) -> Any:
     """Return the callback that orders the rows of, and reports, every epoch.
-
-    It also sets the learning rate of each batch, where there are factors for it.
 
     Keras asks for some batches before the first epoch, to learn their shapes; so rows
     are put in order when an epoch begins, not when a pass over them ends.
     """
 
     class Listener(keras.callbacks.Callback):
-        n_steps = 0
-
         def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
             batches.rows = next(orders)
-
-        def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002
-            if rate_factors is not None:
-                factor = rate_factors(self.n_steps, len(batches))
-                self.model.optimizer.learning_rate = rate * factor
-                self.n_steps += 1
 
         def on_epoch_end(self, epoch, logs):  # noqa: ARG002
             if monitor.after_epoch(
@@ -389,6 +370,20 @@ def _listener(
                 self.model.stop_training = True
 
     return Listener()
+
+
+def _annealer(keras: Any, rate: float, rate_factors: Callable, n_batches: int) -> Any:
+    """Return the callback that sets the learning rate of each batch."""
+
+    class Annealer(keras.callbacks.Callback):
+        n_steps = 0
+
+        def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002
+            factor = rate_factors(self.n_steps, n_batches)
+            self.model.optimizer.learning_rate = rate * factor
+            self.n_steps += 1
+
+    return Annealer()
 
 
 # -- variables and seeds ------------------------------------------------------------

@@ -6,8 +6,8 @@ Scores ``LSTMRegressor()`` with its default settings on a folder of public serie
 holds ``tasks.json`` (the protocol), ``accbench.py`` (its harness) and
 ``BASELINES.json`` (naive forecasts and ridge regressions of the same protocol). Only
 window and horizon come from the protocol; nothing is tuned for a series. Several steps
-are predicted directly (``steps=h``). Series of a panel are divided by their standard
-deviation and pooled.
+are predicted directly (``steps=h``). Series of a panel are pooled, each window and what
+follows it in units of the window's mean absolute value.
 
 Run: ``python accuracy.py DIR [--seeds 3] [--tasks classics mackey_glass …]``.
 """
@@ -35,38 +35,58 @@ def harness_of(folder):
     return module
 
 
-class Pooled:
-    """The default regressor on the windows of one or several series."""
+class OneSeries:
+    """The default regressor on the windows of a series, target first."""
 
-    def __init__(self, window, is_panel, seed):
-        self.window, self.is_panel, self.seed = window, is_panel, seed
+    def __init__(self, window, seed):
+        self.window, self.seed = window, seed
 
     def fit(self, series, h):
         """Fit on the windows of all series together."""
-        windows, targets = [], []
-        for values in series:
-            values = values.reshape(len(values), -1)
-            values = values / self._scale(values)
-            windows.append(SlidingWindow(self.window).fit_transform(values))
-            targets.append(values[:, 0])
-        self.regressor = LSTMRegressor(steps=h, random_state=self.seed)
+        tables = [values.reshape(len(values), -1) for values in series]
+        windows = [SlidingWindow(self.window).fit_transform(each) for each in tables]
         X = windows[0] if len(windows) == 1 else np.concatenate(windows)
-        self.regressor.fit(X, np.concatenate(targets))
+        y = np.concatenate([each[:, 0] for each in tables])
+        self.regressor = LSTMRegressor(steps=h, random_state=self.seed).fit(X, y)
 
     def predict(self, histories, h):  # noqa: ARG002
         """Return what follows each history."""
+        return self.regressor.predict_steps(self.newest(histories))
+
+    def newest(self, histories):
+        """Return the newest window of each history."""
         n_channels = histories[0][:1].size
         X = np.full((len(histories), self.window, n_channels), np.nan, np.float32)
-        scales = np.ones(len(histories))
         for row, history in enumerate(histories):
-            values = history.reshape(len(history), -1)
-            scales[row] = self._scale(values)
-            newest = values[-self.window :] / scales[row]
+            newest = history.reshape(len(history), -1)[-self.window :]
             X[row, self.window - len(newest) :] = newest
-        return self.regressor.predict_steps(X) * scales[:, None]
+        return X
 
-    def _scale(self, values):
-        return np.abs(values[:, 0]).mean() or 1.0 if self.is_panel else 1.0
+
+class Panel(OneSeries):
+    """The default regressor on many series; windows in units of their mean size."""
+
+    def fit(self, series, h):
+        """Fit on the windows that have all of their targets, of all series together."""
+        windows, targets = [], []
+        for values in series:
+            made = SlidingWindow(self.window).fit_transform(values[:, None])
+            known = made[1 : len(values) - h + 1]
+            follow = np.lib.stride_tricks.sliding_window_view(values[1:], h)
+            windows.append(known / self.size(known)[:, None])
+            targets.append(follow / self.size(known))
+        self.regressor = LSTMRegressor(random_state=self.seed)
+        self.regressor.fit(np.concatenate(windows), np.concatenate(targets))
+
+    def predict(self, histories, h):  # noqa: ARG002
+        """Return what follows each history."""
+        X = self.newest(histories)
+        size = self.size(X)
+        return self.regressor.predict(X / size[:, None]) * size
+
+    def size(self, windows):
+        """Return the mean absolute value of each window, of shape (n_rows, 1)."""
+        return np.nanmean(np.abs(windows), axis=1) + 1e-9
 
 
 def window_of(task, baselines):
@@ -103,10 +123,9 @@ def main(folder, n_seeds, prefixes):
         name, metric = task["id"], task["report"][0]
         known = baselines[name]
         window = window_of(task, known)
-        is_panel = task["kind"] == "panel"
+        kind = Panel if task["kind"] == "panel" else OneSeries
         runs = [
-            harness.run(folder, task, Pooled(window, is_panel, seed))
-            for seed in range(n_seeds)
+            harness.run(folder, task, kind(window, seed)) for seed in range(n_seeds)
         ]
         scores = [run[metric] for run in runs]
         naive = min(v[metric] for k, v in known.items() if "naive" in k)
