@@ -62,6 +62,8 @@ def untrained(length, rng, is_open=True):
         UNITS,
         scaling=None,
         highway=False,
+        patch=1,
+        loss="mse",
         learning_rate=0.01,
         keras_params={"optimizer__global_clipnorm": 1.0},
         random_state=0,

@@ -8,7 +8,8 @@ their sum at the end. Here as there: sequences of T to 1.1 T steps; one marked s
 among the first ten and one in the first half; a mark of -1 at both ends; the target
 0.5 + (a + b) / 4. Every sequence is new. Training stops when the 2,000 newest
 sequences, before they are learned from, all came out with an error below 0.04, and
-their mean squared error is below 0.01; then 2,560 others are scored.
+their mean squared error is below 0.01. The network then learns from 300 T more at a
+tenth of the learning rate, and 2,560 others are scored.
 
 The network of 1997 had no forget gate: its cells kept everything. With one, the way to
 begin with a long memory is a forget gate that is open by as much as the sequences are
@@ -31,6 +32,7 @@ from sklstm import LSTMRegressor
 # Sequences learned from until the criterion held, and wrong ones of 2,560, in 1997.
 PUBLISHED = {100: (74_000, 1), 500: (209_000, 0), 1000: (853_000, 1)}
 UNITS, N_NEWEST, N_TEST, TOLERANCE = 16, 2_000, 2_560, 0.04
+N_SLOW_PER_STEP = 300
 
 
 def sequences(n, length, rng):
@@ -96,6 +98,8 @@ def long_memory(length, seed, most=300_000):
         UNITS,
         scaling=None,
         highway=False,
+        patch=1,
+        loss="mse",
         learning_rate=0.01,
         keras_params={"optimizer__global_clipnorm": 1.0},
         random_state=seed,
@@ -111,6 +115,10 @@ def long_memory(length, seed, most=300_000):
             break
         lstm.partial_fit(windows, targets)
         n_sequences += len(windows)
+    lstm.set_params(learning_rate=lstm.learning_rate / 10)
+    for _ in range(N_SLOW_PER_STEP * length // N_NEWEST):
+        lstm.partial_fit(*sequences(N_NEWEST, length, rng)[:2])
+        n_sequences += N_NEWEST
     return lstm, n_sequences, time.perf_counter() - start
 
 

@@ -43,7 +43,13 @@ def sklstm(X, y, units, engine="auto"):
 
     def run(epochs):
         LSTMRegressor(
-            units, epochs=epochs, early_stopping=False, engine=engine, random_state=0
+            units,
+            patch=1,
+            loss="mse",
+            epochs=epochs,
+            early_stopping=False,
+            engine=engine,
+            random_state=0,
         ).fit(X, y)
 
     return run

@@ -62,7 +62,11 @@ def estimator(name):
         )
         return wrapper, {"model__units": UNITS, "model__learning_rate": RATES}
     regressor = LSTMRegressor(
-        epochs=EPOCHS, batch_size=BATCH, early_stopping=False, random_state=0
+        loss="mse",
+        epochs=EPOCHS,
+        batch_size=BATCH,
+        early_stopping=False,
+        random_state=0,
     )
     return regressor, {"units": UNITS, "learning_rate": RATES}
 
