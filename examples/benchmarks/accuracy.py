@@ -26,7 +26,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from sklstm import LSTMRegressor, SlidingWindow
 
-
 # What counts as good for an LSTM: published, or a few per cent below ridge.
 GOOD = {
     "beijing_pm25/1step-uni": 26.0,
