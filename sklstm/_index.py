@@ -14,7 +14,7 @@ from __future__ import annotations
 import numbers
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,8 +32,10 @@ __all__ = [
     "frame_from_product",
     "future_columns",
     "future_of_panel",
+    "keys_together",
     "labels_after_each",
     "labels_of",
+    "labels_together",
     "long_frame",
     "long_frame_with_future",
     "names_of",
@@ -388,6 +390,41 @@ def positions_among(keys: pd.Index, known: pd.Index) -> np.ndarray:
     return known.get_indexer(keys)
 
 
+def keys_together(
+    known: pd.Index | None, keys: pd.Index | None, *, owner: str
+) -> tuple[pd.Index | None, np.ndarray, np.ndarray]:
+    """Return all keys of groups in increasing order, and the places of both there.
+
+    Parameters
+    ----------
+    known, keys : Index or None
+        Keys of groups, both None where all rows are of one series.
+    owner : str
+        Who is speaking.
+
+    Raises
+    ------
+    ValueError
+        If they are of types that cannot be sorted together.
+    """
+    if known is None or keys is None:
+        return None, np.zeros(1, dtype=np.intp), np.zeros(1, dtype=np.intp)
+    try:
+        every = known.union(keys, sort=False).sort_values()
+    except TypeError as error:
+        raise ValueError(
+            f"{owner} needs groups of one type, which can be sorted. Got {keys.dtype} "
+            f"after {known.dtype} ({error}); call astype on one of them."
+        ) from error
+    return every, every.get_indexer(known), every.get_indexer(keys)
+
+
+def labels_together(kept: pd.Index, labels: pd.Index) -> pd.Index:
+    """Return labels after kept ones, in the time zone of these."""
+    zone = getattr(kept, "tz", None)
+    return kept.append(labels if zone is None else labels.tz_convert(zone))
+
+
 def _plain(value: Any) -> Any:
     """Return a NumPy scalar as the Python object it stands for."""
     return value.item() if isinstance(value, np.generic) else value
@@ -421,6 +458,11 @@ class Timeline:
     def words(self) -> str:
         """The step, for a message."""
         return _words(self.step)
+
+    def moved_to(self, label: pd.Index) -> Timeline:
+        """Return the same rule, with another newest label (an Index of length 1)."""
+        zone = getattr(self.last, "tz", None)
+        return replace(self, last=label if zone is None else label.tz_convert(zone))
 
     def run_starts(self, labels: pd.Index) -> np.ndarray:
         """Return the positions at which a run begins.

@@ -86,7 +86,7 @@ class PanelWindows:
         # Only what is asked for is gathered: the newest steps alone, say.
         return _windows_view(self.base, self.window)[(self.starts[rows], *inner)]
 
-    def rows(self, at: np.ndarray) -> PanelWindows:
+    def rows(self, at: slice | np.ndarray) -> PanelWindows:
         """Return the windows of some rows, from the same base."""
         return PanelWindows(self.base, self.starts[at], self.groups[at], self.window)
 
