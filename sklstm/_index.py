@@ -269,6 +269,20 @@ class PanelLabels:
     stamps: pd.Index
     ranks: np.ndarray
 
+    def take(self, rows: np.ndarray) -> PanelLabels:
+        """Return the group and the time of some rows, of the same groups and stamps."""
+        return replace(self, codes=self.codes[rows], ranks=self.ranks[rows])
+
+    def groups_of(self, rows: np.ndarray) -> pd.Index | None:
+        """Return the key of each row; a tuple where several columns tell groups."""
+        if self.keys is None:
+            return None
+        return self.keys.to_flat_index().take(self.codes[rows])
+
+    def times_of(self, rows: np.ndarray) -> pd.Index:
+        """Return the label of time of each row."""
+        return self.stamps.take(self.ranks[rows])
+
     def words(self, row: int) -> str:
         """Return the time of a row, and its group, for a message."""
         stamp = repr(_plain(self.stamps[self.ranks[row]]))
@@ -385,8 +399,10 @@ def _coded_column(
     return values.take(order), places[codes]
 
 
-def positions_among(keys: pd.Index, known: pd.Index) -> np.ndarray:
+def positions_among(keys: Any, known: pd.Index) -> np.ndarray:
     """Return the position of each key among known keys, -1 where it is not there."""
+    if not isinstance(keys, pd.Index):
+        keys = pd.Index(keys, tupleize_cols=False)
     return known.get_indexer(keys)
 
 

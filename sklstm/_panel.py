@@ -6,6 +6,7 @@ by comparing neighbours. There is no loop over groups.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = [
     "contexts_before",
     "elapsed",
     "longest_gap",
+    "members",
     "moved_rows",
     "newest_rows",
     "next_in_group",
@@ -158,6 +160,21 @@ def contexts_before(
         return counts
     newest = kept[np.maximum(first + counts - 1, 0)]
     return np.where((counts > 0) & (numbers - newest == unit), counts, 0)
+
+
+def members(codes: np.ndarray, n_groups: int) -> list[np.ndarray]:
+    """Return the rows of each group, in the order in which they came.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,), int
+        The group of each row; rows of negative ones are left out.
+    n_groups : int
+        How many groups there are.
+    """
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(n_groups + 1))
+    return [order[i:j] for i, j in itertools.pairwise(ends)]
 
 
 def newest_rows(

@@ -760,9 +760,9 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             self._context_starts,
             None if timeline.kind == "order" else unit,
         )
-        is_later = (groups >= 0) & (begins > newest)
-        if is_later.any() and not counts.any():
-            self._warn_of_groups_between(panel, codes, ranks, starts[is_later][0])
+        is_first = np.append(True, groups[1:] != groups[:-1]) & (groups >= 0)
+        if is_first.any() and (begins > newest)[is_first].all() and not counts.any():
+            self._warn_of_groups_between(panel, codes, ranks, starts[is_first][0])
         return Runs(order, starts, groups, counts, self._context_starts[:-1][groups])
 
     # -- channels and windows ----------------------------------------------------------

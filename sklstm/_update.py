@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from sklstm._index import check_same_labels, labels_of, rows_from
+from sklstm._index import check_same_labels, rows_from
 from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._validation import whole_or_unchanged
-from sklstm._windows import PanelWindows
+from sklstm._windows import take_rows
 
 __all__ = ["check_learner", "learner_of", "update"]
 
@@ -95,7 +95,7 @@ def update(estimator, X, y):
                 all_or_nothing.enter_context(whole_or_unchanged(step))
                 n_again = getattr(learner.steps[-1][1], "steps", 1) - 1
                 which = _move(step, seen, n_again)
-        learner.steps[-1][1].partial_fit(_take(rows, which), _take(y, which))
+        learner.steps[-1][1].partial_fit(take_rows(rows, which), take_rows(y, which))
     return estimator
 
 
@@ -105,13 +105,6 @@ def _move(window: SlidingWindow, rows: Any, n_again: int) -> slice | np.ndarray:
     with quiet_windows():  # of a hole before the rows ``transform`` has warned
         window.partial_fit(rows)
     return which
-
-
-def _take(rows: Any, which: slice | np.ndarray) -> Any:
-    """Return some rows, by position."""
-    if isinstance(rows, PanelWindows):
-        return rows.rows(which)
-    return np.asarray(rows)[which] if labels_of(rows) is None else rows.iloc[which]
 
 
 def learner_of(estimator: Any) -> Any:
