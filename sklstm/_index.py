@@ -30,9 +30,11 @@ __all__ = [
     "counts_rows",
     "frame_from",
     "frame_from_product",
+    "frames_of_groups",
     "future_columns",
     "future_of_panel",
     "keys_together",
+    "kind_of_long_frame",
     "labels_after_each",
     "labels_of",
     "labels_together",
@@ -56,6 +58,10 @@ __all__ = [
 Pairs = tuple[np.ndarray, np.ndarray]
 
 _CHUNK = 1 << 18
+
+# Where the long frame of a forecast says what its columns are.
+_KIND = "sklstm"
+
 _SHORTEST_MONTH = pd.Timedelta(days=28)
 _DAY = pd.Timedelta(days=1)
 # A day on the wall clock that loses hours to daylight saving.
@@ -1052,7 +1058,43 @@ def long_frame(
         frame[time] = future.take(by_group)
     for name, values in columns.items():
         frame[name] = values
+    # What displays read: nothing in the frame tells its groups from its values.
+    frame.attrs[_KIND] = {"groups": list(groups), "time": time}
     return frame
+
+
+def kind_of_long_frame(frame: Any) -> tuple[list, Any] | None:
+    """Return the columns of groups and of time of a forecast, None of other things."""
+    kind = getattr(frame, "attrs", {}).get(_KIND)
+    return None if kind is None else (kind["groups"], kind["time"])
+
+
+def frames_of_groups(
+    frame: Any, groups: list, time: Any, *, owner: str, rows: str
+) -> dict[Any, pd.DataFrame]:
+    """Return the rows of each group in order of time, which is their index.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A long frame, rows in any order.
+    groups, time : see :func:`long_frame_with_future`
+    owner, rows : str
+        Who is speaking, of which rows.
+
+    Returns
+    -------
+    dict of DataFrame
+        By the key of the group, in increasing order; by None without groups.
+    """
+    panel = panel_labels(frame, groups, time, owner=owner, rows=rows)
+    order = np.lexsort((panel.ranks, panel.codes))
+    columns = [*groups, *([] if time is None else [time])]
+    table = frame.drop(columns=columns).iloc[order]
+    table = table.set_axis(panel.times_of(order), axis=0)
+    keys = [None] if panel.keys is None else list(panel.keys)
+    ends = np.searchsorted(panel.codes[order], np.arange(len(keys) + 1))
+    return {key: table.iloc[ends[i] : ends[i + 1]] for i, key in enumerate(keys)}
 
 
 def _at_labels(frame: pd.DataFrame, labels: pd.Index, time: Any) -> pd.DataFrame:
