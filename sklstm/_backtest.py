@@ -23,26 +23,20 @@ from sklstm._forecast import (
     forecast,
     plain_pipeline,
     reader_from,
+    reader_of_rows,
     window_columns,
 )
-from sklstm._index import (
-    check_order,
-    check_same_labels,
-    counts_rows,
-    labels_of,
-    rows_from,
-    table_from,
-    timeline_from_labels,
-)
+from sklstm._index import labels_of, table_from
 from sklstm._intervals import past_distances
+from sklstm._panel import as_columns, members
 from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._update import check_learner, learner_of, update
-from sklstm._validation import check_array, check_coverage, is_integer
-from sklstm._windows import row_slices
+from sklstm._validation import check_coverage, is_integer
+from sklstm._walk import Fold, Walk, folds_of, slice_or_rows, walk_over
+from sklstm._windows import row_slices, take_rows
 from sklstm.metrics import (
     interval_coverage,
     mean_interval_score,
-    naive_error,
     symmetric_mean_absolute_percentage_error,
 )
 
@@ -63,24 +57,28 @@ class BacktestResult:
 
     Parameters
     ----------
-    predictions : DataFrame of shape (n_origins * steps, 5)
-        One row for each origin and step, at the label of the predicted row: ``origin``
-        (label of the last known row, its position where X had no labels), ``step`` (1
-        is the row after the origin), ``y_true``, ``y_pred`` and ``fold`` (from 0).
+    predictions : DataFrame of shape (n_origins * steps, 5 or 6)
+        One row for each origin and step, at the label (of a panel, the time) of the
+        predicted row: ``origin`` (that of the last known row, its position where X had
+        no labels), ``step`` (1 is the row after the origin), ``y_true``, ``y_pred`` and
+        ``fold`` (from 0). In front of them ``group``, for a panel: the value of its
+        column, or a tuple of several.
     baselines : DataFrame of shape (n_origins * steps, 1 to 3)
         What others predict for the same rows: ``naive`` (the value at the origin),
         ``seasonal naive`` (the value a season before, where ``season`` was given) and
         ``ridge`` (a ridge regression on the same windows, where there are windows).
     scales : ndarray of shape (n_origins * steps,)
         The unit of MASE: mean absolute change over a season in the training rows of
-        the fold; NaN where they do not change.
+        the fold (and group); NaN where they do not change.
     origins : ndarray of shape (n_origins,), int
-        Position of each origin in X.
+        Position of each origin in X; of a panel, in X by group and time.
 
     Attributes
     ----------
+    groups : ndarray of shape (n_origins,) or None
+        The group of each origin; None without groups.
     residuals : ndarray of shape (n_origins, steps)
-        y_true - y_pred, oldest origin first.
+        y_true - y_pred, oldest origin first, in each group of a fold.
 
     See Also
     --------
@@ -108,6 +106,13 @@ class BacktestResult:
     origins: np.ndarray
 
     @property
+    def groups(self):
+        """The group of each origin; None without groups."""
+        if "group" not in self.predictions.columns:
+            return None
+        return self.predictions["group"].to_numpy()[:: self.residuals.shape[1]]
+
+    @property
     def residuals(self):
         """What the forecasts missed the truth by."""
         missed = self.predictions["y_true"] - self.predictions["y_pred"]
@@ -118,28 +123,29 @@ class BacktestResult:
 
         Parameters
         ----------
-        by : {"step", "fold"}, optional
-            Gives a row for each step or fold and model; None one for each model.
+        by : {"step", "fold", "group"}, optional
+            Gives a row for each step, fold or group and model; None one for each model.
 
         Returns
         -------
         DataFrame
             Columns ``MAE`` and ``RMSE`` in the unit of y, ``MASE`` in that of the
             naive (with ``season``, seasonal naive) forecast's error in the training
-            rows of the fold, and ``sMAPE`` in per cent, 0 to 200.
+            rows of the fold (and group), and ``sMAPE`` in per cent, 0 to 200. Where
+            training rows do not change there is no such unit: other rows make MASE.
         """
         if by is None:
             table = self._errors(slice(None))
             return table_from(table, list(self._models()))
-        values = self._column(by)
-        tables = {value: self._errors(values == value) for value in np.unique(values)}
+        found, codes = np.unique(self._column(by), return_inverse=True)
+        tables = [self._errors(codes == code) for code in range(len(found))]
         columns = {
-            name: np.concatenate([table[name] for table in tables.values()])
-            for name in next(iter(tables.values()))
+            name: np.concatenate([table[name] for table in tables])
+            for name in tables[0]
         }
         models = list(self._models())
         index = {
-            by: np.repeat(list(tables), len(models)),
+            by: found.repeat(len(models)),
             "model": models * len(tables),
         }
         return table_from(index | columns).set_index([by, "model"])
@@ -148,7 +154,7 @@ class BacktestResult:
         """Return the interval that each forecast would have had at its time.
 
         Those that ``forecast(..., coverage=coverage, residuals=...)`` makes from the
-        residuals that were known at the origin, and from no later ones.
+        residuals (of the group) that were known at the origin, and from no later ones.
 
         Parameters
         ----------
@@ -167,7 +173,15 @@ class BacktestResult:
             If too few residuals were known at every origin.
         """
         coverage = check_coverage(coverage, owner="intervals")
-        distances = past_distances(self.residuals, self.origins, coverage).ravel()
+        residuals = self.residuals
+        codes, n_groups = np.zeros(len(residuals), dtype=np.intp), 1
+        if self.groups is not None:
+            found, codes = np.unique(self.groups, return_inverse=True)
+            n_groups = len(found)
+        distances = np.empty(residuals.shape)
+        for own in members(codes, n_groups):
+            distances[own] = past_distances(residuals[own], self.origins[own], coverage)
+        distances = distances.ravel()
         is_known = np.isfinite(distances)
         if not is_known.any():
             raise ValueError(
@@ -212,8 +226,10 @@ class BacktestResult:
 
     def __repr__(self):
         n_steps = self.residuals.shape[1]
+        groups = self.groups
+        of = "" if groups is None else f", {len(np.unique(groups))} group(s)"
         return (
-            f"BacktestResult of {len(self.origins)} origins, {n_steps} step(s)\n"
+            f"BacktestResult of {len(self.origins)} origins, {n_steps} step(s){of}\n"
             f"{self.summary().to_string(float_format='{:.4g}'.format)}"
         )
 
@@ -235,14 +251,16 @@ class BacktestResult:
         """Return every error of every model on some rows, by the error's name."""
         truth = self.predictions["y_true"].to_numpy()[rows]
         scales = self.scales[rows]
-        has_scale = not np.isnan(scales).any()
+        has_scale = ~np.isnan(scales)
         table: dict[str, list] = {"MAE": [], "RMSE": [], "MASE": [], "sMAPE": []}
         for values in self._models().values():
             made = values.to_numpy()[rows]
-            scaled = (truth - made) / scales if has_scale else [np.nan]
+            scaled = ((truth - made) / scales)[has_scale]
             table["MAE"].append(mean_absolute_error(truth, made))
             table["RMSE"].append(root_mean_squared_error(truth, made))
-            table["MASE"].append(float(np.mean(np.abs(scaled))))
+            table["MASE"].append(
+                float(np.mean(np.abs(scaled))) if len(scaled) else np.nan
+            )
             table["sMAPE"].append(symmetric_mean_absolute_percentage_error(truth, made))
         return table
 
@@ -273,19 +291,21 @@ def backtest(
         What is to be tried: a pipeline with a :class:`SlidingWindow`, what wraps one,
         or, for one step, any regressor. Clones are fitted; it is not changed.
     X : DataFrame, Series or array-like of shape (n_rows, n_columns)
-        The rows, oldest first; their labels are kept.
+        The rows, oldest first; their labels are kept. For a SlidingWindow with
+        ``groups`` or ``time`` a long frame, rows in any order.
     y : Series or array-like of shape (n_rows,)
         The target of each row, at the labels of X.
     cv : splitter or iterable of (train, test)
         ``TimeSeriesSplit(...)`` or any other whose folds walk forward: contiguous
         training rows, all before the contiguous test rows, which no fold before had.
+        For a panel ``PanelTimeSeriesSplit(...)``: those are the rows of each group.
     steps : int, default=1
         How many values to predict from each origin. They may lie beyond the fold's
         test rows, which no model of the fold has seen either. Origins after which
-        ``steps`` rows do not follow, at the end or before a hole in the index, are
-        left out.
+        ``steps`` rows do not follow, at the end of the series or before a hole in its
+        index, are left out.
     stride : int, default=1
-        Takes every ``stride``-th origin of a fold, from its first on.
+        Takes every ``stride``-th origin of a fold (and group), from its first on.
     refit : bool, int or "update", default=True
         True fits a clone on the training rows of every fold, an int n on those of
         every n-th fold, False on those of the first alone. ``"update"`` fits in the
@@ -359,14 +379,13 @@ def backtest(
     naive  52.0  63.0
     ridge  17.0  19.0
     """
-    X = rows_from(X)
-    if labels_of(X) is None:
-        X = np.asarray(X)
-    y = _checked_target(X, y)
     _check_numbers(steps, stride, season, refit)
-    walk = _Walk(X, y, int(steps), season, target, _row_numbers(X))
-    folds = _folds(cv, walk, stride)
-    _check_estimator(estimator, walk, refit)
+    windows = _windows_of(estimator)
+    walk, places = walk_over(
+        X, y, windows, steps=int(steps), season=season, target=target
+    )
+    folds = folds_of(cv, X, y, walk, places, stride)
+    _check_estimator(estimator, windows, walk, refit)
     parts: list[dict] = []
     learner = _Learner(estimator, refit, walk)
     for position, fold in enumerate(folds):
@@ -379,54 +398,7 @@ def backtest(
     return _result(parts, walk)
 
 
-# -- what is walked over, and checked before --------------------------------------
-
-
-@dataclass(frozen=True)
-class _Walk:
-    """Rows, target and what is to be predicted of them.
-
-    Parameters
-    ----------
-    X, y : DataFrame or ndarray, Series or ndarray
-    steps : int
-    season : int or None
-    target : str, int or None
-    numbers : ndarray of shape (n_rows,), int
-        What row each is by its label; rows that follow each other differ by 1.
-    """
-
-    X: Any
-    y: Any
-    steps: int
-    season: int | None
-    target: Any
-    numbers: np.ndarray
-
-    @property
-    def values(self) -> np.ndarray:
-        """The target as an array."""
-        return np.asarray(self.y, dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class _Fold:
-    """Positions of training rows and of origins."""
-
-    train: np.ndarray
-    origins: np.ndarray
-
-
-def _checked_target(X: Any, y: Any) -> Any:
-    """Return y, which is finite and has one value for each row of X."""
-    check_same_labels(X, y, owner="backtest")
-    values = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
-    if values.ndim > 1 or len(values) != len(X):
-        raise ValueError(
-            "backtest needs one value of y for each row of X. Got y of shape "
-            f"{values.shape} for {len(X)} rows; backtest one target at a time."
-        )
-    return values if labels_of(y) is None else y
+# -- checked before ----------------------------------------------------------------
 
 
 def _check_numbers(steps: Any, stride: Any, season: Any, refit: Any) -> None:
@@ -446,71 +418,12 @@ def _check_numbers(steps: Any, stride: Any, season: Any, refit: Any) -> None:
         )
 
 
-def _row_numbers(X: Any) -> np.ndarray:
-    """Return what row each label is; positions where labels do not count rows."""
-    labels = labels_of(X)
-    if labels is None or not counts_rows(labels):
-        return np.arange(len(X))
-    check_order(labels, owner="backtest")
-    timeline = timeline_from_labels(labels, n_rows=len(X))
-    return np.arange(len(X)) if timeline is None else timeline.distances(labels)
-
-
-def _folds(cv: Any, walk: _Walk, stride: int) -> list[_Fold]:
-    """Return the folds, which walk forward and have an origin between them."""
-    if is_integer(cv) or isinstance(cv, str) or cv is None:
-        raise ValueError(
-            "The 'cv' parameter of backtest must be a splitter or an iterable of "
-            f"(train, test). Got {cv!r}; use TimeSeriesSplit({cv or 5!r})."
-        )
-    splits = cv.split(walk.X, walk.y) if hasattr(cv, "split") else cv
-    folds: list[_Fold] = []
-    tested = 0
-    for train, test in splits:
-        train, test = np.asarray(train), np.asarray(test)
-        _check_fold(len(folds), train, test, tested)
-        tested = test[-1] + 1
-        origins = np.arange(test[0] - 1, test[-1], stride)
-        origins = origins[origins + walk.steps < len(walk.numbers)]
-        ahead = walk.numbers[origins + walk.steps] - walk.numbers[origins]
-        folds.append(_Fold(train, origins[ahead == walk.steps]))
-    if not any(len(fold.origins) for fold in folds):
-        raise ValueError(
-            f"backtest needs an origin that {walk.steps} contiguous row(s) follow. Got "
-            f"none in {len(folds)} fold(s); lower 'steps' or pass more rows."
-        )
-    return folds
-
-
-def _check_fold(position: int, train: Any, test: Any, tested: int) -> None:
-    """Raise unless a fold comes after those before, and its rows are in order."""
-    came = None
-    if not len(train) or not len(test):
-        came = "no rows to train on or to test"
-    elif (np.diff(train) != 1).any() or (np.diff(test) != 1).any():
-        came = "rows out of order or left out between"
-    elif train[-1] >= test[0]:
-        came = "training rows that are not before the test rows"
-    elif test[0] < tested:
-        came = "test rows that a fold before had"
-    if came is not None:
-        raise ValueError(
-            "backtest needs folds that walk forward: contiguous training rows before "
-            f"contiguous test rows, which no fold before had. Got {came} in fold "
-            f"{position}; use TimeSeriesSplit."
-        )
-
-
-def _check_estimator(estimator: Any, walk: _Walk, refit: Any) -> None:
+def _check_estimator(
+    estimator: Any, windows: list[SlidingWindow], walk: Walk, refit: Any
+) -> None:
     """Raise, before anything is fitted, where forecasts could not be made."""
     if refit == "update":
         check_learner(estimator, owner="backtest(refit='update')")
-    windows = _windows_of(estimator)
-    if any(getattr(window, "groups", None) is not None for window in windows):
-        raise ValueError(
-            "backtest walks over one series. Got a SlidingWindow with groups; select "
-            "the rows of one group."
-        )
     if not windows and walk.steps > 1:
         raise ValueError(
             "backtest needs an estimator with a SlidingWindow inside for several "
@@ -531,7 +444,7 @@ def _windows_of(estimator: Any) -> list[SlidingWindow]:
     return [part for part in parts if isinstance(part, SlidingWindow)]
 
 
-def _check_recursion(window: SlidingWindow, regressor: Any, walk: _Walk) -> None:
+def _check_recursion(window: SlidingWindow, regressor: Any, walk: Walk) -> None:
     """Raise where predictions would be fed back and a column has no values to come."""
     at_once = max(window.lag_, 1) - 1 + getattr(regressor, "steps", 1)
     if window.lag_ == 0 or walk.steps <= at_once:
@@ -562,7 +475,7 @@ def _check_recursion(window: SlidingWindow, regressor: Any, walk: _Walk) -> None
 class _Learner:
     """The model that forecasts, fitted and updated from fold to fold."""
 
-    def __init__(self, estimator: Any, refit: Any, walk: _Walk):
+    def __init__(self, estimator: Any, refit: Any, walk: Walk):
         self.estimator = estimator
         self.walk = walk
         self.is_updated = refit == "update"
@@ -571,40 +484,39 @@ class _Learner:
         self.model: Any = None
         self.stop = 0
 
-    def model_of(self, position: int, fold: _Fold) -> Any:
+    def model_of(self, position: int, fold: Fold) -> Any:
         """Return the model of a fold, which may be that of a fold before."""
-        begin, stop = int(fold.train[0]), int(fold.train[-1]) + 1
+        walk = self.walk
+        stop = int(walk.ranks[fold.train].max()) + 1
         if self.model is None or (self.every and position % self.every == 0):
-            self.model = clone(self.estimator).fit(*self._rows(begin, stop))
+            self.model = clone(self.estimator).fit(*walk.of(fold.train))
             self.stop = stop
         elif self.is_updated and stop > self.stop:
+            is_new = (walk.ranks >= self.stop) & (walk.ranks < stop)
             # Rows seen before are the past of the new ones.
-            begin = _past_of(self.model, self.stop)
-            update(self.model, *self._rows(begin, stop))
+            rows = walk.around(np.flatnonzero(is_new), _n_past_of(self.model, walk))
+            update(self.model, *walk.of(rows))
             self.stop = stop
         return self.model
 
-    def _rows(self, begin: int, stop: int) -> tuple[Any, Any]:
-        rows = slice(begin, stop)
-        return _take(self.walk.X, rows), _take(self.walk.y, rows)
 
-
-def _past_of(model: Any, learned: int) -> int:
-    """Return where rows must begin for an update that learns rows from ``learned``."""
+def _n_past_of(model: Any, walk: Walk) -> int | None:
+    """Return how many rows seen before an update is to read; None for all."""
     if not _windows_of(model):
-        return learned
-    reader = reader_from(model)
-    n_again = reader.n_direct - 1
-    return 0 if reader.n_past is None else max(0, learned - n_again - reader.n_past)
+        return 0
+    reader = _reader(model, walk)
+    return None if reader.n_past is None else reader.n_past + reader.n_direct - 1
 
 
-def _forecasts(model: Any, fold: _Fold, position: int, walk: _Walk) -> dict:
+def _reader(model: Any, walk: Walk) -> Reader:
+    return reader_of_rows(reader_from(model), walk.X)
+
+
+def _forecasts(model: Any, fold: Fold, position: int, walk: Walk) -> dict:
     """Return every column of the result for the origins of a fold, row by row."""
     rows = fold.origins[:, None] + np.arange(1, walk.steps + 1)
     values = walk.values
-    season = walk.season or 1
-    train = values[fold.train]
-    scale = naive_error(train, season) if len(train) > season else 0.0
+    scales = walk.scales(fold.train)[walk.codes[fold.origins]]
     columns = {
         "row": rows,
         "origin": np.repeat(fold.origins[:, None], walk.steps, axis=1),
@@ -612,35 +524,41 @@ def _forecasts(model: Any, fold: _Fold, position: int, walk: _Walk) -> dict:
         "y_true": values[rows],
         "y_pred": _predictions(model, fold.origins, walk),
         "fold": np.full(rows.shape, position),
-        "scale": np.full(rows.shape, scale if scale > 0 else np.nan),
+        "scale": np.repeat(scales[:, None], walk.steps, axis=1),
         "naive": np.repeat(values[fold.origins][:, None], walk.steps, axis=1),
     }
     if walk.season is not None:
-        columns["seasonal naive"] = _seasonal_values(fold.origins, walk)
+        columns["seasonal naive"] = walk.seasonal_values(fold.origins)
     ridge = _ridge_predictions(model, fold, walk)
     if ridge is not None:
         columns["ridge"] = ridge
     return {name: column.ravel() for name, column in columns.items()}
 
 
-def _predictions(model: Any, origins: np.ndarray, walk: _Walk) -> np.ndarray:
+def _predictions(model: Any, origins: np.ndarray, walk: Walk) -> np.ndarray:
     """Return the values predicted from each origin, of shape (n_origins, steps)."""
     if not _windows_of(model):
-        return _column(model.predict(_take(walk.X, origins + 1)))[:, None]
-    reader = reader_from(model)
+        return _column(model.predict(walk.of(origins + 1)[0]))[:, None]
+    reader = _reader(model, walk)
     at_once = _steps_at_once(reader)
     if at_once is None or walk.steps <= at_once:
         return _predictions_at_once(reader, origins, walk)
-    pipeline = plain_pipeline(model)
+    pipeline = reader.pipeline
     is_first = pipeline is not None and pipeline.steps[0][1] is reader.windows
     if not reader.is_direct and is_first:
-        begin = max(0, int(origins[0]) + 1 - reader.windows.window - reader.lag)
-        block = _take(walk.X, slice(begin, int(origins[-1]) + 1 + walk.steps))
+        block = _read(reader, origins, walk, walk.steps)
         with quiet_windows():
-            windows = reader.windows.transform(block)
-        if isinstance(windows, np.ndarray):
-            return _recursion_of_all(pipeline, windows, origins - begin, walk.steps)
+            windows = reader.windows.transform(walk.of(block)[0])
+        if not hasattr(windows, "iloc"):
+            at = np.searchsorted(block, origins)
+            return _recursion_of_all(pipeline, windows, at, walk.steps)
     return np.stack([_recursion(reader, int(origin), walk) for origin in origins])
+
+
+def _read(reader: Reader, origins: np.ndarray, walk: Walk, n_after: int) -> np.ndarray:
+    """Return the rows that are read from the first origin to after the last."""
+    n_before = None if reader.n_past is None else reader.n_past - 1
+    return walk.around(origins, n_before, n_after)
 
 
 def _steps_at_once(reader: Reader) -> int | None:
@@ -650,31 +568,28 @@ def _steps_at_once(reader: Reader) -> int | None:
     return reader.lag - 1 + reader.n_direct
 
 
-def _predictions_at_once(
-    reader: Reader, origins: np.ndarray, walk: _Walk
-) -> np.ndarray:
+def _predictions_at_once(reader: Reader, origins: np.ndarray, walk: Walk) -> np.ndarray:
     """Return predictions from windows of true rows, all origins in one call.
 
     Row ``origin + lag`` is the last whose window ends at the origin.
     """
     lead = min(reader.lag, walk.steps) or walk.steps
-    begin = 0
-    if reader.n_past is not None:
-        begin = max(0, int(origins[0]) + 1 - reader.n_past)
-    block = _take(walk.X, slice(begin, int(origins[-1]) + 1 + lead))
-    at = origins[:, None] + np.arange(1, lead + 1) - begin
+    block = _read(reader, origins, walk, lead)
+    X, _ = walk.of(block)
+    at = np.searchsorted(block, origins[:, None] + np.arange(1, lead + 1))
     with quiet_windows():
         if not reader.is_direct:
-            return _column(reader.estimator.predict(block))[at]
-        windows = reader.pipeline[:-1].transform(block)
-    first = int(at[0, 0])
-    values = reader.pipeline[-1].predict_steps(windows[first:])
-    at = at - first
+            return _column(reader.estimator.predict(X))[at]
+        windows = reader.pipeline[:-1].transform(X)
+    asked = np.unique(at)
+    at = np.searchsorted(asked, at)
+    some = take_rows(windows, slice_or_rows(asked))
+    values = reader.pipeline[-1].predict_steps(some)
     return np.hstack([values[at[:, :-1], 0], values[at[:, -1]]])[:, : walk.steps]
 
 
 def _recursion_of_all(
-    pipeline: Any, windows: np.ndarray, origins: np.ndarray, steps: int
+    pipeline: Any, windows: Any, origins: np.ndarray, steps: int
 ) -> np.ndarray:
     """Return what ``forecast`` predicts from each origin, one step of all at a time.
 
@@ -682,7 +597,7 @@ def _recursion_of_all(
     ----------
     pipeline : Pipeline
         Begins with the SlidingWindow.
-    windows : ndarray
+    windows : ndarray or PanelWindows
         Windows of true rows, in the layout of the pipeline.
     origins : ndarray of shape (n_origins,)
         Positions among these rows.
@@ -694,15 +609,20 @@ def _recursion_of_all(
     """
     first = pipeline.steps[0][1]
     fed = np.flatnonzero(~first.is_known_)
+    # What was predicted is not missing.
+    masks = len(first.is_known_) + np.flatnonzero(np.isin(first._masked_columns, fed))
     values = np.empty((len(origins), steps))
-    for rows in row_slices(_in_steps(windows, first.window), len(origins)):
+    shaped = windows if windows.ndim == 3 else _in_steps(windows, first.window)
+    for rows in row_slices(shaped, len(origins)):
         for step in range(steps):
             batch = windows[origins[rows] + 1 + step]
             # What lies after the origin gives way to what was predicted for it.
             stop = max(step + 1 - first.lag_, 0)
             n_fed = min(stop, first.window)
             newest = values[rows, stop - n_fed : stop, None]
-            _in_steps(batch, first.window)[:, first.window - n_fed :, fed] = newest
+            fed_steps = _in_steps(batch, first.window)[:, first.window - n_fed :]
+            fed_steps[:, :, fed] = newest
+            fed_steps[:, :, masks] = 0
             values[rows, step] = _column(pipeline[1:].predict(batch))
     return values
 
@@ -712,15 +632,20 @@ def _in_steps(windows: np.ndarray, window: int) -> np.ndarray:
     return windows.reshape(len(windows), window, -1)
 
 
-def _recursion(reader: Reader, origin: int, walk: _Walk) -> np.ndarray:
+def _recursion(reader: Reader, origin: int, walk: Walk) -> np.ndarray:
     """Return what ``forecast`` predicts from one origin."""
-    begin = 0 if reader.n_past is None else max(0, origin + 1 - reader.n_past)
-    X = _take(walk.X, slice(begin, origin + 1))
-    future = _take(walk.X, slice(origin + 1, origin + 1 + walk.steps))
+    X, _ = walk.of(_read(reader, np.array([origin]), walk, 0))
+    future, _ = walk.of(origin + np.arange(1, walk.steps + 1))
     labels = labels_of(X)
     names = list(range(X.shape[1])) if labels is None else list(X.columns)
     known, _ = window_columns(names, labels, reader)
-    future = future[:, known] if labels is None else future.iloc[:, known]
+    if labels is None:
+        future = future[:, known]
+    elif reader.reads_panels:
+        keys = [*as_columns(reader.windows.groups), reader.windows.time]
+        future = future[[n for i, n in enumerate(names) if i in known or n in keys]]
+    else:
+        future = future.iloc[:, known]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"X has \d+ row\(s\), fewer than")
         values = forecast(
@@ -730,24 +655,13 @@ def _recursion(reader: Reader, origin: int, walk: _Walk) -> np.ndarray:
             X_future=future if known else None,
             target=walk.target,
         )
-    return _column(values)
+    return _column(values.iloc[:, -1] if reader.reads_panels else values)
 
 
 # -- what costs nothing -------------------------------------------------------------
 
 
-def _seasonal_values(origins: np.ndarray, walk: _Walk) -> np.ndarray:
-    """Return the newest known value of each step's season; else that of the origin."""
-    season = walk.season or 1
-    steps = np.arange(1, walk.steps + 1)
-    back = steps - season * -(-steps // season)
-    wanted = walk.numbers[origins][:, None] + back
-    rows = np.searchsorted(walk.numbers, wanted).clip(max=len(walk.numbers) - 1)
-    is_there = walk.numbers[rows] == wanted
-    return walk.values[np.where(is_there, rows, origins[:, None])]
-
-
-def _ridge_predictions(model: Any, fold: _Fold, walk: _Walk) -> np.ndarray | None:
+def _ridge_predictions(model: Any, fold: Fold, walk: Walk) -> np.ndarray | None:
     """Return what a ridge regression on the same windows predicts, None without."""
     pipeline = plain_pipeline(model)
     steps = [] if pipeline is None else [step for _, step in pipeline.steps]
@@ -757,20 +671,23 @@ def _ridge_predictions(model: Any, fold: _Fold, walk: _Walk) -> np.ndarray | Non
     lead = min(max(reader_from(model).lag, 1), walk.steps)
     # The window of row ``origin + lead`` ends at the origin, and the steps begin there.
     ahead = np.arange(1, walk.steps + 1) - lead
-    start, stop = int(fold.train[0]), int(fold.origins[-1]) + 1 + lead
+    block = walk.around(np.union1d(fold.train, fold.origins), 0, lead)
     with quiet_windows():
         to_windows = pipeline[: is_window.index(True) + 1]
-        table = to_windows.transform(_take(walk.X, slice(start, stop)))
-    table = np.asarray(table, dtype=np.float64).reshape(stop - start, -1)
-    rows = fold.train[fold.train + ahead[0] >= start]
-    rows = rows[rows + ahead[-1] <= fold.train[-1]]
-    is_contiguous = walk.numbers[rows + ahead[-1]] - walk.numbers[rows] == ahead[-1]
-    rows = rows[is_contiguous & np.isfinite(table[rows - start]).all(axis=1)]
+        table = to_windows.transform(walk.of(block)[0])
+    table = np.asarray(table, dtype=np.float64).reshape(len(block), -1)
+    first, last = fold.train + ahead[0], fold.train + ahead[-1]
+    is_used = walk.is_contiguous(first, last)
+    is_used &= np.isin(first, fold.train) & np.isin(last, fold.train)
+    rows = fold.train[is_used]
+    windows = table[np.searchsorted(block, rows)]
+    is_whole = np.isfinite(windows).all(axis=1)
+    rows, windows = rows[is_whole], windows[is_whole]
     if len(rows) < _FEWEST_WINDOWS:
         return np.repeat(walk.values[fold.origins][:, None], walk.steps, axis=1)
     ridge = make_pipeline(StandardScaler(), RidgeCV(_PENALTIES))
-    ridge.fit(table[rows - start], walk.values[rows[:, None] + ahead])
-    asked = table[fold.origins + lead - start]
+    ridge.fit(windows, walk.values[rows[:, None] + ahead])
+    asked = table[np.searchsorted(block, fold.origins + lead)]
     filled = np.where(np.isfinite(asked), asked, ridge[0].mean_)
     return ridge.predict(filled).reshape(len(asked), -1)
 
@@ -778,19 +695,25 @@ def _ridge_predictions(model: Any, fold: _Fold, walk: _Walk) -> np.ndarray | Non
 # -- the result ---------------------------------------------------------------------
 
 
-def _result(parts: list[dict], walk: _Walk) -> BacktestResult:
+def _result(parts: list[dict], walk: Walk) -> BacktestResult:
     """Return the columns of all folds, with labels where X has some."""
-    columns = {
+    columns: dict[str, Any] = {
         name: np.concatenate([part[name] for part in parts]) for name in parts[0]
     }
     rows, origins = columns.pop("row"), columns["origin"]
     scales = columns.pop("scale")
-    labels = labels_of(walk.X)
+    labels, panel = labels_of(walk.X), walk.panel
     index = None
-    if labels is not None:
+    if panel is not None:
+        index = panel.times_of(rows)
+        columns["origin"] = panel.times_of(origins)
+    elif labels is not None:
         index = labels[rows]
         columns["origin"] = labels[origins]
     names = ["origin", "step", "y_true", "y_pred", "fold"]
+    if panel is not None and panel.keys is not None:
+        columns["group"] = panel.groups_of(rows)
+        names = ["group", *names]
     return BacktestResult(
         table_from({name: columns.pop(name) for name in names}, index),
         table_from(columns, index),
@@ -800,7 +723,7 @@ def _result(parts: list[dict], walk: _Walk) -> BacktestResult:
 
 
 def _report(
-    position: int, n_folds: int, fold: _Fold, parts: list[dict], seconds: float
+    position: int, n_folds: int, fold: Fold, parts: list[dict], seconds: float
 ) -> None:
     """Print what a fold came to."""
     error = ""
@@ -813,11 +736,6 @@ def _report(
         f"{len(fold.origins)} origins{error}, {seconds:.1f} s",
         flush=True,
     )
-
-
-def _take(rows: Any, which: Any) -> Any:
-    """Return some rows, by position."""
-    return rows[which] if labels_of(rows) is None else rows.iloc[which]
 
 
 def _column(values: Any) -> np.ndarray:

@@ -13,10 +13,16 @@ from typing import Any
 import numpy as np
 
 from sklstm._forecast import forecast as forecast_after
-from sklstm._index import labels_of, stamps_of
+from sklstm._index import (
+    frames_of_groups,
+    kind_of_long_frame,
+    labels_of,
+    stamps_of,
+)
 from sklstm._inspection import contributions as contributions_of
 from sklstm._inspection import gates as gates_of
 from sklstm._inspection import lstm_inside, window_values
+from sklstm._panel import as_columns
 from sklstm._validation import is_integer
 
 __all__ = [
@@ -37,6 +43,9 @@ _MARKERS = ["o", "s", "^", "D", "v", "P"]
 # Panels and lines beyond which a picture of default size cannot be read.
 _MOST_CHANNELS = 6
 _MOST_LINES = 6
+
+# Panels of one picture that matplotlib still draws, and somebody still looks at.
+_MOST_PANELS = 100
 
 _GATES = {
     "input": "input gate",
@@ -538,19 +547,26 @@ def _hatch_steps(ax, steps):
 class ForecastDisplay(_Display):
     """History, forecast, interval and, where they have come, the actual values.
 
-    Several series get a panel each: the columns of a forecast of several targets, or
-    the groups of an index of two levels, group and time.
+    Several series get a panel each: the columns of a forecast of several targets, and
+    the groups of a long frame, or of an index of two levels, group and time.
 
     Parameters
     ----------
     history : Series or DataFrame
         The values up to now. Of a DataFrame, the column(s) named as the forecast, or
-        its only one.
+        its only one. For a long frame a long frame, rows in any order.
     forecast : Series or DataFrame
-        What :func:`forecast` returns. Columns ``lower`` and ``upper`` beside a single
-        other one are the ends of its interval.
+        What :func:`forecast` returns. Columns ``load_lower`` and ``load_upper`` beside
+        ``load``, or ``lower`` and ``upper`` beside a single other one, are the ends of
+        its interval.
     actual : Series or DataFrame, default=None
         What came true, as ``history``.
+    groups : str or list of str, default=None
+        Columns of long frames that tell series apart. What :func:`forecast` returns
+        says by itself; a frame put together from several, or read from a file, does
+        not.
+    time : str, default=None
+        Column of long frames that holds the time; None takes their index.
 
     Attributes
     ----------
@@ -577,10 +593,12 @@ class ForecastDisplay(_Display):
     ForecastDisplay(series=1, steps=12)
     """
 
-    def __init__(self, history, forecast, actual=None):
+    def __init__(self, history, forecast, actual=None, *, groups=None, time=None):
         self.history = history
         self.forecast = forecast
         self.actual = actual
+        self.groups = groups
+        self.time = time
 
     @classmethod
     def from_estimator(
@@ -591,6 +609,8 @@ class ForecastDisplay(_Display):
         *,
         X_future=None,
         target=None,
+        coverage=None,
+        residuals=None,
         actual=None,
         n_past=None,
         ax=None,
@@ -609,6 +629,10 @@ class ForecastDisplay(_Display):
             As in :func:`forecast`.
         target : str or list of str, default=None
             As in :func:`forecast`.
+        coverage : float, default=None
+            As in :func:`forecast`.
+        residuals : BacktestResult or array-like, default=None
+            As in :func:`forecast`.
         actual : Series or DataFrame, default=None
             What came true.
         n_past : int, default=None
@@ -620,11 +644,29 @@ class ForecastDisplay(_Display):
         -------
         ForecastDisplay
         """
-        values = forecast_after(estimator, X, steps, X_future=X_future, target=target)
+        values = forecast_after(
+            estimator,
+            X,
+            steps,
+            X_future=X_future,
+            target=target,
+            coverage=coverage,
+            residuals=residuals,
+        )
         return cls.from_predictions(X, values, actual=actual, n_past=n_past, ax=ax)
 
     @classmethod
-    def from_predictions(cls, history, forecast, *, actual=None, n_past=None, ax=None):
+    def from_predictions(
+        cls,
+        history,
+        forecast,
+        *,
+        actual=None,
+        groups=None,
+        time=None,
+        n_past=None,
+        ax=None,
+    ):
         """Draw a forecast that is there already.
 
         Parameters
@@ -632,9 +674,14 @@ class ForecastDisplay(_Display):
         history : Series or DataFrame
             The values up to now.
         forecast : Series or DataFrame
-            The values to come, with or without ``lower`` and ``upper``.
+            The values to come, with or without the ends of their interval.
         actual : Series or DataFrame, default=None
             What came true.
+        groups : str or list of str, default=None
+            Columns of long frames that tell series apart, where the forecast does not
+            say.
+        time : str, default=None
+            Column of long frames that holds the time; None takes their index.
         n_past : int, default=None
             How many values of the history are drawn; see :meth:`plot`.
         ax : matplotlib Axes, default=None
@@ -644,7 +691,8 @@ class ForecastDisplay(_Display):
         -------
         ForecastDisplay
         """
-        return cls(history, forecast, actual).plot(ax, n_past=n_past)
+        display = cls(history, forecast, actual, groups=groups, time=time)
+        return display.plot(ax, n_past=n_past)
 
     def plot(self, ax=None, *, n_past=None):
         """Draw a panel for each series.
@@ -666,9 +714,15 @@ class ForecastDisplay(_Display):
         Raises
         ------
         ValueError
-            If what is drawn has no labels, or the history lacks a series.
+            If what is drawn has no labels, the history lacks a series, or there are
+            more series than a picture holds.
         """
         panels = self._series()
+        if len(panels) > _MOST_PANELS:
+            raise ValueError(
+                f"ForecastDisplay draws at most {_MOST_PANELS} series. Got "
+                f"{len(panels)}; select rows of the forecast."
+            )
         self._begin(ax, len(panels), 1, size=(6.4, 2.2 + 1.6 * len(panels)))
         for panel, (name, parts) in zip(self.axes_[:, 0], panels.items(), strict=True):
             past, to_come, lower, upper, actual = parts
@@ -730,44 +784,99 @@ class ForecastDisplay(_Display):
                     f"ForecastDisplay needs '{name}' as a pandas Series or DataFrame, "
                     f"whose index says when. Got {type(value).__name__}."
                 )
+        kind = kind_of_long_frame(self.forecast)
+        if self.groups is not None or self.time is not None:
+            kind = as_columns(self.groups), self.time
+        if kind is not None:
+            return self._series_of_long_frames(*kind)
         if self.forecast.index.nlevels == 1:
-            return self._targets(self.history, self.forecast, self.actual, None)
+            _check_numbers(self.forecast)
+            return _targets(self.history, self.forecast, self.actual, None)
         panels = {}
         for group in self.forecast.index.unique(0):
             past, to_come, actual = (
                 None if values is None else values.xs(group, level=0)
                 for values in (self.history, self.forecast, self.actual)
             )
-            panels |= self._targets(past, to_come, actual, group)
+            panels |= _targets(past, to_come, actual, group)
         return panels
 
-    def _targets(self, history, forecast, actual, group):
-        """Return the parts of each target of one group, by what they are called."""
-        lower = upper = None
-        if forecast.ndim == 1:
-            points = {forecast.name: forecast}
-        else:
-            points = dict(forecast.items())
-            if {"lower", "upper"} < set(points) and len(points) == 3:
-                lower, upper = points.pop("lower"), points.pop("upper")
-        panels = {}
-        for name, values in points.items():
-            title = name
-            if group is not None:
-                title = group if len(points) == 1 else f"{group}, {name}"
-            panels[title] = (
-                _column(history, name, "history"),
-                values,
-                lower,
-                upper,
-                None if actual is None else _column(actual, name, "actual"),
+    def _series_of_long_frames(self, groups, time):
+        past, to_come, actual = (
+            {}
+            if rows is None
+            else frames_of_groups(
+                rows, groups, time, owner="ForecastDisplay", rows=f"'{name}'"
             )
+            for name, rows in vars(self).items()
+            if name in ("history", "forecast", "actual")
+        )
+        lacking = [group for group in to_come if group not in past]
+        if lacking:
+            raise ValueError(
+                "ForecastDisplay needs rows of every group of the forecast in "
+                f"'history'. Got none of {lacking[0]!r}; pass them, or select rows of "
+                "the forecast."
+            )
+        panels = {}
+        for group, values in to_come.items():
+            panels |= _targets(past[group], values, actual.get(group), group)
         return panels
 
     def __repr__(self):
         panels = self._series()
         n_steps = max(len(parts[1]) for parts in panels.values())
         return f"ForecastDisplay(series={len(panels)}, steps={n_steps})"
+
+
+def _check_numbers(forecast):
+    """Raise where a forecast has columns that are none of its values."""
+    columns = dict(forecast.items()) if forecast.ndim == 2 else {}
+    for name, values in columns.items():
+        if values.dtype.kind not in "fiub":
+            raise ValueError(
+                "ForecastDisplay needs a forecast of numbers. Got column "
+                f"{name!r} of dtype {values.dtype}; name the columns of a long frame "
+                "in groups= and time=."
+            )
+
+
+def _targets(history, forecast, actual, group):
+    """Return the parts of each target of one group, by what they are called."""
+    if forecast.ndim == 1:
+        points, ends = {forecast.name: forecast}, {}
+    else:
+        points, ends = _points_and_ends(dict(forecast.items()))
+    panels = {}
+    for name, values in points.items():
+        title = name
+        if group is not None:
+            words = list(group) if isinstance(group, tuple) else [group]
+            words += [] if len(points) == 1 else [name]
+            title = ", ".join(map(str, words))
+        panels[title] = (
+            _column(history, name, "history"),
+            values,
+            *ends.get(name, (None, None)),
+            None if actual is None else _column(actual, name, "actual"),
+        )
+    return panels
+
+
+def _points_and_ends(columns):
+    """Return the columns that are points, and the ends of their intervals, by name."""
+    ends = {}
+    for name in list(columns):
+        own = [f"{name}_lower", f"{name}_upper"]
+        if len(columns) == 3 and {"lower", "upper"} < set(columns):
+            own = ["lower", "upper"]
+        if name not in own and all(end in columns for end in own):
+            ends[name] = own
+    taken = {end for own in ends.values() for end in own}
+    points = {name: values for name, values in columns.items() if name not in taken}
+    return points, {
+        name: tuple(columns[end] for end in own) for name, own in ends.items()
+    }
 
 
 def _column(values, name, owner):

@@ -18,22 +18,25 @@ from sklstm._index import (
     future_columns,
     labels_of,
     panel_labels,
+    positions_among,
     rows_from,
     rows_with_future,
     series_or_frame,
     timeline_from_labels,
 )
 from sklstm._intervals import conformal_distances, quantile_ends
-from sklstm._panel import as_columns, longest_gap, ordered_rows
-from sklstm._panel_rows import PanelRows
+from sklstm._panel import as_columns, longest_gap, members, ordered_rows
+from sklstm._panel_rows import PanelRows, columns_by_name, columns_of_panel
 from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._validation import check_array, check_coverage, is_integer
+from sklstm._windows import take_rows
 
 __all__ = [
     "Reader",
     "forecast",
     "plain_pipeline",
     "reader_from",
+    "reader_of_rows",
     "window_columns",
 ]
 
@@ -151,9 +154,7 @@ def forecast(
         )
     reader = reader_from(estimator)
     X = _checked_rows(rows_from(X), carries=reader.carries)
-    if reader.carries and reader.n_past is not None:
-        # What is carried may lie before the rows that windows read.
-        reader = replace(reader, n_past=reader.n_past + _longest_gap(X, reader))
+    reader = reader_of_rows(reader, X)
     rows: Any = None
     if reader.reads_panels:
         rows = PanelRows(X, int(steps), reader.windows, reader.n_past)
@@ -174,7 +175,7 @@ def forecast(
         _check_single(rows.of_one(values))
         values = values.reshape(*rows.shape, 1)
         if distances is not None:
-            ends = values + distances.reshape(-1, *[1] * (values.ndim - 1)) * [-1, 1]
+            ends = values + distances[..., None] * [-1, 1]
         values = np.concatenate([values, ends], axis=-1)
         names = [f"{names[0] or 'y'}{end}" for end in ("", "_lower", "_upper")]
     return values if rows.future is None else rows.result(values, names)
@@ -273,6 +274,14 @@ def reader_from(estimator: Any) -> Reader:
     is_direct = pipeline is not None and _is_direct(pipeline[-1])
     carries = any(window.missing != "error" for window in windows)
     return Reader(estimator, first, lag, n_past, pipeline, is_direct, carries)
+
+
+def reader_of_rows(reader: Reader, X: Any) -> Reader:
+    """Return a reader that reads as many rows as X makes it."""
+    if not reader.carries or reader.n_past is None:
+        return reader
+    # What is carried may lie before the rows that windows read.
+    return replace(reader, n_past=reader.n_past + _longest_gap(X, reader))
 
 
 def _windows_inside(estimator: Any, is_first: bool = True) -> Any:
@@ -421,6 +430,8 @@ def window_columns(
     which. Known columns that such a step makes are not among those of X.
     """
     windows = reader.windows
+    if reader.reads_panels:
+        return columns_of_panel(columns, windows)
     names = list(getattr(windows, "feature_names_in_", ()))
     if reader.n_past is not None or not names or future is None:
         if len(columns) != windows.n_features_in_:
@@ -431,19 +442,7 @@ def window_columns(
             )
         mask = windows.is_known_
         return np.flatnonzero(mask).tolist(), np.flatnonzero(~mask).tolist()
-    known = [
-        n for n, is_known in zip(names, windows.is_known_, strict=True) if is_known
-    ]
-    lagged = [name for name in names if name not in known]
-    made = [name for name in lagged if name not in columns]
-    if made:
-        raise ValueError(
-            "forecast must find the columns of the windows in X, to feed predictions "
-            f"back. Got {made} from a step in front, not among {columns}; make them "
-            "columns of X."
-        )
-    known_positions = sorted(columns.index(name) for name in known if name in columns)
-    return known_positions, sorted(columns.index(name) for name in lagged)
+    return columns_by_name(columns, names, windows.is_known_)
 
 
 def _longest_gap(X: Any, reader: Reader) -> int:
@@ -540,8 +539,8 @@ def _newest(
         else:
             # The rows before are read, but need no prediction.
             windows = reader.pipeline[:-1].transform(window_rows)
-            some = windows.iloc[at] if hasattr(windows, "iloc") else windows[at]
-            values = getattr(reader.pipeline[-1], method)(some)
+            predict = getattr(reader.pipeline[-1], method)
+            values = predict(take_rows(windows, at))
     return rows.by_step(np.asarray(values, dtype=np.float64), n_steps)
 
 
@@ -627,13 +626,34 @@ def _checked_distances(
             f"forecast needs residuals of each of the {steps} steps. Got "
             f"{table.shape[1]}; call backtest with steps={steps}."
         )
-    distances = conformal_distances(table[:, :steps], share)
-    if np.isinf(distances).any():
-        raise ValueError(
-            f"forecast needs more residuals for coverage={share:g}. Got {len(table)} "
-            "of each step; backtest from more origins, or lower the coverage."
-        )
-    return distances
+    return _distances_of_groups(
+        table[:, :steps], getattr(residuals, "groups", None), rows, share
+    )
+
+
+def _distances_of_groups(
+    table: np.ndarray, groups: np.ndarray | None, rows: Any, coverage: float
+) -> np.ndarray:
+    """Return the distances of each step, (steps,) or (steps, n_groups or 1).
+
+    Residuals of groups make intervals for their own group, others for all of them.
+    """
+    keys: Any = getattr(rows, "keys", None)
+    parts = [table]
+    if groups is not None and keys is not None:
+        codes = positions_among(groups, keys)
+        parts = [table[own] for own in members(codes, len(keys))]
+    made = [conformal_distances(part, coverage) for part in parts]
+    for position, distances in enumerate(made):
+        if np.isinf(distances).any():
+            of = f" of group {keys[position]!r}" if len(parts) > 1 else ""
+            raise ValueError(
+                f"forecast needs more residuals for coverage={coverage:g}. Got "
+                f"{len(parts[position])} of each step{of}; backtest from more origins, "
+                "or lower the coverage."
+            )
+    distances = np.stack(made, axis=-1)
+    return distances if len(rows.shape) > 1 else distances[:, 0]
 
 
 def _check_quantiles(reader: Reader, steps: int, coverage: float) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numbers
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,10 +30,14 @@ __all__ = [
     "counts_rows",
     "frame_from",
     "frame_from_product",
+    "frames_of_groups",
     "future_columns",
     "future_of_panel",
+    "keys_together",
+    "kind_of_long_frame",
     "labels_after_each",
     "labels_of",
+    "labels_together",
     "long_frame",
     "long_frame_with_future",
     "names_of",
@@ -54,6 +58,10 @@ __all__ = [
 Pairs = tuple[np.ndarray, np.ndarray]
 
 _CHUNK = 1 << 18
+
+# Where the long frame of a forecast says what its columns are.
+_KIND = "sklstm"
+
 _SHORTEST_MONTH = pd.Timedelta(days=28)
 _DAY = pd.Timedelta(days=1)
 # A day on the wall clock that loses hours to daylight saving.
@@ -267,6 +275,20 @@ class PanelLabels:
     stamps: pd.Index
     ranks: np.ndarray
 
+    def take(self, rows: np.ndarray) -> PanelLabels:
+        """Return the group and the time of some rows, of the same groups and stamps."""
+        return replace(self, codes=self.codes[rows], ranks=self.ranks[rows])
+
+    def groups_of(self, rows: np.ndarray) -> pd.Index | None:
+        """Return the key of each row; a tuple where several columns tell groups."""
+        if self.keys is None:
+            return None
+        return self.keys.to_flat_index().take(self.codes[rows])
+
+    def times_of(self, rows: np.ndarray) -> pd.Index:
+        """Return the label of time of each row."""
+        return self.stamps.take(self.ranks[rows])
+
     def words(self, row: int) -> str:
         """Return the time of a row, and its group, for a message."""
         stamp = repr(_plain(self.stamps[self.ranks[row]]))
@@ -383,9 +405,46 @@ def _coded_column(
     return values.take(order), places[codes]
 
 
-def positions_among(keys: pd.Index, known: pd.Index) -> np.ndarray:
+def positions_among(keys: Any, known: pd.Index) -> np.ndarray:
     """Return the position of each key among known keys, -1 where it is not there."""
+    if not isinstance(keys, pd.Index):
+        keys = pd.Index(keys, tupleize_cols=False)
     return known.get_indexer(keys)
+
+
+def keys_together(
+    known: pd.Index | None, keys: pd.Index | None, *, owner: str
+) -> tuple[pd.Index | None, np.ndarray, np.ndarray]:
+    """Return all keys of groups in increasing order, and the places of both there.
+
+    Parameters
+    ----------
+    known, keys : Index or None
+        Keys of groups, both None where all rows are of one series.
+    owner : str
+        Who is speaking.
+
+    Raises
+    ------
+    ValueError
+        If they are of types that cannot be sorted together.
+    """
+    if known is None or keys is None:
+        return None, np.zeros(1, dtype=np.intp), np.zeros(1, dtype=np.intp)
+    try:
+        every = known.union(keys, sort=False).sort_values()
+    except TypeError as error:
+        raise ValueError(
+            f"{owner} needs groups of one type, which can be sorted. Got {keys.dtype} "
+            f"after {known.dtype} ({error}); call astype on one of them."
+        ) from error
+    return every, every.get_indexer(known), every.get_indexer(keys)
+
+
+def labels_together(kept: pd.Index, labels: pd.Index) -> pd.Index:
+    """Return labels after kept ones, in the time zone of these."""
+    zone = getattr(kept, "tz", None)
+    return kept.append(labels if zone is None else labels.tz_convert(zone))
 
 
 def _plain(value: Any) -> Any:
@@ -421,6 +480,11 @@ class Timeline:
     def words(self) -> str:
         """The step, for a message."""
         return _words(self.step)
+
+    def moved_to(self, label: pd.Index) -> Timeline:
+        """Return the same rule, with another newest label (an Index of length 1)."""
+        zone = getattr(self.last, "tz", None)
+        return replace(self, last=label if zone is None else label.tz_convert(zone))
 
     def run_starts(self, labels: pd.Index) -> np.ndarray:
         """Return the positions at which a run begins.
@@ -994,7 +1058,43 @@ def long_frame(
         frame[time] = future.take(by_group)
     for name, values in columns.items():
         frame[name] = values
+    # What displays read: nothing in the frame tells its groups from its values.
+    frame.attrs[_KIND] = {"groups": list(groups), "time": time}
     return frame
+
+
+def kind_of_long_frame(frame: Any) -> tuple[list, Any] | None:
+    """Return the columns of groups and of time of a forecast, None of other things."""
+    kind = getattr(frame, "attrs", {}).get(_KIND)
+    return None if kind is None else (kind["groups"], kind["time"])
+
+
+def frames_of_groups(
+    frame: Any, groups: list, time: Any, *, owner: str, rows: str
+) -> dict[Any, pd.DataFrame]:
+    """Return the rows of each group in order of time, which is their index.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A long frame, rows in any order.
+    groups, time : see :func:`long_frame_with_future`
+    owner, rows : str
+        Who is speaking, of which rows.
+
+    Returns
+    -------
+    dict of DataFrame
+        By the key of the group, in increasing order; by None without groups.
+    """
+    panel = panel_labels(frame, groups, time, owner=owner, rows=rows)
+    order = np.lexsort((panel.ranks, panel.codes))
+    columns = [*groups, *([] if time is None else [time])]
+    table = frame.drop(columns=columns).iloc[order]
+    table = table.set_axis(panel.times_of(order), axis=0)
+    keys = [None] if panel.keys is None else list(panel.keys)
+    ends = np.searchsorted(panel.codes[order], np.arange(len(keys) + 1))
+    return {key: table.iloc[ends[i] : ends[i + 1]] for i, key in enumerate(keys)}
 
 
 def _at_labels(frame: pd.DataFrame, labels: pd.Index, time: Any) -> pd.DataFrame:

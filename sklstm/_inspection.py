@@ -50,7 +50,8 @@ def gates(estimator, X, rows=-1):
     -------
     DataFrame
         One line for each (row, layer, direction, step, unit), which are the levels of
-        its index; columns ``input``, ``forget`` and ``output`` gate in [0, 1],
+        its index; rows are called by their label, by their position where labels are
+        not unique; columns ``input``, ``forget`` and ``output`` gate in [0, 1],
         ``candidate``, ``cell`` and ``hidden`` state after the step, in the scaled
         unit. Layers count from 0; a direction is ``"forward"`` (oldest step first) or
         ``"backward"``; steps count back from the predicted row, so that -1 is the row
@@ -282,7 +283,10 @@ def _windows_seen(estimator: Any, X: Any, rows: Any, owner: str) -> _Seen:
     windows, _ = regressor._check_windows(X, reset=False)
     positions = positions_of(rows, labels, len(windows), owner=owner)
     channels, steps = _names_of_values(names, *windows.shape[1:])
-    chosen = positions if labels is None else labels[positions]
+    # The labels of a panel may be times, which do not tell its rows apart.
+    chosen = positions
+    if labels is not None and labels.is_unique:
+        chosen = labels[positions]
     return _Seen(regressor, windows[positions], chosen, steps, channels)
 
 

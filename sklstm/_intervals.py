@@ -101,6 +101,8 @@ def _distances(sizes: np.ndarray, n_known: np.ndarray, coverage: float) -> np.nd
     -------
     ndarray of shape (n,)
     """
+    if not len(sizes):
+        return np.full(len(n_known), np.inf)
     length = min(_MOST_RESIDUALS, len(sizes))
     # In front of the first size stand some without weight.
     padded = np.concatenate([np.zeros(length), sizes])

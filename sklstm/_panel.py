@@ -6,6 +6,7 @@ by comparing neighbours. There is no loop over groups.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -21,9 +22,12 @@ __all__ = [
     "contexts_before",
     "elapsed",
     "longest_gap",
+    "members",
+    "moved_rows",
     "newest_rows",
     "next_in_group",
     "ordered_rows",
+    "rows_to_learn",
 ]
 
 # Rows that a message names at most.
@@ -158,6 +162,21 @@ def contexts_before(
     return np.where((counts > 0) & (numbers - newest == unit), counts, 0)
 
 
+def members(codes: np.ndarray, n_groups: int) -> list[np.ndarray]:
+    """Return the rows of each group, in the order in which they came.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,), int
+        The group of each row; rows of negative ones are left out.
+    n_groups : int
+        How many groups there are.
+    """
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(n_groups + 1))
+    return [order[i:j] for i, j in itertools.pairwise(ends)]
+
+
 def newest_rows(
     run_starts: np.ndarray, groups: np.ndarray, n_rows: int, n_newest: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -184,6 +203,76 @@ def newest_rows(
     counts = np.minimum((stops - run_starts)[is_last], n_newest)
     rows = ranges(stops[is_last] - counts, counts)
     return rows, np.concatenate([[0], np.cumsum(counts)])
+
+
+def moved_rows(
+    runs: Runs,
+    codes: np.ndarray,
+    own_starts: np.ndarray,
+    is_later: np.ndarray,
+    kept_starts: np.ndarray,
+    known: np.ndarray,
+    own: np.ndarray,
+    n_newest: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which rows to keep of those kept so far and of the newest ones.
+
+    Parameters
+    ----------
+    runs : Runs
+        The runs of new rows, and the kept rows that precede them.
+    codes : ndarray of shape (n_runs,), int
+        The group of each run, in increasing order.
+    own_starts : ndarray of shape (n_own_groups + 1,), int
+        Where their newest rows, of each of their groups, begin and end.
+    is_later : ndarray of shape (n_own_groups,), bool
+        Groups whose rows end later than those kept; the others are kept as they were.
+    kept_starts : ndarray of shape (n_known_groups + 1,), int
+        Where the kept rows of each group begin and end.
+    known, own : ndarray of int
+        Places of both kinds of groups among all groups.
+    n_newest : int
+        How many rows of a group to keep at most.
+
+    Returns
+    -------
+    rows : ndarray of int
+        Positions among the kept rows with the newest ones below them.
+    starts : ndarray of shape (n_groups + 1,), int
+        Where those of each group begin and end.
+    """
+    last = np.append(codes[1:] != codes[:-1], True)
+    n_own = np.diff(own_starts)
+    n_past = np.minimum(runs.contexts[last], n_newest - n_own)
+    past = runs.context_starts[last] + runs.contexts[last] - n_past
+    # Of each group a stretch of kept rows, and one of new rows.
+    begins = np.zeros((max(known.max(), own.max()) + 1, 2), dtype=np.intp)
+    counts = np.zeros_like(begins)
+    begins[known, 0], counts[known, 0] = kept_starts[:-1], np.diff(kept_starts)
+    new = np.column_stack([past, kept_starts[-1] + own_starts[:-1]])
+    begins[own[is_later]] = new[is_later]
+    counts[own[is_later]] = np.column_stack([n_past, n_own])[is_later]
+    starts = np.concatenate([[0], np.cumsum(counts.sum(axis=1))])
+    return ranges(begins.ravel(), counts.ravel()), starts
+
+
+def rows_to_learn(codes: np.ndarray, is_new: np.ndarray, n_again: int) -> np.ndarray:
+    """Return the new rows, and as many right before those of each group.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,), int
+        The group of each row; rows are by group and time.
+    is_new : ndarray of shape (n_rows,), bool
+        Rows that were not seen before, the newest of their group.
+    n_again : int
+        How many seen rows of a group, where it has new ones.
+    """
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    stops = np.append(starts[1:], len(codes))
+    firsts = starts + np.add.reduceat(~is_new, starts, dtype=np.intp)
+    begins = np.where(firsts < stops, np.maximum(firsts - n_again, starts), stops)
+    return ranges(begins, stops - begins)
 
 
 def carried(values: np.ndarray, runs: Runs, before: np.ndarray) -> np.ndarray:

@@ -20,7 +20,48 @@ from sklstm._index import (
 )
 from sklstm._panel import as_columns, next_in_group, ordered_rows
 
-__all__ = ["PanelRows"]
+__all__ = ["PanelRows", "columns_by_name", "columns_of_panel"]
+
+
+def columns_of_panel(columns: list, windows: Any) -> tuple[list[int], list[int]]:
+    """Return the positions in a long frame of the known and lagged window columns."""
+    others = [*as_columns(windows.groups), windows.time]
+    names = getattr(windows, "feature_names_in_", columns)
+    names = [name for name in names if name not in others]
+    return columns_by_name(columns, names, windows.is_known_)
+
+
+def columns_by_name(
+    columns: list, names: list, is_known: np.ndarray
+) -> tuple[list[int], list[int]]:
+    """Return the positions of the known and of the lagged window columns.
+
+    Parameters
+    ----------
+    columns : list
+        Names of the columns of X.
+    names : list
+        Names of the columns that windows read.
+    is_known : ndarray of bool
+        Which of these are known beforehand. A step in front may make them, so that
+        they are not among those of X.
+
+    Raises
+    ------
+    ValueError
+        If a lagged column is not among those of X.
+    """
+    known = [name for name, is_one in zip(names, is_known, strict=True) if is_one]
+    lagged = [name for name in names if name not in known]
+    made = [name for name in lagged if name not in columns]
+    if made:
+        raise ValueError(
+            "forecast must find the columns of the windows in X, to feed predictions "
+            f"back. Got {made} from a step in front, not among {columns}; make them "
+            "columns of X."
+        )
+    known_positions = sorted(columns.index(name) for name in known if name in columns)
+    return known_positions, sorted(columns.index(name) for name in lagged)
 
 
 class PanelRows:
@@ -41,6 +82,8 @@ class PanelRows:
     ----------
     columns : list
         Names of the columns of X.
+    keys : Index of length n_groups, or None
+        The groups, in increasing order; None where only time is a column.
     n_steps : int
         Rows to come of each group.
     shape : tuple of int
@@ -60,6 +103,7 @@ class PanelRows:
         codes = panel.codes[order]
         stops = np.append(np.flatnonzero(np.diff(codes)) + 1, len(codes))
         self.n_groups = len(stops)
+        self.keys = None if panel.keys is None else panel.keys.to_flat_index()
         self.shape = (steps, self.n_groups)
         # The newest row of a group has age 0; older rows come first.
         ages = np.repeat(stops, np.diff(stops, prepend=0)) - 1 - np.arange(len(codes))
@@ -84,27 +128,7 @@ class PanelRows:
         )
         self.columns = list(self.table.columns)
         self.given: list[int] = []
-        self.known, self.lagged = self._window_columns(windows)
-
-    def _window_columns(self, windows: Any) -> tuple[list[int], list[int]]:
-        """Return the positions in X of the known and of the lagged window columns."""
-        others = [*self.groups, self.time]
-        names = getattr(windows, "feature_names_in_", self.columns)
-        names = [name for name in names if name not in others]
-        masked = zip(names, windows.is_known_, strict=True)
-        known = [name for name, is_known in masked if is_known]
-        lagged = [name for name in names if name not in known]
-        made = [name for name in lagged if name not in self.columns]
-        if made:
-            raise ValueError(
-                "forecast must find the columns of the windows in X, to feed "
-                f"predictions back. Got {made} from a step in front, not among "
-                f"{self.columns}; make them columns of X."
-            )
-        in_X = [name for name in known if name in self.columns]
-        return [self.columns.index(n) for n in in_X], [
-            self.columns.index(n) for n in lagged
-        ]
+        self.known, self.lagged = columns_of_panel(self.columns, windows)
 
     def put_future(self, X_future: Any) -> None:
         """Write what is given of the rows to come."""
@@ -159,7 +183,7 @@ class PanelRows:
     def result(self, values: np.ndarray, names: list) -> Any:
         """Return values (steps, n_groups, …) as a long frame, group by group."""
         columns = np.moveaxis(values, 0, 1).reshape(self.n_steps * self.n_groups, -1)
-        names = ["prediction" if name is None else name for name in names]
+        names = ["y" if name is None else name for name in names]
         return long_frame(
             self._X.iloc[self._last],
             self.future,

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -17,7 +16,9 @@ from sklstm._index import (
     check_same_labels,
     counts_rows,
     frame_from,
+    keys_together,
     labels_of,
+    labels_together,
     names_of,
     panel_labels,
     positions_among,
@@ -31,9 +32,11 @@ from sklstm._panel import (
     carried,
     contexts_before,
     elapsed,
+    moved_rows,
     newest_rows,
     next_in_group,
     ordered_rows,
+    rows_to_learn,
 )
 from sklstm._validation import (
     Interval,
@@ -285,7 +288,8 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         X : DataFrame, Series or array-like of shape (n_rows, n_columns)
             Rows that follow those seen before, by their labels. They may begin with
             rows that were seen already, and end later. An array, after a fit on an
-            array, is taken to follow directly.
+            array, is taken to follow directly. The groups of a panel move along each
+            for itself, those without later rows stay, and new ones join.
         y : None
             Not used.
 
@@ -310,17 +314,13 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             return self.fit(X, y)
         with whole_or_unchanged(self):
             values, labels, panel = self._read(X, reset=False)
-            if panel is not None:
-                raise ValueError("SlidingWindow.partial_fit reads one series.")
-            timeline = self.timeline_
-            if labels is None and not self._has_labels:
-                labels = timeline.after(timeline.last, len(values))
-            self._check_goes_on(X, labels)
-            n_later = int(timeline.distances(labels[-1:])[0])
-            runs = self._runs_in_context(values, labels)
-            self._keep_context(self._channels(values, runs, None), runs, None)
-            self.timeline_ = replace(timeline, last=labels[-1:])
-            self._first_distance -= n_later
+            if panel is None:
+                labels = self._later_labels(X, labels)
+                runs = self._runs_in_context(values, labels)
+                self._move_context(values, labels, runs)
+            else:
+                runs = self._panel_runs_in_context(panel)
+                self._move_context_of_panel(values, panel, runs)
         return self
 
     def transform(self, X):
@@ -488,23 +488,109 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         none = np.zeros(len(starts), dtype=np.intp)
         return Runs(order, starts, codes[starts], none, none)
 
-    def _keep_context(self, channels, runs, panel):
-        """Keep the newest rows of the last run, of every group of a panel."""
+    def _n_kept(self, panel):
+        """Return how many rows the context of a series has at most."""
         n_newest = self.window + self.lag_ - 1
         if panel is not None or self.missing != "error":
             n_newest = max(n_newest, 1)  # what is carried, and when it was
+        return n_newest
+
+    def _keep_context(self, channels, runs, panel):
+        """Keep the newest rows of the last run, of every group of a panel."""
+        n_newest = self._n_kept(panel)
         if panel is None:
             n_own = min(n_newest, len(channels) - runs.starts[-1])
-            newest = channels[len(channels) - n_own :].astype(np.float32)
-            n_past = runs.contexts[-1]
-            if n_past:
-                newest = np.concatenate([self.context_[:n_past], newest])
-            self.context_ = newest[max(0, len(newest) - n_newest) :]
+            self.context_ = channels[len(channels) - n_own :].astype(np.float32)
             return
         rows, starts = newest_rows(runs.starts, runs.groups, len(channels), n_newest)
         self.context_ = channels[rows].astype(np.float32)
         self._context_starts = starts
         self._context_labels = panel.stamps[runs.in_order(panel.ranks)[rows]]
+
+    def _later_labels(self, X, labels):
+        """Return the labels of rows, once they are known to end later."""
+        timeline = self.timeline_
+        if labels is None and not self._has_labels:
+            return timeline.after(timeline.last, len(X))
+        if timeline is None or not timeline.accepts(labels):
+            came = type(X if labels is None else labels).__name__
+            raise ValueError(
+                "SlidingWindow.partial_fit needs labels that count rows as those of "
+                f"fit do. Got {came}; pass DataFrames with an index that goes on, to "
+                "fit and to partial_fit."
+            )
+        timeline.check_comparable(labels)
+        if timeline.distances(labels[-1:])[0] < 1:
+            raise ValueError(
+                "SlidingWindow.partial_fit needs rows after those seen before, which "
+                f"end at {timeline.last[0]!r}. Got rows up to {labels[-1]!r}; pass "
+                "later rows too."
+            )
+        return labels
+
+    def _move_context(self, values, labels, runs):
+        """Keep the newest rows of a single series, those kept before among them."""
+        n_later = int(self.timeline_.distances(labels[-1:])[0])
+        channels = self._channels(values, runs, None)
+        past = self.context_[: runs.contexts[-1]]
+        self._keep_context(channels, runs, None)
+        both = np.concatenate([past, self.context_])
+        self.context_ = both[max(0, len(both) - self._n_kept(None)) :]
+        self.timeline_ = self.timeline_.moved_to(labels[-1:])
+        self._first_distance -= n_later
+
+    def _move_context_of_panel(self, values, panel, runs):
+        """Keep the newest rows of every group, those kept before among them."""
+        channels = self._channels(runs.in_order(values), runs, panel)
+        codes = runs.in_order(panel.codes)[runs.starts]
+        n_newest = self._n_kept(panel)
+        rows, starts = newest_rows(runs.starts, codes, len(channels), n_newest)
+        labels = panel.stamps[runs.in_order(panel.ranks)[rows]]
+        is_later = self._is_new(
+            panel, np.arange(len(starts) - 1), labels[starts[1:] - 1]
+        )
+        if not is_later.any():
+            raise ValueError(
+                "SlidingWindow.partial_fit needs rows after those seen before, of some "
+                f"group. Got rows up to {panel.stamps[-1]!r}; pass later rows too."
+            )
+        self.groups_, known, own = keys_together(
+            self.groups_, panel.keys, owner="SlidingWindow.partial_fit"
+        )
+        rows_kept, self._context_starts = moved_rows(
+            runs, codes, starts, is_later, self._context_starts, known, own, n_newest
+        )
+        both = np.concatenate([self.context_, channels[rows].astype(np.float32)])
+        self.context_ = both[rows_kept]
+        labels = labels_together(self._context_labels, labels)[rows_kept]
+        self._context_labels = labels
+        self.timeline_ = self.timeline_.moved_to(labels[[labels.argmax()]])
+
+    def _is_new(self, panel, codes, labels):
+        """Return which rows, given by group and label, lie after those kept."""
+        groups = self._groups_of(panel)[codes]
+        kept = self.timeline_.resolved(self._context_labels, labels)
+        newest = self.timeline_.away(kept)[0][self._context_starts[1:] - 1]
+        return (groups < 0) | (self.timeline_.away(labels)[0] > newest[groups])
+
+    def _groups_of(self, panel):
+        """Return the groups of a panel as ``fit`` numbers them, -1 for new ones."""
+        if self.groups_ is None:
+            return np.zeros(1, dtype=np.intp)
+        return positions_among(panel.keys, self.groups_)
+
+    def _rows_to_learn(self, X, n_again):
+        """Return which rows of X were not seen, and ``n_again`` of those before."""
+        values, labels, panel = self._read(X, reset=False)
+        if panel is None:
+            labels = self._later_labels(X, labels)
+            first = np.searchsorted(self.timeline_.distances(labels), 1)
+            return slice(max(0, int(first) - n_again), None)
+        order = ordered_rows(panel, owner=type(self).__name__)
+        order = np.arange(len(values)) if order is None else order
+        codes = panel.codes[order]
+        is_new = self._is_new(panel, codes, panel.stamps[panel.ranks[order]])
+        return np.sort(order[rows_to_learn(codes, is_new, n_again)])
 
     # -- rows and runs -----------------------------------------------------------------
 
@@ -657,9 +743,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         codes = panel.codes if order is None else panel.codes[order]
         ranks = panel.ranks if order is None else panel.ranks[order]
         starts = self._panel_run_starts(panel, codes, ranks)
-        groups = codes[starts]
-        if self.groups_ is not None:
-            groups = positions_among(panel.keys, self.groups_)[groups]
+        groups = self._groups_of(panel)[codes[starts]]
         away, unit = timeline.away(panel.stamps)
         kept, _ = timeline.away(timeline.resolved(self._context_labels, panel.stamps))
         begins = away[ranks[starts]]
@@ -676,9 +760,9 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             self._context_starts,
             None if timeline.kind == "order" else unit,
         )
-        is_later = (groups >= 0) & (begins > newest)
-        if is_later.any() and not counts.any():
-            self._warn_of_groups_between(panel, codes, ranks, starts[is_later][0])
+        is_first = np.append(True, groups[1:] != groups[:-1]) & (groups >= 0)
+        if is_first.any() and (begins > newest)[is_first].all() and not counts.any():
+            self._warn_of_groups_between(panel, codes, ranks, starts[is_first][0])
         return Runs(order, starts, groups, counts, self._context_starts[:-1][groups])
 
     # -- channels and windows ----------------------------------------------------------
@@ -737,24 +821,6 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         if not is_frame:
             return table
         return frame_from(table, self.get_feature_names_out(), labels)
-
-    def _check_goes_on(self, X, labels):
-        """Raise unless labels are of the kind seen before and end later."""
-        timeline = self.timeline_
-        if timeline is None or not timeline.accepts(labels):
-            came = type(X if labels is None else labels).__name__
-            raise ValueError(
-                "SlidingWindow.partial_fit needs labels that count rows as those of "
-                f"fit do. Got {came}; pass DataFrames with an index that goes on, to "
-                "fit and to partial_fit."
-            )
-        timeline.check_comparable(labels)
-        if timeline.distances(labels[-1:])[0] < 1:
-            raise ValueError(
-                "SlidingWindow.partial_fit needs rows after those seen before, which "
-                f"end at {timeline.last[0]!r}. Got rows up to {labels[-1]!r}; pass "
-                "later rows too."
-            )
 
     def _windows_of_series(self, channels, runs):
         base = base_from_series(

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from sklstm._index import check_same_labels, labels_of, rows_from
+from sklstm._index import check_same_labels, rows_from
 from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._validation import whole_or_unchanged
+from sklstm._windows import take_rows
 
 __all__ = ["check_learner", "learner_of", "update"]
 
@@ -36,7 +37,8 @@ def update(estimator, X, y):
         is changed in place.
     X : DataFrame, Series or array-like of shape (n_rows, n_columns)
         The rows since the last update, labelled so that they follow those. Earlier
-        rows may stand before them: they are the past, and are not learned again.
+        rows may stand before them: they are the past, and are not learned again. Of a
+        panel a long frame: groups without later rows stay as they are, new ones join.
     y : array-like of shape (n_rows,)
         The target of each row of X.
 
@@ -83,7 +85,7 @@ def update(estimator, X, y):
         return estimator
     rows = rows_from(X)
     check_same_labels(rows, y, owner="update")
-    first = 0
+    which: slice | np.ndarray = slice(None)
     with ExitStack() as all_or_nothing:
         for _, step in learner.steps[:-1]:
             if step is None or step == "passthrough":
@@ -92,27 +94,17 @@ def update(estimator, X, y):
             if isinstance(step, SlidingWindow):
                 all_or_nothing.enter_context(whole_or_unchanged(step))
                 n_again = getattr(learner.steps[-1][1], "steps", 1) - 1
-                first = _move(step, seen, n_again)
-        learner.steps[-1][1].partial_fit(_from(rows, first), _from(y, first))
+                which = _move(step, seen, n_again)
+        learner.steps[-1][1].partial_fit(take_rows(rows, which), take_rows(y, which))
     return estimator
 
 
-def _move(window: SlidingWindow, rows: Any, n_again: int) -> int:
-    """Move a context along; return the position of the first row to learn."""
-    timeline = window.timeline_
+def _move(window: SlidingWindow, rows: Any, n_again: int) -> slice | np.ndarray:
+    """Move a context along; return which rows to learn."""
+    which = window._rows_to_learn(rows, n_again)
     with quiet_windows():  # of a hole before the rows ``transform`` has warned
         window.partial_fit(rows)
-    labels = labels_of(rows)
-    if labels is None or timeline is None:
-        return 0
-    return int(np.searchsorted(timeline.distances(labels), 1 - n_again))
-
-
-def _from(rows: Any, first: int) -> Any:
-    """Return the rows from a position on."""
-    if first == 0:
-        return rows
-    return np.asarray(rows)[first:] if labels_of(rows) is None else rows.iloc[first:]
+    return which
 
 
 def learner_of(estimator: Any) -> Any:

@@ -22,6 +22,7 @@ __all__ = [
     "is_next_window",
     "ranges",
     "row_slices",
+    "take_rows",
     "true_steps",
     "windows_from_base",
 ]
@@ -86,7 +87,7 @@ class PanelWindows:
         # Only what is asked for is gathered: the newest steps alone, say.
         return _windows_view(self.base, self.window)[(self.starts[rows], *inner)]
 
-    def rows(self, at: np.ndarray) -> PanelWindows:
+    def rows(self, at: slice | np.ndarray) -> PanelWindows:
         """Return the windows of some rows, from the same base."""
         return PanelWindows(self.base, self.starts[at], self.groups[at], self.window)
 
@@ -95,6 +96,13 @@ class PanelWindows:
         if (np.diff(self.starts) > 0).all():
             return None
         return np.argsort(self.starts, kind="stable")
+
+
+def take_rows(rows: Any, which: slice | np.ndarray) -> Any:
+    """Return some rows of windows, of a table or of a target, by position."""
+    if isinstance(rows, PanelWindows):
+        return rows.rows(which)
+    return rows.iloc[which] if hasattr(rows, "iloc") else np.asarray(rows)[which]
 
 
 def base_from_runs(

@@ -21,7 +21,7 @@ LEVELS = [
     {"_fused", "_gradient", "_keras"},
     {"_training"},
     {"_regressor", "_sliding_window"},
-    {"_forecast", "_inspection", "_split", "_update"},
+    {"_forecast", "_inspection", "_split", "_update", "_walk"},
     {"_backtest", "_display"},
 ]
 # ... and the door, which imports on demand, stands outside.

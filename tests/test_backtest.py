@@ -638,14 +638,6 @@ def test_several_columns_at_once_need_no_recursion():
         backtest(pipe, X, X["load"], cv=SPLIT, steps=4)
 
 
-def test_panels_are_refused():
-    """Groups are not walked over as if they were one series."""
-    X = series()
-    pipe = make_pipeline(SlidingWindow(3, layout="flat", groups="store"), Unfittable())
-    with pytest.raises(ValueError, match="SlidingWindow with groups"):
-        backtest(pipe, X, X["load"], cv=SPLIT)
-
-
 # -- progress -----------------------------------------------------------------------
 
 

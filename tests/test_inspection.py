@@ -244,6 +244,55 @@ def test_lag_tables_name_their_channels(X):
     assert list(found.index) == [(3, step) for step in range(-6, 0)]
 
 
+@pytest.fixture(scope="module")
+def panel():
+    """Return a pipeline, and a shuffled panel with missing values, irregular days."""
+    rng = np.random.default_rng(0)
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(
+        np.cumsum(rng.integers(1, 4, size=40)), "D"
+    )
+    X = pd.concat(
+        pd.DataFrame({"store": store, "day": days, "load": rng.normal(size=40) + 9})
+        for store in ("b", "a")
+    )
+    X = X.sample(frac=1, random_state=0).reset_index(drop=True)
+    y = X["load"].copy()
+    X.loc[::7, "load"] = np.nan
+    windows = SlidingWindow(4, groups="store", time="day", missing="mask", elapsed=True)
+    pipe = make_pipeline(windows, LSTMRegressor(2, epochs=2, random_state=0))
+    return pipe.fit(X, y), X
+
+
+@pytest.mark.parametrize("function", [gates, contributions, window_values])
+def test_rows_of_a_panel(function, panel):
+    """Those of their windows, with the names of all channels, by position or label."""
+    pipe, X = panel
+    rows = [3, 70, 11]
+    ours = function(pipe, X, rows)
+    expected = function(pipe[-1], pipe[0].transform(X)[rows], slice(None))
+    np.testing.assert_allclose(ours, expected, rtol=1e-12)
+    assert ours.index.unique("row").tolist() == rows
+    assert ours.index.unique("step").tolist() == [-4, -3, -2, -1]
+    if function is not gates:
+        assert list(ours) == ["load", "load_missing", "elapsed"]
+    named = X.set_index(X["store"] + X["day"].dt.strftime(" %d %m"))
+    label = named.index[70]
+    by_label = function(pipe, named, label)
+    np.testing.assert_allclose(by_label, ours.xs(70, level="row"), rtol=1e-12)
+    assert by_label.index.unique("row").tolist() == [label]
+
+
+def test_rows_that_share_their_label_are_called_by_position(panel):
+    """Times are not unique in a panel: one of them chooses the rows of all groups."""
+    pipe, X = panel
+    timed = X.set_index("day", drop=False)
+    stamp = timed.index[5]
+    ours = contributions(pipe, timed, rows=stamp)
+    at = np.flatnonzero(timed.index == stamp)
+    assert ours.index.unique("row").tolist() == at.tolist()
+    np.testing.assert_allclose(ours, contributions(pipe, X, rows=at), rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("rows", "positions"),
     [

@@ -1,7 +1,9 @@
 """Updates: a pipeline learns from new rows, and its context moves along."""
 
 import copy
+import itertools
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -119,6 +121,119 @@ def test_rows_that_do_not_go_on_change_nothing(rows, message):
     assert pickle.dumps(before) == pickle.dumps(copy.deepcopy(after))
 
 
+# -- the contexts of a panel --------------------------------------------------------
+
+
+def stores(times_of, start="2024-03-29", zone=None, freq="D"):
+    """Return a shuffled long frame with the rows of each store at some days."""
+    index = pd.date_range(start, periods=60, freq=freq, tz=zone)
+    rows = [(store, index[t], t) for store, times in times_of.items() for t in times]
+    X = pd.DataFrame(rows, columns=["store", "day", "t"])
+    values = np.random.default_rng(3).normal(size=(len(X), 2)).cumsum(axis=0)
+    X[["load", "wind"]] = values + 20
+    return X.sample(frac=1, random_state=4)
+
+
+def panel_windows(window=4, **params):
+    return SlidingWindow(window, groups="store", time="day", **params)
+
+
+def quietly(call, *args):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
+        return call(*args)
+
+
+@st.composite
+def growing_panels(draw):
+    """Draw the times of each store, with holes, and where updates end."""
+    times_of = {"b": range(40)}
+    for store in draw(st.sets(st.sampled_from("acde"), max_size=3)):
+        times = draw(st.sets(st.integers(0, 39), min_size=1, max_size=38))
+        dense = draw(st.integers(0, 30))
+        times_of[store] = sorted(times | {*range(dense, dense + 8)})
+    stops = sorted(draw(st.sets(st.integers(12, 38), min_size=2, max_size=4)))
+    params = {
+        "window": draw(st.integers(1, 5)),
+        "horizon": draw(st.integers(0, 3)),
+        "missing": draw(st.sampled_from(["error", "carry", "mask"])),
+        "elapsed": draw(st.booleans()),
+    }
+    return times_of, stops, draw(st.integers(0, 7)), params
+
+
+@settings(max_examples=60, deadline=None)
+@given(growing_panels(), st.sampled_from([None, "Europe/Berlin"]))
+def test_moved_contexts_of_a_panel_are_those_of_a_fit_on_all_rows(case, zone):
+    """Every group moves for itself; new ones join; those without new rows stay."""
+    times_of, stops, again, params = case
+    X = stores(times_of, zone=zone)
+    if params["missing"] != "error":
+        X.loc[X["t"] % 5 == 3, "wind"] = np.nan
+    t, X = X["t"], X.drop(columns="t")
+    moved = panel_windows(**params).fit(X[t <= stops[0]])
+    for begin, stop in itertools.pairwise(stops):
+        assert quietly(moved.partial_fit, X[(t > begin - again) & (t <= stop)]) is moved
+    whole = panel_windows(**params).fit(X[t <= stops[-1]])
+    assert moved.groups_.tolist() == whole.groups_.tolist()
+    np.testing.assert_array_equal(moved.context_, whole.context_)
+    np.testing.assert_array_equal(moved._context_starts, whole._context_starts)
+    assert moved._context_labels.tolist() == whole._context_labels.tolist()
+    for rows in (X[t > stops[-1]], X[t > stops[-1] - 2]):
+        ours, theirs = quietly(moved.transform, rows), quietly(whole.transform, rows)
+        np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
+
+
+def test_labels_of_an_update_may_be_in_other_zones_and_units():
+    """Kept stamps stay in the zone of fit, in which days are counted on the wall."""
+    X = stores({"a": range(20), "b": range(20)}, zone="Europe/Berlin").drop(columns="t")
+    is_old = X["day"] < "2024-04-04"
+    moved = panel_windows().fit(X[is_old])
+    later = X[~is_old & (X["day"] < "2024-04-12")]
+    moved.partial_fit(
+        later.assign(day=later["day"].dt.tz_convert("UTC").astype("M8[ms, UTC]"))
+    )
+    whole = panel_windows().fit(X[X["day"] < "2024-04-12"])
+    assert str(moved.timeline_.last.tz) == "Europe/Berlin"
+    assert moved.timeline_.last[0] == whole.timeline_.last[0]
+    rows = X[X["day"] >= "2024-04-12"]
+    ours, theirs = moved.transform(rows), whole.transform(rows)
+    np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
+
+
+def test_a_group_of_several_columns_joins():
+    """Keys of several columns are kept in increasing order."""
+    X = stores({"a": range(20), "b": range(20)}).drop(columns="t")
+    X["town"] = np.where(X["store"] == "a", 2, 1)
+    windows = SlidingWindow(3, groups=["town", "store"], time="day").fit(
+        X[X["store"] == "a"]
+    )
+    windows.partial_fit(X[X["store"] == "b"])
+    assert windows.groups_.tolist() == [(1, "b"), (2, "a")]
+    whole = SlidingWindow(3, groups=["town", "store"], time="day").fit(X)
+    np.testing.assert_array_equal(windows.context_, whole.context_)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (lambda X: X[X["t"] < 30], "rows after those seen before, of some group"),
+        (lambda X: X.assign(store=X["store"].map(ord)), "groups of one type"),
+        (lambda X: X.assign(day=X["t"]), "time of the kind that fit had"),
+        (lambda X: X.assign(load=np.nan), "Got NaN"),
+        (lambda X: pd.concat([X, X]), "one row per group and time"),
+    ],
+)
+def test_rows_of_a_panel_that_do_not_go_on_change_nothing(rows, message):
+    """The transformer is as it was after any error."""
+    X = stores({"a": range(40), "b": range(10, 40)})
+    sliding_window = panel_windows().fit(X[X["t"] < 30])
+    before = copy.deepcopy(vars(sliding_window))
+    with pytest.raises(ValueError, match=message):
+        sliding_window.partial_fit(rows(X))
+    assert pickle.dumps(before) == pickle.dumps(copy.deepcopy(vars(sliding_window)))
+
+
 # -- update -------------------------------------------------------------------------
 
 
@@ -146,6 +261,35 @@ def test_an_update_is_the_documented_procedure(steps, n_at_once):
     np.testing.assert_array_equal(pipe.predict(X[52:]), expected[:, 0])
     again = forecast(pipe, X[:53], steps)
     np.testing.assert_allclose(again, expected[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_an_update_of_a_panel_is_the_documented_procedure(steps):
+    """Of every group the rows learned are its new ones, and steps - 1 before them."""
+    X = stores(
+        {"a": range(50), "b": range(10, 46), "c": [*range(5, 30), *range(33, 50)]}
+    )
+    X = X[X["t"] < 50].sort_values(["store", "day"])
+    y, t, X = X["load"], X["t"], X.drop(columns="t")
+    regressor = LSTMRegressor(2, epochs=1, random_state=0, steps=steps)
+    pipe = make_pipeline(panel_windows(), regressor).fit(X[t < 40], y[t < 40])
+    by_hand = copy.deepcopy(pipe[-1])
+    windows = panel_windows().fit_transform(X)
+    for begin in (40, 43, 46):
+        new = (t >= begin - 6) & (t < begin + 3)
+        update(
+            pipe,
+            X[new].sample(frac=1, random_state=begin),
+            y[new].sample(frac=1, random_state=begin),
+        )
+        learned = (t >= begin - (steps - 1)) & (t < begin + 3)
+        if begin == 46:
+            learned &= X["store"] != "b"
+        by_hand.partial_fit(windows.rows(np.flatnonzero(learned)), y[learned])
+    rows = t >= 49
+    expected = by_hand.predict_steps(windows[np.flatnonzero(rows)])
+    ours = pipe[-1].predict_steps(pipe[0].transform(X[rows]))
+    np.testing.assert_array_equal(ours, expected)
 
 
 def test_rows_seen_before_are_the_past_and_are_not_learned_again():

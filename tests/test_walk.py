@@ -1,0 +1,479 @@
+"""Backtests of panels: each group's forecasts are those of a loop over its rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.dummy import DummyRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge, RidgeCV
+from sklearn.model_selection import TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklstm import (
+    LSTMRegressor,
+    PanelTimeSeriesSplit,
+    SlidingWindow,
+    backtest,
+    forecast,
+    mean_absolute_scaled_error,
+    update,
+)
+from sklstm._intervals import conformal_distances
+
+CV = PanelTimeSeriesSplit(2, time="day", test_size=6)
+
+# The days of each store: a whole one, one with a hole, one that begins late, one that
+# ends early, and one that training has not seen.
+DAYS = {
+    "c": range(40),
+    "a": [*range(20), *range(22, 31), *range(33, 40)],
+    "b": range(12, 40),
+    "d": range(30),
+    "e": range(33, 40),
+}
+
+
+def stores(days=None, seed=0):
+    """Return the rows of several stores in one shuffled frame."""
+    rng = np.random.default_rng(seed)
+    index = pd.date_range("2024-03-20", periods=60)
+    parts = []
+    for number, (store, own) in enumerate((days or DAYS).items()):
+        values = rng.normal(size=(len(own), 2)).cumsum(axis=0) + 20 * (1 + number)
+        part = pd.DataFrame(values, columns=["load", "price"])
+        parts.append(part.assign(store=store, day=index[list(own)]))
+    frame = pd.concat(parts, ignore_index=True)
+    return frame[["store", "day", "load", "price"]].sample(frac=1, random_state=1)
+
+
+def flat_ridge(window=3, **params):
+    windows = SlidingWindow(window, groups="store", time="day", layout="flat", **params)
+    return make_pipeline(windows, SimpleImputer(), Ridge())
+
+
+def tiny_lstm(window=3, **params):
+    lstm = LSTMRegressor(2, epochs=1, random_state=0, **params)
+    return make_pipeline(SlidingWindow(window, groups="store", time="day"), lstm)
+
+
+def folds(X, cv=CV):
+    """Yield the training rows and the days of the test rows of each fold."""
+    for train, test in cv.split(X):
+        rows = X.iloc[train].sort_values(["store", "day"])
+        yield rows, X["day"].iloc[test].min(), X["day"].iloc[test].max()
+
+
+def naive_loop(estimator, X, steps, stride=1, n_known=0):
+    """Return fold, group, origin, step, y_true, y_pred: store by store, day by day."""
+    rows = []
+    for fold, (train, first, last) in enumerate(folds(X)):
+        fitted = clone(estimator).fit(train, train["load"])
+        for store, own in X.groupby("store"):
+            own = own.sort_values("day").reset_index(drop=True)
+            tested = np.flatnonzero((own["day"] >= first) & (own["day"] <= last))
+            if not len(tested):
+                continue
+            for origin in range(max(tested[0] - 1, 0), tested[-1], stride):
+                ahead = own[origin + 1 : origin + 1 + steps]
+                days = own["day"][origin] + pd.to_timedelta(range(1, steps + 1), "D")
+                if ahead["day"].tolist() != days.tolist():
+                    continue
+                future = ahead[["store", "day", "price"]] if n_known else None
+                predicted = forecast(
+                    fitted, own[: origin + 1], steps, X_future=future
+                ).iloc[:, -1]
+                for step in range(steps):
+                    values = ahead["load"].iloc[step], predicted.iloc[step]
+                    rows.append((fold, store, own["day"][origin], step + 1, *values))
+    names = ["fold", "group", "origin", "step", "y_true", "y_pred"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def assert_is_loop(result, expected, rtol=1e-6):
+    ours = result.predictions
+    assert list(ours) == ["group", "origin", "step", "y_true", "y_pred", "fold"]
+    for name in ("fold", "group", "origin", "step", "y_true"):
+        assert ours[name].tolist() == expected[name].tolist()
+    np.testing.assert_allclose(ours["y_pred"], expected["y_pred"], rtol=rtol)
+    ahead = pd.to_timedelta(ours["step"].to_numpy(), "D")
+    assert ours.index.tolist() == (pd.DatetimeIndex(ours["origin"]) + ahead).tolist()
+    assert ours.index.name == "day"
+
+
+# -- forecasts ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("estimator", "steps", "stride"),
+    [
+        (flat_ridge(), 1, 1),
+        (flat_ridge(), 3, 2),
+        (flat_ridge(horizon=2), 2, 1),
+        (flat_ridge(horizon=2), 5, 1),
+        (flat_ridge(window=2), 4, 1),
+        (tiny_lstm(), 3, 1),
+        (tiny_lstm(steps=3), 3, 1),
+        (tiny_lstm(steps=3), 1, 3),
+        (tiny_lstm(steps=2), 5, 1),
+        (
+            TransformedTargetRegressor(flat_ridge(), transformer=StandardScaler()),
+            2,
+            1,
+        ),
+        (flat_ridge(missing="mask"), 2, 1),
+    ],
+)
+def test_forecasts_are_those_of_a_loop_over_groups(estimator, steps, stride):
+    """Fit on all training rows, and forecast each store from each of its days."""
+    X = stores().drop(columns="price")
+    result = backtest(estimator, X, X["load"], cv=CV, steps=steps, stride=stride)
+    assert_is_loop(result, naive_loop(estimator, X, steps, stride))
+    assert result.groups.tolist() == result.predictions["group"].tolist()[::steps]
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        flat_ridge(known="price"),
+        TransformedTargetRegressor(
+            flat_ridge(known="price"), transformer=StandardScaler()
+        ),
+    ],
+)
+def test_known_columns_have_their_true_values_to_come(estimator):
+    """A recursion reads the known column of its own store."""
+    X = stores()
+    result = backtest(estimator, X, X["load"], cv=CV, steps=3)
+    assert_is_loop(result, naive_loop(estimator, X, 3, n_known=1))
+
+
+def test_the_order_of_rows_changes_nothing():
+    """Rows are put by group and time; y goes with them, also as an array."""
+    X = stores().drop(columns="price")
+    one = backtest(flat_ridge(), X, X["load"], cv=CV, steps=2)
+    X = X.sort_values(["day", "store"])
+    two = backtest(flat_ridge(), X, X["load"].to_numpy(), cv=CV, steps=2)
+    pd.testing.assert_frame_equal(one.predictions, two.predictions)
+    pd.testing.assert_frame_equal(one.baselines, two.baselines)
+
+
+def test_times_in_the_index_and_groups_of_several_columns():
+    """Groups are tuples then, in the index of the summary too."""
+    X = stores().drop(columns="price")
+    X["town"] = np.where(X["store"] < "c", 1, 2)
+    X = X.set_index("day")[["town", "store", "load"]]
+    pipe = flat_ridge().set_params(
+        slidingwindow__groups=["town", "store"], slidingwindow__time=None
+    )
+    result = backtest(pipe, X, X["load"], cv=PanelTimeSeriesSplit(2, test_size=6))
+    whole = stores().drop(columns="price")
+    expected = backtest(flat_ridge(), whole, whole["load"], cv=CV)
+    stores_of = [store for _, store in result.predictions["group"]]
+    assert stores_of == expected.predictions["group"].tolist()
+    np.testing.assert_allclose(
+        result.predictions["y_pred"], expected.predictions["y_pred"]
+    )
+    summary = result.summary(by="group")
+    assert ((2, "c"), "naive") in summary.index
+    np.testing.assert_allclose(summary, expected.summary(by="group"), rtol=1e-6)
+
+
+def test_one_series_with_its_time_in_a_column_has_no_groups():
+    """``time`` alone reads one series, as the same series with an index is read."""
+    X = stores({"a": range(40)})[["day", "load"]]
+    pipe = flat_ridge().set_params(slidingwindow__groups=None)
+    result = backtest(pipe, X, X["load"], cv=CV, steps=2)
+    assert result.groups is None
+    series = X.set_index("day").sort_index()
+    pipe = flat_ridge().set_params(slidingwindow__groups=None, slidingwindow__time=None)
+    cv = TimeSeriesSplit(2, test_size=6)
+    expected = backtest(pipe, series, series["load"], cv=cv, steps=2)
+    pd.testing.assert_frame_equal(
+        result.predictions, expected.predictions, check_freq=False
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.integers(1, 10),
+    st.integers(1, 4),
+    st.sampled_from([True, "update"]),
+    st.integers(0, 9),
+)
+def test_values_after_an_origin_change_nothing_before(last, steps, refit, seed):
+    """Other values of all stores after a day leave forecasts from it bit for bit."""
+    X = stores().drop(columns="price")
+    day = X["day"].max() - pd.Timedelta(days=last)
+    other = X.copy()
+    later = other["day"] > day
+    noise = np.random.default_rng(seed).normal(size=int(later.sum()))
+    other.loc[later, "load"] += 100 * noise
+    estimator = tiny_lstm() if refit == "update" else flat_ridge()
+    one, two = (
+        backtest(estimator, rows, rows["load"], cv=CV, steps=steps, refit=refit)
+        for rows in (X, other)
+    )
+    is_before = one.predictions["origin"] <= day
+    for name in ("y_pred", "group", "origin"):
+        ours, theirs = (result.predictions[name][is_before] for result in (one, two))
+        assert ours.tolist() == theirs.tolist()
+    for name in one.baselines:
+        ours, theirs = (result.baselines[name][is_before] for result in (one, two))
+        assert ours.tolist() == theirs.tolist()
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_updates_are_those_of_the_documented_procedure(steps):
+    """Fit in the first fold, then ``update`` with the rows that have come since."""
+    X = stores().drop(columns="price")
+    result = backtest(
+        tiny_lstm(steps=steps), X, X["load"], cv=CV, steps=steps, refit="update"
+    )
+    (train, first, _), (more, second, _) = folds(X)
+    by_hand = tiny_lstm(steps=steps).fit(train, train["load"])
+    update(by_hand, more, more["load"])
+    parts = result.predictions[result.predictions["fold"] == 1]
+    assert first < second == pd.to_datetime(parts["origin"]).min() + pd.Timedelta("1D")
+    for (store, origin), part in parts.groupby(["group", "origin"]):
+        rows = X[(X["store"] == store) & (X["day"] <= origin)]
+        expected = forecast(by_hand, rows, steps)["load"]
+        np.testing.assert_allclose(part["y_pred"], expected, rtol=1e-6)
+
+
+# -- dirty data ---------------------------------------------------------------------
+
+
+def test_predictions_fed_back_are_not_missing():
+    """A mask of the target is 0 where a prediction stands, whatever came later."""
+    X = stores().drop(columns="price")
+    y = X["load"].copy()
+    X.loc[X["day"].dt.day_of_year % 4 == 1, "load"] = np.nan
+    estimator = flat_ridge(missing="mask")
+    result = backtest(estimator, X, y, cv=CV, steps=3)
+    for fold, (train, _, _) in enumerate(folds(X)):
+        fitted = clone(estimator).fit(train, y.loc[train.index])
+        parts = result.predictions[result.predictions["fold"] == fold]
+        for (store, origin), part in parts.groupby(["group", "origin"]):
+            rows = X[(X["store"] == store) & (X["day"] <= origin)]
+            expected = forecast(fitted, rows, 3)["load"]
+            np.testing.assert_allclose(part["y_pred"], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("groups", [None, "store"])
+def test_irregular_stamps_follow_each_other_with_elapsed(groups):
+    """Every row follows the one before; windows hold when the rows to come were."""
+    days = np.cumsum(np.random.default_rng(2).integers(1, 4, size=26))
+    X = stores({"a": days[:26], "b": days[3:]} if groups else {"a": days})
+    X = X.drop(columns="price" if groups else ["price", "store"])
+    windows = SlidingWindow(3, groups=groups, time="day", elapsed=True, layout="flat")
+    pipe = make_pipeline(windows, SimpleImputer(), StandardScaler(), Ridge())
+    cv = list(PanelTimeSeriesSplit(2, time="day", test_size=5).split(X))[1:]
+    result = backtest(pipe, X, X["load"], cv=cv, steps=1)
+    ((train, _),) = cv
+    fitted = clone(pipe).fit(X.iloc[train], X["load"].iloc[train])
+    expected = pd.Series(fitted.predict(X), X.index)
+    for row in result.predictions.reset_index().itertuples():
+        is_row = X["day"] == row.day
+        is_row &= X["store"] == row.group if groups else True
+        assert row.y_pred == pytest.approx(expected[is_row].item(), rel=1e-6)
+    assert len(result.origins) == (10 if groups else 5)
+    assert backtest(pipe, X, X["load"], cv=cv, steps=3).residuals.shape[1] == 3
+
+
+# -- baselines and errors -----------------------------------------------------------
+
+
+def test_baselines_are_those_of_a_loop_over_groups():
+    """Naive and seasonal naive of each store; one RidgeCV on the lags of all."""
+    X = stores(dict(list(DAYS.items())[:4])).drop(columns="price")
+    result = backtest(flat_ridge(4), X, X["load"], cv=CV, steps=2, season=3)
+    table = result.predictions.assign(**result.baselines)
+    for fold, (train, _, _) in enumerate(folds(X)):
+        lags, targets = [], []
+        for _, own in train.groupby("store"):
+            y = own.set_index("day")["load"].asfreq("D").to_numpy()
+            for row in range(4, len(y) - 1):
+                part = y[row - 4 : row + 2]
+                if np.isfinite(part).all():
+                    lags.append(part[:4])
+                    targets.append(part[4:])
+        lags = np.array(lags, dtype=np.float32)
+        scaler = StandardScaler().fit(lags)
+        ridge = RidgeCV(10.0 ** np.arange(-3, 5)).fit(scaler.transform(lags), targets)
+        parts = table[table["fold"] == fold]
+        for (store, origin), part in parts.groupby(["group", "origin"]):
+            y = X[X["store"] == store].set_index("day")["load"].asfreq("D")
+            assert part["naive"].tolist() == [y[origin]] * 2
+            for step in (1, 2):
+                value = y.get(origin + pd.Timedelta(days=step - 3), np.nan)
+                value = y[origin] if np.isnan(value) else value
+                assert part["seasonal naive"].iloc[step - 1] == value
+            newest = y[:origin].to_numpy()[None, -4:].astype(np.float32)
+            if np.isfinite(newest).all():
+                expected = ridge.predict(scaler.transform(newest))[0]
+                np.testing.assert_allclose(part["ridge"], expected, rtol=1e-4)
+
+
+def test_scaled_errors_have_the_scale_of_their_group():
+    """The unit of MASE is a store's own; rows of stores without one are left out."""
+    X = stores(dict(list(DAYS.items())[:3])).drop(columns="price")
+    X.loc[X["store"] == "b", "load"] = 7.0
+    result = backtest(flat_ridge(), X, X["load"], cv=CV, season=2)
+    table = result.predictions
+    scaled, sizes = [], []
+    for fold, (train, _, _) in enumerate(folds(X)):
+        for store in ("a", "c"):
+            rows = table[(table["fold"] == fold) & (table["group"] == store)]
+            own = train[train["store"] == store].sort_values("day")["load"]
+            scaled.append(
+                mean_absolute_scaled_error(
+                    rows["y_true"], rows["y_pred"], y_train=own, season=2
+                )
+            )
+            sizes.append(len(rows))
+    expected = np.average(scaled, weights=sizes)
+    assert result.summary().loc["model", "MASE"] == pytest.approx(expected)
+    by_group = result.summary(by="group")
+    assert np.isnan(by_group.loc[("b", "model"), "MASE"])
+    assert by_group.loc[("a", "naive"), "MAE"] > 0
+    assert (
+        f"BacktestResult of {len(result.origins)} origins, 1 step(s), 3 group(s)"
+        in (repr(result))
+    )
+
+
+# -- intervals ----------------------------------------------------------------------
+
+
+def many_days():
+    """Return two stores of which one is a hundred times as wild."""
+    X = stores({"calm": range(60), "wild": range(60)}).drop(columns="price")
+    wild = X["store"] == "wild"
+    X.loc[wild, "load"] = 2000 + 100 * (
+        X.loc[wild, "load"] - X.loc[wild, "load"].mean()
+    )
+    return X
+
+
+CV_OF_MANY = PanelTimeSeriesSplit(2, time="day", test_size=15)
+
+
+def test_intervals_of_a_group_are_made_from_its_own_residuals():
+    """Each as from the residuals of its store alone that were known by then."""
+    X = many_days()
+    result = backtest(flat_ridge(), X, X["load"], cv=CV_OF_MANY, steps=2)
+    made = result.intervals(0.8)
+    residuals = pd.DataFrame(result.residuals).assign(group=result.groups)
+    for store, own in made.groupby("group"):
+        table = residuals[residuals["group"] == store].drop(columns="group").to_numpy()
+        newest = own[own["origin"] == own["origin"].max()]
+        for step in (1, 2):
+            # The truth of step h of the origin h rows before is known.
+            known = table[: len(table) - step, step - 1 : step]
+            row = newest[newest["step"] == step].iloc[0]
+            distance = conformal_distances(known, 0.8)[0]
+            assert row["y_upper"] - row["y_pred"] == pytest.approx(distance)
+    widths = (made["y_upper"] - made["y_lower"]).groupby(made["group"]).mean()
+    assert widths["wild"] > 5 * widths["calm"]
+    assert 0.7 < result.calibration([0.8])["measured"].item() < 0.95
+
+
+def test_a_forecast_of_a_panel_has_an_interval_for_each_group():
+    """Point, lower and upper column of the long frame, by each group's residuals."""
+    X = many_days()
+    pipe = flat_ridge().fit(X, X["load"])
+    result = backtest(pipe, X, X["load"], cv=CV_OF_MANY, steps=3)
+    made = forecast(pipe, X, 3, coverage=0.8, residuals=result)
+    assert list(made) == ["store", "day", "load", "load_lower", "load_upper"]
+    pd.testing.assert_frame_equal(made[["store", "day", "load"]], forecast(pipe, X, 3))
+    for store, own in made.groupby("store"):
+        distances = conformal_distances(result.residuals[result.groups == store], 0.8)
+        np.testing.assert_allclose(own["load_upper"] - own["load"], distances)
+        np.testing.assert_allclose(own["load"] - own["load_lower"], distances)
+    alone = forecast(pipe, X[X["store"] == "wild"], 2, coverage=0.8, residuals=result)
+    ours = made[made["store"] == "wild"].iloc[:2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone, ours)
+    pooled = forecast(pipe, X, 3, coverage=0.8, residuals=result.residuals)
+    distances = conformal_distances(result.residuals, 0.8)
+    np.testing.assert_allclose(
+        pooled["load_upper"] - pooled["load"], np.tile(distances, 2)
+    )
+
+
+def test_groups_without_residuals_are_named():
+    """A store that the backtest has not seen has no interval of its own."""
+    X = many_days()
+    new = X[X["store"] == "calm"].assign(store="new")
+    pipe = flat_ridge().fit(X, X["load"])
+    result = backtest(pipe, X, X["load"], cv=CV_OF_MANY)
+    with pytest.raises(ValueError, match="Got 0 of each step of group 'new'"):
+        forecast(pipe, pd.concat([X, new]), 1, coverage=0.8, residuals=result)
+
+
+def test_quantiles_of_a_panel_are_those_of_each_group_alone():
+    """Without residuals the quantile network's ends, group by group."""
+    X = many_days()
+    lstm = LSTMRegressor(
+        2, steps=3, loss="quantile", quantiles=(0.1, 0.5, 0.9), epochs=1, random_state=0
+    )
+    windows = SlidingWindow(3, horizon=2, groups="store", time="day")
+    pipe = make_pipeline(windows, lstm).fit(X, X["load"])
+    made = forecast(pipe, X, 4, coverage=0.8)
+    for store, own in made.groupby("store"):
+        alone = forecast(pipe, X[X["store"] == store], 4, coverage=0.8)
+        values = ["load", "load_lower", "load_upper"]
+        np.testing.assert_allclose(own[values], alone[values], rtol=1e-5)
+        rows = X[X["store"] == store].sort_values("day")
+        # The window of row t ends at t - 2: the newest that is there gives rows 2 to 4.
+        ends = pd.concat([rows, rows.tail(2).assign(day=own["day"].to_numpy()[:2])])
+        levels = pipe[-1].predict_quantiles(pipe[0].transform(ends)[-2:])
+        expected = np.concatenate([levels[:1, 0], levels[1]])[:, [0, 2]]
+        np.testing.assert_allclose(own[values[1:]], expected, rtol=1e-5)
+
+
+# -- what is refused ----------------------------------------------------------------
+
+
+def test_folds_that_cut_groups_at_other_times_are_refused():
+    """TimeSeriesSplit counts rows of a long frame, not days."""
+    X = stores().sort_values(["store", "day"])
+    with pytest.raises(ValueError, match=r"walk forward.*use PanelTimeSeriesSplit"):
+        backtest(flat_ridge(known="price"), X, X["load"], cv=TimeSeriesSplit(3))
+    with pytest.raises(ValueError, match=r"training rows that are not before"):
+        backtest(flat_ridge(known="price"), X, X["load"], cv=PanelTimeSeriesSplit(3))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X: X.drop(columns="store"), "backtest needs the columns"),
+        (lambda X: pd.concat([X, X[:1]]), "backtest needs one row per group and time"),
+        (lambda X: X.to_numpy(), "backtest needs X as a DataFrame"),
+    ],
+)
+def test_wrong_rows_are_named_before_the_first_fit(change, message):
+    """What groups and times need is checked first."""
+    X = stores()
+    rows = change(X)
+    with pytest.raises(ValueError, match=message):
+        backtest(flat_ridge(), rows, np.zeros(len(rows)), cv=CV)
+
+
+def test_windows_must_agree_on_their_groups():
+    """Two windows in one estimator read the same panel."""
+    X = stores()
+    one = TransformedTargetRegressor(flat_ridge(), transformer=SlidingWindow(3))
+    with pytest.raises(ValueError, match="the same 'groups' and 'time'"):
+        backtest(one, X, X["load"], cv=CV)
+
+
+def test_a_regressor_without_windows_reads_rows_as_they_are():
+    """Without windows there are no groups to know of."""
+    X = stores({"a": range(40)})[["load"]].reset_index(drop=True)
+    result = backtest(DummyRegressor(), X, X["load"], cv=TimeSeriesSplit(2))
+    assert result.groups is None
