@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sklstm._activations import ACTIVATIONS
-from sklstm._network import NetworkSpec, trace
+from sklstm._network import NetworkSpec, patched, trace
 from sklstm._scaling import Scaling
 
 __all__ = ["network_gradients", "value_gradients"]
@@ -107,14 +107,15 @@ def network_gradients(
     """
     _, traces = trace(spec, weights, inputs)
     weights = [array.astype(np.float64) for array in weights]
-    missing = np.isnan(inputs[:, :, 0])
-    filled = np.where(np.isnan(inputs), 0.0, inputs)
+    steps = patched(inputs, spec.patch)
+    missing = np.isnan(steps[:, :, 0])
+    filled = np.where(np.isnan(steps), 0.0, steps)
     n_directions = spec.n_directions
-    n_rows, window, _ = inputs.shape
+    n_rows, n_steps, _ = steps.shape
     # Gradients with respect to the hidden states after each step, per direction.
     downstream: list[np.ndarray] = []
     for direction, kernel in enumerate(np.split(weights[-2][:, output], n_directions)):
-        of_states = np.zeros((n_rows, window, spec.units[-1]))
+        of_states = np.zeros((n_rows, n_steps, spec.units[-1]))
         of_states[:, 0 if direction else -1] = kernel
         downstream.append(of_states)
     for layer in range(len(spec.units) - 1, -1, -1):
@@ -134,7 +135,10 @@ def network_gradients(
                 is_backward=direction == 1,
             )
         downstream = np.split(of_read, n_directions, axis=2) if layer else [of_read]
-    return downstream[0]
+    gradients = np.zeros(inputs.shape)
+    newest = gradients[:, spec.window - n_steps * spec.patch :]
+    newest[:] = downstream[0].reshape(newest.shape)
+    return gradients
 
 
 def _layer_gradients(

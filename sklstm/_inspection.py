@@ -13,7 +13,7 @@ import numpy as np
 
 from sklstm._gradient import value_gradients
 from sklstm._index import frame_from_product, labels_of, positions_of
-from sklstm._network import trace
+from sklstm._network import patched, trace
 from sklstm._regressor import _LAG_NAME, LSTMRegressor
 from sklstm._validation import check_is_fitted, is_integer
 from sklstm._windows import row_slices
@@ -87,7 +87,9 @@ def gates(estimator, X, rows=-1):
     regressor, spec = seen.regressor, seen.regressor._spec
     inputs = regressor._scaling.inputs(seen.windows)
     _, traces = trace(spec, regressor.weights_, inputs)
-    missing = np.isnan(inputs[:, :, 0])
+    missing = np.isnan(patched(inputs, spec.patch)[:, :, 0])
+    # A patch goes by its newest step.
+    steps = seen.steps[spec.window % spec.patch + spec.patch - 1 :: spec.patch]
     parts = []
     for position, values in enumerate(traces):
         layer, direction = divmod(position, spec.n_directions)
@@ -96,7 +98,7 @@ def gates(estimator, X, rows=-1):
             "row": seen.rows,
             "layer": [layer],
             "direction": [_DIRECTIONS[direction]],
-            "step": seen.steps,
+            "step": steps,
             "unit": range(values.shape[3]),
         }
         table = values.transpose(0, 1, 3, 2).reshape(-1, len(_GATES))
@@ -180,7 +182,14 @@ def contributions(estimator, X, rows=-1, *, output=0):
     position = output * n_levels + int(np.argmin(np.abs(levels - 0.5)))
     values = np.empty(seen.windows.shape)
     for some in row_slices(seen.windows, len(values)):
-        values[some] = _integrated_gradients(regressor, seen.windows[some], position)
+        windows = seen.windows[some]
+        values[some] = np.mean(
+            [
+                _integrated_gradients(network, windows, position)
+                for network in [regressor, *regressor._others]
+            ],
+            axis=0,
+        )
     labels = {"row": seen.rows, "step": seen.steps}
     return frame_from_product(
         [(values.reshape(-1, spec.n_channels), labels)], seen.channels

@@ -368,3 +368,19 @@ def test_outputs_that_are_not_there(plain, X, output):
     """``output`` is a column of ``predict_steps``."""
     with pytest.raises(ValueError, match=r"must be a column of predict_steps, 0 to 0"):
         contributions(plain, X, output=output)
+
+
+def test_patches_and_ensembles_are_seen_through():
+    """Contributions add up, and gates go by the newest step of each patch."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 7, 2)).cumsum(axis=1)
+    y = X[:, 2, 0] * np.sin(X[:, -1, 1])
+    lstm = LSTMRegressor(
+        3, patch=2, n_models=2, epochs=3, learning_rate=0.05, random_state=0
+    ).fit(X, y)
+    frame = gates(lstm, X, rows=[5])
+    assert sorted(set(frame.index.get_level_values("step"))) == [-5, -3, -1]
+    X32 = X.astype(np.float32)
+    flat = np.repeat(X32.mean(axis=1, keepdims=True), 7, axis=1)
+    added = contributions(lstm, X, rows=slice(None)).groupby("row").sum().sum(axis=1)
+    np.testing.assert_allclose(added, lstm.predict(X32) - lstm.predict(flat), atol=2e-4)
