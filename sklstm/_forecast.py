@@ -22,7 +22,7 @@ from sklstm._index import (
     rows_from,
     rows_with_future,
     series_or_frame,
-    timeline_from_labels,
+    timeline_to_go_on,
 )
 from sklstm._intervals import conformal_distances, quantile_ends
 from sklstm._panel import as_columns, longest_gap, members, ordered_rows
@@ -122,7 +122,9 @@ def forecast(
     step plus and minus the distance within which the residuals of that step hold the
     share ``coverage`` of the weight, where a residual i origins old weighs 0.99 ** i
     and the one to come 1. A coverage of 0.9 takes at least ten residuals, 0.8 five. A
-    wider coverage contains a narrower one. ``BacktestResult.intervals`` makes the same
+    wider coverage contains a narrower one. What a backtest of a panel returns makes the
+    intervals of each group from its own residuals, an array the same ones for all
+    groups. ``BacktestResult.intervals`` makes the same
     intervals at every origin of the past, so that their coverage can be measured.
 
     References
@@ -501,7 +503,7 @@ def _labels_after(labels: Any, reader: Reader, steps: int) -> Any:
     timeline = reader.windows.timeline_
     is_usable = timeline is not None and timeline.kind != "order"
     if not is_usable or not timeline.accepts(labels):
-        timeline = timeline_from_labels(labels, n_rows=len(labels))
+        timeline = timeline_to_go_on(labels, n_rows=len(labels))
     if timeline is None:
         raise ValueError(
             "forecast needs an index that counts rows. Got "

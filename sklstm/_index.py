@@ -52,6 +52,7 @@ __all__ = [
     "time_ranks",
     "timeline_from_labels",
     "timeline_in_order",
+    "timeline_to_go_on",
 ]
 
 # Positions of labels, and of the label that follows each in its group.
@@ -731,6 +732,28 @@ def timeline_from_labels(
     if offset is not None and pairs is None:
         return _timeline_from_offset(offset, last)
     return _timeline_from_stamps(labels, pairs)
+
+
+def timeline_to_go_on(
+    labels: pd.Index, *, n_rows: int, pairs: Pairs | None = None
+) -> Timeline | None:
+    """Return the timeline by which the labels of a forecast go on.
+
+    Parameters and Returns are those of :func:`timeline_from_labels`.
+
+    Raises
+    ------
+    ValueError
+        If time stamps have no common step.
+    """
+    try:
+        return timeline_from_labels(labels, n_rows=n_rows, pairs=pairs)
+    except ValueError as error:
+        raise ValueError(
+            "forecast goes on by the step of X, whose times must have a common step. "
+            "Got irregular ones; resample X, or append the next row at its time and "
+            "call predict."
+        ) from error
 
 
 def _offset_of(labels: pd.Index) -> Any:

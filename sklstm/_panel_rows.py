@@ -16,7 +16,7 @@ from sklstm._index import (
     long_frame,
     long_frame_with_future,
     panel_labels,
-    timeline_from_labels,
+    timeline_to_go_on,
 )
 from sklstm._panel import as_columns, next_in_group, ordered_rows
 
@@ -115,7 +115,7 @@ class PanelRows:
         timeline = windows.timeline_
         if timeline.kind == "order" or not timeline.accepts(panel.stamps):
             pairs = next_in_group(codes, panel.ranks[order])
-            timeline = timeline_from_labels(panel.stamps, n_rows=len(X), pairs=pairs)
+            timeline = timeline_to_go_on(panel.stamps, n_rows=len(X), pairs=pairs)
         if timeline is None:
             raise ValueError(
                 "forecast needs two rows of a group, to tell the step between them. "

@@ -40,16 +40,26 @@ def tiny_lstm(**kwargs):
     st.integers(1, 3),
     st.lists(st.integers(1, 9), min_size=1, max_size=4),
     st.integers(0, 5),
+    st.sampled_from(["error", "carry", "mask"]),
+    st.booleans(),
 )
-def test_a_moved_context_is_that_of_a_fit_on_all_rows(window, horizon, parts, again):
+def test_a_moved_context_is_that_of_a_fit_on_all_rows(
+    window, horizon, parts, again, missing, elapsed
+):
     """Rows in parts, with some seen before in front, leave what one fit leaves."""
     X = frame()
-    moved = SlidingWindow(window, horizon=horizon).fit(X[:20])
+    params = {"window": window, "horizon": horizon, "elapsed": elapsed}
+    params["missing"] = missing
+    if missing != "error":
+        X.iloc[3::5, 1] = np.nan
+    if elapsed:
+        X = X.drop(X.index[[25, 26, 31]])
+    moved = SlidingWindow(**params).fit(X[:20])
     stop = 20
     for length in parts:
         assert moved.partial_fit(X[max(0, stop - again) : stop + length]) is moved
         stop += length
-    whole = SlidingWindow(window, horizon=horizon).fit(X[:stop])
+    whole = SlidingWindow(**params).fit(X[:stop])
     np.testing.assert_array_equal(moved.context_, whole.context_)
     assert moved.timeline_.last[0] == whole.timeline_.last[0]
     for rows in (X[stop:], X[:stop]):
@@ -301,6 +311,23 @@ def test_rows_seen_before_are_the_past_and_are_not_learned_again():
     update(one, X[40:50], y[40:50])
     update(two, X[:50], list(y[:50]))
     np.testing.assert_array_equal(one.predict(X[50:]), two.predict(X[50:]))
+
+
+def test_irregular_rows_with_missing_values_are_learned_once():
+    """With elapsed and a mask the new rows are those that come later, in any step."""
+    X = frame().drop(frame().index[[5, 6, 20, 43]])
+    y = X["load"].copy()
+    X.iloc[2::6, 0] = np.nan
+    windows = SlidingWindow(4, elapsed=True, missing="mask")
+    lstm = LSTMRegressor(2, epochs=1, random_state=0)
+    pipe = make_pipeline(windows, lstm).fit(X[:40], y[:40])
+    by_hand = copy.deepcopy(pipe[-1])
+    table = SlidingWindow(4, elapsed=True, missing="mask").fit_transform(X)
+    for start in range(40, 52, 4):
+        update(pipe, X[start - 3 : start + 4], y[start - 3 : start + 4])
+        rows = slice(start, start + 4)
+        by_hand.partial_fit(table[rows], y[rows])
+    np.testing.assert_array_equal(pipe.predict(X[52:]), by_hand.predict(table[52:]))
 
 
 def test_each_new_row_may_come_alone():

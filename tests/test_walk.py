@@ -10,7 +10,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge, RidgeCV
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -126,6 +126,15 @@ def assert_is_loop(result, expected, rtol=1e-6):
             1,
         ),
         (flat_ridge(missing="mask"), 2, 1),
+        (
+            GridSearchCV(
+                flat_ridge(),
+                {"ridge__alpha": [0.5, 5.0]},
+                cv=PanelTimeSeriesSplit(2, time="day"),
+            ),
+            2,
+            1,
+        ),
     ],
 )
 def test_forecasts_are_those_of_a_loop_over_groups(estimator, steps, stride):
