@@ -16,7 +16,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from accuracy import runs_of, tasks_of
+from accuracy import Recursive, runs_of, tasks_of
 
 PREFIXES = (
     "classics",
@@ -36,6 +36,7 @@ WITHOUT = {
     "Huber's loss": {"loss": "mse"},
     "a single network (n_models=3)": {"n_models": 3},
     "patches": {"patch": 1},
+    "direct steps (recursive)": {"kind": Recursive},
 }
 
 
@@ -64,6 +65,8 @@ def main(folder, n_seeds):
         some = tasks
         if name == "patches":  # only long windows have any
             some = tasks_of(folder, ("bike", "taylor", "ETTh1/L96-H24"))
+        elif "kind" in params:
+            some = [task for task in tasks if task["h"] > 1]
         errors = errors_of(folder, baselines, some, n_seeds, **params)
         logs = {
             group: [

@@ -77,6 +77,22 @@ class OneSeries:
         return X
 
 
+class Recursive(OneSeries):
+    """One step at a time, each prediction fed back; series of one channel."""
+
+    def fit(self, series, h):  # noqa: ARG002
+        """Fit on the windows of all series together."""
+        super().fit(series, 1)
+
+    def predict(self, histories, h):
+        """Return what follows each history."""
+        X, steps = self.newest(histories), []
+        for _ in range(h):
+            steps.append(self.regressor.predict(X))
+            X = np.concatenate([X[:, 1:], steps[-1][:, None, None]], axis=1)
+        return np.stack(steps, axis=1)
+
+
 class Panel(OneSeries):
     """The regressor on many series; windows in units of their mean size."""
 
@@ -126,11 +142,11 @@ def tasks_of(folder, prefixes):
     ]
 
 
-def runs_of(folder, task, baselines, n_seeds, **params):
+def runs_of(folder, task, baselines, n_seeds, kind=None, **params):
     """Return the scores of a task with each seed, and the seconds of the fits."""
     harness = harness_of(folder)
     window = window_of(task, baselines[task["id"]])
-    kind = Panel if task["kind"] == "panel" else OneSeries
+    kind = kind or (Panel if task["kind"] == "panel" else OneSeries)
     return [
         harness.run(folder, task, kind(window, random_state=seed, **params))
         for seed in range(n_seeds)
