@@ -518,16 +518,16 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         if not goes_on:
             self._others = [self._sibling(seed) for seed in self._seeds[1:]]
         is_interrupted = self._train(data, rows, epochs, goes_on=goes_on)
-        others, self._others = self._others, []
-        for other in others:
-            if is_interrupted:
-                break
-            other = copy.copy(other)
+        waiting, self._others = self._others, []
+        while waiting and not is_interrupted:
+            other = copy.copy(waiting.pop(0))
             vars(other).update(self.get_params(deep=False))
             other._fitted_recipe = self._fitted_recipe
             own = replace(data, scaling=other._scaling)
             is_interrupted = other._train(own, rows, epochs, goes_on=goes_on)
             self._others.append(other)
+        if goes_on:  # what Ctrl-C kept from going on stays as it was
+            self._others += waiting
         return self
 
     def _sibling(self, seed):

@@ -686,6 +686,34 @@ def test_scaling_reads_no_validation_row(data):
     assert_array_equal(one.predict(X), other.predict(X))
 
 
+# -- ensembles -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("params", [{}, {"highway": True, "early_stopping": True}])
+def test_an_ensemble_is_the_mean_of_its_networks(data, params):
+    """Each network is that of a fit with the next seed; predictions are means."""
+    X, y = data
+    ensemble = tiny(n_models=3, **params).fit(X, y)
+    ensemble.partial_fit(X[:30], y[:30])
+    generator = np.random.RandomState(0)
+    singles = [tiny(random_state=generator, **params).fit(X, y) for _ in range(3)]
+    for single in singles:
+        single.partial_fit(X[:30], y[:30])
+    assert_same_weights(ensemble, singles[0])
+    assert len({single.predict(X).tobytes() for single in singles}) > 1
+    expected = np.mean([single.predict(X) for single in singles], axis=0)
+    assert_allclose(ensemble.predict(X), expected, rtol=1e-12)
+    read_back = pickle.loads(pickle.dumps(ensemble))
+    assert_array_equal(read_back.predict(X), ensemble.predict(X))
+
+
+def test_a_patch_is_not_longer_than_the_window(data):
+    """Too long a patch is named before any training."""
+    X, y = data
+    with pytest.raises(ValueError, match=r"'patch' .* Got patch=99"):
+        tiny(patch=99).fit(X, y)
+
+
 # -- sample weights --------------------------------------------------------------------
 
 
