@@ -162,7 +162,7 @@ def train_fused(
             result = program(fixed | changing | arguments)
             changing = {name: result[name] for name in changing}
             losses = _losses(result, data, orders, architecture.n_outputs)
-            n_steps += len(losses) * -(-len(data.rows) // plan.batch_size)
+            n_steps += len(losses) * plan.n_batches(len(data.rows))
             best = functools.partial(_weights, architecture, changing["best"][0])
             for loss, validation_loss in losses:
                 n_done += 1
@@ -368,8 +368,8 @@ def _step_sizes(
     if recipe.optimizer in ("adam", "adamw"):
         steps = np.arange(n_steps + 1, n_steps + n_more + 1)
         sizes *= np.sqrt(1 - beta_2**steps) / (1 - beta_1**steps)
-    n_batches = -(-n_rows // plan.batch_size)
-    factors = plan.rate_factors(np.arange(n_steps, n_steps + n_more), n_batches)
+    done = np.arange(n_steps, n_steps + n_more)
+    factors = plan.rate_factors(done, plan.n_batches(n_rows))
     return (sizes * factors).astype(np.float32)
 
 

@@ -132,7 +132,6 @@ class GraphNetwork:
     def __init__(self, tf: Any, architecture: Architecture, window: Any):
         self.tf = tf
         self.architecture = architecture
-        self.window = window
         self.seq_len_max = tf.cast(window, tf.int64)
         # Puts the gradient of the newest hidden state behind those of earlier steps.
         self.padding = tf.stack([tf.stack([window - 1, 0]), [0, 0], [0, 0]])
@@ -151,7 +150,7 @@ class GraphNetwork:
 
         The rows go through the layers in shards, which a core each can take. The
         backward pass takes the gradient of the outputs and returns that of the flat
-        variable.
+        vector.
         """
         tf = self.tf
         sequences = tf.split(sequence, n_shards, axis=1)

@@ -298,6 +298,17 @@ class PanelLabels:
         return f"{stamp} of group {_plain(self.keys[self.codes[row]])!r}"
 
 
+def _check_once(X: pd.DataFrame, names: Sequence, need: str) -> None:
+    """Raise, with what is needed in words, unless every name is that of one column."""
+    for name in names:
+        n_found = int((X.columns == name).sum())
+        if n_found != 1:
+            raise ValueError(
+                f"{need}, once each. Got {n_found or 'no'} column {name!r} in "
+                f"{list(X.columns)}."
+            )
+
+
 def panel_labels(
     X: Any, groups: Sequence, time: Any, *, owner: str, rows: str = "X"
 ) -> PanelLabels:
@@ -327,13 +338,7 @@ def panel_labels(
             f"Got {type(X).__name__}; pass a long frame, and call "
             "set_output(transform='pandas') on steps in front."
         )
-    for name in names:
-        n_found = int((X.columns == name).sum())
-        if n_found != 1:
-            raise ValueError(
-                f"{owner} needs the columns {names} in {rows}, once each. Got "
-                f"{n_found or 'no'} column {name!r} in {list(X.columns)}."
-            )
+    _check_once(X, names, f"{owner} needs the columns {names} in {rows}")
     keys, codes = _group_keys(X, groups, owner=owner)
     labels = X.index if time is None else pd.Index(X[time])
     if _family(labels) is None:
@@ -954,13 +959,9 @@ def future_columns(
     ValueError
         If a column or a row is missing or holds NaN; it names the first ones.
     """
-    for name in columns:
-        n_found = int((X_future.columns == name).sum())
-        if n_found != 1:
-            raise ValueError(
-                f"{owner} needs the known columns {columns} in X_future, once each. "
-                f"Got {n_found or 'no'} column {name!r} in {list(X_future.columns)}."
-            )
+    _check_once(
+        X_future, columns, f"{owner} needs the known columns {columns} in X_future"
+    )
     if not X_future.index.is_unique:
         duplicate = X_future.index[X_future.index.duplicated()][0]
         raise ValueError(

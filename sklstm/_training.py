@@ -301,6 +301,10 @@ class Plan:
     engine: str = "auto"
     is_annealed: bool = False
 
+    def n_batches(self, n_rows: int) -> int:
+        """Return the number of gradient steps of an epoch."""
+        return -(-n_rows // self.batch_size)
+
     def rate_factors(self, steps: Any, n_batches: int) -> Any:
         """Return what the learning rate is multiplied by.
 
