@@ -14,7 +14,8 @@ import numpy as np
 from sklstm._gradient import value_gradients
 from sklstm._index import frame_from_product, labels_of, positions_of
 from sklstm._network import patched, trace
-from sklstm._regressor import _LAG_NAME, LSTMRegressor
+from sklstm._reading import LAG_NAME, read_windows
+from sklstm._regressor import LSTMRegressor
 from sklstm._validation import check_is_fitted, is_integer
 from sklstm._windows import row_slices
 
@@ -289,7 +290,7 @@ def _windows_seen(estimator: Any, X: Any, rows: Any, owner: str) -> _Seen:
         X = front.transform(X)
         if names is None and hasattr(front[-1], "get_feature_names_out"):
             names = front[-1].get_feature_names_out()
-    windows, _ = regressor._check_windows(X, reset=False)
+    windows, _ = read_windows(regressor, X, reset=False)
     positions = positions_of(rows, labels, len(windows), owner=owner)
     channels, steps = _names_of_values(names, *windows.shape[1:])
     # The labels of a panel may be times, which do not tell its rows apart.
@@ -336,7 +337,7 @@ def _names_of_values(
 ) -> tuple[list[str], range]:
     """Return the names of channels, and steps counted back from the predicted row."""
     newest = [str(name) for name in ([] if names is None else names[-n_channels:])]
-    matches = [_LAG_NAME.fullmatch(name) for name in newest]
+    matches = [LAG_NAME.fullmatch(name) for name in newest]
     if len(matches) != n_channels or not all(matches):
         return [f"x{channel}" for channel in range(n_channels)], range(-window, 0)
     channels = [match["channel"] for match in matches if match]

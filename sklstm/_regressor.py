@@ -2,7 +2,6 @@
 
 import copy
 import inspect
-import re
 import warnings
 from dataclasses import replace
 from numbers import Integral, Real
@@ -25,6 +24,7 @@ from sklstm._network import (
     forward,
     initial_weights,
 )
+from sklstm._reading import read_target, read_weights, read_windows
 from sklstm._scaling import fit_scaling, fit_scaling_with_highway
 from sklstm._training import (
     FEWEST_VALIDATION_ROWS,
@@ -40,21 +40,12 @@ from sklstm._training import (
 from sklstm._validation import (
     Interval,
     StrOptions,
-    _check_sample_weight,
-    check_array,
     check_is_fitted,
     check_random_state,
     is_integer,
-    validate_data,
     whole_or_unchanged,
 )
-from sklstm._windows import (
-    PanelWindows,
-    base_from_windows,
-    is_next_window,
-    row_slices,
-    true_steps,
-)
+from sklstm._windows import row_slices
 
 __all__ = ["LSTMRegressor"]
 
@@ -93,9 +84,6 @@ _OPTIMIZERS = {
     "rmsprop",
     "sgd",
 }
-
-# The columns of a lag table, as SlidingWindow names them: load_t-2, load_t-1, hour_t.
-_LAG_NAME = re.compile(r"(?P<channel>.+)_t(?:-\d+)?")
 
 
 class LSTMRegressor(RegressorMixin, BaseEstimator):
@@ -475,9 +463,9 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         """Check the data, train, and set every fitted attribute."""
         if goes_on:
             self._check_continuation()
-        windows, counts = self._check_windows(X, reset=not goes_on)
-        y = self._check_target(y, len(windows), reset=not goes_on)
-        weights = self._check_weight(sample_weight, windows)
+        windows, counts = read_windows(self, X, reset=not goes_on)
+        y = read_target(self, y, len(windows), reset=not goes_on)
+        weights = read_weights(sample_weight, windows)
         windows, counts, y, weights = in_time_order(windows, counts, y, weights)
         targets = steps_of(y, self.steps)
         if len(self._levels()) > 1:
@@ -822,7 +810,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     def _predict_levels(self, X):
         """Return predictions of shape (n_rows, n_outputs, n_levels), not crossing."""
         check_is_fitted(self)
-        windows, counts = self._check_windows(X, reset=False)
+        windows, counts = read_windows(self, X, reset=False)
         if not self._fitted_recipe.is_ours:
             self._warn_of_filled_steps(counts)
         values = np.empty((len(windows), self._spec.n_outputs))
@@ -968,142 +956,6 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
                     f"takes {list(parameters)}."
                 )
 
-    def _check_windows(self, X, *, reset):
-        """Return X as windows (n_rows, window, n_channels), and their true steps."""
-        with np.errstate(over="ignore"):  # beyond float32 is reported as infinity
-            windows = self._read_windows(X, reset=reset)
-        counts = true_steps(windows)
-        base = base_from_windows(windows)
-        infinite = np.isinf(windows if base is None else base).nonzero()
-        if len(infinite[0]):
-            raise ValueError(
-                "LSTMRegressor needs finite windows. Got infinity or a value beyond "
-                f"float32 in row {infinite[0][0]}; fix or drop such rows."
-            )
-        if (counts < 0).any():
-            raise ValueError(
-                "LSTMRegressor needs windows without NaN inside: only whole steps may "
-                "be missing, the oldest ones. Got NaN after a true step, or in part of "
-                f"a step, in row {np.flatnonzero(counts < 0)[0]} of X; fill or drop "
-                "missing values before windows are made."
-            )
-        is_table = getattr(X, "ndim", 2) == 2 and not hasattr(self, "feature_names_in_")
-        if is_table and (reset or not self._takes_incomplete):
-            _check_table_start(windows, counts)
-        return windows, counts
-
-    def _read_windows(self, X, *, reset):
-        """Return X as float32 windows of the right shape, contents unchecked."""
-        if not hasattr(X, "ndim"):
-            X = np.asarray(X)
-        if X.ndim == 3:
-            windows = X
-            if not isinstance(X, PanelWindows):
-                windows = check_array(
-                    X,
-                    dtype=np.float32,
-                    ensure_all_finite=False,
-                    allow_nd=True,
-                    estimator=self,
-                )
-            if 0 in windows.shape:
-                raise ValueError(
-                    "LSTMRegressor needs windows of at least one step and channel. Got "
-                    f"X of shape {windows.shape}; pass (n_rows, window, n_channels)."
-                )
-            n_channels = windows.shape[2]
-            if reset:
-                self.n_features_in_ = windows.shape[1] * n_channels
-                self.__dict__.pop("feature_names_in_", None)
-        else:
-            table = validate_data(
-                self, X, reset=reset, dtype=np.float32, ensure_all_finite=False
-            )
-            n_channels = self._channels_of_table() if reset else self.n_channels_
-            windows = table.reshape(len(table), -1, n_channels)
-        if reset and n_channels != (self.n_channels or n_channels):
-            raise ValueError(
-                f"The 'n_channels' parameter of LSTMRegressor must fit X. Got "
-                f"n_channels={self.n_channels!r} and X of shape {np.shape(X)}; leave "
-                "it None for 3-D X."
-            )
-        if not reset and windows.shape[1:] != (self.window_, self.n_channels_):
-            raise ValueError(
-                "LSTMRegressor needs windows as in fit: "
-                f"{self.window_} steps of {self.n_channels_} channel(s). Got "
-                f"{windows.shape[1]} steps of {windows.shape[2]} channel(s); make them "
-                "with the SlidingWindow of the fit."
-            )
-        return windows
-
-    def _channels_of_table(self):
-        """Return how many channels each step of a 2-D X has."""
-        n_channels = self.n_channels or _channels_from_names(
-            getattr(self, "feature_names_in_", ())
-        )
-        if self.n_features_in_ % n_channels:
-            raise ValueError(
-                "LSTMRegressor needs rows of window * n_channels values. Got "
-                f"{self.n_features_in_} columns with n_channels={n_channels}; pass "
-                "the number of channels of a step."
-            )
-        return n_channels
-
-    def _check_target(self, y, n_rows, *, reset):
-        """Return y as float64, 1-D or 2-D, one row per window."""
-        if y is None:
-            raise ValueError(
-                "This LSTMRegressor estimator requires y to be passed, but the target "
-                "y is None."
-            )
-        if np.asarray(y).dtype.kind in "mM":
-            raise ValueError(
-                "LSTMRegressor needs numbers as y. Got dates or durations; convert "
-                "them to a number of their unit."
-            )
-        y = check_array(
-            y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self
-        )
-        if np.abs(y).max() > np.finfo(np.float32).max:
-            raise ValueError(
-                "LSTMRegressor needs values of y within float32. Got "
-                f"{np.abs(y).max():.3g}; divide y by a constant."
-            )
-        if len(y) != n_rows:
-            raise ValueError(
-                "LSTMRegressor needs one target per window: inconsistent numbers of "
-                f"samples, {n_rows} windows but {len(y)} values of y. Got y cut or "
-                "shifted? Pass the series itself, row for row."
-            )
-        if self.steps > 1 and y.ndim > 1:
-            raise ValueError(
-                "LSTMRegressor builds the targets of steps > 1 from a 1-D y. Got "
-                f"steps={self.steps} and y of shape {y.shape}; pass one column."
-            )
-        n_outputs = self.steps if self.steps > 1 else y[:1].size
-        if not reset and (y.ndim, n_outputs) != (self._y_ndim, self.n_outputs_):
-            raise ValueError(
-                f"LSTMRegressor goes on from a fit with {self.n_outputs_} output(s) "
-                f"and {self._y_ndim}-D y. Got {n_outputs} output(s) and {y.ndim}-D y; "
-                "keep its shape, or fit anew with warm_start=False."
-            )
-        self._y_ndim = y.ndim
-        return y
-
-    def _check_weight(self, sample_weight, windows):
-        """Return sample weights as float64, None where none are given."""
-        if sample_weight is None:
-            return None
-        weights = _check_sample_weight(
-            sample_weight, windows, dtype=np.float64, ensure_non_negative=True
-        )
-        if not weights.any():
-            raise ValueError(
-                "Sample weights must contain at least one non-zero number. Got all "
-                "zeros; pass a positive weight for rows to learn from."
-            )
-        return weights
-
     def _check_continuation(self):
         """Check that a fit that goes on has the network that it goes on with."""
         new = self._recipe(self._new_spec(self._spec.is_masked))
@@ -1126,42 +978,3 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=3,
             )
-
-
-def _check_table_start(windows, counts):
-    """Raise if missing steps of a nameless table do not look like a series' start.
-
-    A series starts with windows that lack fewer and fewer steps. A lone NaN in the
-    oldest column of a table is more likely a value that is missing.
-    """
-    is_incomplete = counts < windows.shape[1]
-    if not is_incomplete.any() or len(set(counts[is_incomplete])) > 1:
-        return
-    if len(windows) > 1 and is_next_window(windows, counts)[is_incomplete[:-1]].any():
-        return
-    raise ValueError(
-        "LSTMRegressor needs values without NaN. Got NaN in row "
-        f"{np.flatnonzero(is_incomplete)[0]} of a 2-D X, where no neighbouring row "
-        "shows that a series starts there; fill or drop it, or pass 3-D windows."
-    )
-
-
-def _channels_from_names(names):
-    """Return the number of channels of a lag table with SlidingWindow's names.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Column names, step by step; names of other kinds mean one channel.
-
-    Returns
-    -------
-    int
-    """
-    matches = [_LAG_NAME.fullmatch(str(name)) for name in names]
-    if not all(matches):
-        return 1
-    channels = [match["channel"] for match in matches]
-    n_channels = len(set(channels)) or 1
-    is_step_major = channels == channels[:n_channels] * (len(names) // n_channels)
-    return n_channels if is_step_major else 1

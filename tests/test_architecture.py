@@ -16,7 +16,7 @@ PACKAGE = Path(sklstm.__file__).parent
 LEVELS = [
     {"_backend", "_index", "_pool", "_validation"},
     {"_activations", "_highway", "_intervals", "_windows", "datasets", "metrics"},
-    {"_graph", "_network", "_panel", "_scaling"},
+    {"_graph", "_network", "_panel", "_reading", "_scaling"},
     {"_epochs", "_panel_rows"},
     {"_fused", "_gradient", "_keras"},
     {"_training"},
