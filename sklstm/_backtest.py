@@ -33,7 +33,7 @@ from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._update import check_learner, learner_of, update
 from sklstm._validation import check_coverage, is_integer
 from sklstm._walk import Fold, Walk, folds_of, slice_or_rows, walk_over
-from sklstm._windows import row_slices, take_rows
+from sklstm._windows import PanelWindows, row_slices, take_rows
 from sklstm.metrics import (
     interval_coverage,
     mean_interval_score,
@@ -615,12 +615,15 @@ def _recursion_of_all(
     shaped = windows if windows.ndim == 3 else _in_steps(windows, first.window)
     for rows in row_slices(shaped, len(origins)):
         for step in range(steps):
-            batch = windows[origins[rows] + 1 + step]
+            at = origins[rows] + 1 + step
+            is_panel = isinstance(windows, PanelWindows)
+            batch = windows.copied(at) if is_panel else windows[at]
             # What lies after the origin gives way to what was predicted for it.
             stop = max(step + 1 - first.lag_, 0)
             n_fed = min(stop, first.window)
             newest = values[rows, stop - n_fed : stop, None]
-            fed_steps = _in_steps(batch, first.window)[:, first.window - n_fed :]
+            own = batch.base.reshape(batch.shape) if is_panel else batch
+            fed_steps = _in_steps(own, first.window)[:, first.window - n_fed :]
             fed_steps[:, :, fed] = newest
             fed_steps[:, :, masks] = 0
             values[rows, step] = _column(pipeline[1:].predict(batch))

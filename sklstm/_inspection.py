@@ -17,7 +17,7 @@ from sklstm._network import patched, trace
 from sklstm._reading import LAG_NAME, read_windows
 from sklstm._regressor import LSTMRegressor
 from sklstm._validation import check_is_fitted, is_integer
-from sklstm._windows import row_slices
+from sklstm._windows import row_slices, take_rows
 
 __all__ = ["contributions", "gates", "lstm_inside", "window_values"]
 
@@ -86,7 +86,8 @@ def gates(estimator, X, rows=-1):
     """
     seen = _windows_seen(estimator, X, rows, "gates")
     regressor, spec = seen.regressor, seen.regressor._spec
-    inputs = regressor._scaling.inputs(seen.windows)
+    measured = regressor._measure.windows(seen.windows, seen.sizes)
+    inputs = regressor._scaling.inputs(measured)
     _, traces = trace(spec, regressor.weights_, inputs)
     missing = np.isnan(patched(inputs, spec.patch)[:, :, 0])
     # A patch goes by its newest step.
@@ -183,13 +184,8 @@ def contributions(estimator, X, rows=-1, *, output=0):
     position = output * n_levels + int(np.argmin(np.abs(levels - 0.5)))
     values = np.empty(seen.windows.shape)
     for some in row_slices(seen.windows, len(values)):
-        windows = seen.windows[some]
-        values[some] = np.mean(
-            [
-                _integrated_gradients(network, windows, position)
-                for network in [regressor, *regressor._others]
-            ],
-            axis=0,
+        values[some] = _integrated_gradients(
+            regressor, seen.windows[some], seen.sizes[some], position
         )
     labels = {"row": seen.rows, "step": seen.steps}
     return frame_from_product(
@@ -198,29 +194,38 @@ def contributions(estimator, X, rows=-1, *, output=0):
 
 
 def _integrated_gradients(
-    regressor: Any, windows: np.ndarray, output: int
+    regressor: Any, windows: np.ndarray, sizes: np.ndarray, output: int
 ) -> np.ndarray:
     """Return the contributions of windows, of their shape; NaN at missing steps."""
     windows = windows.astype(np.float64)
-    flat = _flat_windows(windows)
-    scaling = regressor._scaling
-    inputs, begin = scaling.inputs(windows), scaling.inputs(flat)
-    # Everything around the network is affine in the window, so the way is straight
-    # in scaled values too.
+    measure = regressor._measure
+    end = measure.windows(windows, sizes)
+    begin = measure.windows(_flat_windows(windows), sizes)
+    networks = [regressor, *regressor._others]
+    # Scaling is affine, so that the way is straight in scaled values too.
     points, shares = np.polynomial.legendre.leggauss(_N_POINTS)
-    gradients = sum(
-        share
-        / 2
-        * value_gradients(
-            regressor._spec,
-            regressor.weights_,
-            scaling,
-            begin + (point + 1) / 2 * (inputs - begin),
-            output,
+    total = np.zeros_like(windows)
+    for point, share in zip(points, shares, strict=True):
+        at = begin + (point + 1) / 2 * (end - begin)
+        gradients = np.mean(
+            [
+                value_gradients(
+                    network._spec,
+                    network.weights_,
+                    network._scaling,
+                    network._scaling.inputs(at),
+                    output,
+                )
+                for network in networks
+            ],
+            axis=0,
         )
-        for point, share in zip(points, shares, strict=True)
-    )
-    return gradients * (windows - flat)
+        values = np.ones((len(at), regressor._spec.n_outputs))
+        if measure.kind == "log":
+            values = np.mean([network._values(at) for network in networks], axis=0)
+        slopes = measure.slopes(values, sizes)[:, output]
+        total += share / 2 * gradients * slopes[:, None, None]
+    return total * (end - begin)
 
 
 def _flat_windows(windows: np.ndarray) -> np.ndarray:
@@ -264,6 +269,8 @@ class _Seen:
         Fitted, with a network of its own.
     windows : ndarray of shape (n_rows, window, n_channels), float32
         Raw windows.
+    sizes : ndarray of shape (n_rows, n_channels)
+        What they are measured in.
     rows : sequence of n_rows labels
     steps : range
         Steps counted back from the predicted row.
@@ -272,6 +279,7 @@ class _Seen:
 
     regressor: Any
     windows: np.ndarray
+    sizes: np.ndarray
     rows: Any
     steps: range
     channels: list[str]
@@ -297,7 +305,9 @@ def _windows_seen(estimator: Any, X: Any, rows: Any, owner: str) -> _Seen:
     chosen = positions
     if labels is not None and labels.is_unique:
         chosen = labels[positions]
-    return _Seen(regressor, windows[positions], chosen, steps, channels)
+    own = take_rows(windows, positions)
+    sizes = regressor._measure.sizes_of(own)
+    return _Seen(regressor, np.asarray(own), sizes, chosen, steps, channels)
 
 
 def lstm_inside(estimator: Any, owner: str) -> LSTMRegressor:

@@ -16,6 +16,7 @@ from sklstm._keras import (
     has_masking,
     predict_with_keras,
 )
+from sklstm._measure import fit_measures, most_accurate
 from sklstm._network import (
     MISSING,
     NetworkSpec,
@@ -135,13 +136,20 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         patches do not divide the window, the network does not read its oldest steps;
         a patch of which a step is missing is missing as a whole. The highway reads
         every step.
-    scaling : {"auto", "last", "standard"} or None, default="auto"
+    scaling : {"auto", "last", "standard", "log"} or None, default="auto"
         ``"standard"`` gives inputs and targets mean 0 and standard deviation 1 over
         the training rows. ``"last"`` predicts the change from the newest value of the
         channel whose newest value is closest to the target. ``"auto"`` does so, and
         standardises only where ten rows for each value of a window, and the estimated
         error of the highway, speak for it; without a highway, where the target varies
         less than that change. None leaves everything in its unit.
+
+        With the windows of a panel (``groups`` of :class:`SlidingWindow`) ``"auto"``
+        and ``"last"`` measure each series in its own size, the standard deviation of
+        its training rows; ``"auto"`` measures positive ones in logarithms where a
+        highway then errs less on the validation rows. ``"log"`` takes logarithms of
+        the target, and of the channel that is closest to it, and goes on as ``"auto"``;
+        predictions are then medians rather than means.
     highway : bool, default=True
         Whether a ridge regression on the values of the window, in closed form, is
         predicted first, and the network learns what that leaves (after the
@@ -266,7 +274,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "bidirectional": ["boolean"],
         "patch": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "scaling": [StrOptions({"auto", "last", "standard"}), None],
+        "scaling": [StrOptions({"auto", "last", "standard", "log"}), None],
         "highway": ["boolean"],
         "optimizer": [StrOptions(_OPTIMIZERS), callable],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -467,9 +475,6 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         y = read_target(self, y, len(windows), reset=not goes_on)
         weights = read_weights(sample_weight, windows)
         windows, counts, y, weights = in_time_order(windows, counts, y, weights)
-        targets = steps_of(y, self.steps)
-        if len(self._levels()) > 1:
-            targets = np.repeat(targets, len(self._levels()), axis=1)
         rows = learnable_rows(windows, counts, self.steps, weights)
         if not len(rows):
             raise ValueError(
@@ -483,8 +488,12 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         groups = getattr(windows, "groups", None)
         training_rows, validation_rows = self._split(rows, early_stopping, groups)
         is_masked = bool((counts[rows] < windows.shape[1]).any())
-        if not goes_on:
-            self._begin(windows, targets, training_rows, weights, is_masked)
+        if goes_on:
+            windows, targets = self._measured(self._measure, windows, y)
+        else:
+            windows, targets = self._begin(
+                windows, y, training_rows, validation_rows, weights, is_masked
+            )
         self._takes_incomplete |= is_incomplete
         spec = replace(self._spec, is_masked=self._spec.is_masked or is_masked)
         self._fitted_recipe = self._recipe(spec)
@@ -614,19 +623,26 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         error = np.sqrt(squares) / said.sum()
         return float(np.clip(slope - error, 0, 1))
 
-    def _begin(self, windows, targets, rows, weights, is_masked):
-        """Set spec, scaling, seed and initial weights of a new network."""
+    def _begin(self, windows, y, rows, validation_rows, weights, is_masked):
+        """Set everything that a new network begins with; return what it learns from.
+
+        That is windows and targets as they are measured.
+        """
         _, self.window_, self.n_channels_ = windows.shape
-        n_levels = len(self._levels())
-        self.n_outputs_ = targets.shape[1] // n_levels
+        self.n_outputs_ = self.steps if self.steps > 1 else y[:1].size
         self._fitted_recipe = self._recipe(self._new_spec(is_masked))
-        n_series = 1 if self.steps > 1 else self.n_outputs_
-        series_of_output = np.repeat(np.arange(n_series), targets.shape[1] // n_series)
-        data = (self.scaling, windows, targets, rows, series_of_output)
-        if self._has_highway():
-            self._scaling = fit_scaling_with_highway(*data, weights)
-        else:
-            self._scaling = fit_scaling(*data)
+        measures = fit_measures(self.scaling, windows, y, rows)
+        fits = [
+            self._fit_measured(measure, windows, y, rows, weights)
+            for measure in measures
+        ]
+        best = 0
+        if len(fits) > 1:
+            watched = validation_rows if len(validation_rows) else rows
+            best = most_accurate(fits, windows, self._targets(y), watched)
+        self._measure, self._scaling, *measured = fits[best]
+        if not self._has_highway():
+            self._scaling = replace(self._scaling, highway=None, remainder_scale=1.0)
         generator = check_random_state(self.random_state)
         most = np.iinfo(np.int32).max
         self._seeds = [int(generator.randint(most)) for _ in range(self.n_models)]
@@ -639,6 +655,32 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         self.n_iter_ = 0
         self._optimizer_state = None
         self._takes_incomplete = False
+        return measured
+
+    def _fit_measured(self, measure, windows, y, rows, weights):
+        """Return a measure, the scaling that fits it, and measured windows, targets."""
+        windows, targets = self._measured(measure, windows, y)
+        n_series = 1 if self.steps > 1 else self.n_outputs_
+        series_of_output = np.repeat(np.arange(n_series), targets.shape[1] // n_series)
+        kind = "auto" if self.scaling == "log" else self.scaling
+        data = (kind, windows, targets, rows, series_of_output)
+        if self._has_highway() or measure.kind != "plain":
+            scaling = fit_scaling_with_highway(*data, weights)
+        else:
+            scaling = fit_scaling(*data)
+        return measure, scaling, windows, targets
+
+    def _measured(self, measure, windows, y):
+        """Return windows and targets in what they are measured in."""
+        sizes = measure.sizes_of(windows)
+        targets = self._targets(measure.targets(y, sizes))
+        return measure.windows(windows, sizes), targets
+
+    def _targets(self, y):
+        """Return the targets of every output, of shape (n_rows, n_outputs)."""
+        targets = steps_of(y, self.steps)
+        n_levels = len(self._levels())
+        return targets if n_levels == 1 else np.repeat(targets, n_levels, axis=1)
 
     def _new_spec(self, is_masked):
         """Return the spec that the parameters ask for."""
@@ -814,16 +856,19 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         if not self._fitted_recipe.is_ours:
             self._warn_of_filled_steps(counts)
         values = np.empty((len(windows), self._spec.n_outputs))
+        sizes = self._measure.sizes_of(windows)
         for rows in row_slices(windows, len(windows)):
-            values[rows] = np.mean(
-                [each._values(windows[rows]) for each in [self, *self._others]], axis=0
+            some = self._measure.windows(windows[rows], sizes[rows])
+            means = np.mean(
+                [each._values(some) for each in [self, *self._others]], axis=0
             )
+            values[rows] = self._measure.values(means, sizes[rows])
         values = values.reshape(len(windows), self.n_outputs_, -1)
         values.sort(axis=2)
         return values
 
     def _values(self, windows):
-        """Return what this network makes of raw windows, in the unit of the target."""
+        """Return what this network makes of measured windows, in their measure."""
         outputs = self._outputs(self._scaling.inputs(windows))
         return self._scaling.values(outputs, windows)
 

@@ -11,13 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from sklstm._highway import Highway, fit_highway
-from sklstm._windows import row_slices
+from sklstm._windows import PanelWindows, row_slices
 
-__all__ = ["Scaling", "fit_scaling", "fit_scaling_with_highway"]
+__all__ = [
+    "Scaling",
+    "closest_channels",
+    "fit_scaling",
+    "fit_scaling_with_highway",
+]
 
 # How far, and on how many rows, a channel is compared with the target.
 _FARTHEST_HORIZON = 64
@@ -50,8 +56,8 @@ class Scaling:
         Mean and scale of the targets less their level. A scale of 0 says that the
         target did not vary: it is then predicted by its mean exactly.
     last_level : ndarray of shape (n_channels,), float32
-        Newest value of the training rows; stands for that of a window that has no
-        true step.
+        Newest value of the training rows, or their median in a panel; stands for that
+        of a window that has no true step.
     highway : Highway, optional
         What is predicted of the scaled targets before the network is asked.
     remainder_scale : ndarray of shape (n_outputs,), float64
@@ -246,6 +252,9 @@ def fit_scaling(
         )
         level_slope = np.where(level_channel >= 0, slopes[level_channel], 1.0)
     is_centred = np.isin(np.arange(n_channels), level_channel)
+    # The series of a panel end on many levels, of which the last is no better.
+    is_panel = isinstance(windows, PanelWindows) and windows.has_many_groups
+    last_level = np.median(newest, axis=0) if is_panel else newest[-1]
     mean, scale = np.zeros(n_channels), np.ones(n_channels)
     target_mean, target_scale = np.zeros(n_outputs), np.ones(n_outputs)
     if kind is not None:
@@ -266,8 +275,31 @@ def fit_scaling(
         level_slope,
         target_mean,
         target_scale,
-        newest[-1].astype(np.float32),
+        last_level.astype(np.float32),
     )
+
+
+def closest_channels(windows: Any, y: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the channel from whose newest value each target differs least.
+
+    Parameters
+    ----------
+    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+        Raw windows.
+    y : ndarray of shape (n_rows,) or (n_rows, n_targets)
+        Raw targets.
+    rows : ndarray of int
+        Training rows, each with at least one true step.
+
+    Returns
+    -------
+    ndarray of shape (n_targets,), int
+    """
+    newest = windows[rows, -1, :].astype(np.float64)
+    targets = y.reshape(len(y), -1)[rows]
+    newest = newest * _slopes(newest, targets[:, 0], rows)
+    every = np.arange(targets.shape[1])
+    return _level_channels(newest, targets, every, is_forced=True)
 
 
 def _slopes(newest: np.ndarray, target: np.ndarray, rows: np.ndarray) -> np.ndarray:

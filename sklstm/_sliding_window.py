@@ -850,7 +850,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         )
         groups = np.repeat(runs.groups, runs.lengths(len(channels)))
         starts, groups = runs.as_they_came(starts), runs.as_they_came(groups)
-        windows = PanelWindows(base, starts, groups, self.window)
+        windows = PanelWindows(base, starts, groups, self.window, self.groups_)
         if self._reads_long_frames():
             return windows
         # A single series whose rows follow each other: its windows are a view.

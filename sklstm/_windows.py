@@ -9,7 +9,7 @@ memory, not n times the window.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,14 +51,22 @@ class PanelWindows:
         The group of each row; -1 for those that ``fit`` has not seen.
     window : int
         Steps of a window.
+    keys : Index, optional
+        What the groups are called; None for a single series.
     """
 
     base: np.ndarray
     starts: np.ndarray
     groups: np.ndarray
     window: int
+    keys: Any = None
 
     ndim = 3
+
+    @property
+    def has_many_groups(self) -> bool:
+        """Whether ``fit`` has seen more than one group."""
+        return self.keys is not None and len(self.keys) > 1
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -89,7 +97,13 @@ class PanelWindows:
 
     def rows(self, at: slice | np.ndarray) -> PanelWindows:
         """Return the windows of some rows, from the same base."""
-        return PanelWindows(self.base, self.starts[at], self.groups[at], self.window)
+        return replace(self, starts=self.starts[at], groups=self.groups[at])
+
+    def copied(self, at: slice | np.ndarray) -> PanelWindows:
+        """Return the windows of some rows, each with steps of its own to write to."""
+        own = self[at].reshape(-1, self.base.shape[1])
+        starts = np.arange(0, len(own), self.window)
+        return replace(self, base=own, starts=starts, groups=self.groups[at])
 
     def order(self) -> np.ndarray | None:
         """Return the rows by group and time; None where they are in that order."""

@@ -17,7 +17,7 @@ LEVELS = [
     {"_backend", "_index", "_pool", "_validation"},
     {"_activations", "_highway", "_intervals", "_windows", "datasets", "metrics"},
     {"_graph", "_network", "_panel", "_reading", "_scaling"},
-    {"_epochs", "_panel_rows"},
+    {"_epochs", "_measure", "_panel_rows"},
     {"_fused", "_gradient", "_keras"},
     {"_training"},
     {"_regressor", "_sliding_window"},

@@ -557,10 +557,12 @@ def test_a_fit_does_not_depend_on_the_order_of_rows(sales, params):
 
 
 def test_a_fit_on_an_array_of_windows_is_the_same(sales):
-    """The array of the windows, in order, teaches the same without a watch."""
+    """The array of the windows, in order, teaches the same, but for sizes of groups."""
     ordered = sales.sort_values(["store", "day"])
     windows = SlidingWindow(4, groups="store", time="day").fit_transform(ordered)
-    regressor = LSTMRegressor(2, epochs=2, early_stopping=False, random_state=0)
+    regressor = LSTMRegressor(
+        2, epochs=2, early_stopping=False, scaling="standard", random_state=0
+    )
     one = regressor.fit(windows, ordered["load"]).predict(windows)
     other = regressor.fit(np.asarray(windows), ordered["load"]).predict(windows)
     np.testing.assert_allclose(one, other, atol=1e-6)

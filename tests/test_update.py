@@ -297,7 +297,7 @@ def test_an_update_of_a_panel_is_the_documented_procedure(steps):
             learned &= X["store"] != "b"
         by_hand.partial_fit(windows.rows(np.flatnonzero(learned)), y[learned])
     rows = t >= 49
-    expected = by_hand.predict_steps(windows[np.flatnonzero(rows)])
+    expected = by_hand.predict_steps(windows.rows(np.flatnonzero(rows)))
     ours = pipe[-1].predict_steps(pipe[0].transform(X[rows]))
     np.testing.assert_array_equal(ours, expected)
 

@@ -6,8 +6,8 @@ Scores ``LSTMRegressor()`` with its default settings on a folder of public serie
 holds ``tasks.json`` (the protocol), ``accbench.py`` (its harness) and
 ``BASELINES.json`` (naive forecasts and ridge regressions of the same protocol). Only
 window and horizon come from the protocol; nothing is tuned for a series. Several steps
-are predicted directly (``steps=h``). Series of a panel are pooled, each window and what
-follows it in units of the window's mean absolute value.
+are predicted directly (``steps=h``). Series of a panel are learned together, from one
+long frame.
 
 Run: ``python accuracy.py DIR [--seeds 3] [--tasks classics mackey_glass …]``.
 """
@@ -21,10 +21,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from sklearn.pipeline import make_pipeline
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from sklstm import LSTMRegressor, SlidingWindow
+from sklstm import LSTMRegressor, SlidingWindow, forecast
 
 # What counts as good for an LSTM: published, or a few per cent below ridge.
 GOOD = {
@@ -93,30 +95,33 @@ class Recursive(OneSeries):
         return np.stack(steps, axis=1)
 
 
-class Panel(OneSeries):
-    """The regressor on many series; windows in units of their mean size."""
+class Panel:
+    """The pipeline on a long frame of many series."""
+
+    def __init__(self, window, **params):
+        self.window, self.params = window, params
 
     def fit(self, series, h):
-        """Fit on the windows that have all of their targets, of all series together."""
-        windows, targets = [], []
-        for values in series:
-            made = SlidingWindow(self.window).fit_transform(values[:, None])
-            known = made[1 : len(values) - h + 1]
-            follow = np.lib.stride_tricks.sliding_window_view(values[1:], h)
-            windows.append(known / self.size(known)[:, None])
-            targets.append(follow / self.size(known))
-        self.regressor = LSTMRegressor(**self.params)
-        self.regressor.fit(np.concatenate(windows), np.concatenate(targets))
+        """Fit on all series together."""
+        frame = self.frame(series)
+        self.pipe = make_pipeline(
+            SlidingWindow(self.window, groups="series", time="step"),
+            LSTMRegressor(steps=h, **self.params),
+        ).fit(frame, frame["value"])
 
-    def predict(self, histories, h):  # noqa: ARG002
+    def predict(self, histories, h):
         """Return what follows each history."""
-        X = self.newest(histories)
-        size = self.size(X)
-        return self.regressor.predict(X / size[:, None]) * size
+        ahead = forecast(self.pipe, self.frame(histories), steps=h)
+        return ahead["value"].to_numpy().reshape(len(histories), h)
 
-    def size(self, windows):
-        """Return the mean absolute value of each window, of shape (n_rows, 1)."""
-        return np.nanmean(np.abs(windows), axis=1) + 1e-9
+    def frame(self, series):
+        """Return series as one long frame, numbered."""
+        return pd.concat(
+            pd.DataFrame({"series": number, "step": range(len(values))}).assign(
+                value=values
+            )
+            for number, values in enumerate(series)
+        )
 
 
 def window_of(task, baselines):
