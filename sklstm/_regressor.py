@@ -32,6 +32,7 @@ from sklstm._training import (
     Plan,
     TrainingSet,
     complete_rows,
+    default_batch_size,
     in_time_order,
     learnable_rows,
     split_newest,
@@ -175,8 +176,9 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         :meth:`predict_quantiles`. ``predict`` returns the one closest to 0.5.
     epochs : int, default=100
         Passes over the training rows, at most.
-    batch_size : int, default=32
-        Rows in a gradient step.
+    batch_size : int or "auto", default="auto"
+        Rows in a gradient step. ``"auto"`` takes 32, and from 96,000 training rows on
+        the next power of 2, up to 512, with which an epoch has at most 3,000 steps.
     early_stopping : bool or "auto", default="auto"
         Whether training stops when the loss on the newest rows stops falling, and
         the best weights are restored. ``"auto"``: where ``validation_fraction`` of the
@@ -281,7 +283,10 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         "loss": [StrOptions(_LOSSES), callable],
         "quantiles": ["array-like"],
         "epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "early_stopping": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -314,7 +319,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         loss="huber",
         quantiles=(0.5,),
         epochs=100,
-        batch_size=32,
+        batch_size="auto",
         early_stopping="auto",
         validation_fraction=0.2,
         n_iter_no_change=10,
@@ -551,7 +556,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         outcome = train(
             self._fitted_recipe,
             data,
-            self._plan(epochs, data.validation_rows),
+            self._plan(epochs, data.rows, data.validation_rows),
             self.weights_,
             self._optimizer_state,
         )
@@ -578,7 +583,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             return
         n_best = int(np.argmin(outcome.history["val_loss"])) + 1
         none = rows[:0]
-        plan = self._plan(-(-n_best // 2), none)
+        plan = self._plan(-(-n_best // 2), rows, none)
         further = train(
             self._fitted_recipe,
             replace(data, scaling=self._scaling, rows=rows, validation_rows=none),
@@ -748,10 +753,13 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             return (0.5,)
         return tuple(float(level) for level in self.quantiles)
 
-    def _plan(self, epochs, validation_rows):
+    def _plan(self, epochs, rows, validation_rows):
+        batch_size = self.batch_size
+        if batch_size == "auto":
+            batch_size = default_batch_size(len(rows))
         return Plan(
             epochs=epochs,
-            batch_size=self.batch_size,
+            batch_size=batch_size,
             learning_rate=float(self.learning_rate),
             patience=self.n_iter_no_change if len(validation_rows) else None,
             seed=(self._seed, self.n_iter_),

@@ -27,6 +27,7 @@ __all__ = [
     "Plan",
     "TrainingSet",
     "complete_rows",
+    "default_batch_size",
     "in_time_order",
     "learnable_rows",
     "split_newest",
@@ -36,6 +37,10 @@ __all__ = [
 
 # The fewest validation rows from which a stop is decided by default.
 FEWEST_VALIDATION_ROWS = 4
+
+# Gradient steps of an epoch at most, and rows in one, by default.
+_MOST_STEPS = 3000
+_FEWEST_ROWS_OF_BATCH, _MOST_ROWS_OF_BATCH = 32, 512
 
 
 # -- which rows ---------------------------------------------------------------------
@@ -185,6 +190,21 @@ def _split_groups(
     first = np.where(n_validation > 0, rows[np.minimum(tails, len(rows) - 1)], np.inf)
     is_early = rows + steps - 1 < np.repeat(first, lengths)
     return rows[is_early & ~is_tail], rows[is_tail]
+
+
+def default_batch_size(n_rows: int) -> int:
+    """Return the number of rows in a gradient step, a power of 2.
+
+    As many small steps as make an epoch on 96,000 rows teach more than enough; more
+    rows are better spent on steps that are surer.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows to learn from.
+    """
+    wanted = 1 << (-(-n_rows // _MOST_STEPS) - 1).bit_length()
+    return min(max(wanted, _FEWEST_ROWS_OF_BATCH), _MOST_ROWS_OF_BATCH)
 
 
 # -- what the engine is given -------------------------------------------------------

@@ -10,6 +10,7 @@ from sklstm._scaling import fit_scaling
 from sklstm._training import (
     Monitor,
     TrainingSet,
+    default_batch_size,
     learnable_rows,
     split_newest,
     steps_of,
@@ -322,3 +323,15 @@ def test_batch_leaves_the_series_alone():
     assert not np.shares_memory(inputs, data.windows)
     assert not np.shares_memory(targets, data.targets)
     np.testing.assert_array_equal(data.windows, before)
+
+
+# -- batches ------------------------------------------------------------------------
+
+
+@MANY
+@given(st.integers(1, 2_000_000))
+def test_default_batches_make_few_enough_steps(n_rows):
+    """The smallest power of 2 from 32 to 512 with at most 3,000 steps an epoch."""
+    sizes = [32, 64, 128, 256, 512]
+    enough = [size for size in sizes if -(-n_rows // size) <= 3000]
+    assert default_batch_size(n_rows) == (enough or [512])[0]
