@@ -729,7 +729,7 @@ def _recursion(reader: Reader, origin: int, walk: Walk) -> np.ndarray:
             reader.estimator,
             X,
             walk.steps,
-            X_future=future if known else None,
+            X_future=future if known or reader.windows.elapsed else None,
             target=walk.target,
         )
     return _column(values.iloc[:, -1] if reader.reads_panels else values)

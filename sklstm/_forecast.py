@@ -16,6 +16,7 @@ from sklearn.frozen import FrozenEstimator
 from sklstm._index import (
     columns_with_future,
     future_columns,
+    labels_given_after,
     labels_of,
     panel_labels,
     positions_among,
@@ -81,7 +82,9 @@ def forecast(
     X_future : DataFrame or array-like of shape (steps, n_known), optional
         The ``known`` columns of the rows to come, at their labels; an array holds them
         in their order in X. Columns that are neither known nor predicted may be given
-        too, by name. For a panel a long frame with the columns of groups and time.
+        too, by name. For a panel a long frame with the columns of groups and time. With
+        ``SlidingWindow(elapsed=True)`` its first labels after those of X are those of
+        the rows to come, in any steps: a frame without columns will do.
     target : str, int or list of them, default=None
         Column(s) of X that the estimator predicts, by name or position. None takes the
         columns that y was named after in ``fit``; where y had no name, the one column
@@ -175,10 +178,12 @@ def forecast(
     reader = reader_of_rows(reader, X)
     rows: Any = None
     if reader.reads_panels:
-        rows = PanelRows(X, int(steps), reader.windows, reader.n_past)
+        rows = PanelRows(X, int(steps), reader.windows, reader.n_past, X_future)
     else:
         labels = labels_of(X)
-        future = None if labels is None else _labels_after(labels, reader, steps)
+        future = None
+        if labels is not None:
+            future = _labels_after(labels, reader, steps, X_future)
         rows = _Rows(X, future, int(steps), reader)
         _warn_of_short_past(labels, rows, reader)
     distances, has_ends = _checked_distances(reader, rows, coverage, residuals)
@@ -523,9 +528,12 @@ def _warn_of_short_past(labels: Any, rows: _Rows, reader: Reader) -> None:
     )
 
 
-def _labels_after(labels: Any, reader: Reader, steps: int) -> Any:
-    """Return the labels of the rows to come."""
+def _labels_after(labels: Any, reader: Reader, steps: int, X_future: Any) -> Any:
+    """Return the labels of the rows to come, with ``elapsed`` those that are given."""
     timeline = reader.windows.timeline_
+    given = rows_from(X_future)
+    if reader.windows.elapsed and labels_of(given) is not None:
+        return labels_given_after(given, labels, steps, timeline)
     is_usable = timeline is not None and timeline.kind != "order"
     if not is_usable or not timeline.accepts(labels):
         timeline = timeline_to_go_on(labels, n_rows=len(labels))

@@ -165,7 +165,7 @@ def widened(values: np.ndarray, ends: np.ndarray, distances: np.ndarray) -> np.n
 
 def has_quantile_ends(levels: Sequence[float], coverage: float) -> bool:
     """Return whether there are the two levels between which a share of values lies."""
-    return _closest(levels, coverage)[1]
+    return len(levels) > 0 and _closest(levels, coverage)[1]
 
 
 def quantile_ends(levels: Sequence[float], coverage: float) -> tuple[int, int]:
