@@ -1,0 +1,328 @@
+"""
+What a search of 10,000 fits and a panel of 1,000,000 series cost
+=================================================================
+
+Measures what the units cost on this machine, each in a process of its own, and works
+out from them what a search of 10,000 fits and a panel of 1,000,000 series of 200 rows
+come to on one machine and on many workers. The work is spread evenly there, and costs
+what it costs here; only the start of the workers and the way of the data are added.
+
+* *small fit*: the airline passengers, 144 rows, windows of 13, 32 units, the defaults.
+* *large fit*: 20,000 rows, windows of 168, 24 steps, 32 units, the defaults, three
+  epochs, scaled to thirty.
+* *panel*: 2,000 and 20,000 series of 200 rows, one shuffled long frame, windows of 24,
+  8 units, one epoch, batches of 1,024. What a row costs is the difference between the
+  two, so that imports and tracing do not count.
+* *worker*: a new Python process until its first fit is done.
+* *two at once*: small fits in one process, and in two, while the clock runs.
+
+Run: ``python costs.py``. It takes some minutes, and wants an idle machine.
+"""
+
+# %%
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+import time
+
+from memory import Peak, resident
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+N_FITS, N_SERIES, N_DAYS = 10_000, 1_000_000, 200
+WORKERS = (2, 16, 64, 256)
+SIZES = (2_000, 20_000)
+LARGE_ROWS, LARGE_EPOCHS, MEASURED_EPOCHS = 20_000, 30, 3
+SECONDS_AT_ONCE = 20
+# What a network between two machines carries, in bytes a second: one gigabit.
+NETWORK = 1e9 / 8
+
+
+# %%
+# The units, each measured in a process of its own
+# ------------------------------------------------
+def small_pipe(epochs=100):
+    """Return the pipeline of a small fit."""
+    from sklearn.pipeline import make_pipeline
+
+    from sklstm import LSTMRegressor, SlidingWindow
+
+    return make_pipeline(SlidingWindow(13), LSTMRegressor(epochs=epochs))
+
+
+def airline():
+    """Return the airline passengers and their target."""
+    from sklstm import load_airline_passengers
+
+    X = load_airline_passengers()
+    return X, X["passengers"]
+
+
+def small_fit():
+    """Return seconds of the first and of a later fit, and bytes of a pickle."""
+    X, y = airline()
+    start = time.perf_counter()
+    pipe = small_pipe().fit(X, y)
+    first = time.perf_counter() - start
+    start = time.perf_counter()
+    for seed in range(20):
+        small_pipe().set_params(lstmregressor__random_state=seed).fit(X, y)
+    later = (time.perf_counter() - start) / 20
+    start = time.perf_counter()
+    for _ in range(200):
+        pipe.predict(X[-1:])
+    latency = (time.perf_counter() - start) / 200
+    return {
+        "first fit": first,
+        "small fit": later,
+        "prediction of a row": latency,
+        "pickle, fitted": len(pickle.dumps(pipe)),
+        "pickle, rows": len(pickle.dumps((X, y))),
+        "process": resident() * 2**20,
+    }
+
+
+def large_fit():
+    """Return seconds of a large fit, scaled to all its epochs, and its memory."""
+    import numpy as np
+    import pandas as pd
+    from sklearn.pipeline import make_pipeline
+
+    from sklstm import LSTMRegressor, SlidingWindow
+
+    t = np.arange(LARGE_ROWS)
+    load = np.sin(t / 4) + np.random.default_rng(0).normal(size=len(t)) / 10
+    X = pd.DataFrame({"load": load})
+
+    def fit(epochs):
+        lstm = LSTMRegressor(steps=24, epochs=epochs, refit=False, random_state=0)
+        start = time.perf_counter()
+        make_pipeline(SlidingWindow(168), lstm).fit(X, X["load"])
+        return time.perf_counter() - start
+
+    fit(1)
+    one = fit(1)
+    with Peak() as peak:
+        more = fit(1 + MEASURED_EPOCHS)
+    epoch = (more - one) / MEASURED_EPOCHS
+    return {
+        "large fit": one + (LARGE_EPOCHS - 1) * epoch,
+        "large fit, memory": peak.growth * 2**20,
+    }
+
+
+def panel(n_series):
+    """Return seconds and bytes of windows, an epoch and predictions of a panel."""
+    import numpy as np
+    import pandas as pd
+
+    from sklstm import LSTMRegressor, SlidingWindow
+
+    def rows_of(n):
+        rng = np.random.default_rng(0)
+        order = rng.permutation(n * N_DAYS)
+        frame = pd.DataFrame(
+            {
+                "store": np.repeat(np.arange(n), N_DAYS)[order],
+                "day": np.tile(np.arange(N_DAYS), n)[order],
+                "sales": (np.sin(order / 20) + rng.normal(size=len(order)) / 10),
+            }
+        )
+        return frame, frame["sales"]
+
+    windows = SlidingWindow(24, groups="store", time="day")
+    lstm = LSTMRegressor(8, epochs=1, batch_size=1024, random_state=0)
+    few, target = rows_of(20)
+    lstm.fit(windows.fit_transform(few), target)  # import, trace
+    X, y = rows_of(n_series)
+    seconds, growth = {}, 0.0
+
+    def run(name, work):
+        nonlocal growth
+        start = time.perf_counter()
+        with Peak() as peak:
+            result = work()
+        seconds[f"panel, {name}"] = time.perf_counter() - start
+        growth = max(growth, peak.growth)
+        return result
+
+    made = run("windows", lambda: windows.fit_transform(X))
+    run("an epoch", lambda: lstm.fit(made, y))
+    run("predictions", lambda: lstm.predict(made))
+    buffer = io.BytesIO()
+    X.to_pickle(buffer)
+    return seconds | {
+        "panel, memory": growth * 2**20,
+        "panel, rows": float(X.memory_usage(deep=True).sum()),
+        "panel, pickle": buffer.tell(),
+    }
+
+
+def fits_for_a_while():
+    """Fit, wait for a line, fit for some seconds and return how many there were."""
+    X, y = airline()
+    small_pipe().fit(X, y)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    start, n_fits = time.perf_counter(), 0
+    while time.perf_counter() - start < SECONDS_AT_ONCE:
+        small_pipe().set_params(lstmregressor__random_state=n_fits % 20).fit(X, y)
+        n_fits += 1
+    return {"fits": n_fits / (time.perf_counter() - start)}
+
+
+STAGES = {
+    "small": small_fit,
+    "large": large_fit,
+    **{f"panel {size}": (lambda size=size: panel(size)) for size in SIZES},
+    "while": fits_for_a_while,
+}
+
+
+# %%
+# Processes
+# ---------
+def measured(stage):
+    """Return what a stage measured, in a process of its own."""
+    command = [sys.executable, __file__, stage]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def rate_of(n_processes, **environment):
+    """Return the small fits a second of some processes together."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, "while"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment,
+        )
+        for _ in range(n_processes)
+    ]
+    for process in processes:
+        while process.stdout.readline().strip() != "ready":
+            pass
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return sum(json.loads(process.communicate()[0])["fits"] for process in processes)
+
+
+def worker_start():
+    """Return the seconds from a new process to the end of its first fit."""
+    start = time.perf_counter()
+    unit = measured("small")
+    # That process went on with later fits and predictions, which are not its start.
+    rest = 20 * unit["small fit"] + 200 * unit["prediction of a row"]
+    return time.perf_counter() - start - rest, unit
+
+
+# %%
+# The tables
+# ----------
+def words(seconds):
+    """Return a duration in words."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.2g} ms"
+
+
+def size(n_bytes):
+    """Return an amount of memory in words."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n_bytes >= factor:
+            return f"{n_bytes / factor:.3g} {unit}"
+    return f"{n_bytes:.0f} bytes"
+
+
+def row(*cells):
+    """Print a line of a table."""
+    print(f"| {' | '.join(str(cell) for cell in cells)} |", flush=True)
+
+
+def units_of_a_panel():
+    """Return what a row of a panel costs, in seconds and bytes."""
+    few, many = (measured(f"panel {n_series}") for n_series in SIZES)
+    n_rows = (SIZES[1] - SIZES[0]) * N_DAYS
+    return {name: (many[name] - few[name]) / n_rows for name in many}
+
+
+def main():
+    """Measure the units, and print them and what follows from them."""
+    start, unit = worker_start()
+    unit |= measured("large")
+    one = rate_of(1)
+    two = rate_of(2)
+    alone = rate_of(2, TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1")
+    a_row = units_of_a_panel()
+
+    row("unit", "measured")
+    row("---", "---")
+    row("a worker from its start to its first fit", words(start))
+    row("a worker's memory after that", size(unit["process"]))
+    row("small fit", words(unit["small fit"]))
+    row("large fit", words(unit["large fit"]))
+    row("its memory, above the worker's", size(unit["large fit, memory"]))
+    row("a fitted pipeline, pickled", size(unit["pickle, fitted"]))
+    row("prediction of one row", words(unit["prediction of a row"]))
+    row("small fits a second, one process", f"{one:.1f}")
+    row("two processes", f"{two:.1f}")
+    row("two, of one TensorFlow thread each", f"{alone:.1f}")
+    for name in ("windows", "an epoch", "predictions"):
+        row(f"panel, {name}: rows a second", f"{1 / a_row[f'panel, {name}']:,.0f}")
+    row("panel: bytes of a row, as a frame", f"{a_row['panel, rows']:.0f}")
+    row("at the peak, above that", f"{a_row['panel, memory']:.0f}")
+
+    best = max(one, two, alone)
+    n_cores = os.cpu_count()
+    rows = N_SERIES * N_DAYS
+    frame, above = rows * a_row["panel, rows"], rows * a_row["panel, memory"]
+    way = rows * a_row["panel, pickle"] / NETWORK
+    stages = [
+        a_row[f"panel, {name}"] for name in ("windows", "an epoch", "predictions")
+    ]
+    print()
+    row("workers", f"{N_FITS:,} small fits", f"{N_FITS:,} large fits")
+    row("---", "---", "---")
+    row(
+        f"none, {n_cores} cores",
+        words(N_FITS / best),
+        words(N_FITS * unit["large fit"]),
+    )
+    for n in WORKERS:
+        # A large fit has both cores here, a worker one: it takes up to twice as long.
+        fits = -(-N_FITS // n)
+        slow = fits * unit["large fit"] * n_cores
+        row(n, words(start + fits * n_cores / best), words(start + slow))
+    print()
+    row(
+        "workers",
+        f"{N_SERIES:,} series: windows and predictions",
+        "ten epochs in each part",
+        "memory of each",
+    )
+    row("---", "---", "---", "---")
+    for n in (1, *WORKERS):
+        predicted = (stages[0] + stages[2]) * rows / n
+        learned = (stages[0] + 10 * stages[1]) * rows / n
+        # The frame leaves one machine, part by part.
+        begin = 0 if n == 1 else start + way
+        row(
+            n,
+            words(begin + predicted),
+            words(begin + learned),
+            size(unit["process"] + (frame + above) / n),
+        )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(STAGES[sys.argv[1]]()))
+    else:
+        main()
