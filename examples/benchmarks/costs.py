@@ -4,8 +4,12 @@ What a search of 10,000 fits and a panel of 1,000,000 series cost
 
 Measures what the units cost on this machine, each in a process of its own, and works
 out from them what a search of 10,000 fits and a panel of 1,000,000 series of 200 rows
-come to on one machine and on many workers. The work is spread evenly there, and costs
-what it costs here; only the start of the workers and the way of the data are added.
+come to on workers of one core each. The work is taken to be spread evenly and to cost
+there what it costs here; the start of the workers and the way of the data over a
+network of one gigabit are added. No such cluster was there to measure.
+
+Processes have one thread for TensorFlow and linear algebra, as a worker of one core
+should, where nothing else is said.
 
 * *small fit*: the airline passengers, 144 rows, windows of 13, 32 units, the defaults.
 * *large fit*: 20,000 rows, windows of 168, 24 steps, 32 units, the defaults, three
@@ -14,9 +18,13 @@ what it costs here; only the start of the workers and the way of the data are ad
   8 units, one epoch, batches of 1,024. What a row costs is the difference between the
   two, so that imports and tracing do not count.
 * *worker*: a new Python process until its first fit is done.
-* *two at once*: small fits in one process, and in two, while the clock runs.
+* *task*: one of joblib's on dask, sent alone, that does nothing: more of them a second
+  than the scheduler can hand out keep no worker busy.
+* *small fits a second*: of one process with all cores, and of two with one core each,
+  for twenty seconds.
 
-Run: ``python costs.py``. It takes some minutes, and wants an idle machine.
+Run: ``python costs.py`` (``pip install distributed``). It takes some minutes, and wants
+an idle machine.
 """
 
 # %%
@@ -37,8 +45,13 @@ WORKERS = (2, 16, 64, 256)
 SIZES = (2_000, 20_000)
 LARGE_ROWS, LARGE_EPOCHS, MEASURED_EPOCHS = 20_000, 30, 3
 SECONDS_AT_ONCE = 20
-# What a network between two machines carries, in bytes a second: one gigabit.
-NETWORK = 1e9 / 8
+NETWORK = 1e9 / 8  # bytes a second
+ONE_CORE = {
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 
 # %%
@@ -174,10 +187,29 @@ def fits_for_a_while():
     return {"fits": n_fits / (time.perf_counter() - start)}
 
 
+def tasks():
+    """Return the seconds of a task that does nothing, through joblib and dask."""
+    import joblib
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        Client(cluster),
+        joblib.parallel_config(backend="dask"),
+    ):
+        joblib.Parallel(batch_size=1)(joblib.delayed(abs)(-1) for _ in range(100))
+        start = time.perf_counter()
+        joblib.Parallel(batch_size=1)(joblib.delayed(abs)(-1) for _ in range(2_000))
+        return {"task": (time.perf_counter() - start) / 2_000}
+
+
 STAGES = {
     "small": small_fit,
     "large": large_fit,
     **{f"panel {size}": (lambda size=size: panel(size)) for size in SIZES},
+    "tasks": tasks,
     "while": fits_for_a_while,
 }
 
@@ -185,14 +217,20 @@ STAGES = {
 # %%
 # Processes
 # ---------
-def measured(stage):
+def measured(stage, environment=ONE_CORE):
     """Return what a stage measured, in a process of its own."""
     command = [sys.executable, __file__, stage]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        command,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def rate_of(n_processes, **environment):
+def rate_of(n_processes, environment):
     """Return the small fits a second of some processes together."""
     processes = [
         subprocess.Popen(
@@ -213,13 +251,20 @@ def rate_of(n_processes, **environment):
     return sum(json.loads(process.communicate()[0])["fits"] for process in processes)
 
 
-def worker_start():
-    """Return the seconds from a new process to the end of its first fit."""
+def units_of_a_worker():
+    """Return the units of small fits, and the seconds that a worker needs to start."""
     start = time.perf_counter()
     unit = measured("small")
     # That process went on with later fits and predictions, which are not its start.
     rest = 20 * unit["small fit"] + 200 * unit["prediction of a row"]
-    return time.perf_counter() - start - rest, unit
+    return unit, time.perf_counter() - start - rest
+
+
+def units_of_a_panel():
+    """Return what a row of a panel costs, in seconds and bytes."""
+    few, many = (measured(f"panel {n_series}") for n_series in SIZES)
+    n_rows = (SIZES[1] - SIZES[0]) * N_DAYS
+    return {name: (many[name] - few[name]) / n_rows for name in many}
 
 
 # %%
@@ -227,10 +272,10 @@ def worker_start():
 # ----------
 def words(seconds):
     """Return a duration in words."""
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.2g} ms"
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
 
 
 def size(n_bytes):
@@ -246,78 +291,67 @@ def row(*cells):
     print(f"| {' | '.join(str(cell) for cell in cells)} |", flush=True)
 
 
-def units_of_a_panel():
-    """Return what a row of a panel costs, in seconds and bytes."""
-    few, many = (measured(f"panel {n_series}") for n_series in SIZES)
-    n_rows = (SIZES[1] - SIZES[0]) * N_DAYS
-    return {name: (many[name] - few[name]) / n_rows for name in many}
+def heads(*cells):
+    """Print the head of a table."""
+    row(*cells)
+    print("|---" * len(cells) + "|")
 
 
 def main():
     """Measure the units, and print them and what follows from them."""
-    start, unit = worker_start()
-    unit |= measured("large")
-    one = rate_of(1)
-    two = rate_of(2)
-    alone = rate_of(2, TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1")
+    unit, start = units_of_a_worker()
+    large, task = measured("large"), measured("tasks", {})["task"]
     a_row = units_of_a_panel()
+    n_cores = os.cpu_count()
+    one, two = rate_of(1, {}), rate_of(2, ONE_CORE)
 
-    row("unit", "measured")
-    row("---", "---")
-    row("a worker from its start to its first fit", words(start))
-    row("a worker's memory after that", size(unit["process"]))
+    heads("unit, one core", "measured")
+    row("a worker, from its start to the end of its first fit", words(start))
+    row("its memory after that", size(unit["process"]))
     row("small fit", words(unit["small fit"]))
-    row("large fit", words(unit["large fit"]))
-    row("its memory, above the worker's", size(unit["large fit, memory"]))
+    row("large fit", words(large["large fit"]))
+    row("its memory, above that of the worker", size(large["large fit, memory"]))
+    row("a task of joblib on dask", words(task))
     row("a fitted pipeline, pickled", size(unit["pickle, fitted"]))
     row("prediction of one row", words(unit["prediction of a row"]))
-    row("small fits a second, one process", f"{one:.1f}")
-    row("two processes", f"{two:.1f}")
-    row("two, of one TensorFlow thread each", f"{alone:.1f}")
     for name in ("windows", "an epoch", "predictions"):
         row(f"panel, {name}: rows a second", f"{1 / a_row[f'panel, {name}']:,.0f}")
-    row("panel: bytes of a row, as a frame", f"{a_row['panel, rows']:.0f}")
-    row("at the peak, above that", f"{a_row['panel, memory']:.0f}")
+    row("panel, memory of a row in the frame", size(a_row["panel, rows"]))
+    row("at the peak, above that", size(a_row["panel, memory"]))
+    row(f"small fits a second, one process with {n_cores} cores", f"{one:.1f}")
+    row("two processes with a core each", f"{two:.1f}")
 
-    best = max(one, two, alone)
-    n_cores = os.cpu_count()
+    print()
+    heads("workers", f"{N_FITS:,} small fits", f"{N_FITS:,} large fits")
+    for n in (1, *WORKERS):
+        fits, handed = -(-N_FITS // n), N_FITS * task if n > 1 else 0
+        small = max(fits / (two / 2), handed)
+        many = max(fits * large["large fit"], handed)
+        row(n, words(start + small), words(start + many))
+
     rows = N_SERIES * N_DAYS
-    frame, above = rows * a_row["panel, rows"], rows * a_row["panel, memory"]
-    way = rows * a_row["panel, pickle"] / NETWORK
-    stages = [
-        a_row[f"panel, {name}"] for name in ("windows", "an epoch", "predictions")
-    ]
-    print()
-    row("workers", f"{N_FITS:,} small fits", f"{N_FITS:,} large fits")
-    row("---", "---", "---")
-    row(
-        f"none, {n_cores} cores",
-        words(N_FITS / best),
-        words(N_FITS * unit["large fit"]),
+    held = rows * (a_row["panel, rows"] + a_row["panel, memory"])
+    windows, epoch, predictions = (
+        rows * a_row[f"panel, {name}"]
+        for name in ("windows", "an epoch", "predictions")
     )
-    for n in WORKERS:
-        # A large fit has both cores here, a worker one: it takes up to twice as long.
-        fits = -(-N_FITS // n)
-        slow = fits * unit["large fit"] * n_cores
-        row(n, words(start + fits * n_cores / best), words(start + slow))
     print()
-    row(
+    heads(
         "workers",
-        f"{N_SERIES:,} series: windows and predictions",
-        "ten epochs in each part",
+        "data there",
+        f"{N_SERIES:,} series: windows, predictions",
+        "windows, ten epochs: a network for each part",
         "memory of each",
     )
-    row("---", "---", "---", "---")
     for n in (1, *WORKERS):
-        predicted = (stages[0] + stages[2]) * rows / n
-        learned = (stages[0] + 10 * stages[1]) * rows / n
         # The frame leaves one machine, part by part.
-        begin = 0 if n == 1 else start + way
+        way = start + (rows * a_row["panel, pickle"] / NETWORK if n > 1 else 0)
         row(
             n,
-            words(begin + predicted),
-            words(begin + learned),
-            size(unit["process"] + (frame + above) / n),
+            words(way),
+            words((windows + predictions) / n),
+            words((windows + 10 * epoch) / n),
+            size(unit["process"] + held / n),
         )
 
 
