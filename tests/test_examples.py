@@ -23,8 +23,8 @@ FAST = {
 SLOW = {
     "plot_long_memory": ("predictions", "matplotlib"),
     "plot_panel": ("saved panel.png", "matplotlib"),
-    "search_with_dask": ("1961-03-01", "distributed"),
-    "search_with_optuna": ("1961-03-01", "optuna_integration"),
+    "search_with_dask": ("Freq: MS", "distributed"),
+    "search_with_optuna": ("Freq: MS", "optuna_integration"),
 }
 
 
