@@ -369,7 +369,7 @@ def backtest(
     BacktestResult
         ``predictions``, a DataFrame of origin, step, y_true, y_pred and fold, and
         ``summary()``, their errors beside those of naive, seasonal naive and ridge
-        forecasts of exactly the same rows.
+        forecasts of exactly the same rows; of a quantile network its ``quantiles`` too.
 
     Raises
     ------

@@ -195,11 +195,7 @@ def forecast(
         names = _names(rows.of_one(values), predicted, rows.columns)
     if coverage is not None:
         _check_single(rows.of_one(values))
-        values = values.reshape(rows.shape)
-        ends = values[..., None].repeat(2, axis=-1) if ends is None else ends
-        if distances is not None:
-            ends = widened(values, ends, distances)
-        values = np.concatenate([values[..., None], ends], axis=-1)
+        values = _with_ends(values.reshape(rows.shape), ends, distances)
         names = [f"{names[0] or 'y'}{end}" for end in ("", "_lower", "_upper")]
     return values if rows.future is None else rows.result(values, names)
 
@@ -726,6 +722,18 @@ def _ends_from_quantiles(reader: Reader, rows: Any, coverage: float) -> np.ndarr
     levels = _newest(reader, rows, 0, n_steps, "predict_quantiles")
     levels = _in_a_row(np.moveaxis(levels, -2, -1))[: rows.n_steps]
     return levels[..., list(quantile_ends(reader.quantiles, coverage))]
+
+
+def _with_ends(values: np.ndarray, ends: Any, distances: Any) -> np.ndarray:
+    """Return values and the lower and upper ends of their intervals, (..., 3).
+
+    Without ends intervals are the distances around the values alone.
+    """
+    if ends is None:
+        ends = np.stack([values, values], axis=-1)
+    if distances is not None:
+        ends = widened(values, ends, distances)
+    return np.concatenate([values[..., None], ends], axis=-1)
 
 
 def _check_single(values: np.ndarray) -> None:
