@@ -108,9 +108,9 @@ def main():
 
 
 # %%
-# On a busy machine of two cores the 49 fits took 18.4 s in one process and 18.7 s on two
-# workers, whose imports took as long again: one fit uses two cores by itself. Workers
-# pay where there are more cores than that, and minutes of work for each of them;
-# ``benchmarks/costs.py`` works out how much.
+# On a busy machine of two cores the 49 fits took 18.4 s in one process and 18.7 s on
+# two workers, whose imports took as long again: one fit uses two cores by itself.
+# Workers pay where there are more cores than that, and minutes of work for each of
+# them; ``benchmarks/costs.py`` works out how much.
 if __name__ == "__main__":
     main()
