@@ -27,7 +27,13 @@ from sklstm._forecast import (
     window_columns,
 )
 from sklstm._index import labels_of, table_from
-from sklstm._intervals import past_distances
+from sklstm._intervals import (
+    distances_beyond,
+    has_quantile_ends,
+    past_distances,
+    quantile_ends,
+    widened,
+)
 from sklstm._panel import as_columns, members
 from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._update import check_learner, learner_of, update
@@ -72,6 +78,10 @@ class BacktestResult:
         the fold (and group); NaN where they do not change.
     origins : ndarray of shape (n_origins,), int
         Position of each origin in X; of a panel, in X by group and time.
+    quantiles : DataFrame of shape (n_origins * steps, n_quantiles), optional
+        What an LSTMRegressor with ``loss="quantile"`` predicts for the same rows, in a
+        column for each level. None of other estimators, and where one predicts fewer
+        steps at once.
 
     Attributes
     ----------
@@ -104,6 +114,7 @@ class BacktestResult:
     baselines: Any
     scales: np.ndarray
     origins: np.ndarray
+    quantiles: Any = None
 
     @property
     def groups(self):
@@ -150,6 +161,28 @@ class BacktestResult:
         }
         return table_from(index | columns).set_index([by, "model"])
 
+    def quantile_residuals(self, coverage=0.9):
+        """Return how far the truth lay beyond the quantiles of a coverage.
+
+        Parameters
+        ----------
+        coverage : float, default=0.9
+            Share of true values that was to lie between the two, in (0, 1).
+
+        Returns
+        -------
+        ndarray of shape (n_origins, steps) or None
+            In the order of ``residuals``: the distance from the closer of the two,
+            negative where the truth lay between them. None where the estimator did not
+            learn these quantiles.
+        """
+        coverage = check_coverage(coverage, owner="quantile_residuals")
+        ends = self._learned_ends(coverage)
+        if ends is None:
+            return None
+        truth = self.predictions["y_true"].to_numpy()
+        return distances_beyond(truth, *ends.T).reshape(len(self.origins), -1)
+
     def intervals(self, coverage=0.9):
         """Return the interval that each forecast would have had at its time.
 
@@ -173,14 +206,18 @@ class BacktestResult:
             If too few residuals were known at every origin.
         """
         coverage = check_coverage(coverage, owner="intervals")
-        residuals = self.residuals
-        codes, n_groups = np.zeros(len(residuals), dtype=np.intp), 1
+        middle = self.predictions["y_pred"].to_numpy()
+        ends = self._learned_ends(coverage)
+        sizes = self.quantile_residuals(coverage)
+        if ends is None or sizes is None:
+            ends, sizes = np.stack([middle, middle], axis=1), np.abs(self.residuals)
+        codes, n_groups = np.zeros(len(sizes), dtype=np.intp), 1
         if self.groups is not None:
             found, codes = np.unique(self.groups, return_inverse=True)
             n_groups = len(found)
-        distances = np.empty(residuals.shape)
+        distances = np.empty(sizes.shape)
         for own in members(codes, n_groups):
-            distances[own] = past_distances(residuals[own], self.origins[own], coverage)
+            distances[own] = past_distances(sizes[own], self.origins[own], coverage)
         distances = distances.ravel()
         is_known = np.isfinite(distances)
         if not is_known.any():
@@ -189,9 +226,8 @@ class BacktestResult:
                 f"{len(self.origins)} origin(s); backtest from more of them, or lower "
                 "the coverage."
             )
-        rows = self.predictions[is_known]
-        away = distances[is_known]
-        return rows.assign(y_lower=rows["y_pred"] - away, y_upper=rows["y_pred"] + away)
+        made = widened(middle[is_known], ends[is_known], distances[is_known])
+        return self.predictions[is_known].assign(y_lower=made[:, 0], y_upper=made[:, 1])
 
     def calibration(self, coverages=(0.5, 0.8, 0.9)):
         """Return how many values the intervals held, and how wide they were.
@@ -232,6 +268,15 @@ class BacktestResult:
             f"BacktestResult of {len(self.origins)} origins, {n_steps} step(s){of}\n"
             f"{self.summary().to_string(float_format='{:.4g}'.format)}"
         )
+
+    def _learned_ends(self, coverage):
+        """Return the quantiles of a coverage, (n_rows, 2), None if not learned."""
+        if self.quantiles is None:
+            return None
+        levels = list(self.quantiles.columns)
+        if not has_quantile_ends(levels, coverage):
+            return None
+        return self.quantiles.to_numpy()[:, list(quantile_ends(levels, coverage))]
 
     def _models(self):
         """Return the predictions of each model, by its name."""
@@ -324,7 +369,7 @@ def backtest(
     BacktestResult
         ``predictions``, a DataFrame of origin, step, y_true, y_pred and fold, and
         ``summary()``, their errors beside those of naive, seasonal naive and ridge
-        forecasts of exactly the same rows.
+        forecasts of exactly the same rows; of a quantile network its ``quantiles`` too.
 
     Raises
     ------
@@ -513,16 +558,20 @@ def _reader(model: Any, walk: Walk) -> Reader:
 
 
 def _forecasts(model: Any, fold: Fold, position: int, walk: Walk) -> dict:
-    """Return every column of the result for the origins of a fold, row by row."""
+    """Return every column of the result for the origins of a fold, row by row.
+
+    Columns of quantiles are named by their level, a float.
+    """
     rows = fold.origins[:, None] + np.arange(1, walk.steps + 1)
     values = walk.values
     scales = walk.scales(fold.train)[walk.codes[fold.origins]]
-    columns = {
+    predictions, quantiles = _predictions(model, fold.origins, walk)
+    columns: dict[Any, np.ndarray] = {
         "row": rows,
         "origin": np.repeat(fold.origins[:, None], walk.steps, axis=1),
         "step": np.broadcast_to(np.arange(1, walk.steps + 1), rows.shape),
         "y_true": values[rows],
-        "y_pred": _predictions(model, fold.origins, walk),
+        "y_pred": predictions,
         "fold": np.full(rows.shape, position),
         "scale": np.repeat(scales[:, None], walk.steps, axis=1),
         "naive": np.repeat(values[fold.origins][:, None], walk.steps, axis=1),
@@ -532,13 +581,19 @@ def _forecasts(model: Any, fold: Fold, position: int, walk: Walk) -> dict:
     ridge = _ridge_predictions(model, fold, walk)
     if ridge is not None:
         columns["ridge"] = ridge
+    columns |= quantiles
     return {name: column.ravel() for name, column in columns.items()}
 
 
-def _predictions(model: Any, origins: np.ndarray, walk: Walk) -> np.ndarray:
-    """Return the values predicted from each origin, of shape (n_origins, steps)."""
+def _predictions(
+    model: Any, origins: np.ndarray, walk: Walk
+) -> tuple[np.ndarray, dict]:
+    """Return the values predicted from each origin, and their quantiles by level.
+
+    All of shape (n_origins, steps); no quantiles where the model did not learn any.
+    """
     if not _windows_of(model):
-        return _column(model.predict(walk.of(origins + 1)[0]))[:, None]
+        return _column(model.predict(walk.of(origins + 1)[0]))[:, None], {}
     reader = _reader(model, walk)
     at_once = _steps_at_once(reader)
     if at_once is None or walk.steps <= at_once:
@@ -551,8 +606,8 @@ def _predictions(model: Any, origins: np.ndarray, walk: Walk) -> np.ndarray:
             windows = reader.windows.transform(walk.of(block)[0])
         if not hasattr(windows, "iloc"):
             at = np.searchsorted(block, origins)
-            return _recursion_of_all(pipeline, windows, at, walk.steps)
-    return np.stack([_recursion(reader, int(origin), walk) for origin in origins])
+            return _recursion_of_all(pipeline, windows, at, walk.steps), {}
+    return np.stack([_recursion(reader, int(at), walk) for at in origins]), {}
 
 
 def _read(reader: Reader, origins: np.ndarray, walk: Walk, n_after: int) -> np.ndarray:
@@ -568,7 +623,9 @@ def _steps_at_once(reader: Reader) -> int | None:
     return reader.lag - 1 + reader.n_direct
 
 
-def _predictions_at_once(reader: Reader, origins: np.ndarray, walk: Walk) -> np.ndarray:
+def _predictions_at_once(
+    reader: Reader, origins: np.ndarray, walk: Walk
+) -> tuple[np.ndarray, dict]:
     """Return predictions from windows of true rows, all origins in one call.
 
     Row ``origin + lag`` is the last whose window ends at the origin.
@@ -577,15 +634,35 @@ def _predictions_at_once(reader: Reader, origins: np.ndarray, walk: Walk) -> np.
     block = _read(reader, origins, walk, lead)
     X, _ = walk.of(block)
     at = np.searchsorted(block, origins[:, None] + np.arange(1, lead + 1))
+    levels = reader.quantiles
     with quiet_windows():
-        if not reader.is_direct:
-            return _column(reader.estimator.predict(X))[at]
+        if not reader.is_direct and not levels:
+            return _column(reader.estimator.predict(X))[at], {}
         windows = reader.pipeline[:-1].transform(X)
     asked = np.unique(at)
     at = np.searchsorted(asked, at)
     some = take_rows(windows, slice_or_rows(asked))
-    values = reader.pipeline[-1].predict_steps(some)
-    return np.hstack([values[at[:, :-1], 0], values[at[:, -1]]])[:, : walk.steps]
+    regressor = reader.pipeline[-1]
+    values = _in_steps_of(at, regressor.predict_steps(some), walk.steps)
+    if not levels:
+        return values, {}
+    tables = np.moveaxis(regressor.predict_quantiles(some), -1, 0)
+    made = (_in_steps_of(at, table, walk.steps) for table in tables)
+    return values, dict(zip(levels, made, strict=True))
+
+
+def _in_steps_of(at: np.ndarray, values: np.ndarray, steps: int) -> np.ndarray:
+    """Return the first steps from each origin, of what each row says of k rows.
+
+    Parameters
+    ----------
+    at : ndarray of shape (n_origins, lead), int
+        The rows that each origin reads, one step after another.
+    values : ndarray of shape (n_rows, k)
+        All k are taken from the last of them, the first from the others.
+    steps : int
+    """
+    return np.hstack([values[at[:, :-1], 0], values[at[:, -1]]])[:, :steps]
 
 
 def _recursion_of_all(
@@ -655,7 +732,7 @@ def _recursion(reader: Reader, origin: int, walk: Walk) -> np.ndarray:
             reader.estimator,
             X,
             walk.steps,
-            X_future=future if known else None,
+            X_future=future if known or reader.windows.elapsed else None,
             target=walk.target,
         )
     return _column(values.iloc[:, -1] if reader.reads_panels else values)
@@ -700,9 +777,13 @@ def _ridge_predictions(model: Any, fold: Fold, walk: Walk) -> np.ndarray | None:
 
 def _result(parts: list[dict], walk: Walk) -> BacktestResult:
     """Return the columns of all folds, with labels where X has some."""
-    columns: dict[str, Any] = {
-        name: np.concatenate([part[name] for part in parts]) for name in parts[0]
+    columns: dict[Any, Any] = {
+        name: np.concatenate([part[name] for part in parts])
+        for name in parts[0]
+        if all(name in part for part in parts)
     }
+    levels = [name for name in columns if isinstance(name, float)]
+    quantiles = {level: columns.pop(level) for level in levels}
     rows, origins = columns.pop("row"), columns["origin"]
     scales = columns.pop("scale")
     labels, panel = labels_of(walk.X), walk.panel
@@ -722,6 +803,7 @@ def _result(parts: list[dict], walk: Walk) -> BacktestResult:
         table_from(columns, index),
         scales,
         origins[:: walk.steps],
+        table_from(quantiles, index) if quantiles else None,
     )
 
 

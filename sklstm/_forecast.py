@@ -16,6 +16,7 @@ from sklearn.frozen import FrozenEstimator
 from sklstm._index import (
     columns_with_future,
     future_columns,
+    labels_given_after,
     labels_of,
     panel_labels,
     positions_among,
@@ -24,7 +25,12 @@ from sklstm._index import (
     series_or_frame,
     timeline_to_go_on,
 )
-from sklstm._intervals import conformal_distances, quantile_ends
+from sklstm._intervals import (
+    conformal_distances,
+    has_quantile_ends,
+    quantile_ends,
+    widened,
+)
 from sklstm._panel import as_columns, longest_gap, members, ordered_rows
 from sklstm._panel_rows import PanelRows, columns_by_name, columns_of_panel
 from sklstm._sliding_window import SlidingWindow, quiet_windows
@@ -76,7 +82,9 @@ def forecast(
     X_future : DataFrame or array-like of shape (steps, n_known), optional
         The ``known`` columns of the rows to come, at their labels; an array holds them
         in their order in X. Columns that are neither known nor predicted may be given
-        too, by name. For a panel a long frame with the columns of groups and time.
+        too, by name. For a panel a long frame with the columns of groups and time. With
+        ``SlidingWindow(elapsed=True)`` its first labels after those of X are those of
+        the rows to come, in any steps: a frame without columns will do.
     target : str, int or list of them, default=None
         Column(s) of X that the estimator predicts, by name or position. None takes the
         columns that y was named after in ``fit``; where y had no name, the one column
@@ -87,7 +95,9 @@ def forecast(
     residuals : BacktestResult or array-like of shape (n_origins, >= steps), optional
         How far out-of-sample forecasts of an estimator like this one were off, for each
         step, the oldest origin first: what :func:`backtest` returns, in the unit of y.
-        Without them intervals are those of an LSTMRegressor with ``loss="quantile"``.
+        The quantiles of an LSTMRegressor with ``loss="quantile"`` are widened, or
+        narrowed, by what a backtest of it says; without residuals they are as the
+        network learned them, mostly too narrow.
 
     Returns
     -------
@@ -127,10 +137,19 @@ def forecast(
     groups. ``BacktestResult.intervals`` makes the same
     intervals at every origin of the past, so that their coverage can be measured.
 
+    Where the estimator and the backtest have the quantiles (1 - coverage) / 2 and
+    (1 + coverage) / 2, the distance is taken from these instead of the forecast
+    (conformalised quantile regression): that within which the truths lay beyond them,
+    negative where they held more than their share. An interval holds its forecast in
+    any case. Those of a wider coverage then need not contain those of a narrower one.
+
     References
     ----------
     Barber, Candès, Ramdas & Tibshirani 2023, "Conformal prediction beyond
     exchangeability", Annals of Statistics 51(2), doi:10.1214/23-AOS2276.
+
+    Romano, Patterson & Candès 2019, "Conformalized quantile regression", NeurIPS 32,
+    doi:10.48550/arXiv.1905.03222.
 
     Examples
     --------
@@ -159,26 +178,24 @@ def forecast(
     reader = reader_of_rows(reader, X)
     rows: Any = None
     if reader.reads_panels:
-        rows = PanelRows(X, int(steps), reader.windows, reader.n_past)
+        rows = PanelRows(X, int(steps), reader.windows, reader.n_past, X_future)
     else:
         labels = labels_of(X)
-        future = None if labels is None else _labels_after(labels, reader, steps)
+        future = None
+        if labels is not None:
+            future = _labels_after(labels, reader, steps, X_future)
         rows = _Rows(X, future, int(steps), reader)
         _warn_of_short_past(labels, rows, reader)
-    distances = _checked_distances(reader, rows, coverage, residuals)
+    distances, has_ends = _checked_distances(reader, rows, coverage, residuals)
     rows.put_future(X_future)
-    if coverage is not None and distances is None:
-        ends = _ends_from_quantiles(reader, rows, coverage)
+    ends = _ends_from_quantiles(reader, rows, coverage) if has_ends else None
     values, predicted = _all_values(reader, rows, target)
     names = reader.windows.target_names_ if target is None else None
     if names is None or len(names) != rows.of_one(values)[0].size:
         names = _names(rows.of_one(values), predicted, rows.columns)
     if coverage is not None:
         _check_single(rows.of_one(values))
-        values = values.reshape(*rows.shape, 1)
-        if distances is not None:
-            ends = values + distances[..., None] * [-1, 1]
-        values = np.concatenate([values, ends], axis=-1)
+        values = _with_ends(values.reshape(rows.shape), ends, distances)
         names = [f"{names[0] or 'y'}{end}" for end in ("", "_lower", "_upper")]
     return values if rows.future is None else rows.result(values, names)
 
@@ -237,6 +254,15 @@ class Reader:
     def n_direct(self) -> int:
         """How many steps its regressor predicts at once."""
         return self.pipeline[-1].steps if self.is_direct else 1
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """The levels that its regressor predicts for each step; none without them."""
+        regressor: Any = None if self.pipeline is None else self.pipeline[-1]
+        learns_them = getattr(regressor, "loss", None) == "quantile"
+        if not learns_them or not hasattr(regressor, "predict_quantiles"):
+            return ()
+        return tuple(float(level) for level in regressor.quantiles)
 
     @property
     def reads_panels(self) -> bool:
@@ -498,9 +524,12 @@ def _warn_of_short_past(labels: Any, rows: _Rows, reader: Reader) -> None:
     )
 
 
-def _labels_after(labels: Any, reader: Reader, steps: int) -> Any:
-    """Return the labels of the rows to come."""
+def _labels_after(labels: Any, reader: Reader, steps: int, X_future: Any) -> Any:
+    """Return the labels of the rows to come, with ``elapsed`` those that are given."""
     timeline = reader.windows.timeline_
+    given = rows_from(X_future)
+    if reader.windows.elapsed and labels_of(given) is not None:
+        return labels_given_after(given, labels, steps, timeline)
     is_usable = timeline is not None and timeline.kind != "order"
     if not is_usable or not timeline.accepts(labels):
         timeline = timeline_to_go_on(labels, n_rows=len(labels))
@@ -601,10 +630,11 @@ def _check_recursion(rows: Any, predicted: list[int] | None, lag: int) -> None:
 
 def _checked_distances(
     reader: Reader, rows: Any, coverage: Any, residuals: Any
-) -> np.ndarray | None:
-    """Return how far the ends of each step's interval lie from the forecast.
+) -> tuple[np.ndarray | None, bool]:
+    """Return how far each interval is to be widened, and whether quantiles have it.
 
-    None without intervals, or where they come from quantiles, which are then checked.
+    Without the latter it is widened from the forecast alone. None where it is not to
+    be widened: without intervals, and where there are quantiles and no residuals.
     """
     if coverage is None:
         if residuals is not None:
@@ -612,14 +642,19 @@ def _checked_distances(
                 "forecast makes intervals from residuals for a 'coverage'. Got None; "
                 "pass the share of values to hold, such as coverage=0.9."
             )
-        return None
+        return None, False
     share = check_coverage(coverage, owner="forecast")
     steps = rows.n_steps
     if residuals is None:
         _check_quantiles(reader, steps, share)
-        return None
+        return None, True
+    sizes = None
+    if has_quantile_ends(reader.quantiles, share) and steps <= _reach(reader):
+        beyond = getattr(residuals, "quantile_residuals", None)
+        sizes = None if beyond is None else beyond(share)
+    has_ends = sizes is not None
     table = check_array(
-        getattr(residuals, "residuals", residuals),
+        sizes if has_ends else getattr(residuals, "residuals", residuals),
         dtype=np.float64,
         input_name="residuals",
     )
@@ -628,9 +663,9 @@ def _checked_distances(
             f"forecast needs residuals of each of the {steps} steps. Got "
             f"{table.shape[1]}; call backtest with steps={steps}."
         )
-    return _distances_of_groups(
-        table[:, :steps], getattr(residuals, "groups", None), rows, share
-    )
+    table = table[:, :steps] if has_ends else np.abs(table[:, :steps])
+    groups = getattr(residuals, "groups", None)
+    return _distances_of_groups(table, groups, rows, share), has_ends
 
 
 def _distances_of_groups(
@@ -660,15 +695,14 @@ def _distances_of_groups(
 
 def _check_quantiles(reader: Reader, steps: int, coverage: float) -> None:
     """Raise unless a quantile network predicts all steps at once."""
-    regressor: Any = None if reader.pipeline is None else reader.pipeline[-1]
-    if getattr(regressor, "loss", None) != "quantile":
+    if not reader.quantiles:
         raise ValueError(
             "forecast needs 'residuals' for intervals, out of sample, or an "
             "LSTMRegressor with loss='quantile'. Got residuals=None; pass what "
             "backtest returns for this estimator."
         )
-    quantile_ends(regressor.quantiles, coverage)
-    reach = reader.lag - 1 + regressor.steps
+    quantile_ends(reader.quantiles, coverage)
+    reach = _reach(reader)
     if steps > reach:
         raise ValueError(
             f"forecast makes intervals from quantiles up to step {reach}: quantiles "
@@ -677,12 +711,29 @@ def _check_quantiles(reader: Reader, steps: int, coverage: float) -> None:
         )
 
 
+def _reach(reader: Reader) -> int:
+    """Return the last step that is predicted without feeding back."""
+    return reader.lag - 1 + reader.pipeline[-1].steps
+
+
 def _ends_from_quantiles(reader: Reader, rows: Any, coverage: float) -> np.ndarray:
     """Return the lower and upper end of each value, of shape (*rows.shape, 2)."""
     n_steps = min(reader.lag, rows.n_steps)
     levels = _newest(reader, rows, 0, n_steps, "predict_quantiles")
     levels = _in_a_row(np.moveaxis(levels, -2, -1))[: rows.n_steps]
-    return levels[..., list(quantile_ends(reader.pipeline[-1].quantiles, coverage))]
+    return levels[..., list(quantile_ends(reader.quantiles, coverage))]
+
+
+def _with_ends(values: np.ndarray, ends: Any, distances: Any) -> np.ndarray:
+    """Return values and the lower and upper ends of their intervals, (..., 3).
+
+    Without ends intervals are the distances around the values alone.
+    """
+    if ends is None:
+        ends = np.stack([values, values], axis=-1)
+    if distances is not None:
+        ends = widened(values, ends, distances)
+    return np.concatenate([values[..., None], ends], axis=-1)
 
 
 def _check_single(values: np.ndarray) -> None:

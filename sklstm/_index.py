@@ -36,6 +36,8 @@ __all__ = [
     "keys_together",
     "kind_of_long_frame",
     "labels_after_each",
+    "labels_given_after",
+    "labels_given_after_each",
     "labels_of",
     "labels_together",
     "long_frame",
@@ -756,8 +758,8 @@ def timeline_to_go_on(
     except ValueError as error:
         raise ValueError(
             "forecast goes on by the step of X, whose times must have a common step. "
-            "Got irregular ones; resample X, or append the next row at its time and "
-            "call predict."
+            "Got irregular ones; resample X, or, with SlidingWindow(elapsed=True), "
+            "pass the rows to come at their times as X_future."
         ) from error
 
 
@@ -985,6 +987,50 @@ def future_columns(
     ]
 
 
+def labels_given_after(
+    X_future: pd.DataFrame, labels: pd.Index, steps: int, timeline: Timeline
+) -> pd.Index:
+    """Return the first labels of X_future after the last one of X.
+
+    Parameters
+    ----------
+    X_future : DataFrame
+        Rows in any order; older ones are passed over.
+    labels : Index
+        Those of X.
+    steps : int
+        How many labels to return.
+    timeline : Timeline
+        Of kind ``"order"``: every label follows the one before.
+
+    Raises
+    ------
+    ValueError
+        If they are of another kind than those of X, or fewer lie after these.
+    """
+    _check_labels_to_come(X_future.index, timeline)
+    later = X_future.index[X_future.index > labels[-1]].sort_values()
+    if len(later) < steps:
+        raise ValueError(
+            f"forecast needs X_future at the labels of the {steps} row(s) to come, "
+            f"after {labels[-1]!r}. Got {len(later)}: "
+            f"{', '.join(str(label) for label in later[:5]) or 'none'}; append rows, "
+            "or forecast fewer steps."
+        )
+    return labels_together(labels[:0], later[:steps]).rename(labels.name)
+
+
+def _check_labels_to_come(given: pd.Index, timeline: Timeline) -> None:
+    """Raise unless labels can be compared with those that a timeline counts."""
+    if not timeline.accepts(given):
+        raise ValueError(
+            "forecast needs the labels of the rows to come in X_future, of the kind "
+            f"that X has ({timeline.last.dtype}). Got {given.dtype}; give X_future the "
+            "times of its rows."
+        )
+    timeline.check_comparable(given)
+
+
 def columns_with_future(X_future: pd.DataFrame, labels: pd.Index) -> list:
     """Return the columns of X_future that hold a value at every future label."""
     if not X_future.index.is_unique:
@@ -1018,6 +1064,66 @@ def labels_after_each(timeline: Timeline, newest: pd.Index, steps: int) -> pd.In
     labels = parts[0].append(parts[1:]) if len(parts) > 1 else parts[0]
     labels = labels.rename(newest.name)
     return labels.take((place * steps + np.arange(steps)[:, None]).ravel())
+
+
+def labels_given_after_each(
+    X_future: Any,
+    keys: pd.Index | None,
+    newest: pd.Index,
+    steps: int,
+    timeline: Timeline,
+    groups: list,
+    time: Any,
+) -> pd.Index:
+    """Return the first labels of X_future after the newest one of each group.
+
+    Parameters
+    ----------
+    X_future : DataFrame
+        A long frame, rows in any order; older ones and other groups are passed over.
+    keys : Index of length n_groups, or None
+        The groups; None for a single series.
+    newest : Index of length n_groups
+        The newest label of each group.
+    steps, timeline : see :func:`labels_given_after`
+    groups, time : see :func:`long_frame_with_future`
+
+    Returns
+    -------
+    Index of length steps * n_groups
+        Step by step.
+
+    Raises
+    ------
+    ValueError
+        If labels are of another kind than those of X, or a group has fewer; it names
+        the first such groups.
+    """
+    panel = panel_labels(X_future, groups, time, owner="forecast", rows="X_future")
+    _check_labels_to_come(panel.stamps, timeline)
+    codes = panel.codes
+    if keys is not None and panel.keys is not None:
+        codes = positions_among(panel.keys.to_flat_index(), keys)[codes]
+    is_later = panel.times_of(np.arange(len(codes))) > newest.take(codes)
+    rows = np.flatnonzero(is_later & (codes >= 0))
+    rows = rows[np.lexsort((panel.ranks[rows], codes[rows]))]
+    own = codes[rows]
+    counts = np.bincount(own, minlength=len(newest))
+    few = np.flatnonzero(counts < steps)
+    if len(few):
+        came = "; ".join(
+            f"{counts[code]} after {newest[code]!r}"
+            + ("" if keys is None else f" of group {_plain(keys[code])!r}")
+            for code in few[:5]
+        )
+        raise ValueError(
+            f"forecast needs X_future at the times of the {steps} row(s) to come of "
+            f"each group. Got {came}; append rows, or forecast fewer steps."
+        )
+    places = np.arange(len(rows)) - np.searchsorted(own, own)
+    by_group = rows[places < steps].reshape(len(newest), steps)
+    labels = panel.times_of(by_group.T.ravel())
+    return labels_together(newest[:0], labels).rename(newest.name)
 
 
 def long_frame_with_future(

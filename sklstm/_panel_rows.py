@@ -13,6 +13,7 @@ import numpy as np
 from sklstm._index import (
     future_of_panel,
     labels_after_each,
+    labels_given_after_each,
     long_frame,
     long_frame_with_future,
     panel_labels,
@@ -77,6 +78,8 @@ class PanelRows:
         Fitted, with ``groups`` or ``time``.
     n_past : int or None
         Rows before the first to come that are read; None for all.
+    X_future : DataFrame, optional
+        With ``elapsed`` its times are those of the rows to come.
 
     Attributes
     ----------
@@ -94,7 +97,14 @@ class PanelRows:
         Positions of the columns whose values to come are given.
     """
 
-    def __init__(self, X: Any, steps: int, windows: Any, n_past: int | None):
+    def __init__(
+        self,
+        X: Any,
+        steps: int,
+        windows: Any,
+        n_past: int | None,
+        X_future: Any = None,
+    ):
         groups, time = as_columns(windows.groups), windows.time
         self.groups, self.time, self.n_steps = groups, time, steps
         panel = panel_labels(X, groups, time, owner="forecast")
@@ -112,23 +122,32 @@ class PanelRows:
             by_age = by_age[ages[by_age] < n_past]
         self._ages = ages[by_age]
         self._X, self._last = X, order[stops - 1]
-        timeline = windows.timeline_
-        if timeline.kind == "order" or not timeline.accepts(panel.stamps):
-            pairs = next_in_group(codes, panel.ranks[order])
-            timeline = timeline_to_go_on(panel.stamps, n_rows=len(X), pairs=pairs)
-        if timeline is None:
-            raise ValueError(
-                "forecast needs two rows of a group, to tell the step between them. "
-                "Got one of each; pass more of the past."
-            )
         newest = panel.stamps[panel.ranks[self._last]]
-        self.future = labels_after_each(timeline, newest, steps)
+        if windows.elapsed and X_future is not None:
+            self.future = labels_given_after_each(
+                X_future, self.keys, newest, steps, windows.timeline_, groups, time
+            )
+        else:
+            pairs = next_in_group(codes, panel.ranks[order])
+            timeline = self._timeline(windows.timeline_, panel.stamps, pairs)
+            self.future = labels_after_each(timeline, newest, steps)
         self.table = long_frame_with_future(
             X, order[by_age], self._last, self.future, groups, time
         )
         self.columns = list(self.table.columns)
         self.given: list[int] = []
         self.known, self.lagged = columns_of_panel(self.columns, windows)
+
+    def _timeline(self, timeline: Any, stamps: Any, pairs: Any) -> Any:
+        """Return the timeline by which the groups go on."""
+        if timeline.kind == "order" or not timeline.accepts(stamps):
+            timeline = timeline_to_go_on(stamps, n_rows=len(self._X), pairs=pairs)
+        if timeline is None:
+            raise ValueError(
+                "forecast needs two rows of a group, to tell the step between them. "
+                "Got one of each; pass more of the past."
+            )
+        return timeline
 
     def put_future(self, X_future: Any) -> None:
         """Write what is given of the rows to come."""

@@ -43,11 +43,21 @@ def load_m4_hourly() -> pd.DataFrame:
         the unit of each series. The competition trained on the first 700 hours and
         forecast the last 48.
 
+    Notes
+    -----
+    The series are the first 24 hourly ones of https://github.com/Mcompetitions/M4-methods,
+    unchanged. That repository has no licence; asked for the one of the data, the
+    organisers call them completely open-access and free to use for research (its
+    issue 16). The Monash Time Series Forecasting Archive publishes the same series
+    under the Creative Commons Attribution 4.0 licence.
+
     References
     ----------
     Makridakis, Spiliotis & Assimakopoulos 2020, "The M4 Competition: 100,000 time
-    series and 61 forecasting methods", doi:10.1016/j.ijforecast.2019.04.014; data from
-    https://github.com/Mcompetitions/M4-methods.
+    series and 61 forecasting methods", doi:10.1016/j.ijforecast.2019.04.014.
+
+    Godahewa, Bergmeir, Webb, Hyndman & Montero-Manso 2021, "Monash Time Series
+    Forecasting Archive", doi:10.48550/arXiv.2105.06643.
 
     Examples
     --------

@@ -485,6 +485,45 @@ def test_only_known_columns(window, horizon):
     check_labels(result, to_come.index)
 
 
+@pytest.fixture(scope="module")
+def known_lstms():
+    """LSTM pipelines with a known column by (steps, horizon), and all rows."""
+    every = frame("load", "price", n_rows=N_ROWS + 10)
+    X = every[:N_ROWS]
+    pipes = {}
+    for steps, horizon in ((1, 1), (1, 2), (3, 1), (2, 2)):
+        windows = SlidingWindow(WINDOW, horizon=horizon, known="price")
+        lstm = LSTMRegressor(2, steps=steps, epochs=2, batch_size=64, random_state=0)
+        pipes[steps, horizon] = make_pipeline(windows, lstm).fit(X, X["load"])
+    return every, pipes
+
+
+@pytest.mark.parametrize(("steps", "horizon"), [(1, 1), (1, 2), (3, 1), (2, 2)])
+@pytest.mark.parametrize("n_steps", [1, 2, 7])
+def test_known_columns_of_an_lstm(known_lstms, steps, horizon, n_steps):
+    """One step fed back, or several at once, are those of a loop over windows."""
+    every, pipes = known_lstms
+    lstm = pipes[steps, horizon][-1]
+    load, price = every["load"].tolist()[:N_ROWS], every["price"].tolist()
+    while len(load) < N_ROWS + n_steps:
+        at_once = []
+        # Rows up to horizon - 1 ahead have windows of true or predicted rows.
+        for row in range(len(load), len(load) + horizon):
+            lagged = load[row - horizon - WINDOW + 1 : row - horizon + 1]
+            known = price[row - WINDOW + 1 : row + 1]
+            window = np.array([lagged, known], dtype=np.float32).T[None]
+            values = lstm.predict_steps(window)[0].tolist()
+            at_once += values[:1] if row < len(load) + horizon - 1 else values
+        load += at_once
+    X, to_come = every[:N_ROWS], every[["price"]][N_ROWS:].sample(frac=1)
+    result = forecast(pipes[steps, horizon], X, n_steps, X_future=to_come)
+    np.testing.assert_allclose(result, load[N_ROWS : N_ROWS + n_steps], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"none for 1 of them: 2024-02-10 00:00:00"):
+        forecast(
+            pipes[steps, horizon], X, n_steps, X_future=to_come.drop(every.index[40])
+        )
+
+
 def test_known_values_act_from_their_row_on():
     """A known value of a row to come changes no forecast before that row."""
     pipe, X, to_come = known_case()
@@ -565,6 +604,110 @@ def test_error_array_to_come_with_nan():
     values[2, 1] = np.nan
     with pytest.raises(ValueError, match="X_future contains NaN"):
         forecast(pipe, X, steps=6, X_future=values)
+
+
+# -- rows to come of irregular series -----------------------------------------------
+
+
+def irregular(n_rows=N_ROWS + 8, seed=3):
+    """Return a load and a price at irregular seconds, and the seconds between them."""
+    rng = np.random.default_rng(seed)
+    gaps = rng.choice([7, 11, 13, 60], size=n_rows)
+    stamps = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.cumsum(gaps), "s")
+    every = frame("load", "price", n_rows=n_rows, index=stamps.rename("at"))
+    return every, gaps.astype(float)
+
+
+def irregular_window(load, price, gaps, row):
+    """Return what may be read for one row: past loads, prices and times up to it."""
+    past, now = slice(row - WINDOW, row), slice(row - WINDOW + 1, row + 1)
+    return np.array([load[past], price[now], gaps[now]], dtype=np.float32).T
+
+
+@pytest.mark.parametrize("front", [False, True])
+@pytest.mark.parametrize("n_steps", [1, 3, 8])
+def test_recursion_at_given_irregular_times(n_steps, front):
+    """The labels are those of X_future; a loop knows the time since the row before."""
+    every, gaps = irregular()
+    X, to_come = every[:N_ROWS], every[["price"]][N_ROWS - 2 :]
+    windows = SlidingWindow(WINDOW, known="price", elapsed=True, layout="flat")
+    pipe = make_pipeline(windows, SimpleImputer(), LinearRegression())
+    if front:
+        pipe = make_pipeline(FunctionTransformer(), *[step for _, step in pipe.steps])
+    pipe.fit(X, X["load"])
+    load, price = X["load"].tolist(), every["price"].tolist()
+    for row in range(N_ROWS, N_ROWS + n_steps):
+        window = irregular_window(load, price, gaps, row)
+        load.append(pipe[-2:].predict(window.reshape(1, -1))[0])
+    result = forecast(pipe, X, n_steps, X_future=to_come.sample(frac=1, random_state=0))
+    np.testing.assert_allclose(result, load[N_ROWS:], rtol=1e-5)
+    check_labels(result, every.index[N_ROWS : N_ROWS + n_steps])
+
+
+@pytest.mark.parametrize("n_steps", [2, 3, 5])
+def test_direct_steps_at_given_irregular_times(n_steps):
+    """An LSTM of two steps predicts them at once, and again, at the given times."""
+    every, gaps = irregular()
+    X = every[:N_ROWS]
+    lstm = LSTMRegressor(2, steps=2, epochs=2, batch_size=64, random_state=0)
+    windows = SlidingWindow(WINDOW, known="price", elapsed=True)
+    pipe = make_pipeline(windows, lstm).fit(X, X["load"])
+    load, price = X["load"].tolist(), every["price"].tolist()
+    while len(load) < N_ROWS + n_steps:
+        window = irregular_window(load, price, gaps, len(load))
+        load += lstm.predict_steps(window[None])[0].tolist()
+    result = forecast(pipe, X, n_steps, X_future=every[["price"]])
+    np.testing.assert_allclose(result, load[N_ROWS : N_ROWS + n_steps], rtol=1e-6)
+    check_labels(result, every.index[N_ROWS : N_ROWS + n_steps])
+
+
+@pytest.mark.parametrize("kind", ["stamps", "zone", "integers", "periods"])
+def test_times_without_columns_are_enough(kind):
+    """A frame of labels alone tells when the rows to come are."""
+    every, gaps = irregular()
+    every = every[["load"]]
+    if kind == "zone":
+        every = every.tz_localize("UTC")
+    elif kind == "integers":
+        every = every.set_axis(np.cumsum(gaps).astype(int))
+    elif kind == "periods":
+        every = every.set_axis(every.index.to_period("s"))
+    X, to_come = every[:N_ROWS], every[N_ROWS:][[]]
+    windows = SlidingWindow(1, elapsed=True, layout="flat")
+    pipe = make_pipeline(windows, SimpleImputer(), LinearRegression())
+    pipe.fit(X, X["load"])
+    newest, expected = X["load"].iloc[-1], []
+    for gap in gaps[N_ROWS : N_ROWS + 3]:
+        newest = pipe[1:].predict(np.array([[newest, gap]], dtype=np.float32))[0]
+        expected.append(newest)
+    if kind == "zone":
+        to_come = to_come.tz_convert("Asia/Tokyo")
+    result = forecast(pipe, X, 3, X_future=to_come)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
+    check_labels(result, every.index[N_ROWS : N_ROWS + 3])
+
+
+def test_error_times_to_come_are_not_enough():
+    """Too few times, of another kind, twice or none are named."""
+    every, _ = irregular()
+    every = every[["load"]]
+    X, to_come = every[:N_ROWS], every[N_ROWS:][[]]
+    windows = SlidingWindow(2, elapsed=True, layout="flat")
+    pipe = make_pipeline(windows, SimpleImputer(), LinearRegression())
+    pipe.fit(X, X["load"])
+    with pytest.raises(ValueError, match=r"the 3 row\(s\) to come.*Got 2: 2024-01-01"):
+        forecast(pipe, X, 3, X_future=to_come[:2])
+    with pytest.raises(ValueError, match="Got 0: none"):
+        forecast(pipe, X, 3, X_future=X[[]])
+    with pytest.raises(ValueError, match=r"in X_future, of the kind.*Got int64"):
+        forecast(pipe, X, 3, X_future=to_come.reset_index(drop=True))
+    with pytest.raises(ValueError, match="one time zone"):
+        forecast(pipe, X, 3, X_future=to_come.tz_localize("UTC"))
+    twice = pd.concat([to_come, to_come[:1]])
+    with pytest.raises(ValueError, match="more than once"):
+        forecast(pipe, X, 3, X_future=twice)
+    with pytest.raises(ValueError, match="at their times as X_future"):
+        forecast(pipe, X, 3)
 
 
 # -- several columns, and which of them are predicted -------------------------------

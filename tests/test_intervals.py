@@ -14,25 +14,33 @@ from sklearn.pipeline import make_pipeline
 
 from sklstm import (
     LSTMRegressor,
+    PanelTimeSeriesSplit,
     SlidingWindow,
     backtest,
     forecast,
     interval_coverage,
     mean_interval_score,
 )
-from sklstm._intervals import conformal_distances, past_distances, quantile_ends
+from sklstm._intervals import (
+    conformal_distances,
+    distances_beyond,
+    has_quantile_ends,
+    past_distances,
+    quantile_ends,
+    widened,
+)
 
-RESIDUALS = st.integers(1, 60).flatmap(
+SIZES = st.integers(1, 60).flatmap(
     lambda n: arrays(float, (n, 2), elements=st.floats(-100, 100, width=32))
 )
 COVERAGES = st.floats(0.02, 0.98)
 
 
-def naive_distance(residuals, coverage):
-    """Return the distance of one step's residuals, oldest first, by a loop."""
-    newest = list(residuals)[-500:]
+def naive_distance(sizes, coverage):
+    """Return the distance of one step's sizes, oldest first, by a loop."""
+    newest = list(sizes)[-500:]
     weighted = sorted(
-        (abs(residual), 0.99 ** (len(newest) - i)) for i, residual in enumerate(newest)
+        (size, 0.99 ** (len(newest) - i)) for i, size in enumerate(newest)
     )
     total = sum(weight for _, weight in weighted) + 1
     share = 0.0
@@ -46,22 +54,22 @@ def naive_distance(residuals, coverage):
 # -- arithmetic ---------------------------------------------------------------------
 
 
-@given(RESIDUALS, COVERAGES)
-def test_distances_are_those_of_a_loop(residuals, coverage):
+@given(SIZES, COVERAGES)
+def test_distances_are_those_of_a_loop(sizes, coverage):
     """The smallest size below which lies the share of the weight, for each step."""
-    expected = [naive_distance(step, coverage) for step in residuals.T]
-    np.testing.assert_array_equal(conformal_distances(residuals, coverage), expected)
+    expected = [naive_distance(step, coverage) for step in sizes.T]
+    np.testing.assert_array_equal(conformal_distances(sizes, coverage), expected)
 
 
-@given(RESIDUALS, COVERAGES, st.integers(1, 3))
-def test_past_distances_are_those_of_what_was_known(residuals, coverage, stride):
-    """At each origin only residuals count whose truth had come by then."""
-    origins = 5 + stride * np.arange(len(residuals))
-    distances = past_distances(residuals, origins, coverage)
+@given(SIZES, COVERAGES, st.integers(1, 3))
+def test_past_distances_are_those_of_what_was_known(sizes, coverage, stride):
+    """At each origin only sizes count whose truth had come by then."""
+    origins = 5 + stride * np.arange(len(sizes))
+    distances = past_distances(sizes, origins, coverage)
     for i, origin in enumerate(origins):
         for step in (1, 2):
             known = [
-                residuals[j, step - 1]
+                sizes[j, step - 1]
                 for j, other in enumerate(origins)
                 if other + step <= origin
             ]
@@ -70,41 +78,66 @@ def test_past_distances_are_those_of_what_was_known(residuals, coverage, stride)
 
 def test_only_the_newest_residuals_are_read():
     """600 residuals give what the newest 500 give; older ones weigh next to nothing."""
-    residuals = np.random.default_rng(0).normal(size=(600, 1))
+    sizes = np.abs(np.random.default_rng(0).normal(size=(600, 1)))
     for coverage in (0.5, 0.9):
-        assert conformal_distances(residuals, coverage) == conformal_distances(
-            residuals[100:], coverage
+        assert conformal_distances(sizes, coverage) == conformal_distances(
+            sizes[100:], coverage
         )
-        assert conformal_distances(residuals, coverage) == naive_distance(
-            residuals[:, 0], coverage
+        assert conformal_distances(sizes, coverage) == naive_distance(
+            sizes[:, 0], coverage
         )
 
 
-@given(RESIDUALS, COVERAGES, COVERAGES)
-def test_a_wider_coverage_contains_a_narrower_one(residuals, one, other):
+@given(SIZES, COVERAGES, COVERAGES)
+def test_a_wider_coverage_contains_a_narrower_one(sizes, one, other):
     """Distances grow with the coverage, at the end and at every origin."""
     low, high = sorted((one, other))
-    narrow = conformal_distances(residuals, low)
-    assert (narrow <= conformal_distances(residuals, high)).all()
-    origins = np.arange(len(residuals))
-    narrow = past_distances(residuals, origins, low)
-    assert (narrow <= past_distances(residuals, origins, high)).all()
+    narrow = conformal_distances(sizes, low)
+    assert (narrow <= conformal_distances(sizes, high)).all()
+    origins = np.arange(len(sizes))
+    narrow = past_distances(sizes, origins, low)
+    assert (narrow <= past_distances(sizes, origins, high)).all()
 
 
-@given(RESIDUALS, COVERAGES, st.sampled_from([0.5, 2.0, -4.0]))
-def test_distances_have_the_unit_of_the_residuals(residuals, coverage, factor):
-    """Residuals in another unit, or of the other sign, scale the distances."""
-    ours = conformal_distances(factor * residuals, coverage)
-    expected = abs(factor) * conformal_distances(residuals, coverage)
+@given(SIZES, COVERAGES, st.sampled_from([0.5, 2.0, 4.0]))
+def test_distances_have_the_unit_of_the_residuals(sizes, coverage, factor):
+    """Sizes in another unit scale the distances."""
+    ours = conformal_distances(factor * sizes, coverage)
+    expected = factor * conformal_distances(sizes, coverage)
     np.testing.assert_array_equal(ours, expected)
 
 
 def test_a_coverage_needs_so_many_residuals():
     """0.9 takes ten residuals and 0.8 five: before, the distance is infinite."""
     for coverage, n_needed in ((0.5, 2), (0.8, 5), (0.9, 10)):
-        residuals = np.ones((n_needed, 1))
-        assert conformal_distances(residuals, coverage) == 1
-        assert conformal_distances(residuals[1:], coverage) == np.inf
+        sizes = np.ones((n_needed, 1))
+        assert conformal_distances(sizes, coverage) == 1
+        assert conformal_distances(sizes[1:], coverage) == np.inf
+
+
+def test_distances_beyond_intervals():
+    """Above, below, within and at an end of the interval from 2 to 5."""
+    truth = np.array([7.0, -1.0, 3.0, 4.5, 2.0])
+    beyond = distances_beyond(truth, np.full(5, 2.0), np.full(5, 5.0))
+    assert beyond.tolist() == [2.0, 3.0, -1.0, -0.5, 0.0]
+
+
+@given(
+    arrays(float, (6, 3), elements=st.floats(-100, 100)),
+    st.floats(-50, 50),
+)
+def test_widened_intervals_hold_what_lies_less_far_beyond(table, distance):
+    """A value is held if it lies no further beyond than the ends were moved."""
+    truth, ends = table[:, 0], np.sort(table[:, 1:], axis=1)
+    middle = ends.mean(axis=1)
+    made = widened(middle, ends, np.full(6, distance))
+    beyond = distances_beyond(truth, *ends.T)
+    is_held = (made[:, 0] <= truth) & (truth <= made[:, 1])
+    assert is_held[beyond < distance - 1e-9].all()
+    assert (made[:, 0] <= middle).all()
+    assert (middle <= made[:, 1]).all()
+    is_around = ends[:, 1] - ends[:, 0] > 1e-9 - 2 * distance
+    assert not is_held[is_around & (beyond > distance + 1e-9)].any()
 
 
 def test_exchangeable_residuals_are_covered():
@@ -112,7 +145,7 @@ def test_exchangeable_residuals_are_covered():
     rng = np.random.default_rng(0)
     hits = []
     for _ in range(20_000 // 100):
-        past = rng.standard_t(3, size=(200, 100))
+        past = np.abs(rng.standard_t(3, size=(200, 100)))
         distances = conformal_distances(past, 0.9)
         hits.append(np.abs(rng.standard_t(3, size=100)) <= distances)
     assert 0.9 <= np.mean(hits) <= 0.92
@@ -122,8 +155,8 @@ def test_residuals_that_grow_are_followed():
     """Ten times as wild after half of the rows: the coverage is soon back."""
     rng = np.random.default_rng(0)
     residuals = rng.normal(size=(2000, 1)) * np.repeat([1, 10], 1000)[:, None]
-    distances = past_distances(residuals, np.arange(2000), 0.9)
-    is_within = np.abs(residuals) <= distances
+    sizes = np.abs(residuals)
+    is_within = sizes <= past_distances(sizes, np.arange(2000), 0.9)
     assert 0.88 <= is_within[100:1000].mean() <= 0.94
     assert is_within[1000:1030].mean() < 0.7
     assert 0.88 <= is_within[1100:].mean() <= 0.94
@@ -133,6 +166,9 @@ def test_quantiles_are_found_by_their_levels():
     """The ends of 0.9 are the quantiles 0.05 and 0.95, wherever they stand."""
     assert quantile_ends((0.05, 0.1, 0.5, 0.9, 0.95), 0.9) == (0, 4)
     assert quantile_ends((0.05, 0.1, 0.5, 0.9, 0.95), 0.8) == (1, 3)
+    assert has_quantile_ends((0.05, 0.5, 0.95), 0.9)
+    assert not has_quantile_ends((0.05, 0.5), 0.9)
+    assert not has_quantile_ends((), 0.9)
     with pytest.raises(ValueError, match=r"needs the quantiles 0\.25 and 0\.75. Got"):
         quantile_ends((0.05, 0.5, 0.95), 0.5)
 
@@ -216,7 +252,7 @@ def test_a_forecast_has_its_intervals_beside_it(frame, pipe, result):
     assert list(made.columns) == ["load", "load_lower", "load_upper"]
     assert made.index.equals(points.index)
     np.testing.assert_array_equal(made["load"], points)
-    distances = [naive_distance(step, 0.9) for step in result.residuals.T]
+    distances = [naive_distance(step, 0.9) for step in np.abs(result.residuals).T]
     np.testing.assert_allclose(made["load"] - made["load_lower"], distances)
     np.testing.assert_allclose(made["load_upper"] - made["load"], distances)
     rows, y = frame.to_numpy(), frame["load"].to_numpy()
@@ -305,8 +341,164 @@ def test_quantiles_reach_further_with_a_horizon(frame):
 def test_residuals_come_before_quantiles(frame, quantile_pipe, result):
     """With residuals given, a quantile network's median has conformal intervals."""
     made = forecast(quantile_pipe, frame, 3, coverage=0.5, residuals=result)
-    distances = [naive_distance(step, 0.5) for step in result.residuals.T]
+    distances = [naive_distance(step, 0.5) for step in np.abs(result.residuals).T]
     np.testing.assert_allclose(made["load_upper"] - made["load"], distances)
+
+
+@pytest.fixture(scope="module")
+def quantile_result(frame, quantile_pipe):
+    cv = TimeSeriesSplit(3, test_size=30)
+    return backtest(quantile_pipe, frame, frame["load"], cv=cv, steps=3)
+
+
+def test_a_backtest_keeps_the_quantiles_of_every_origin(frame, quantile_pipe):
+    """Each row holds what predict_quantiles says of the window at its origin."""
+    cv = TimeSeriesSplit(2, test_size=20)
+    result = backtest(quantile_pipe, frame, frame["load"], cv=cv, steps=3, stride=4)
+    assert result.quantiles.columns.tolist() == [0.05, 0.1, 0.5, 0.9, 0.95]
+    assert result.quantiles.index.equals(result.predictions.index)
+    np.testing.assert_array_equal(result.quantiles[0.5], result.predictions["y_pred"])
+    rows = result.predictions.assign(at=np.arange(len(result.predictions)))
+    for fold, (train, _) in enumerate(cv.split(frame)):
+        fitted = clone(quantile_pipe).fit(frame.iloc[train], frame["load"].iloc[train])
+        for origin, own in rows[rows["fold"] == fold].groupby("origin"):
+            made = forecast(fitted, frame[:origin], 3, coverage=0.8)
+            found = result.quantiles.iloc[own["at"]]
+            np.testing.assert_allclose(found[0.1], made["load_lower"], rtol=1e-6)
+            np.testing.assert_allclose(found[0.9], made["load_upper"], rtol=1e-6)
+
+
+def test_quantiles_of_a_horizon_and_of_one_step(frame):
+    """Rows before the last come from windows of their own, as forecast reads them."""
+    for horizon, steps, n_asked in ((2, 2, 3), (1, 1, 1)):
+        regressor = LSTMRegressor(
+            2, epochs=1, steps=steps, loss="quantile", quantiles=(0.1, 0.5, 0.9)
+        )
+        pipe = make_pipeline(SlidingWindow(4, horizon=horizon), regressor)
+        pipe.set_params(lstmregressor__random_state=0)
+        cv = TimeSeriesSplit(2, test_size=5)
+        result = backtest(pipe, frame, frame["load"], cv=cv, steps=n_asked)
+        train, test = next(cv.split(frame))
+        pipe.fit(frame.iloc[train], frame["load"].iloc[train])
+        made = forecast(pipe, frame[: test[0]], n_asked, coverage=0.8)
+        ends = made[["load_lower", "load", "load_upper"]]
+        np.testing.assert_allclose(result.quantiles[:n_asked], ends, rtol=1e-6)
+
+
+def test_quantiles_are_widened_by_what_a_backtest_says(
+    frame, quantile_pipe, quantile_result
+):
+    """Both ends move by the weighted quantile of how far truths lay beyond them."""
+    raw = forecast(quantile_pipe, frame, 3, coverage=0.8)
+    made = forecast(quantile_pipe, frame, 3, coverage=0.8, residuals=quantile_result)
+    truth = quantile_result.predictions["y_true"].to_numpy().reshape(-1, 3)
+    lower, upper = (
+        quantile_result.quantiles[level].to_numpy().reshape(-1, 3)
+        for level in (0.1, 0.9)
+    )
+    for step in range(3):
+        beyond = [
+            max(low - value, value - high)
+            for value, low, high in zip(
+                truth[:, step], lower[:, step], upper[:, step], strict=True
+            )
+        ]
+        distance = naive_distance(beyond, 0.8)
+        row, own = raw.iloc[step], made.iloc[step]
+        assert own["load"] == row["load"]
+        lowest = min(row["load_lower"] - distance, row["load"])
+        assert own["load_lower"] == pytest.approx(lowest)
+        highest = max(row["load_upper"] + distance, row["load"])
+        assert own["load_upper"] == pytest.approx(highest)
+    width = made["load_upper"] - made["load_lower"]
+    assert width.std() > 0
+
+
+def test_past_intervals_widen_quantiles_by_what_was_known(
+    frame, quantile_pipe, quantile_result
+):
+    """intervals() moves the quantiles of an origin by sizes that were known by then."""
+    intervals = quantile_result.intervals(0.9)
+    sizes = quantile_result.quantile_residuals(0.9)
+    table = quantile_result.predictions.assign(
+        low=quantile_result.quantiles[0.05], high=quantile_result.quantiles[0.95]
+    )
+    for origin in (frame.index[150], frame.index[190]):
+        row = frame.index.get_loc(origin)
+        own, ends = (t[t["origin"] == origin] for t in (intervals, table))
+        for step in (1, 2, 3):
+            is_known = quantile_result.origins + step <= row
+            distance = naive_distance(sizes[is_known, step - 1], 0.9)
+            low, high = ends[["low", "high"]].iloc[step - 1]
+            middle, lower, upper = own[["y_pred", "y_lower", "y_upper"]].iloc[step - 1]
+            assert lower == pytest.approx(min(low - distance, middle))
+            assert upper == pytest.approx(max(high + distance, middle))
+    # Three epochs learn quantiles that hold anything but 0.9.
+    held = np.mean(sizes <= 0)
+    table = quantile_result.calibration((0.9,))
+    assert abs(table["measured"].item() - 0.9) < 0.06 < abs(held - 0.9)
+
+
+def test_coverages_that_were_not_learned_come_from_residuals(
+    frame, quantile_pipe, quantile_result
+):
+    """0.5 has no quantiles here: the room around the median is that of residuals."""
+    assert quantile_result.quantile_residuals(0.5) is None
+    made = forecast(quantile_pipe, frame, 3, coverage=0.5, residuals=quantile_result)
+    sizes = np.abs(quantile_result.residuals)
+    distances = [naive_distance(step, 0.5) for step in sizes.T]
+    np.testing.assert_allclose(made["load_upper"] - made["load"], distances)
+    ours = quantile_result.intervals(0.5)
+    np.testing.assert_allclose(
+        ours["y_upper"] - ours["y_pred"], ours["y_pred"] - ours["y_lower"]
+    )
+    assert len(quantile_result.calibration()) == 3
+
+
+def test_other_estimators_take_residuals_of_a_quantile_network(
+    frame, pipe, quantile_result
+):
+    """Ridge has no quantiles, so those of the backtest do not matter."""
+    made = forecast(pipe, frame, 3, coverage=0.9, residuals=quantile_result)
+    plain = quantile_result.residuals
+    expected = forecast(pipe, frame, 3, coverage=0.9, residuals=plain)
+    pd.testing.assert_frame_equal(made, expected)
+
+
+def test_quantiles_that_were_fed_back_are_not_there(frame, quantile_pipe):
+    """Beyond its steps a quantile network has residuals alone."""
+    cv = TimeSeriesSplit(2, test_size=20)
+    result = backtest(quantile_pipe, frame, frame["load"], cv=cv, steps=5, stride=2)
+    assert result.quantiles is None
+    assert result.quantile_residuals(0.9) is None
+    made = forecast(quantile_pipe, frame, 5, coverage=0.9, residuals=result)
+    assert np.allclose(
+        made["load_upper"] - made["load"], made["load"] - made["load_lower"]
+    )
+
+
+def test_groups_have_quantiles_widened_for_themselves():
+    """Each group of a panel has the distance of its own truths."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(2, 80)) * [[1.0], [9.0]]
+    X = pd.DataFrame({"load": noise.ravel() + 50, "store": np.repeat(["a", "b"], 80)})
+    X["day"] = np.tile(np.arange(80), 2)
+    windows = SlidingWindow(4, groups="store", time="day")
+    regressor = LSTMRegressor(
+        1, epochs=2, loss="quantile", quantiles=(0.1, 0.5, 0.9), random_state=0
+    )
+    pipe = make_pipeline(windows, regressor).fit(X, X["load"])
+    cv = PanelTimeSeriesSplit(2, time="day", test_size=20)
+    result = backtest(pipe, X, X["load"], cv=cv)
+    raw = forecast(pipe, X, 1, coverage=0.8)
+    made = forecast(pipe, X, 1, coverage=0.8, residuals=result)
+    sizes = result.quantile_residuals(0.8)[:, 0]
+    for position, store in enumerate("ab"):
+        distance = naive_distance(sizes[result.groups == store], 0.8)
+        lower = min(raw["load_lower"][position] - distance, raw["load"][position])
+        assert made["load_lower"][position] == pytest.approx(lower)
+    widths = made["load_upper"] - made["load_lower"]
+    assert widths[1] > 3 * widths[0]
 
 
 def test_a_search_over_quantile_networks_has_intervals(frame, quantile_pipe):

@@ -12,6 +12,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklstm import LSTMRegressor, PanelTimeSeriesSplit, SlidingWindow, forecast
 
@@ -116,6 +117,101 @@ def test_known_columns(horizon):
     future = future_rows(frame, 4)
     found = forecast(pipe, frame, steps=4, X_future=future)
     check_each_group(pipe, frame, 4, found, future)
+
+
+@pytest.mark.parametrize(("steps", "n_steps"), [(1, 4), (3, 2), (3, 7)])
+def test_known_columns_of_an_lstm(steps, n_steps):
+    """Of each group, fed back or at once, what a loop over its windows predicts."""
+    frame = shops()
+    windows = SlidingWindow(3, groups="shop", time="time", known="price")
+    lstm = LSTMRegressor(2, steps=steps, epochs=1, random_state=0)
+    pipe = make_pipeline(windows, lstm).fit(frame, frame["sales"])
+    future = future_rows(frame, 7)
+    found = forecast(pipe, frame, n_steps, X_future=future)
+    for shop, rows in frame.groupby("shop"):
+        sales = rows.sort_values("time")["sales"].tolist()
+        price = pd.concat([rows, future[future["shop"] == shop]]).sort_values("time")
+        price, n_rows = price["price"].tolist(), len(sales)
+        while len(sales) < n_rows + n_steps:
+            at = len(sales)
+            window = np.array([sales[at - 3 :], price[at - 2 : at + 1]]).T[None]
+            sales += lstm.predict_steps(window.astype(np.float32))[0].tolist()
+        own = found[found["shop"] == shop]["sales"]
+        np.testing.assert_allclose(own, sales[n_rows : n_rows + n_steps], rtol=1e-6)
+    missing = future.drop(future.index[future["time"] == future["time"].min()])
+    with pytest.raises(ValueError, match=r"Got none for 1 of .* of group 'shop 1'"):
+        forecast(pipe, frame, n_steps, X_future=missing)
+
+
+def irregular_shops():
+    """Return three series at irregular hours, shuffled, and rows to come of each."""
+    rng = np.random.default_rng(5)
+    parts = []
+    for code, n_rows in enumerate((26, 31, 22)):
+        gaps = rng.choice([5, 7, 11], size=n_rows + 5)
+        times = pd.Timestamp("2024-01-01") + pd.to_timedelta(gaps.cumsum(), "h")
+        values = rng.normal(size=(n_rows + 5, 2)).cumsum(axis=0) + 10 * code
+        part = pd.DataFrame(values, columns=["sales", "price"])
+        is_past = np.arange(n_rows + 5) < n_rows
+        parts.append(part.assign(shop=f"s{code}", time=times, is_past=is_past))
+    every = pd.concat(parts, ignore_index=True).sample(frac=1, random_state=2)
+    is_past = every.pop("is_past")
+    return every[is_past], every[~is_past]
+
+
+@pytest.mark.parametrize("time", ["time", None])
+@pytest.mark.parametrize("steps", [1, 2])
+def test_given_irregular_times(steps, time):
+    """Each group goes on at its own times, with the time since the row before."""
+    frame, to_come = irregular_shops()
+    windows = SlidingWindow(3, groups="shop", time=time, known="price", elapsed=True)
+    lstm = LSTMRegressor(2, steps=steps, epochs=1, random_state=0)
+    pipe = make_pipeline(windows, lstm)
+    future = to_come.drop(columns="sales")
+    if time is None:
+        X, given = frame.set_index("time"), future.set_index("time")
+        pipe.fit(X, X["sales"])
+        found = forecast(pipe, X, 4, X_future=given).reset_index()
+    else:
+        pipe.fit(frame, frame["sales"])
+        # Rows of the past and of other groups do not matter.
+        more = pd.concat([frame.drop(columns="sales"), future])
+        more = pd.concat([more, future[future["shop"] == "s0"].assign(shop="s9")])
+        found = forecast(pipe, frame, 4, X_future=more)
+    for shop, rows in frame.groupby("shop"):
+        sales = rows.sort_values("time")["sales"].tolist()
+        every = pd.concat([rows, to_come[to_come["shop"] == shop]]).sort_values("time")
+        gaps = every["time"].diff().dt.total_seconds().tolist()
+        price, n_rows = every["price"].tolist(), len(sales)
+        while len(sales) < n_rows + 4:
+            now = slice(len(sales) - 2, len(sales) + 1)
+            window = np.array([sales[-3:], price[now], gaps[now]]).T[None]
+            sales += lstm.predict_steps(window.astype(np.float32))[0].tolist()
+        own = found[found["shop"] == shop]
+        np.testing.assert_allclose(own["sales"], sales[n_rows : n_rows + 4], rtol=1e-6)
+        assert own["time"].tolist() == every["time"].tolist()[n_rows : n_rows + 4]
+
+
+def test_irregular_times_that_are_not_given_are_named():
+    """A group with too few times to come is named, and times of another kind."""
+    frame, to_come = irregular_shops()
+    scaled = make_pipeline(StandardScaler(), Ridge())
+    pipe = ridge_pipe(known="price", elapsed=True, regressor=scaled)
+    pipe.fit(frame, frame["sales"])
+    few = to_come.drop(to_come.index[to_come["shop"] == "s1"][:3])
+    match = r"the 4 row\(s\) to come of each group. Got 2 after .* of group 's1'"
+    with pytest.raises(ValueError, match=match):
+        forecast(pipe, frame, 4, X_future=few)
+    with pytest.raises(ValueError, match=r"of the kind that X has.*Got int64"):
+        forecast(pipe, frame, 4, X_future=to_come.assign(time=range(len(to_come))))
+    with pytest.raises(ValueError, match="Got no column 'time'"):
+        forecast(pipe, frame, 4, X_future=to_come.drop(columns="time"))
+    with pytest.raises(ValueError, match="more than once"):
+        forecast(pipe, frame, 4, X_future=pd.concat([to_come, to_come]))
+    alone = frame[["shop", "time", "sales"]]
+    pipe = ridge_pipe(elapsed=True, regressor=scaled).fit(alone, alone["sales"])
+    with pytest.raises(ValueError, match="at their times as X_future"):
+        forecast(pipe, alone, 2)
 
 
 def test_several_outputs():

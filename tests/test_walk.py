@@ -294,6 +294,25 @@ def test_irregular_stamps_follow_each_other_with_elapsed(groups):
     assert backtest(pipe, X, X["load"], cv=cv, steps=3).residuals.shape[1] == 3
 
 
+@pytest.mark.parametrize("groups", [None, "store"])
+def test_recursion_one_by_one_reads_the_times_of_the_rows_to_come(groups):
+    """A transformed target is forecast origin by origin, at the times that came."""
+    days = np.cumsum(np.random.default_rng(2).integers(1, 4, size=26))
+    X = stores({"a": days[:26], "b": days[3:]} if groups else {"a": days})
+    X = X.drop(columns="price" if groups else ["price", "store"])
+    windows = SlidingWindow(3, groups=groups, time="day", elapsed=True, layout="flat")
+    pipe = make_pipeline(windows, SimpleImputer(), StandardScaler(), Ridge())
+    cv = PanelTimeSeriesSplit(2, time="day", test_size=4)
+    plain = backtest(pipe, X, X["load"], cv=cv, steps=3)
+    wrapped = TransformedTargetRegressor(pipe, transformer=StandardScaler())
+    result = backtest(wrapped, X, X["load"], cv=cv, steps=3, target="load")
+    pd.testing.assert_index_equal(plain.predictions.index, result.predictions.index)
+    # A ridge regression does not mind how its target is scaled.
+    np.testing.assert_allclose(
+        result.predictions["y_pred"], plain.predictions["y_pred"], rtol=1e-5
+    )
+
+
 # -- baselines and errors -----------------------------------------------------------
 
 
@@ -385,7 +404,7 @@ def test_intervals_of_a_group_are_made_from_its_own_residuals():
             # The truth of step h of the origin h rows before is known.
             known = table[: len(table) - step, step - 1 : step]
             row = newest[newest["step"] == step].iloc[0]
-            distance = conformal_distances(known, 0.8)[0]
+            distance = conformal_distances(np.abs(known), 0.8)[0]
             assert row["y_upper"] - row["y_pred"] == pytest.approx(distance)
     widths = (made["y_upper"] - made["y_lower"]).groupby(made["group"]).mean()
     assert widths["wild"] > 5 * widths["calm"]
@@ -401,14 +420,15 @@ def test_a_forecast_of_a_panel_has_an_interval_for_each_group():
     assert list(made) == ["store", "day", "load", "load_lower", "load_upper"]
     pd.testing.assert_frame_equal(made[["store", "day", "load"]], forecast(pipe, X, 3))
     for store, own in made.groupby("store"):
-        distances = conformal_distances(result.residuals[result.groups == store], 0.8)
+        sizes = np.abs(result.residuals[result.groups == store])
+        distances = conformal_distances(sizes, 0.8)
         np.testing.assert_allclose(own["load_upper"] - own["load"], distances)
         np.testing.assert_allclose(own["load"] - own["load_lower"], distances)
     alone = forecast(pipe, X[X["store"] == "wild"], 2, coverage=0.8, residuals=result)
     ours = made[made["store"] == "wild"].iloc[:2].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, ours)
     pooled = forecast(pipe, X, 3, coverage=0.8, residuals=result.residuals)
-    distances = conformal_distances(result.residuals, 0.8)
+    distances = conformal_distances(np.abs(result.residuals), 0.8)
     np.testing.assert_allclose(
         pooled["load_upper"] - pooled["load"], np.tile(distances, 2)
     )

@@ -12,12 +12,14 @@ the first column's, smaller is better).
 * *LSTM*: ``LSTMRegressor(steps=h)`` with its default settings.
 * *quantiles*: ``LSTMRegressor(steps=h, loss="quantile")``, its own quantiles at each
   origin, no residuals.
+* *calibrated*: the same quantiles, each widened or narrowed by how far the truth lay
+  beyond it at the origins before (conformalised quantile regression).
 
 All are fitted anew in every one of the folds. Nothing is chosen by looking at these
 numbers; windows, steps and rows were set beforehand: a season or a usual length, and
 the newest rows where a series is longer than 6,000.
 
-Run: ``python intervals.py DIR [--models ridge LSTM quantiles] [--series airline …]``.
+Run: ``python intervals.py DIR [--models ridge LSTM …] [--series airline …]``.
 """
 
 # %%
@@ -46,6 +48,7 @@ from sklstm import (
 
 COVERAGES = (0.9, 0.8)
 LEVELS = (0.05, 0.1, 0.5, 0.9, 0.95)
+MODELS = ("ridge", "LSTM", "quantiles", "calibrated")
 MOST_ROWS = 6_000
 
 # %%
@@ -88,7 +91,7 @@ def model_of(name, window, steps):
     if name == "ridge":
         windows = SlidingWindow(window, layout="flat")
         return make_pipeline(windows, SimpleImputer(), Ridge())
-    loss = {"loss": "quantile", "quantiles": LEVELS} if name == "quantiles" else {}
+    loss = {} if name == "LSTM" else {"loss": "quantile", "quantiles": LEVELS}
     regressor = LSTMRegressor(steps=steps, random_state=0, **loss)
     return make_pipeline(SlidingWindow(window), regressor)
 
@@ -98,28 +101,14 @@ def folds_of(n_rows):
     return TimeSeriesSplit(4, test_size=n_rows // 8)
 
 
-def from_residuals(model, X, steps):
-    """Return the intervals of a backtest by coverage."""
-    result = backtest(model, X, X["y"], cv=folds_of(len(X)), steps=steps)
-    return {coverage: result.intervals(coverage) for coverage in COVERAGES}
-
-
-def from_quantiles(model, X, steps):
-    """Return the intervals that a quantile network gives, by coverage."""
-    parts = {coverage: [] for coverage in COVERAGES}
-    for train, test in folds_of(len(X)).split(X):
-        model.fit(X.iloc[train], X["y"].iloc[train])
-        first = test[:-steps] if test[-1] == len(X) - 1 else test
-        windows = model[0].transform(X.iloc[test[0] :])[: len(first)]
-        levels = model[-1].predict_quantiles(windows)
-        truth = X["y"].to_numpy()[first[:, None] + np.arange(steps)]
-        for coverage, (low, high) in zip(COVERAGES, ((0, 4), (1, 3)), strict=True):
-            ends = {"y_lower": levels[..., low], "y_upper": levels[..., high]}
-            made = {"y_true": truth, **ends}
-            parts[coverage].append(
-                pd.DataFrame({name: part.ravel() for name, part in made.items()})
-            )
-    return {coverage: pd.concat(tables) for coverage, tables in parts.items()}
+def as_learned(result, coverage):
+    """Return the intervals between the two quantiles, as the network has them."""
+    levels = np.array(LEVELS)
+    low, high = (
+        result.quantiles.iloc[:, int(np.abs(levels - level).argmin())]
+        for level in ((1 - coverage) / 2, (1 + coverage) / 2)
+    )
+    return result.predictions.assign(y_lower=low, y_upper=high)
 
 
 def main(folder, models, names):
@@ -132,11 +121,18 @@ def main(folder, models, names):
         start = time.perf_counter()
         X = rows_of(folder, name)
         window, steps = SERIES[name][3:]
-        cells, units = [], {}
+        cells, units, results = [], {}, {}
         for model in models:
-            make = from_quantiles if model == "quantiles" else from_residuals
-            intervals = make(model_of(model, window, steps), X, steps)
-            for coverage, made in intervals.items():
+            kind = "quantiles" if model == "calibrated" else model
+            if kind not in results:
+                pipe, cv = model_of(kind, window, steps), folds_of(len(X))
+                results[kind] = backtest(pipe, X, X["y"], cv=cv, steps=steps)
+            result = results[kind]
+            for coverage in COVERAGES:
+                if model == "quantiles":
+                    made = as_learned(result, coverage)
+                else:
+                    made = result.intervals(coverage)
                 ends = made["y_true"], made["y_lower"], made["y_upper"]
                 share = interval_coverage(*ends)
                 score = mean_interval_score(*ends, coverage=coverage)
@@ -155,7 +151,7 @@ def main(folder, models, names):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, metavar="DIR")
-    parser.add_argument("--models", nargs="+", default=["ridge", "LSTM", "quantiles"])
+    parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--series", nargs="+", default=list(SERIES))
     given = parser.parse_args()
     main(given.folder, given.models, given.series)
