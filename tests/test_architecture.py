@@ -14,7 +14,7 @@ PACKAGE = Path(sklstm.__file__).parent
 
 # Levels from the ground up; inside a level nobody imports anybody ...
 LEVELS = [
-    {"_backend", "_index", "_pool", "_validation"},
+    {"_backend", "_index", "_pool", "_progress", "_validation"},
     {"_activations", "_highway", "_intervals", "_windows", "datasets", "metrics"},
     {"_graph", "_network", "_panel", "_reading", "_scaling"},
     {"_epochs", "_panel_rows"},
