@@ -24,6 +24,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 __all__ = [
     "CallbackSupportMixin",
     "Line",
@@ -358,7 +360,7 @@ class Progress:
         self,
         loss: float,
         validation_loss: float | None,
-        get_weights: Callable | None,
+        get_weights: Callable,
         history: dict,
     ) -> bool:
         """End an epoch; return whether a callback asks to stop.
@@ -368,7 +370,7 @@ class Progress:
         loss, validation_loss : float
             What it came to; the latter None without validation.
         get_weights : callable
-            Gives the weights after it; None where they are of no use.
+            Gives the weights after it.
         history : dict of lists of float
             Losses until then, with its own.
         """
@@ -379,8 +381,6 @@ class Progress:
         if not self._is_in_epoch:
             return False
         self._is_in_epoch = False
-        if get_weights is None:
-            return self._tasks.end()
         return self._tasks.end(self._state(get_weights, history))
 
     def end_training(self) -> None:
@@ -396,8 +396,15 @@ class Progress:
         self._is_ended = True
 
     def _state(self, get_weights: Callable, history: dict) -> Callable:
+        """Return what gives the attributes, None where weights are not finite."""
         losses = None if self._is_refit else history
-        return lambda: self._state_at(get_weights(), losses)
+
+        def state():
+            weights = get_weights()
+            is_finite = all(np.isfinite(array).all() for array in weights)
+            return self._state_at(weights, losses) if is_finite else None
+
+        return state
 
 
 @contextmanager

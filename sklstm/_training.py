@@ -360,10 +360,7 @@ class Monitor:
         is_over = self._record(loss, validation_loss, get_weights)
         if self.progress is not None:
             self.is_stopped = self.progress.end_epoch(
-                loss,
-                validation_loss,
-                None if self.has_diverged else get_weights,
-                self.history,
+                loss, validation_loss, get_weights, self.history
             )
         return is_over or self.is_stopped
 
