@@ -222,7 +222,8 @@ class Line:
             n_most = shutil.get_terminal_size().columns - 1
             if not end and len(text) > n_most:
                 text = f"{text[: n_most - 1]}…"
-            text = f"\r{text.ljust(n_most)}"
+            # Where the text ends, Ctrl-C writes what the next state clears.
+            text = f"\r{' ' * n_most}\r{text}"
         print(text, end=end, flush=True)
 
 

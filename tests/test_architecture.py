@@ -154,6 +154,17 @@ def test_private_names_of_scikit_learn_have_one_door():
     assert private == {"_validation"}
 
 
+def test_callbacks_of_scikit_learn_have_one_room():
+    """Only ``_progress.py`` knows ``sklearn.callback``, which is experimental."""
+    knowing = {
+        name
+        for name in FILES
+        for module, _ in imports_of(name)
+        if module.startswith("sklearn.callback")
+    }
+    assert knowing == {"_progress"}
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -392,8 +392,10 @@ def test_an_interrupt_in_a_callback_keeps_what_was_learned(data, engine, hook, c
     recorder = Recorder(at=(hook, "epoch", 2), error=KeyboardInterrupt())
     regressor = tiny(epochs=9, verbose=1, **ENGINES[engine]).set_callbacks(recorder)
     n_epochs = 2 if hook == "begin" else 3
-    with pytest.warns(ConvergenceWarning, match=f"after {n_epochs} of 9 epochs"):
+    words = f"after {n_epochs} of 9 epochs"
+    with pytest.warns(ConvergenceWarning, match=words) as caught:
         regressor.fit(*data)
+    assert [warning.filename for warning in caught] == [__file__]
     assert_same_fit(regressor, tiny(epochs=n_epochs, **ENGINES[engine]).fit(*data))
     begun = [rest for at, *rest in recorder.hooks if at == "begin"]
     assert begun == sorted(
@@ -594,7 +596,7 @@ def test_states_come_no_faster_than_the_pause(terminal):
         line.show("first")
         line.show(lambda: pytest.fail("not to be asked"))
         line.end("last")
-    assert terminal.getvalue().count("\r") == 2
+    assert screen_of(terminal.getvalue()) == ["last", ""]
 
 
 def test_an_error_begins_in_a_new_line(terminal):
