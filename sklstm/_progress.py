@@ -224,7 +224,8 @@ class Line:
                 text = f"{text[: n_most - 1]}…"
             # Where the text ends, Ctrl-C writes what the next state clears.
             text = f"\r{' ' * n_most}\r{text}"
-        print(text, end=end, flush=True)
+        # In one piece: lines of other threads come before or after it.
+        print(f"{text}{end}", end="", flush=True)
 
 
 class _Report:
@@ -378,7 +379,7 @@ class Progress:
         self._report.add(loss, validation_loss)
         self._line.show(self._report.of_fit)
         if self._prints_epochs:
-            print(self._report.of_epoch(), flush=True)
+            print(f"{self._report.of_epoch()}\n", end="", flush=True)
         if not self._is_in_epoch:
             return False
         self._is_in_epoch = False
