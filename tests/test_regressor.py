@@ -348,8 +348,8 @@ def test_model_is_the_network_that_predicts(data, case):
 def test_layers_are_those_asked_for(data, monkeypatch):
     """`units` and `bidirectional` give the layers that they describe."""
 
-    def train(recipe, data, plan, weights, optimizer_state=None):
-        return Outcome(weights, [], {"loss": [0.0]}, False)
+    def train(recipe, data, plan, weights, optimizer_state=None, progress=None):
+        return Outcome(weights, [], {"loss": [0.0]}, False, False)
 
     # The weights to begin with are enough to see.
     monkeypatch.setattr("sklstm._regressor.train", train)
