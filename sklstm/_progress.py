@@ -318,7 +318,7 @@ class Progress:
     @property
     def is_watched(self) -> bool:
         """Whether somebody wants to hear of each epoch when it ends."""
-        return self._tasks.is_watched
+        return self._tasks.is_watched or self._prints_epochs
 
     def begin_network(self, state_at: Callable) -> None:
         """Begin the training of a network.
