@@ -35,6 +35,7 @@ from sklstm._intervals import (
     widened,
 )
 from sklstm._panel import as_columns, members
+from sklstm._progress import Line
 from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._update import check_learner, learner_of, update
 from sklstm._validation import check_coverage, is_integer
@@ -362,7 +363,8 @@ def backtest(
     target : str or int, optional
         Column of X that y is, by name or position, as in :func:`forecast`.
     verbose : int, default=0
-        0 is silent; more prints a line for each fold when it is done.
+        0 is silent; more prints a line for each fold when it is done, which in a
+        terminal says before what the fold is at.
 
     Returns
     -------
@@ -433,13 +435,20 @@ def backtest(
     _check_estimator(estimator, windows, walk, refit)
     parts: list[dict] = []
     learner = _Learner(estimator, refit, walk)
-    for position, fold in enumerate(folds):
-        start = time.perf_counter()
-        model = learner.model_of(position, fold)
-        if len(fold.origins):
-            parts.append(_forecasts(model, fold, position, walk))
-        if verbose:
-            _report(position, len(folds), fold, parts, time.perf_counter() - start)
+    with Line(is_silent=not verbose) as line:
+        for position, fold in enumerate(folds):
+            start = time.perf_counter()
+            text = f"fold {position + 1} of {len(folds)}: "
+            text += f"{len(fold.train)} training rows"
+            line.show(f"{text}, learning")
+            model = learner.model_of(position, fold)
+            text += f", {len(fold.origins)} origins"
+            if len(fold.origins):
+                line.show(f"{text}, forecasting")
+                parts.append(_forecasts(model, fold, position, walk))
+                missed = parts[-1]["y_true"] - parts[-1]["y_pred"]
+                text += f", MAE {np.abs(missed).mean():.4g}"
+            line.end(f"{text}, {time.perf_counter() - start:.1f} s")
     return _result(parts, walk)
 
 
@@ -804,22 +813,6 @@ def _result(parts: list[dict], walk: Walk) -> BacktestResult:
         scales,
         origins[:: walk.steps],
         table_from(quantiles, index) if quantiles else None,
-    )
-
-
-def _report(
-    position: int, n_folds: int, fold: Fold, parts: list[dict], seconds: float
-) -> None:
-    """Print what a fold came to."""
-    error = ""
-    if len(fold.origins):
-        newest = parts[-1]
-        missed = mean_absolute_error(newest["y_true"], newest["y_pred"])
-        error = f", MAE {missed:.4g}"
-    print(
-        f"fold {position + 1} of {n_folds}: {len(fold.train)} training rows, "
-        f"{len(fold.origins)} origins{error}, {seconds:.1f} s",
-        flush=True,
     )
 
 

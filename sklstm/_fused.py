@@ -155,20 +155,22 @@ def train_fused(
         program = _program(architecture, in_parts)
     fixed = _fixed_arguments(architecture, recipe, data, plan)
     n_steps, changing = _beginning(architecture, weights, optimizer_state)
-    n_done, is_stopped, is_interrupted = 0, False, False
+    is_stopped, is_interrupted = False, False
     try:
-        for orders in _orders(recipe.spec, data, plan):
+        n_at_once = 1 if monitor.is_watched else _epochs_at_once(recipe.spec, data)
+        for orders in _orders(data, plan, n_at_once):
+            flat = changing["state"][0]
+            monitor.before_epoch(functools.partial(_weights, architecture, flat))
             arguments = _arguments_of_call(recipe, data, plan, n_steps, orders)
             result = program(fixed | changing | arguments)
             changing = {name: result[name] for name in changing}
             losses = _losses(result, data, orders, architecture.n_outputs)
             n_steps += len(losses) * plan.n_batches(len(data.rows))
-            best = functools.partial(_weights, architecture, changing["best"][0])
+            # Of several epochs only the best weights have been kept.
+            flat = changing["state" if len(losses) == 1 else "best"][0]
+            get_weights = functools.partial(_weights, architecture, flat)
             for loss, validation_loss in losses:
-                n_done += 1
-                if plan.verbose:
-                    _print_epoch(n_done, plan.epochs, loss, validation_loss)
-                is_stopped |= monitor.after_epoch(loss, validation_loss, best)
+                is_stopped |= monitor.after_epoch(loss, validation_loss, get_weights)
             if is_stopped:
                 break
     except KeyboardInterrupt:
@@ -192,10 +194,9 @@ def _losses(
     return list(pairs)[: int(result["n_epochs"])]
 
 
-def _orders(spec: NetworkSpec, data: Any, plan: Any) -> Iterator[np.ndarray]:
+def _orders(data: Any, plan: Any, n_at_once: int) -> Iterator[np.ndarray]:
     """Yield the rows of some epochs, of shape (n_epochs, n_filled_rows)."""
     orders = itertools.islice(data.orders(plan.seed), plan.epochs)
-    n_at_once = _epochs_at_once(spec, data, plan)
     while some := [
         _filled_batches(order, plan.batch_size, len(data.windows))
         for order in itertools.islice(orders, n_at_once)
@@ -203,17 +204,10 @@ def _orders(spec: NetworkSpec, data: Any, plan: Any) -> Iterator[np.ndarray]:
         yield some[0][None] if len(some) == 1 else np.stack(some)
 
 
-def _epochs_at_once(spec: NetworkSpec, data: Any, plan: Any) -> int:
-    """Return how many epochs one call trains: one, where each is watched."""
-    if plan.verbose:
-        return 1
+def _epochs_at_once(spec: NetworkSpec, data: Any) -> int:
+    """Return how many epochs one call trains, where nobody looks at each."""
     work = len(data.rows) * spec.n_steps * sum(spec.units) * spec.n_directions
     return int(np.clip(_WORK_AT_ONCE // work, 1, _MOST_EPOCHS_AT_ONCE))
-
-
-def _print_epoch(epoch: int, epochs: int, loss: float, val_loss: float | None) -> None:
-    validation = "" if val_loss is None else f" - val_loss: {val_loss:.4g}"
-    print(f"Epoch {epoch}/{epochs} - loss: {loss:.4g}{validation}", flush=True)
 
 
 def _architecture_from(recipe: Any) -> Architecture:

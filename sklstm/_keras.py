@@ -167,7 +167,7 @@ def train_with_keras(
                 epochs=plan.epochs,
                 validation_data=validation,
                 shuffle=False,
-                verbose=plan.verbose,
+                verbose=0,
                 callbacks=[*listeners, *plan.callbacks],
             )
         except KeyboardInterrupt:
@@ -362,6 +362,7 @@ def _listener(keras: Any, monitor: Any, batches: Any, orders: Iterator) -> Any:
     class Listener(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
             batches.rows = next(orders)
+            monitor.before_epoch(self.model.get_weights)
 
         def on_epoch_end(self, epoch, logs):  # noqa: ARG002
             if monitor.after_epoch(

@@ -4,6 +4,7 @@ import copy
 import inspect
 import warnings
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -25,6 +26,7 @@ from sklstm._network import (
     forward,
     initial_weights,
 )
+from sklstm._progress import CallbackSupportMixin, forget_callbacks, progress_of
 from sklstm._reading import read_target, read_weights, read_windows
 from sklstm._scaling import fit_scaling, fit_scaling_with_highway
 from sklstm._training import (
@@ -88,7 +90,7 @@ _OPTIMIZERS = {
 }
 
 
-class LSTMRegressor(RegressorMixin, BaseEstimator):
+class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     """Predict the next value(s) of a series from windows of its past with an LSTM.
 
     Windows come from :class:`SlidingWindow`, or from any array of that shape. The
@@ -198,7 +200,9 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         predictions are averaged (an ensemble: Hansen & Salamon 1990,
         doi:10.1109/34.58871). What ends in ``_`` is of the first.
     callbacks : list of keras.callbacks.Callback, default=None
-        Passed to Keras.
+        Passed to Keras; one that sets ``model.stop_training`` keeps what was learned.
+        Those of scikit-learn (1.9 and later) are given to ``set_callbacks``: see
+        Notes.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights, scaling and optimizer state of the
         fit before; another optimizer begins with a fresh state.
@@ -211,7 +215,9 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         wherever that can be. Both come to the same weights, to float32 rounding (but
         for dropout, whose draws differ).
     verbose : int, default=0
-        0 is silent; more prints each epoch's losses.
+        0 is silent. 1 prints one line for each fit, which in a terminal shows every
+        epoch while it runs: losses, the best validation loss and the refit. 2 prints a
+        line for each epoch.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of rows and dropout. An int gives bitwise
         equal results in one process, in threads and in other processes (where the
@@ -247,6 +253,18 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     --------
     SlidingWindow : Makes the windows.
     forecast : Values after the last row.
+
+    Notes
+    -----
+    With scikit-learn 1.9 and later ``set_callbacks`` takes the callbacks of
+    ``sklearn.callback``, which scikit-learn calls experimental. A fit has a task named
+    ``"epoch"`` for each epoch, then one named ``"refit-epoch"`` for each of the refit;
+    an ensemble has a task named ``"network"`` for each network around them. At the end
+    of an epoch, ``fitted_estimator`` predicts with the weights of that epoch (of an
+    ensemble, with the networks before it too): ``ScoringMonitor`` so logs what a fit of
+    as many epochs scores. A callback that returns True there stops the network's
+    training, its refit included; what it learned is kept, with early stopping the best
+    of it. Callbacks change no weight, but cost time: epochs run one by one.
 
     References
     ----------
@@ -477,7 +495,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         if goes_on:
             self._check_continuation()
         windows, counts = read_windows(self, X, reset=not goes_on)
-        y = read_target(self, y, len(windows), reset=not goes_on)
+        y_given, y = y, read_target(self, y, len(windows), reset=not goes_on)
         weights = read_weights(sample_weight, windows)
         windows, counts, y, weights = in_time_order(windows, counts, y, weights)
         rows = learnable_rows(windows, counts, self.steps, weights)
@@ -519,22 +537,64 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         )
         if not goes_on:
             self._others = [self._sibling(seed) for seed in self._seeds[1:]]
-        is_interrupted = self._train(data, rows, epochs, goes_on=goes_on)
-        waiting, self._others = self._others, []
-        while waiting and not is_interrupted:
-            other = copy.copy(waiting.pop(0))
+        is_refitted = self._is_refitted() and len(validation_rows) and not goes_on
+        with progress_of(
+            self,
+            X,
+            y_given,
+            sample_weight,
+            n_networks=len(self._others) + 1,
+            epochs=epochs,
+            n_refit=-(-epochs // 2) if is_refitted else 0,
+            verbose=int(self.verbose),
+        ) as progress:
+            self._train_all(data, rows, epochs, progress, goes_on=goes_on)
+        return self
+
+    def _train_all(self, data, rows, epochs, progress, *, goes_on):
+        """Train this network, and after it the others of an ensemble."""
+        others = self._others
+        if not goes_on:  # what Ctrl-C kept from going on stays as it was
+            self._others = []
+        progress.begin_network(self._state_at)
+        is_interrupted = self._train(data, rows, epochs, progress, goes_on=goes_on)
+        for place, other in enumerate(others):
+            if progress.end_network() or is_interrupted:
+                return
+            other = copy.copy(other)
             vars(other).update(self.get_params(deep=False))
             other._fitted_recipe = self._fitted_recipe
             own = replace(data, scaling=other._scaling)
-            is_interrupted = other._train(own, rows, epochs, goes_on=goes_on)
-            self._others.append(other)
-        if goes_on:  # what Ctrl-C kept from going on stays as it was
-            self._others += waiting
-        return self
+            progress.begin_network(partial(self._state_with, place, other))
+            is_interrupted = other._train(own, rows, epochs, progress, goes_on=goes_on)
+            self._others = self._others_with(place, other)
+        progress.end_network()
+
+    def _others_with(self, place, other):
+        """Return the other networks of the ensemble, one of them exchanged or added."""
+        return [*self._others[:place], other, *self._others[place + 1 :]]
+
+    def _state_at(self, weights, history):
+        """Return what this network comes to with the losses of some more epochs."""
+        if history is None:
+            return {"weights_": weights}
+        histories = {
+            name: self.history_.get(name, []) + values
+            for name, values in history.items()
+        }
+        n_epochs = len(histories["loss"])
+        return {"weights_": weights, "history_": histories, "n_iter_": n_epochs}
+
+    def _state_with(self, place, other, weights, history):
+        """Return what the ensemble comes to while another network learns."""
+        other = copy.copy(other)
+        vars(other).update(other._state_at(weights, history))
+        return {"_others": self._others_with(place, other)}
 
     def _sibling(self, seed):
         """Return this estimator with a network that begins from another seed."""
         other = copy.copy(self)
+        forget_callbacks(other)
         other._seed = seed
         other.weights_ = other._first_weights()
         return other
@@ -548,7 +608,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             weights[-2][:] = 0  # begin with the highway alone
         return weights
 
-    def _train(self, data, rows, epochs, *, goes_on):
+    def _train(self, data, rows, epochs, progress, *, goes_on):
         """Train one network; return whether the user interrupted that."""
         if goes_on:
             self._trust_fully()
@@ -559,18 +619,28 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             self._plan(epochs, data.rows, data.validation_rows),
             self.weights_,
             self._optimizer_state,
+            progress,
         )
-        self._keep(outcome)
+        vars(self).update(self._state_at(outcome.weights, outcome.history))
+        self._optimizer_state = outcome.optimizer_state
+        self.__dict__.pop("_keras_model", None)
         if len(data.validation_rows):
             has_highway = self._scaling.highway is not None
             if has_highway and self.loss in _LOSSES_OF_MEANS:
                 self._scaling = replace(self._scaling, trust=self._trust(data))
             if not goes_on:
-                self._learn_from_all(data, rows, outcome)
+                outcome = self._learn_from_all(data, rows, outcome, progress)
         return outcome.is_interrupted
 
-    def _learn_from_all(self, data, rows, outcome):
-        """Fit the highway anew on all rows; let the network go on with all of them."""
+    def _is_refitted(self):
+        """Return whether a network goes on with all rows after early stopping."""
+        return self.refit and self._fitted_recipe.is_ours and not self.callbacks
+
+    def _learn_from_all(self, data, rows, outcome, progress):
+        """Fit the highway anew on all rows, let the network go on with all of them.
+
+        Return the outcome of the newest training.
+        """
         complete = self._scaling
         if complete.highway is not None:
             complete = complete.with_highway(
@@ -578,20 +648,23 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             )
         # The network knows the remainder in the scale that it was trained with.
         self._scaling = replace(self._scaling, highway=complete.highway)
-        is_wanted = self.refit and self._fitted_recipe.is_ours and not self.callbacks
-        if not is_wanted or outcome.is_interrupted or complete.trust == 0:
-            return
+        is_cut = outcome.is_interrupted or outcome.is_stopped
+        if not self._is_refitted() or is_cut or complete.trust == 0:
+            return outcome
         n_best = int(np.argmin(outcome.history["val_loss"])) + 1
         none = rows[:0]
         plan = self._plan(-(-n_best // 2), rows, none)
+        progress.begin_refit(plan.epochs)
         further = train(
             self._fitted_recipe,
             replace(data, scaling=self._scaling, rows=rows, validation_rows=none),
             replace(plan, is_annealed=True),
             self.weights_,
+            progress=progress,
         )
         self.weights_ = further.weights
         self._optimizer_state = further.optimizer_state
+        return further
 
     def _trust_fully(self):
         """Take the trust that the network has earned into its output layer."""
@@ -660,6 +733,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         self.n_iter_ = 0
         self._optimizer_state = None
         self._takes_incomplete = False
+        self._others = []
         return measured
 
     def _fit_measured(self, measure, windows, y, rows, weights):
@@ -716,17 +790,6 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             )
         return int(self.patch)
 
-    def _keep(self, outcome):
-        """Set what training came to."""
-        self.weights_ = outcome.weights
-        self.history_ = {
-            name: self.history_.get(name, []) + values
-            for name, values in outcome.history.items()
-        }
-        self.n_iter_ = len(self.history_["loss"])
-        self._optimizer_state = outcome.optimizer_state
-        self.__dict__.pop("_keras_model", None)
-
     def _recipe(self, spec):
         """Return what the parameters make of a spec."""
         return Recipe(
@@ -763,7 +826,6 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             learning_rate=float(self.learning_rate),
             patience=self.n_iter_no_change if len(validation_rows) else None,
             seed=(self._seed, self.n_iter_),
-            verbose=int(self.verbose),
             callbacks=tuple(copy.deepcopy(self.callbacks or ())),
             engine=self.engine,
         )
@@ -975,7 +1037,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
                 raise ValueError(
                     "The 'callbacks' parameter of LSTMRegressor must hold Keras "
                     f"callbacks. Got {callback!r}; pass keras.callbacks.Callback "
-                    "objects."
+                    "objects, and those of scikit-learn to set_callbacks."
                 )
         for name in self.keras_params or {}:
             if not str(name).startswith(_ROUTED):

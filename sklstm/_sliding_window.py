@@ -38,6 +38,7 @@ from sklstm._panel import (
     ordered_rows,
     rows_to_learn,
 )
+from sklstm._progress import CallbackSupportMixin, tasks_of
 from sklstm._validation import (
     Interval,
     StrOptions,
@@ -65,7 +66,12 @@ _ROWS_TO_RECOGNISE = 8
 _ROWS_FOR_DIGITS = 1 << 16
 
 
-class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class SlidingWindow(
+    CallbackSupportMixin,
+    TransformerMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,  # type: ignore[call-arg]
+):
     """Give every row the window of past rows from which it is to be predicted.
 
     The output has one window per row of X, in the same order: the window of row t
@@ -420,7 +426,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
     def _learn(self, X, y):
         """Set the fitted attributes; return channels by run, labels and runs."""
         self._validate_params()
-        with whole_or_unchanged(self):
+        with whole_or_unchanged(self), tasks_of(self, X, y):
             values, labels, panel = self._read(X, reset=True)
             check_same_labels(X, y, owner=type(self).__name__)
             self.target_names_ = names_of(y)

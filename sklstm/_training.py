@@ -18,6 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklstm._fused import train_fused, unfused_option
 from sklstm._keras import Recipe, train_with_keras
 from sklstm._network import MISSING, patched
+from sklstm._progress import Progress
 from sklstm._scaling import Scaling
 from sklstm._windows import PanelWindows, base_from_windows, is_next_window
 
@@ -301,8 +302,6 @@ class Plan:
         trains all epochs and keeps the last weights.
     seed : tuple of int
         Seeds the order of rows and the dropout; no other generator is drawn from.
-    verbose : int
-        Keras's verbosity.
     callbacks : tuple
         Keras callbacks.
     engine : {"auto", "fused", "keras"}
@@ -316,7 +315,6 @@ class Plan:
     learning_rate: float
     patience: int | None
     seed: tuple[int, ...]
-    verbose: int = 0
     callbacks: tuple[Any, ...] = ()
     engine: str = "auto"
     is_annealed: bool = False
@@ -349,14 +347,28 @@ class Monitor:
     ----------
     patience : int or None
         As in :class:`Plan`.
+    progress : Progress, optional
+        Is told of every epoch, and may be asked by a callback to stop.
     """
 
     patience: int | None
+    progress: Progress | None = None
     history: dict[str, list[float]] = field(default_factory=lambda: {"loss": []})
     best_loss: float = np.inf
     best_weights: list[np.ndarray] | None = None
     n_idle: int = 0
     has_diverged: bool = False
+    is_stopped: bool = False
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether each epoch must be told, with its weights, when it ends."""
+        return self.progress is not None and self.progress.is_watched
+
+    def before_epoch(self, get_weights: Callable[[], list[np.ndarray]]) -> None:
+        """Tell that an epoch begins."""
+        if self.progress is not None:
+            self.progress.begin_epoch(get_weights, self.history)
 
     def after_epoch(
         self,
@@ -364,7 +376,21 @@ class Monitor:
         validation_loss: float | None,
         get_weights: Callable[[], list[np.ndarray]],
     ) -> bool:
-        """Record an epoch and return whether training should stop."""
+        """Record an epoch, tell of it, and return whether training should stop."""
+        is_over = self._record(loss, validation_loss, get_weights)
+        if self.progress is not None:
+            self.is_stopped = self.progress.end_epoch(
+                loss, validation_loss, get_weights, self.history
+            )
+        return is_over or self.is_stopped
+
+    def _record(
+        self,
+        loss: float,
+        validation_loss: float | None,
+        get_weights: Callable[[], list[np.ndarray]],
+    ) -> bool:
+        """Record an epoch and return whether it is the last."""
         self.history["loss"].append(loss)
         self.has_diverged = not np.isfinite(loss)
         if validation_loss is None or self.has_diverged:
@@ -391,14 +417,15 @@ class Outcome:
         Names of engine and optimizer, and the state with which they can go on.
     history : dict of lists of float
         ``loss`` and, with validation, ``val_loss`` of every epoch.
-    is_interrupted : bool
-        Whether the user interrupted it.
+    is_interrupted, is_stopped : bool
+        Whether the user interrupted it, or a callback stopped it.
     """
 
     weights: list[np.ndarray]
     optimizer_state: tuple[str, list[np.ndarray]]
     history: dict[str, list[float]]
     is_interrupted: bool
+    is_stopped: bool
 
 
 def train(
@@ -407,6 +434,7 @@ def train(
     plan: Plan,
     weights: list[np.ndarray],
     optimizer_state: tuple[str, list[np.ndarray]] | None = None,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Train a network and return what it came to.
 
@@ -422,6 +450,8 @@ def train(
         Weights to begin with.
     optimizer_state : tuple of str and list of ndarray, optional
         State to go on with; another engine or optimizer begins anew.
+    progress : Progress, optional
+        Is told of every epoch.
 
     Returns
     -------
@@ -439,7 +469,7 @@ def train(
         If the user interrupts it (Ctrl-C); what was learned so far is kept.
     """
     engine = _engine_for(recipe, plan)
-    monitor = Monitor(plan.patience)
+    monitor = Monitor(plan.patience, progress)
     kind = f"{engine} {recipe.optimizer}"
     run = train_fused if engine == "fused" else train_with_keras
     weights, state, is_interrupted = run(
@@ -459,14 +489,20 @@ def train(
             f"({plan.learning_rate!r}), keep scaling on, or choose a bounded "
             "activation such as 'tanh'."
         )
+    if progress is not None:
+        progress.end_training()
     if is_interrupted:
+        if progress is not None:
+            progress.end()
         warnings.warn(
             f"Training was interrupted after {len(monitor.history['loss'])} of "
             f"{plan.epochs} epochs; what was learned until then is kept.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
-    return Outcome(weights, (kind, state), monitor.history, is_interrupted)
+    return Outcome(
+        weights, (kind, state), monitor.history, is_interrupted, monitor.is_stopped
+    )
 
 
 def _engine_for(recipe: Recipe, plan: Plan) -> str:

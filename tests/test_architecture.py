@@ -14,7 +14,7 @@ PACKAGE = Path(sklstm.__file__).parent
 
 # Levels from the ground up; inside a level nobody imports anybody ...
 LEVELS = [
-    {"_backend", "_index", "_pool", "_validation"},
+    {"_backend", "_index", "_pool", "_progress", "_validation"},
     {"_activations", "_highway", "_intervals", "_windows", "datasets", "metrics"},
     {"_graph", "_network", "_panel", "_reading", "_scaling"},
     {"_epochs", "_measure", "_panel_rows"},
@@ -152,6 +152,17 @@ def test_private_names_of_scikit_learn_have_one_door():
         if module.startswith("sklearn.") and "._" in module
     }
     assert private == {"_validation"}
+
+
+def test_callbacks_of_scikit_learn_have_one_room():
+    """Only ``_progress.py`` knows ``sklearn.callback``, which is experimental."""
+    knowing = {
+        name
+        for name in FILES
+        for module, _ in imports_of(name)
+        if module.startswith("sklearn.callback")
+    }
+    assert knowing == {"_progress"}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Backtest: a loop that fits, forecasts and appends, and no look-ahead."""
 
+import contextlib
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -652,6 +655,44 @@ def test_progress_is_a_line_for_each_fold(capsys):
     assert second.startswith("fold 2 of 2: 55 training rows, 5 origins, MAE ")
     error = result.summary(by="fold").loc[(1, "model"), "MAE"]
     assert f"MAE {error:.4g}, " in second
+
+
+def test_progress_in_a_terminal_says_what_a_fold_is_at(monkeypatch):
+    """Each fold has one line, which before its end says whether it learns."""
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    X = series()
+    with contextlib.redirect_stdout(terminal):
+        backtest(flat_ridge(), X, X["load"], cv=SPLIT, verbose=1)
+    first, second, rest = terminal.getvalue().split("\n")
+    states = [state for state in first.split("\r") if state.strip()]
+    assert states[:2] == [
+        "fold 1 of 2: 50 training rows, learning",
+        "fold 1 of 2: 50 training rows, 5 origins, forecasting",
+    ]
+    assert states[2].startswith("fold 1 of 2: 50 training rows, 5 origins, MAE ")
+    assert second.count("fold 2 of 2") == 3
+    assert rest == ""
+
+
+@pytest.mark.skipif(
+    not hasattr(LSTMRegressor, "set_callbacks"),
+    reason="scikit-learn has callbacks since 1.9",
+)
+def test_callbacks_hear_of_the_fit_of_every_fold():
+    """Callbacks of the estimator go with its clones, and change no forecast."""
+    from sklearn.callback import ScoringMonitor
+
+    X = series()
+    monitor = ScoringMonitor(scoring="r2")
+    pipe = tiny_lstm()
+    pipe[-1].set_callbacks(monitor)
+    result = backtest(pipe, X, X["load"], cv=SPLIT)
+    plain = backtest(tiny_lstm(), X, X["load"], cv=SPLIT)
+    assert len(monitor.get_logs(select="all")) == 2
+    np.testing.assert_array_equal(
+        result.predictions["y_pred"], plain.predictions["y_pred"]
+    )
 
 
 def test_a_backtest_ends_where_updates_by_hand_do():

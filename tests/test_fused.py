@@ -264,9 +264,9 @@ def test_a_builder_is_not_fused():
 
 
 def test_verbose_prints_a_line_for_each_epoch(series, capsys):
-    """verbose=1 prints losses and changes no weight."""
+    """verbose=2 prints losses and changes no weight."""
     X, y = series
-    loud = fitted("fused", X, y, verbose=1, early_stopping=True)
+    loud = fitted("fused", X, y, verbose=2, early_stopping=True)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" - ")[0] for line in lines] == [
         "Epoch 1/3",
