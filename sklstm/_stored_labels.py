@@ -69,7 +69,7 @@ def step_as_data(step: Any) -> Any:
     -------
     dict, int, DateOffset or None
     """
-    if not isinstance(step, pd.Timedelta | pd.DateOffset):
+    if not isinstance(step, pd.Timedelta | pd.offsets.BaseOffset):
         return step
     try:
         data = _data_of_step(step)
