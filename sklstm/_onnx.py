@@ -1,20 +1,17 @@
 """The fitted network as an ONNX graph: raw windows in, values in their unit out.
 
-Each function adds the nodes of one function of the NumPy pass, and has its name: what
-``Scaling``, ``Highway`` and ``forward`` compute is computed here in the same order and
-precision. The layers are ONNX's own LSTM operator, which every runtime knows.
+Each function adds the nodes of one function of the NumPy pass, in the same order: what
+``Scaling``, ``Highway`` and ``forward`` compute is computed here.
 
-ONNX masks the newest steps of a sequence, where here the oldest are missing. So the
-true steps of each window are moved to its beginning, which no LSTM can tell apart.
-
-References
-----------
-ONNX operators, https://onnx.ai/onnx/operators/ (LSTM: version 14).
+Layers are a ``Scan`` in float64 over their steps. ONNX's own LSTM operator is float32
+in onnxruntime, and strayed by more than 1e-6 of the target's scale where layers are
+large and windows long; nor has it a mask for missing oldest steps, or all activations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -31,22 +28,6 @@ __all__ = ["FittedNetwork", "onnx_model"]
 # Operators of 2021, and the file format of their time: what most runtimes can read.
 _OPSET = 17
 _IR_VERSION = 8
-
-# Keras's activations by the names, alphas and betas of ONNX's LSTM. The others have no
-# equal there.
-_ACTIVATIONS: dict[str, tuple[str, float | None, float | None]] = {
-    "celu": ("Elu", 1.0, None),
-    "elu": ("Elu", 1.0, None),
-    "hard_sigmoid": ("HardSigmoid", 1 / 6, 0.5),
-    "leaky_relu": ("LeakyRelu", 0.2, None),
-    "linear": ("Affine", 1.0, 0.0),
-    "relu": ("Relu", None, None),
-    "sigmoid": ("Sigmoid", None, None),
-    "softplus": ("Softplus", None, None),
-    "softsign": ("Softsign", None, None),
-    "sparse_sigmoid": ("HardSigmoid", 0.5, 0.5),
-    "tanh": ("Tanh", None, None),
-}
 
 
 @dataclass(frozen=True)
@@ -68,25 +49,32 @@ class FittedNetwork:
     scaling: Scaling
 
 
+# -- graphs and values --------------------------------------------------------------
+
+
 class _Graph:
-    """Nodes and constants of a graph; a value is its name.
+    """Nodes and constants of a graph.
 
     Parameters
     ----------
     onnx : module
-    window : int
-        Steps of the windows that go in.
+    outer : _Graph, optional
+        The graph around this one, which has its constants.
     """
 
-    def __init__(self, onnx: Any, window: int) -> None:
+    def __init__(self, onnx: Any, outer: _Graph | None = None) -> None:
         self.onnx = onnx
-        self.window = window
         self.nodes: list[Any] = []
-        self.constants: dict[Any, Any] = {}
+        self.constants: dict[Any, Any] = {} if outer is None else outer.constants
+        self.places = itertools.count() if outer is None else outer.places
 
-    def constant(self, value: Any, dtype: Any = None) -> str:
+    def value(self, name: str) -> _Value:
+        """Return the value of a name."""
+        return _Value(self, name)
+
+    def constant(self, value: Any) -> str:
         """Return the name of a constant; equal ones are kept once."""
-        array = np.ascontiguousarray(value, dtype=dtype).reshape(np.shape(value))
+        array = np.array(value)  # ints are int64, floats float64
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self.constants:
             name = f"constant_{len(self.constants)}"
@@ -94,32 +82,148 @@ class _Graph:
         return self.constants[key].name
 
     def add(
-        self, operator: str, *inputs: str, n_outputs: int = 1, **options: Any
+        self, operator: str, *inputs: Any, n_outputs: int = 1, **options: Any
     ) -> Any:
-        """Add a node; return the name of its output, or the names of several."""
-        place = len(self.nodes)
+        """Add a node; return its value, or several.
+
+        Inputs that are no values are constants.
+        """
+        names = [
+            each.name if isinstance(each, _Value) else self.constant(each)
+            for each in inputs
+        ]
+        place = next(self.places)
         outputs = [f"{operator}_{place}_{i}" for i in range(n_outputs)]
-        node = self.onnx.helper.make_node(operator, list(inputs), outputs, **options)
-        self.nodes.append(node)
-        return outputs[0] if n_outputs == 1 else outputs
+        self.nodes.append(
+            self.onnx.helper.make_node(operator, names, outputs, **options)
+        )
+        values = [self.value(name) for name in outputs]
+        return values[0] if n_outputs == 1 else values
 
-    def cast(self, value: str, kind: str) -> str:
-        """Return a value in another type, by ONNX's name of it."""
-        return self.add("Cast", value, to=getattr(self.onnx.TensorProto, kind))
+    def made(self, name: str, inputs: list[Any], outputs: list[Any]) -> Any:
+        """Return the graph as ONNX has it, without constants."""
+        return self.onnx.helper.make_graph(self.nodes, name, inputs, outputs)
 
-    def newest(self, value: str, count: int, *, axis: int) -> str:
+
+@dataclass(frozen=True)
+class _Value:
+    """What a node of a graph, or an input, comes to."""
+
+    graph: _Graph
+    name: str
+
+    def op(self, operator: str, *others: Any, **options: Any) -> Any:
+        """Return what an operator makes of this value and others."""
+        return self.graph.add(operator, self, *others, **options)
+
+    def __add__(self, other: Any) -> _Value:
+        return self.op("Add", other)
+
+    def __sub__(self, other: Any) -> _Value:
+        return self.op("Sub", other)
+
+    def __mul__(self, other: Any) -> _Value:
+        return self.op("Mul", other)
+
+    def __truediv__(self, other: Any) -> _Value:
+        return self.op("Div", other)
+
+    def __matmul__(self, other: Any) -> _Value:
+        return self.op("MatMul", other)
+
+    def clipped(self, low: float, high: float) -> _Value:
+        """Return values within limits."""
+        return self.op("Max", low).op("Min", high)
+
+    def cast(self, kind: str) -> _Value:
+        """Return values of another type, by ONNX's name of it."""
+        return self.op("Cast", to=getattr(self.graph.onnx.TensorProto, kind))
+
+    def shaped(self, *shape: int) -> _Value:
+        """Return the values in another shape."""
+        return self.op("Reshape", list(shape))
+
+    def newest(self, count: int, *, axis: int) -> _Value:
         """Return the last entries of an axis."""
-        begin, end = -count, np.iinfo(np.int64).max
-        return self.between(value, begin, end, axis=axis)
+        return self.op("Slice", [-count], [np.iinfo(np.int64).max], [axis])
 
-    def between(self, value: str, begin: int, end: int, *, axis: int) -> str:
-        """Return some entries of an axis."""
-        at = (self.constant([number], np.int64) for number in (begin, end, axis))
-        return self.add("Slice", value, *at)
+    def or_where_nan(self, other: Any) -> _Value:
+        """Return other values in place of NaN."""
+        return self.op("IsNaN").op("Where", other, self)
 
-    def shaped(self, value: str, *shape: int) -> str:
-        """Return a value in another shape."""
-        return self.add("Reshape", value, self.constant(shape, np.int64))
+
+# Keras's activations by its names, as in ``_activations.py``.
+def _sigmoid(x: _Value) -> _Value:
+    return x.op("Sigmoid")
+
+
+def _tanh(x: _Value) -> _Value:
+    return x.op("Tanh")
+
+
+def _relu(x: _Value) -> _Value:
+    return x.op("Max", 0.0)
+
+
+def _negative_part(x: _Value) -> _Value:
+    return x.op("Min", 0.0).op("Exp") - 1.0
+
+
+def _elu(x: _Value) -> _Value:
+    return _relu(x) + _negative_part(x)
+
+
+def _softplus(x: _Value) -> _Value:
+    return _relu(x) + (x.op("Abs").op("Neg").op("Exp") + 1.0).op("Log")
+
+
+def _hard_sigmoid(x: _Value) -> _Value:
+    return (x + 3.0).clipped(0.0, 6.0) / 6.0
+
+
+def _gelu(x: _Value) -> _Value:
+    # onnxruntime has no erf in float64.
+    erf = (x * 0.5**0.5).cast("FLOAT").op("Erf").cast("DOUBLE")
+    return x * (erf + 1.0) * 0.5
+
+
+def _sparse_plus(x: _Value) -> _Value:
+    inside = (x + 1.0).clipped(0.0, 2.0)
+    return x.op("GreaterOrEqual", 1.0).op("Where", x, inside * inside / 4.0)
+
+
+_ACTIVATIONS: dict[str, Callable[[_Value], _Value]] = {
+    "celu": _elu,
+    "elu": _elu,
+    "exponential": lambda x: x.op("Exp"),
+    "gelu": _gelu,
+    "hard_shrink": lambda x: x.op("Abs").op("Greater", 0.5).op("Where", x, 0.0),
+    "hard_sigmoid": _hard_sigmoid,
+    "hard_silu": lambda x: x * _hard_sigmoid(x),
+    "hard_tanh": lambda x: x.clipped(-1.0, 1.0),
+    "leaky_relu": lambda x: _relu(x) + x.op("Min", 0.0) * 0.2,
+    "linear": lambda x: x,
+    "log_sigmoid": lambda x: _softplus(x.op("Neg")).op("Neg"),
+    "mish": lambda x: x * _tanh(_softplus(x)),
+    "relu": _relu,
+    "relu6": lambda x: x.clipped(0.0, 6.0),
+    "selu": lambda x: (
+        (_relu(x) + _negative_part(x) * 1.6732632423543772) * 1.0507009873554805
+    ),
+    "sigmoid": _sigmoid,
+    "silu": lambda x: x * _sigmoid(x),
+    "soft_shrink": lambda x: x - x.clipped(-0.5, 0.5),
+    "softplus": _softplus,
+    "softsign": lambda x: x / (x.op("Abs") + 1.0),
+    "sparse_plus": _sparse_plus,
+    "sparse_sigmoid": lambda x: ((x + 1.0) / 2.0).clipped(0.0, 1.0),
+    "squareplus": lambda x: (x + (x * x + 4.0).op("Sqrt")) / 2.0,
+    "tanh": _tanh,
+    "tanh_shrink": lambda x: x - _tanh(x),
+}
+
+
+# -- the whole ----------------------------------------------------------------------
 
 
 def onnx_model(
@@ -151,43 +255,42 @@ def onnx_model(
     ImportError
         If onnx is not installed.
     ValueError
-        If an activation has no equal in ONNX.
+        If an activation has no form in ONNX.
     """
     spec = networks[0].spec
-    _check_activations(spec)
-    try:
-        onnx = import_module("onnx")
-    except ImportError as error:
-        raise ImportError(
-            "to_onnx needs the package onnx. Got none; pip install 'sklstm[onnx]'."
-        ) from error
-    helper, double = onnx.helper, onnx.TensorProto.DOUBLE
-    graph = _Graph(onnx, spec.window)
-    every = [_network_values(graph, network, "windows") for network in networks]
+    for parameter in ("activation", "recurrent_activation"):
+        name = getattr(spec, parameter)
+        if name not in _ACTIVATIONS:
+            raise ValueError(
+                f"to_onnx needs an activation that ONNX can express, one of "
+                f"{sorted(_ACTIVATIONS)}. Got {parameter}={name!r}; fit with one of "
+                "them, or store the estimator with sklstm.save."
+            )
+    onnx = _imported()
+    helper, kinds = onnx.helper, onnx.TensorProto
+    graph = _Graph(onnx)
+    windows = graph.value("windows")
+    every = [_network_values(network, windows) for network in networks]
     values = every[0]
     if len(every) > 1:
-        values = graph.add("Sum", *every)
-        values = graph.add("Div", values, graph.constant(len(every), np.float64))
-    values = graph.shaped(values, -1, n_outputs, len(levels))
-    values = _sorted(graph, values, len(levels))
+        values = graph.add("Sum", *every) / float(len(every))
+    values = _sorted(values.shaped(-1, n_outputs, len(levels)), len(levels))
     middle = int(np.argmin(np.abs(np.array(levels) - 0.5)))
-    point = graph.between(values, middle, middle + 1, axis=2)
-    outputs = {"values": (graph.shaped(point, -1, n_outputs), [n_outputs])}
+    outputs = {"values": (values.op("Gather", middle, axis=2), [n_outputs])}
     if has_quantiles:
         outputs["quantiles"] = (values, [n_outputs, len(levels)])
     for name, (value, _) in outputs.items():
-        graph.nodes.append(helper.make_node("Identity", [value], [name]))
+        graph.nodes.append(helper.make_node("Identity", [value.name], [name]))
     shape = ["n_rows", spec.window, spec.n_channels]
-    made = helper.make_graph(
-        graph.nodes,
+    made = graph.made(
         "LSTMRegressor",
-        [helper.make_tensor_value_info("windows", onnx.TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("windows", kinds.FLOAT, shape)],
         [
-            helper.make_tensor_value_info(name, double, ["n_rows", *rest])
+            helper.make_tensor_value_info(name, kinds.DOUBLE, ["n_rows", *rest])
             for name, (_, rest) in outputs.items()
         ],
-        list(graph.constants.values()),
     )
+    made.initializer.extend(graph.constants.values())
     model = helper.make_model(
         made,
         opset_imports=[helper.make_opsetid("", _OPSET)],
@@ -199,190 +302,172 @@ def onnx_model(
     return model.SerializeToString()
 
 
-def _check_activations(spec: NetworkSpec) -> None:
-    """Raise unless ONNX's LSTM has the activations of a network."""
-    for parameter in ("activation", "recurrent_activation"):
-        name = getattr(spec, parameter)
-        if name not in _ACTIVATIONS:
-            raise ValueError(
-                f"to_onnx needs one of the activations that ONNX's LSTM has, "
-                f"{sorted(_ACTIVATIONS)}. Got {parameter}={name!r}; fit with one of "
-                "them, or store the estimator with sklstm.save."
-            )
+def _imported() -> Any:
+    """Return onnx, imported now."""
+    try:
+        return import_module("onnx")
+    except ImportError as error:
+        raise ImportError(
+            "to_onnx needs the package onnx. Got none; pip install 'sklstm[onnx]'."
+        ) from error
 
 
-def _network_values(graph: _Graph, network: FittedNetwork, windows: str) -> str:
-    """Add what a network makes of raw windows, in the unit of the target."""
-    inputs = _inputs(graph, network.scaling, windows)
-    outputs = _forward(graph, network.spec, network.weights, inputs)
-    return _values(graph, network.scaling, outputs, inputs, windows)
-
-
-def _sorted(graph: _Graph, values: str, n_levels: int) -> str:
+def _sorted(values: _Value, n_levels: int) -> _Value:
     """Add the sort by which quantiles never cross."""
     if n_levels == 1:
         return values
-    count = graph.constant([n_levels], np.int64)
-    ordered, _ = graph.add(
-        "TopK", values, count, n_outputs=2, axis=2, largest=0, sorted=1
-    )
+    ordered, _ = values.op("TopK", [n_levels], n_outputs=2, axis=2, largest=0)
     return ordered
 
 
-# -- around the network: the three functions of Scaling, and the highway -------------
+def _network_values(network: FittedNetwork, windows: _Value) -> _Value:
+    """Add what a network makes of raw windows, in the unit of the target."""
+    window = network.spec.window
+    inputs = _inputs(network.scaling, windows)
+    outputs = _forward(network.spec, network.weights, inputs)
+    return _values(network.scaling, outputs, inputs, windows, window)
 
 
-def _inputs(graph: _Graph, scaling: Scaling, windows: str) -> str:
+# -- around the network: the three functions of Scaling, and the highway ------------
+
+
+def _inputs(scaling: Scaling, windows: _Value) -> _Value:
     """Add :meth:`sklstm._scaling.Scaling.inputs`."""
-    newest = graph.newest(windows, 1, axis=1)
-    is_centred, mean = map(graph.constant, (scaling.is_centred, scaling.input_mean))
-    shift = graph.add("Where", is_centred, newest, mean)
-    centred = graph.add("Sub", windows, shift)
-    return graph.add("Div", centred, graph.constant(scaling.input_scale))
+    newest = windows.newest(1, axis=1)
+    shift = windows.graph.add("Where", scaling.is_centred, newest, scaling.input_mean)
+    return (windows - shift) / scaling.input_scale
 
 
-def _levels(graph: _Graph, scaling: Scaling, windows: str) -> str:
+def _levels(scaling: Scaling, windows: _Value) -> _Value:
     """Add :meth:`sklstm._scaling.Scaling.levels`."""
-    last_level = graph.constant(scaling.last_level)
-    newest = graph.shaped(graph.newest(windows, 1, axis=1), -1, len(scaling.last_level))
-    newest = graph.add("Where", graph.add("IsNaN", newest), last_level, newest)
+    newest = windows.newest(1, axis=1).shaped(-1, len(scaling.last_level))
+    newest = newest.or_where_nan(scaling.last_level)
     has_level = scaling.level_channel >= 0
     channels = np.where(has_level, scaling.level_channel, 0)
-    levels = graph.add("Gather", newest, graph.constant(channels, np.int64), axis=1)
-    slope = np.where(has_level, scaling.level_slope, 0.0)
-    return graph.add("Mul", graph.cast(levels, "DOUBLE"), graph.constant(slope))
+    levels = newest.op("Gather", channels.astype(np.int64), axis=1).cast("DOUBLE")
+    return levels * np.where(has_level, scaling.level_slope, 0.0)
 
 
 def _values(
-    graph: _Graph, scaling: Scaling, outputs: str, inputs: str, windows: str
-) -> str:
+    scaling: Scaling, outputs: _Value, inputs: _Value, windows: _Value, window: int
+) -> _Value:
     """Add :meth:`sklstm._scaling.Scaling.values`."""
     scaled = outputs
     if scaling.highway is not None:
-        scale = graph.constant(scaling.remainder_scale * scaling.trust, np.float64)
-        highway = _highway_outputs(graph, scaling.highway, inputs)
-        scaled = graph.add("Add", graph.add("Mul", scaled, scale), highway)
-    scaled = graph.add("Mul", scaled, graph.constant(scaling.target_scale, np.float64))
-    scaled = graph.add("Add", scaled, graph.constant(scaling.target_mean, np.float64))
-    return graph.add("Add", scaled, _levels(graph, scaling, windows))
+        scaled = scaled * np.float64(scaling.remainder_scale * scaling.trust)
+        scaled = scaled + _highway_outputs(scaling.highway, inputs, window)
+    scaled = scaled * scaling.target_scale + scaling.target_mean
+    return scaled + _levels(scaling, windows)
 
 
-def _highway_outputs(graph: _Graph, highway: Highway, inputs: str) -> str:
-    """Add :meth:`sklstm._highway.Highway.outputs`, oldest true steps filled in."""
-    n_missing = _n_missing(graph, inputs)
-    numbers = graph.add(
-        "Max", graph.constant(np.arange(graph.window)[None], np.int64), n_missing
-    )
-    filled = graph.cast(_steps_at(graph, inputs, numbers, graph.window), "DOUBLE")
-    flat = graph.add("Flatten", _without_nan(graph, filled, np.float64))
-    newest = graph.newest(flat, len(highway.kernel), axis=1)
-    outputs = graph.add("MatMul", newest, graph.constant(highway.kernel))
-    return graph.add("Add", outputs, graph.constant(highway.bias))
+def _highway_outputs(highway: Highway, inputs: _Value, window: int) -> _Value:
+    """Add :meth:`sklstm._highway.Highway.outputs`."""
+    n_missing = _is_missing(inputs).cast("INT64").op("ReduceSum", [1], keepdims=0)
+    # Missing steps count as the oldest true one; the newest, where all are missing.
+    numbers = n_missing.op("Max", np.arange(window)[None]).op("Min", window - 1)
+    filled = inputs.op("GatherND", numbers.op("Unsqueeze", [2]), batch_dims=1)
+    flat = filled.cast("DOUBLE").or_where_nan(0.0).op("Flatten")
+    newest = flat.newest(len(highway.kernel), axis=1)
+    return newest @ highway.kernel + highway.bias
 
 
-# -- missing steps ------------------------------------------------------------------
-
-
-def _n_missing(graph: _Graph, sequence: str) -> str:
-    """Add the number of steps that are missing, wholly or in part: (n_rows, 1)."""
-    is_nan = graph.cast(graph.add("IsNaN", sequence), "INT64")
-    is_missing = graph.add("ReduceMax", is_nan, axes=[2], keepdims=0)
-    return graph.add("ReduceSum", is_missing, graph.constant([1], np.int64), keepdims=1)
-
-
-def _steps_at(graph: _Graph, sequence: str, numbers: str, n_steps: int) -> str:
-    """Add the steps of each row that have these numbers, the newest for larger ones."""
-    numbers = graph.add("Min", numbers, graph.constant(n_steps - 1, np.int64))
-    numbers = graph.add("Unsqueeze", numbers, graph.constant([2], np.int64))
-    return graph.add("GatherND", sequence, numbers, batch_dims=1)
-
-
-def _without_nan(graph: _Graph, values: str, dtype: Any) -> str:
-    """Add values with 0 in place of NaN."""
-    zero = graph.constant(0, dtype)
-    return graph.add("Where", graph.add("IsNaN", values), zero, values)
+def _is_missing(sequence: _Value) -> _Value:
+    """Add which steps are missing, wholly or in part: (n_rows, n_steps, 1)."""
+    is_nan = sequence.op("IsNaN").cast("INT32")
+    return is_nan.op("ReduceMax", axes=[2], keepdims=1).cast("BOOL")
 
 
 # -- the network --------------------------------------------------------------------
 
 
-def _forward(
-    graph: _Graph, spec: NetworkSpec, weights: list[np.ndarray], inputs: str
-) -> str:
+def _forward(spec: NetworkSpec, weights: list[np.ndarray], inputs: _Value) -> _Value:
     """Add :func:`sklstm._network.forward`, of shape (n_rows, n_outputs), float64."""
-    steps = _patched(graph, spec, inputs)
-    n_missing = _n_missing(graph, steps)
-    n_steps = graph.constant(spec.n_steps, np.int64)
-    numbers = graph.add(
-        "Add", graph.constant(np.arange(spec.n_steps)[None], np.int64), n_missing
-    )
-    steps = _steps_at(graph, steps, numbers, spec.n_steps)
-    steps = _without_nan(graph, steps, np.float32)
-    n_true = graph.shaped(graph.add("Sub", n_steps, n_missing), -1)
-    n_true = graph.cast(n_true, "INT32")
-    sequence = graph.add("Transpose", steps, perm=[1, 0, 2])
-    per_layer = 3 * spec.n_directions
-    for layer, units in enumerate(spec.units):
-        own = weights[layer * per_layer : (layer + 1) * per_layer]
-        states, last_states = _lstm(graph, spec, units, own, sequence, n_true)
+    steps = inputs
+    if spec.patch > 1:
+        newest = inputs.newest(spec.n_steps * spec.patch, axis=1)
+        steps = newest.shaped(-1, spec.n_steps, spec.n_inputs)
+    is_true = _is_missing(steps).op("Not")
+    sequence = steps.or_where_nan(np.float32(0)).cast("DOUBLE")
+    weights = [part.astype(np.float64) for part in weights]
+    states = []
+    for layer in range(len(spec.units)):
+        directions = []
+        for direction in range(spec.n_directions):
+            own, weights = weights[:3], weights[3:]
+            is_backward = direction == 1
+            directions.append(_lstm_states(spec, own, sequence, is_true, is_backward))
+        states, sequences = zip(*directions, strict=True)
         if layer < len(spec.units) - 1:
-            # From (n_steps, directions, n_rows, units), to both directions in a row.
-            states = graph.add("Transpose", states, perm=[0, 2, 1, 3])
-            sequence = graph.shaped(states, spec.n_steps, -1, units * spec.n_directions)
-    features = graph.add("Transpose", last_states, perm=[1, 0, 2])
-    features = graph.cast(features, "DOUBLE")
-    features = graph.shaped(features, -1, spec.units[-1] * spec.n_directions)
-    kernel, bias = (graph.constant(part, np.float64) for part in weights[-2:])
-    return graph.add("Add", graph.add("MatMul", features, kernel), bias)
+            sequence = sequence.graph.add("Concat", *sequences, axis=2)
+    kernel, bias = weights
+    return sequence.graph.add("Concat", *states, axis=1) @ kernel + bias
 
 
-def _patched(graph: _Graph, spec: NetworkSpec, inputs: str) -> str:
-    """Add :func:`sklstm._network.patched`, but that missing patches are not cleared."""
-    if spec.patch == 1:
-        return inputs
-    newest = graph.newest(inputs, spec.n_steps * spec.patch, axis=1)
-    return graph.shaped(newest, -1, spec.n_steps, spec.n_inputs)
-
-
-def _lstm(
-    graph: _Graph,
+def _lstm_states(
     spec: NetworkSpec,
-    units: int,
     weights: list[np.ndarray],
-    sequence: str,
-    n_true: str,
-) -> list[str]:
-    """Add a layer; return its states after each step, and after the last one read."""
-    kernels, recurrent_kernels, biases = (
-        np.stack([_in_order(part) for part in weights[i::3]]) for i in range(3)
+    sequence: _Value,
+    is_true: _Value,
+    is_backward: bool,
+) -> tuple[_Value, _Value]:
+    """Add a layer in one direction; return its last hidden state, and all of them."""
+    # The order i, f, o, c lets one node activate all gates.
+    kernel, recurrent_kernel, bias = (
+        part[..., _gates_first(part.shape[-1] // 4)] for part in weights
     )
-    biases = np.concatenate([biases, np.zeros_like(biases)], axis=1)
-    gates, candidate = spec.recurrent_activation, spec.activation
-    used = [_ACTIVATIONS[name] for name in (gates, candidate, candidate)]
-    numbers = {
-        "activation_alpha": [alpha for _, alpha, _ in used if alpha is not None],
-        "activation_beta": [beta for _, _, beta in used if beta is not None],
-    }
-    return graph.add(
-        "LSTM",
-        sequence,
-        graph.constant(kernels),
-        graph.constant(recurrent_kernels),
-        graph.constant(biases),
-        n_true,
-        n_outputs=2,
-        hidden_size=units,
-        direction="bidirectional" if spec.bidirectional else "forward",
-        activations=[name for name, _, _ in used] * spec.n_directions,
-        **{
-            name: values * spec.n_directions
-            for name, values in numbers.items()
-            if values
-        },
+    units = len(recurrent_kernel)
+    drives = sequence @ kernel + bias
+    outer = sequence.graph
+    helper, kinds = outer.onnx.helper, outer.onnx.TensorProto
+    step = _Graph(outer.onnx, outer)
+    place = next(outer.places)
+    names = [f"{name}_{place}" for name in ("hidden", "cell", "drive", "is_true")]
+    hidden, cell, drive, is_there = map(step.value, names)
+    drive = drive + hidden @ recurrent_kernel
+    gates = drive.op("Slice", [0], [3 * units], [1])
+    gates = _ACTIVATIONS[spec.recurrent_activation](gates)
+    i, f, o = gates.op("Split", [units] * 3, n_outputs=3, axis=1)
+    g = _ACTIVATIONS[spec.activation](drive.newest(units, axis=1))
+    next_cell = f * cell + i * g
+    next_hidden = o * _ACTIVATIONS[spec.activation](next_cell)
+    # A missing step leaves both states as they are.
+    next_cell = is_there.op("Where", next_cell, cell)
+    next_hidden = is_there.op("Where", next_hidden, hidden)
+    after = [next_hidden, next_cell, next_hidden.op("Identity")]
+    widths = [units, units, 4 * units, 1]
+    types = [kinds.DOUBLE] * 3 + [kinds.BOOL]
+    body = step.made(
+        f"step_{place}",
+        [
+            helper.make_tensor_value_info(name, kind, [None, width])
+            for name, kind, width in zip(names, types, widths, strict=True)
+        ],
+        [
+            helper.make_tensor_value_info(value.name, kinds.DOUBLE, [None, units])
+            for value in after
+        ],
     )
+    n_rows = sequence.op("Shape").op("Slice", [0], [1])
+    zeros = np.zeros((1, units))
+    zero = outer.add("Expand", zeros, outer.add("Concat", n_rows, [units], axis=0))
+    last, _, every = outer.add(
+        "Scan",
+        zero,
+        zero,
+        drives,
+        is_true,
+        n_outputs=3,
+        body=body,
+        num_scan_inputs=2,
+        scan_input_axes=[1, 1],
+        scan_input_directions=[int(is_backward)] * 2,
+        scan_output_axes=[1],
+        scan_output_directions=[int(is_backward)],
+    )
+    return last, every
 
 
-def _in_order(part: np.ndarray) -> np.ndarray:
-    """Return weights of the gates i, f, c, o in ONNX's order i, o, f, c, as rows."""
-    i, f, c, o = np.split(part, 4, axis=-1)
-    return np.concatenate([i, o, f, c], axis=-1).T
+def _gates_first(units: int) -> np.ndarray:
+    """Return where the gates i, f, o and the candidate c are among i, f, c, o."""
+    i, f, c, o = np.arange(4 * units).reshape(4, units)
+    return np.concatenate([i, f, o, c])
