@@ -11,7 +11,7 @@ large and windows long; nor has it a mask for missing oldest steps, or all activ
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -66,7 +66,9 @@ class _Graph:
         self.onnx = onnx
         self.nodes: list[Any] = []
         self.constants: dict[Any, Any] = {} if outer is None else outer.constants
-        self.places = itertools.count() if outer is None else outer.places
+        self.places: Iterator[int] = itertools.count()
+        if outer is not None:
+            self.places = outer.places
 
     def value(self, name: str) -> _Value:
         """Return the value of a name."""
@@ -389,18 +391,18 @@ def _forward(spec: NetworkSpec, weights: list[np.ndarray], inputs: _Value) -> _V
     is_true = _is_missing(steps).op("Not")
     sequence = steps.or_where_nan(np.float32(0)).cast("DOUBLE")
     weights = [part.astype(np.float64) for part in weights]
-    states = []
-    for layer in range(len(spec.units)):
-        directions = []
-        for direction in range(spec.n_directions):
+    graph = inputs.graph
+    last: list[_Value] = []
+    for _ in spec.units:
+        last, every = [], []
+        for is_backward in (False, True)[: spec.n_directions]:
             own, weights = weights[:3], weights[3:]
-            is_backward = direction == 1
-            directions.append(_lstm_states(spec, own, sequence, is_true, is_backward))
-        states, sequences = zip(*directions, strict=True)
-        if layer < len(spec.units) - 1:
-            sequence = sequence.graph.add("Concat", *sequences, axis=2)
+            states = _lstm_states(spec, own, sequence, is_true, is_backward)
+            last.append(states[0])
+            every.append(states[1])
+        sequence = graph.add("Concat", *every, axis=2)
     kernel, bias = weights
-    return sequence.graph.add("Concat", *states, axis=1) @ kernel + bias
+    return graph.add("Concat", *last, axis=1) @ kernel + bias
 
 
 def _lstm_states(

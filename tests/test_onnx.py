@@ -45,6 +45,8 @@ def run(model, windows):
 
 OPTIONS = {
     "defaults": {},
+    "one channel": {"n_columns": 1},
+    "one channel, patches": {"n_columns": 1, "patch": 2, "highway": False},
     "two layers": {"units": (5, 3)},
     "both directions": {"bidirectional": True},
     "two layers, both directions": {"units": (4, 3), "bidirectional": True},
@@ -78,14 +80,12 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("n_channels", [1, 2])
 @pytest.mark.parametrize("case", OPTIONS)
-def test_parity_with_predict(case, n_channels, table, tmp_path):
+def test_parity_with_predict(case, table, tmp_path):
     """Every option predicts as NumPy does, windows with missing steps among them."""
     options = {"units": 4, "epochs": 2, "random_state": 0, **OPTIONS[case]}
-    windows = SlidingWindow(options.pop("window", 6)).fit_transform(
-        table[:, :n_channels]
-    )
+    columns = table[:, : options.pop("n_columns", 2)]
+    windows = SlidingWindow(options.pop("window", 6)).fit_transform(columns)
     y = table[:, 0]
     regressor = LSTMRegressor(**options).fit(windows, y)
     path = regressor.to_onnx(tmp_path / "model.onnx")
