@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import shutil
 from pathlib import Path
 
 __all__ = ["write_whole"]
@@ -32,24 +33,17 @@ def write_whole(path: str | os.PathLike, content: bytes) -> Path:
         If it cannot be written there; what was there before is still there.
     """
     path = Path(path)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    target = path.resolve()  # what a symbolic link points to
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(beside, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(beside, _usual_mode(path))
-        os.replace(beside, path)
+        if target.exists():
+            shutil.copymode(target, beside)
+        os.replace(beside, target)
     except BaseException:
-        os.unlink(beside)
+        beside.unlink(missing_ok=True)
         raise
     return path
-
-
-def _usual_mode(path: Path) -> int:
-    """Return the rights of the file that is replaced, or those of any new file."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

@@ -129,8 +129,9 @@ def _check_fitted_network(regressor: Any, owner: str) -> None:
     _check_kind(recipe, Recipe, "_fitted_recipe", owner)
     spec = recipe.spec
     _check_kind(spec, NetworkSpec, "spec", owner)
+    levels = np.asarray(recipe.levels, dtype=float)
     shape = (regressor.window_, regressor.n_channels_)
-    n_outputs = regressor.n_outputs_ * len(recipe.levels)
+    n_outputs = regressor.n_outputs_ * len(levels)
     if (spec.window, spec.n_channels, spec.n_outputs) != (*shape, n_outputs):
         came = f"{spec.window, spec.n_channels, spec.n_outputs}"
         raise damaged(owner, f"a network of {came} for {*shape, n_outputs}")
@@ -156,8 +157,6 @@ def _check_scaling(scaling: Any, shape: tuple, n_outputs: int, owner: str) -> No
     """Raise unless the maps around a network make finite values of a window."""
     _check_kind(scaling, Scaling, "_scaling", owner)
     _check_finite(scaling, "_scaling", owner)
-    if scaling.is_centred.dtype.kind != "b":
-        raise damaged(owner, f"{scaling.is_centred.dtype} as 'is_centred'")
     window = np.linspace(0, 1, int(np.prod(shape)), dtype=np.float32)
     windows = window.reshape(1, *shape)
     with np.errstate(all="ignore"):

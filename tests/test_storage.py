@@ -596,6 +596,15 @@ def test_a_file_has_the_usual_rights(tmp_path):
     assert write_whole(path, b"").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_link_stays_a_link(tmp_path):
+    """The file that a symbolic link points to is written, not the link."""
+    path = write_whole(tmp_path / "file", b"before")
+    (tmp_path / "link").symlink_to(path)
+    write_whole(tmp_path / "link", b"after")
+    assert (tmp_path / "link").is_symlink()
+    assert path.read_bytes() == b"after"
+
+
 def test_a_folder_that_is_not_there_is_told_by_python(tmp_path):
     """``save`` makes no folder."""
     with pytest.raises(FileNotFoundError):
