@@ -388,6 +388,9 @@ def _forward(spec: NetworkSpec, weights: list[np.ndarray], inputs: _Value) -> _V
     if spec.patch > 1:
         newest = inputs.newest(spec.n_steps * spec.patch, axis=1)
         steps = newest.shaped(-1, spec.n_steps, spec.n_inputs)
+    # A Scan over no rows makes onnxruntime divide by zero: one row more, for a while.
+    row = np.zeros((1, spec.n_steps, spec.n_inputs), dtype=np.float32)
+    steps = steps.graph.add("Concat", steps, row, axis=0)
     is_true = _is_missing(steps).op("Not")
     sequence = steps.or_where_nan(np.float32(0)).cast("DOUBLE")
     weights = [part.astype(np.float64) for part in weights]
@@ -402,7 +405,8 @@ def _forward(spec: NetworkSpec, weights: list[np.ndarray], inputs: _Value) -> _V
             every.append(states[1])
         sequence = graph.add("Concat", *every, axis=2)
     kernel, bias = weights
-    return graph.add("Concat", *last, axis=1) @ kernel + bias
+    outputs = graph.add("Concat", *last, axis=1) @ kernel + bias
+    return outputs.op("Slice", [0], [-1], [0])
 
 
 def _lstm_states(

@@ -174,7 +174,7 @@ def test_parity_of_unusual_activations(name, parameter, table):
     assert_allclose(values["values"], expected, rtol=0, atol=atol)
 
 
-def test_windows_without_a_true_step_and_single_rows(table, tmp_path):
+def test_windows_without_a_true_step_and_few_rows(table, tmp_path):
     """A window without a past has its level; a row alone is as among others."""
     windows, y = SlidingWindow(4).fit_transform(table), table[:, 0]
     regressor = LSTMRegressor(4, epochs=1, random_state=0, bidirectional=True)
@@ -185,6 +185,7 @@ def test_windows_without_a_true_step_and_single_rows(table, tmp_path):
     for row in (0, 2, 30):
         alone = run(path, windows[[row]])["values"][:, 0]
         assert_allclose(alone, values[[row]], rtol=1e-12)
+    assert run(path, windows[:0])["values"].shape == (0, 1)
 
 
 FRESH = """
