@@ -902,8 +902,8 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         ImportError
             If onnx is not installed.
         ValueError
-            If the network is that of ``model``, or has an activation that ONNX's LSTM
-            does not know.
+            If the network is that of ``model``, or has an activation without a form in
+            ONNX.
         """
         check_is_fitted(self)
         if not self._fitted_recipe.is_ours:
