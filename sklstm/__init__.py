@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sklstm._regressor import LSTMRegressor
     from sklstm._sliding_window import SlidingWindow
     from sklstm._split import PanelTimeSeriesSplit
+    from sklstm._storage import load, save
     from sklstm._update import update
     from sklstm.datasets import load_airline_passengers, load_m4_hourly
     from sklstm.metrics import (
@@ -43,10 +44,12 @@ __all__ = [
     "forecast",
     "gates",
     "interval_coverage",
+    "load",
     "load_airline_passengers",
     "load_m4_hourly",
     "mean_absolute_scaled_error",
     "mean_interval_score",
+    "save",
     "symmetric_mean_absolute_percentage_error",
     "update",
 ]
@@ -66,10 +69,12 @@ _ROOMS = {
     "forecast": "sklstm._forecast",
     "gates": "sklstm._inspection",
     "interval_coverage": "sklstm.metrics",
+    "load": "sklstm._storage",
     "load_airline_passengers": "sklstm.datasets",
     "load_m4_hourly": "sklstm.datasets",
     "mean_absolute_scaled_error": "sklstm.metrics",
     "mean_interval_score": "sklstm.metrics",
+    "save": "sklstm._storage",
     "symmetric_mean_absolute_percentage_error": "sklstm.metrics",
     "update": "sklstm._update",
 }

@@ -20,6 +20,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklstm._stamp import damaged
+from sklstm._stored_labels import (
+    index_as_data,
+    index_from_data,
+    step_as_data,
+    step_from_data,
+)
+
 __all__ = [
     "PanelLabels",
     "Timeline",
@@ -483,6 +491,24 @@ class Timeline:
     kind: str
     step: Any
     last: pd.Index
+
+    def __getstate__(self) -> dict[str, Any]:
+        step, last = step_as_data(self.step), index_as_data(self.last)
+        return {"kind": self.kind, "step": step, "last": last}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        try:
+            kind, step, last = state["kind"], state["step"], state["last"]
+        except (TypeError, LookupError) as error:
+            raise damaged("Timeline", f"one without {error}") from error
+        own = {
+            "kind": kind,
+            "step": step_from_data(step),
+            "last": index_from_data(last),
+        }
+        if not isinstance(own["last"], pd.Index) or len(own["last"]) != 1:
+            raise damaged("Timeline", f"{own['last']!r} as 'last'")
+        vars(self).update(own)
 
     @property
     def words(self) -> str:

@@ -17,6 +17,8 @@ import numpy as np
 
 from sklstm._index import positions_among
 from sklstm._scaling import closest_channels
+from sklstm._stamp import damaged
+from sklstm._stored_labels import index_as_data, index_from_data
 from sklstm._windows import (
     PanelWindows,
     base_from_windows,
@@ -24,13 +26,22 @@ from sklstm._windows import (
     windows_from_base,
 )
 
-__all__ = ["Measure", "fit_measures", "most_accurate"]
+__all__ = [
+    "FLAT_SIZE",
+    "GRAIN",
+    "Measure",
+    "fit_measures",
+    "most_accurate",
+]
 
 # The lowest value with a logarithm of its own, as a share of the lowest in training.
 _FLOOR = 0.1
 
 # Size of a series that does not vary, as a share of its mean absolute value.
-_SIZE_OF_CONSTANTS = 0.1
+FLAT_SIZE = 0.1
+
+# Share of the mean absolute value below which a standard deviation is rounding.
+GRAIN = 16 * float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,14 @@ class Measure:
     sizes: np.ndarray
     keys: Any = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"keys": index_as_data(self.keys)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if not isinstance(state, dict) or "keys" not in state:
+            raise damaged("Measure", "one without 'keys'")
+        vars(self).update(state | {"keys": index_from_data(state["keys"])})
+
     def sizes_of(self, windows: Any) -> np.ndarray:
         """Return the sizes that the values of each row are measured in.
 
@@ -74,22 +93,33 @@ class Measure:
         shape = len(windows), windows.shape[2]
         if self.kind != "size":
             return np.broadcast_to(1.0, shape)
-        sizes = np.ones(shape)
         groups = np.full(len(windows), -1)
         if isinstance(windows, PanelWindows):
             known = positions_among(windows.keys, self.keys)
             groups = np.append(known, -1)[windows.groups]
-        channels = np.unique(self.target_channel)
-        of_groups = np.vstack([self.sizes, np.full(sizes.shape[1], np.nan)])
-        sizes[:, channels] = of_groups[groups][:, channels]
+        of_groups = np.vstack([self.sizes, np.full(shape[1], np.nan)])
+        sizes = np.where(self.is_measured, of_groups[groups], 1.0)
         unknown = np.flatnonzero(np.isnan(sizes).any(axis=1))
-        smallest = np.where(np.isnan(self.sizes), np.inf, self.sizes).min(axis=0)
         for some in row_slices(windows, len(unknown)):
             rows = unknown[some]
             own = _sizes_of_windows(np.asarray(windows[rows], dtype=np.float64))
-            own = np.where(own > 0, own, smallest)
+            own = np.where(own > 0, own, self.smallest)
             sizes[rows] = np.where(np.isnan(sizes[rows]), own, sizes[rows])
         return sizes
+
+    @property
+    def smallest(self) -> np.ndarray:
+        """Return the size of windows without one, the smallest of each channel."""
+        return np.where(np.isnan(self.sizes), np.inf, self.sizes).min(axis=0)
+
+    @property
+    def is_measured(self) -> np.ndarray:
+        """Return which channels are not left as they are."""
+        return np.isin(np.arange(len(self.floor)), self.target_channel)
+
+    def outputs_channel(self, n_outputs: int) -> np.ndarray:
+        """Return the channel that each output is measured as."""
+        return np.repeat(self.target_channel, n_outputs // len(self.target_channel))
 
     def windows(self, windows: Any, sizes: np.ndarray) -> Any:
         """Return windows as they are measured, of the same shape.
@@ -152,7 +182,9 @@ class Measure:
         """
         if self.kind == "log":
             return np.exp(values)
-        return values if self.kind == "plain" else values * self._sizes(values, sizes)
+        if self.kind == "plain":
+            return values
+        return values * sizes[:, self.outputs_channel(values.shape[1])]
 
     def slopes(self, values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         """Return the slopes of :meth:`values`, of shape (n_rows, n_outputs)."""
@@ -160,17 +192,12 @@ class Measure:
             return np.exp(values)
         return self.values(np.ones_like(values), sizes)
 
-    def _sizes(self, values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-        """Return the size that each output is measured in."""
-        n_each = values.shape[1] // len(self.target_channel)
-        return sizes[:, np.repeat(self.target_channel, n_each)]
-
     def _logarithms(self, values: np.ndarray) -> np.ndarray:
         """Return values, channels last, with logarithms in those of the targets."""
         values = np.array(values, dtype=np.float32)
-        for channel in np.unique(self.target_channel):
-            part = values[..., channel]
-            np.log(np.maximum(part, np.float32(self.floor[channel])), out=part)
+        for channel in np.flatnonzero(self.is_measured):
+            part = values[..., channel].astype(np.float64)
+            values[..., channel] = np.log(np.maximum(part, self.floor[channel]))
         return values
 
 
@@ -195,8 +222,8 @@ def _sizes_of_windows(windows: np.ndarray) -> np.ndarray:
 
 def _sizes_of(deviation: np.ndarray, mean_size: np.ndarray) -> np.ndarray:
     """Return standard deviations, or what stands for those that are rounding."""
-    varies = deviation > 16 * np.finfo(np.float32).eps * mean_size
-    return np.where(varies, deviation, _SIZE_OF_CONSTANTS * mean_size)
+    varies = deviation > GRAIN * mean_size
+    return np.where(varies, deviation, FLAT_SIZE * mean_size)
 
 
 def fit_measures(

@@ -24,6 +24,7 @@ __all__ = [
     "initial_weights",
     "patched",
     "trace",
+    "weight_shapes",
 ]
 
 # What stands for a missing step in Keras, whose Masking layer looks for one value. No
@@ -131,6 +132,17 @@ def patched(inputs: np.ndarray, patch: int) -> np.ndarray:
     if is_missing.any():
         steps = np.where(is_missing[:, :, None], np.float32(np.nan), steps)
     return steps
+
+
+def weight_shapes(spec: NetworkSpec) -> list[tuple[int, ...]]:
+    """Return the shapes of a network's weights, in the order of their list."""
+    shapes: list[tuple[int, ...]] = []
+    n_inputs = spec.n_inputs
+    for units in spec.units:
+        one = [(n_inputs, 4 * units), (units, 4 * units), (4 * units,)]
+        shapes += one * spec.n_directions
+        n_inputs = units * spec.n_directions
+    return [*shapes, (n_inputs, spec.n_outputs), (spec.n_outputs,)]
 
 
 def initial_weights(spec: NetworkSpec, seed: int) -> list[np.ndarray]:

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from sklstm._activations import ACTIVATIONS
+from sklstm._files import write_whole
 from sklstm._keras import (
     Recipe,
     build_compiled_model,
@@ -26,9 +27,11 @@ from sklstm._network import (
     forward,
     initial_weights,
 )
+from sklstm._onnx import FittedNetwork, onnx_model
 from sklstm._progress import CallbackSupportMixin, forget_callbacks, progress_of
 from sklstm._reading import read_target, read_weights, read_windows
 from sklstm._scaling import fit_scaling, fit_scaling_with_highway
+from sklstm._stamp import stamped, unstamped
 from sklstm._training import (
     FEWEST_VALIDATION_ROWS,
     Plan,
@@ -49,6 +52,7 @@ from sklstm._validation import (
     is_integer,
     whole_or_unchanged,
 )
+from sklstm._whole import check_regressor
 from sklstm._windows import row_slices
 
 __all__ = ["LSTMRegressor"]
@@ -729,6 +733,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if not self._fitted_recipe.is_ours:
             self._has_masking = has_masking(self._build_own_model())
         self.weights_ = self._first_weights()
+        self._others = []
         self.history_ = {}
         self.n_iter_ = 0
         self._optimizer_state = None
@@ -983,6 +988,61 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """
         self.model_.summary(line_length=line_length, print_fn=print_fn)
 
+    def to_onnx(self, path):
+        """Write the fitted network as an ONNX file, for runtimes without Python.
+
+        Raw windows go in, values in the unit of the target come out: scaling, highway,
+        masks of incomplete windows and ensembles are inside. Needs ``onnx``
+        (``pip install 'sklstm[onnx]'``).
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; a file that is there is replaced.
+
+        Returns
+        -------
+        pathlib.Path
+            The file. Its input ``windows`` is float32, of shape
+            (n_rows, window, n_channels), with NaN in missing oldest steps. Its output
+            ``values``, float64, is what :meth:`predict_steps` returns, of shape
+            (n_rows, n_outputs). After a fit with ``loss="quantile"`` there is
+            ``quantiles`` too, as :meth:`predict_quantiles` returns it. They agree to
+            float32 rounding. Where the series of a panel are measured in their sizes,
+            there is a second input ``groups``, int64 of shape (n_rows,): the position
+            of each row's group among ``groups_`` of the :class:`SlidingWindow` of the
+            fit, -1 for a new one. What goes in is not checked.
+
+        Raises
+        ------
+        ImportError
+            If onnx is not installed.
+        ValueError
+            If the network is that of ``model``, or has an activation without a form in
+            ONNX.
+        """
+        check_is_fitted(self)
+        if not self._fitted_recipe.is_ours:
+            raise ValueError(
+                "to_onnx needs the network of LSTMRegressor itself. Got one of "
+                f"model={self._fitted_recipe.builder!r}; export model_ with Keras, or "
+                "fit with model=None."
+            )
+        networks = [
+            FittedNetwork(each._spec, each.weights_, each._scaling)
+            for each in [self, *self._others]
+        ]
+        levels = self._fitted_recipe.levels
+        has_quantiles = self._fitted_recipe.loss == "quantile"
+        model = onnx_model(
+            self._measure,
+            networks,
+            self.n_outputs_,
+            levels,
+            has_quantiles=has_quantiles,
+        )
+        return write_whole(path, model)
+
     def __dir__(self):
         # What scikit-learn's HTML display and dir() ask for; model_ would import Keras.
         names = object.__dir__(self)
@@ -990,7 +1050,12 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def __getstate__(self):
         state = super().__getstate__()
-        return {k: v for k, v in state.items() if k != "_keras_model"}
+        return stamped({k: v for k, v in state.items() if k != "_keras_model"})
+
+    def __setstate__(self, state):
+        super().__setstate__(unstamped(state, owner=type(self).__name__))
+        if "weights_" in vars(self):
+            check_regressor(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

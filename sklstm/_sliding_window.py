@@ -39,6 +39,8 @@ from sklstm._panel import (
     rows_to_learn,
 )
 from sklstm._progress import CallbackSupportMixin, tasks_of
+from sklstm._stamp import stamped, unstamped
+from sklstm._stored_labels import index_as_data, index_from_data
 from sklstm._validation import (
     Interval,
     StrOptions,
@@ -50,6 +52,7 @@ from sklstm._validation import (
     validate_data,
     whole_or_unchanged,
 )
+from sklstm._whole import check_sliding_window
 from sklstm._windows import (
     PanelWindows,
     base_from_runs,
@@ -61,6 +64,9 @@ __all__ = ["SlidingWindow", "quiet_windows"]
 
 # First rows that tell whether rows are those of the fit.
 _ROWS_TO_RECOGNISE = 8
+
+# Attributes that hold labels, which are stored as plain data.
+_LABELS = ("groups_", "_context_labels")
 
 # Rows looked at to judge whether float32 is fine enough for a column.
 _ROWS_FOR_DIGITS = 1 << 16
@@ -415,6 +421,22 @@ class SlidingWindow(
             # The attribute that scikit-learn's clone carries over.
             self._sklearn_output_config = {"transform": transform}
         return self
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        as_data = {
+            name: index_as_data(state[name]) for name in _LABELS if name in state
+        }
+        return stamped({**state, **as_data})
+
+    def __setstate__(self, state):
+        state = unstamped(state, owner=type(self).__name__)
+        labels = {
+            name: index_from_data(state[name]) for name in _LABELS if name in state
+        }
+        super().__setstate__({**state, **labels})
+        if hasattr(self, "context_"):
+            check_sliding_window(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

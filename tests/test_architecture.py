@@ -14,14 +14,22 @@ PACKAGE = Path(sklstm.__file__).parent
 
 # Levels from the ground up; inside a level nobody imports anybody ...
 LEVELS = [
-    {"_backend", "_index", "_pool", "_progress", "_validation"},
-    {"_activations", "_highway", "_intervals", "_windows", "datasets", "metrics"},
-    {"_graph", "_network", "_panel", "_reading", "_scaling"},
+    {"_backend", "_files", "_pool", "_progress", "_stamp", "_validation"},
+    {
+        "_activations",
+        "_highway",
+        "_intervals",
+        "_stored_labels",
+        "_windows",
+        "datasets",
+        "metrics",
+    },
+    {"_graph", "_index", "_network", "_panel", "_reading", "_scaling"},
     {"_epochs", "_measure", "_panel_rows"},
-    {"_fused", "_gradient", "_keras"},
-    {"_training"},
+    {"_fused", "_gradient", "_keras", "_onnx"},
+    {"_training", "_whole"},
     {"_regressor", "_sliding_window"},
-    {"_forecast", "_inspection", "_split", "_update", "_walk"},
+    {"_forecast", "_inspection", "_split", "_storage", "_update", "_walk"},
     {"_backtest", "_display"},
 ]
 # ... and the door, which imports on demand, stands outside.
@@ -29,7 +37,7 @@ DOOR = "__init__"
 
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 FILES = {path.stem: path for path in PACKAGE.rglob("*.py")}
-HEAVY = ["keras", "matplotlib", "scikeras", "tensorflow"]
+HEAVY = ["keras", "matplotlib", "onnx", "scikeras", "skops", "tensorflow"]
 
 
 def imports_of(name):
@@ -138,9 +146,23 @@ def test_tensorflow_and_matplotlib_have_one_room_each():
     assert importers_of("matplotlib") == {("_display", False)}
 
 
-def test_pandas_has_two_rooms():
-    """Only ``_index.py`` and ``datasets.py`` know pandas."""
-    assert importers_of("pandas") == {("_index", True), ("datasets", True)}
+def test_skops_and_onnx_have_one_room_each():
+    """``_storage.py`` imports skops, ``_onnx.py`` onnx, when they are called."""
+    assert importers_of("skops") == {("_storage", False)}
+    assert importers_of("onnx") == {("_onnx", False)}
+
+
+def test_nothing_unpickles():
+    """No file imports pickle or joblib, or lets Keras load a file."""
+    assert not importers_of("pickle") | importers_of("joblib")
+    for path in FILES.values():
+        assert "load_model" not in path.read_text(encoding="utf-8")
+
+
+def test_pandas_has_three_rooms():
+    """Only the rooms of labels and ``datasets.py`` know pandas."""
+    rooms = {("_index", True), ("_stored_labels", True), ("datasets", True)}
+    assert importers_of("pandas") == rooms
 
 
 def test_private_names_of_scikit_learn_have_one_door():
@@ -170,7 +192,7 @@ def test_callbacks_of_scikit_learn_have_one_room():
     [
         "import sklstm",
         "import sklstm; dir(sklstm); sklstm.__version__",
-        "from sklstm import SlidingWindow, LSTMRegressor, backtest, GateDisplay",
+        "from sklstm import SlidingWindow, LSTMRegressor, backtest, GateDisplay, load",
         "from sklstm import PanelTimeSeriesSplit; PanelTimeSeriesSplit(3)",
         "from sklstm import *; LSTMRegressor().get_params(); str(LSTMRegressor())",
     ],
@@ -224,10 +246,12 @@ def test_public_names_are_pinned():
         "forecast",
         "gates",
         "interval_coverage",
+        "load",
         "load_airline_passengers",
         "load_m4_hourly",
         "mean_absolute_scaled_error",
         "mean_interval_score",
+        "save",
         "symmetric_mean_absolute_percentage_error",
         "update",
     ]

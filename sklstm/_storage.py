@@ -1,0 +1,285 @@
+"""save and load: a fitted pipeline in a file that may come from anybody.
+
+The file is one of skops, which names every type that it holds before it builds any, and
+unpickles nothing. In front of it stands one line of text: who wrote it, how long the
+rest is and its SHA-256, so that a file that was cut off or altered by accident is told
+from one that is whole. ``skops.io`` reads the file too, with the same types to trust.
+
+Only our own types are trusted on top of skops's, each by its name. Trusting all that is
+in the package would not do: skops calls what it trusts, and there are functions here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import zipfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+from sklstm._files import write_whole
+from sklstm._highway import Highway
+from sklstm._index import Timeline
+from sklstm._keras import Recipe
+from sklstm._measure import Measure
+from sklstm._network import NetworkSpec
+from sklstm._regressor import LSTMRegressor
+from sklstm._scaling import Scaling
+from sklstm._sliding_window import SlidingWindow
+from sklstm._stamp import FORMAT, StoredStateError, check_format, package_version
+
+__all__ = ["TRUSTED", "load", "save"]
+
+# The types that a file may hold beside those that skops trusts.
+TRUSTED = tuple(
+    f"{own.__module__}.{own.__qualname__}"
+    for own in (
+        Highway,
+        LSTMRegressor,
+        Measure,
+        NetworkSpec,
+        Recipe,
+        Scaling,
+        SlidingWindow,
+        Timeline,
+    )
+)
+
+_BEGIN = b"sklstm estimator, format "
+_HEADER = re.compile(
+    rb"sklstm estimator, format (?P<format>\d{1,9}), version (?P<version>[\w.+]{1,40}),"
+    rb" (?P<length>\d{1,15}) bytes, sha256 (?P<digest>[0-9a-f]{64})\n"
+)
+
+# What other files begin with.
+_KINDS = {
+    b"PK\x03\x04": "a zip archive, as skops, Keras and NumPy write them",
+    b"\x80": "a pickle, which load never opens",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "an array of NumPy",
+}
+
+
+def save(estimator, path):
+    """Store a fitted estimator in a file that is safe to load.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A pipeline, or a single estimator, of scikit-learn's and of this package;
+        fitted or not. Of a search take ``best_estimator_``.
+    path : str or path-like
+        Where to; a file that is there is replaced. An interruption leaves it as it was.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    ImportError
+        If skops is not installed (``pip install 'sklstm[storage]'``).
+    ValueError
+        If the estimator holds what :func:`load` would not trust, such as functions
+        and classes of your own, or a Keras object.
+
+    See Also
+    --------
+    load : Reads it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import pandas as pd
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklstm import LSTMRegressor, SlidingWindow, load, save
+    >>> even = pd.DataFrame({"even": range(0, 202, 2)}, dtype=float)
+    >>> pipe = make_pipeline(SlidingWindow(window=3), LSTMRegressor(epochs=1))
+    >>> _ = pipe.fit(even[:-1], even["even"][:-1])
+    >>> with TemporaryDirectory() as folder:
+    ...     again = load(save(pipe, Path(folder) / "even.sklstm"))
+    >>> again.predict(even[-1:])
+    array([200.])
+    """
+    skops = _skops("save")
+    if not isinstance(estimator, BaseEstimator):
+        raise ValueError(
+            "save needs an estimator of scikit-learn's kind. Got "
+            f"{type(estimator).__name__}; pass the pipeline itself."
+        )
+    advice = (
+        "of a search save best_estimator_; for types of your own use skops.io.dump, "
+        "and skops.io.load with trusted="
+    )
+    try:
+        archive = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
+        untrusted = set(skops.get_untrusted_types(data=archive)) - set(TRUSTED)
+    except Exception as error:
+        raise ValueError(
+            "save needs an estimator that skops can store. Got one that it cannot "
+            f"({_line(error)}); {advice}."
+        ) from error
+    if untrusted:
+        raise ValueError(
+            "save needs an estimator of types that load trusts: scikit-learn's, "
+            f"NumPy's and sklstm's. Got {sorted(untrusted)} in it; {advice}."
+        )
+    return write_whole(path, _header(archive) + archive)
+
+
+def load(path):
+    """Return the estimator of a file that :func:`save` wrote.
+
+    Nothing in the file is run: it holds arrays, numbers, strings and the names of
+    types, of which only those of scikit-learn, NumPy and this package are taken. It
+    can so come from anybody, and still be wrong, or large enough to fill the memory.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    estimator
+        As it was saved; it predicts the same.
+
+    Raises
+    ------
+    ImportError
+        If skops is not installed (``pip install 'sklstm[storage]'``).
+    OSError
+        If there is no such file.
+    ValueError
+        If it is no file of :func:`save`, was cut off or altered, is of another format,
+        or holds types that are not trusted.
+
+    Warns
+    -----
+    UserWarning
+        If a newer version of this package wrote it.
+    InconsistentVersionWarning
+        If another version of scikit-learn did.
+
+    See Also
+    --------
+    save : Writes it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklstm import LSTMRegressor, load, save
+    >>> with TemporaryDirectory() as folder:
+    ...     path = save(LSTMRegressor(units=8), Path(folder) / "unfitted.sklstm")
+    ...     load(path)
+    LSTMRegressor(units=8)
+    """
+    skops = _skops("load")
+    archive = _archive_of(Path(path))
+    try:
+        estimator = skops.loads(archive, trusted=TRUSTED)
+    except StoredStateError:
+        raise
+    except Exception as error:
+        raise StoredStateError(
+            "load needs a file that holds nothing but an estimator of scikit-learn's, "
+            f"NumPy's and sklstm's types. Got {_name(path)}, which does not "
+            f"({_line(error)}); do not trust it, or store the estimator anew."
+        ) from error
+    if not isinstance(estimator, BaseEstimator):
+        raise StoredStateError(
+            f"load needs a file that holds an estimator. Got {_name(path)} with a "
+            f"{type(estimator).__name__} in it; write it with sklstm.save."
+        )
+    return estimator
+
+
+def _skops(owner: str) -> Any:
+    """Return skops's functions, imported now."""
+    try:
+        return import_module("skops.io")
+    except ImportError as error:
+        raise ImportError(
+            f"{owner} needs the package skops. Got none; pip install 'sklstm[storage]'."
+        ) from error
+
+
+def _name(path: str | os.PathLike) -> str:
+    return repr(Path(path).name)
+
+
+def _line(error: Exception) -> str:
+    """Return what an error says in its first line."""
+    said = str(error).partition("\n")[0].rstrip(".")
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+# -- the line in front --------------------------------------------------------------
+
+
+def _header(archive: bytes) -> bytes:
+    """Return the line that stands in front of an archive."""
+    begin = _BEGIN + (
+        f"{FORMAT}, version {package_version()}, {len(archive)} bytes, sha256 "
+    ).encode("ascii")
+    return begin + _digest(begin, archive) + b"\n"
+
+
+def _digest(begin: bytes, archive: bytes) -> bytes:
+    """Return the SHA-256 of all of a file but itself, as text."""
+    return hashlib.sha256(begin + archive).hexdigest().encode("ascii")
+
+
+def _archive_of(path: Path) -> bytes:
+    """Return the archive in a file, once the file is known to be whole.
+
+    Raises
+    ------
+    StoredStateError
+        If the file is foreign, of another format, cut off or altered.
+    """
+    content = path.read_bytes()
+    if not content.startswith(_BEGIN):
+        raise StoredStateError(
+            f"load needs a file that sklstm.save wrote. Got {_name(path)}, "
+            f"{_kind_of(content)}; load it with what wrote it, if you trust it."
+        )
+    header = _HEADER.match(content)
+    if header is None:
+        came = "whose first line is cut off or altered"
+        raise _broken(path, came)
+    form, version = int(header["format"]), header["version"].decode("ascii")
+    check_format(form, version, owner="estimator")
+    archive = content[header.end() :]
+    length = int(header["length"])
+    if len(archive) < length:
+        raise _broken(path, f"which is cut off after {len(archive)} of {length} bytes")
+    begin = content[: header.start("digest")]
+    if _digest(begin, archive) != header["digest"]:
+        raise _broken(path, "which was altered after it was written")
+    return archive
+
+
+def _broken(path: Path, came: str) -> StoredStateError:
+    """Return the error of a file that is not as it was written."""
+    return StoredStateError(
+        f"load needs a file as sklstm.save wrote it. Got {_name(path)}, {came}; take "
+        "another copy of it, or store the estimator anew."
+    )
+
+
+def _kind_of(content: bytes) -> str:
+    """Return in words what a foreign file is."""
+    if not content:
+        return "which is empty"
+    for begin, kind in _KINDS.items():
+        if content.startswith(begin):
+            return f"which is {kind}"
+    return f"which begins with {content[:12]!r}"
