@@ -14,7 +14,7 @@ PACKAGE = Path(sklstm.__file__).parent
 
 # Levels from the ground up; inside a level nobody imports anybody ...
 LEVELS = [
-    {"_backend", "_index", "_pool", "_validation"},
+    {"_backend", "_drawing", "_index", "_pool", "_validation"},
     {"_activations", "_highway", "_intervals", "_windows", "datasets", "metrics"},
     {"_graph", "_network", "_panel", "_scaling"},
     {"_epochs", "_panel_rows"},
@@ -22,7 +22,14 @@ LEVELS = [
     {"_training"},
     {"_regressor", "_sliding_window"},
     {"_forecast", "_inspection", "_split", "_update", "_walk"},
-    {"_backtest", "_display"},
+    {
+        "_backtest",
+        "_contribution_display",
+        "_error_display",
+        "_forecast_display",
+        "_gate_display",
+        "_loss_display",
+    },
 ]
 # ... and the door, which imports on demand, stands outside.
 DOOR = "__init__"
@@ -133,9 +140,9 @@ def test_keras_has_two_rooms():
 
 
 def test_tensorflow_and_matplotlib_have_one_room_each():
-    """``_fused.py`` imports TensorFlow, ``_display.py`` matplotlib, when called."""
+    """``_fused.py`` imports TensorFlow, ``_drawing.py`` matplotlib, when called."""
     assert importers_of("tensorflow") == {("_fused", False)}
-    assert importers_of("matplotlib") == {("_display", False)}
+    assert importers_of("matplotlib") == {("_drawing", False)}
 
 
 def test_pandas_has_two_rooms():

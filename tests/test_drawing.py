@@ -1,0 +1,151 @@
+"""Drawing: every display is readable, in light, dark and grey, and well-mannered."""
+
+import subprocess
+import sys
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from pictures import check_picture
+from test_error_display import frame_of_errors
+from test_forecast_display import long_forecast, panel_of
+
+from sklstm import (
+    ContributionDisplay,
+    ErrorByStepDisplay,
+    ForecastDisplay,
+    GateDisplay,
+    LossCurveDisplay,
+    gates,
+)
+
+PICTURES = {
+    "gates of two rows": lambda pipe, _, X: GateDisplay.from_estimator(
+        pipe, X, rows=["1949-07", "1960-12"]
+    ),
+    "gates both ways": lambda _, deep, X: GateDisplay.from_estimator(
+        deep, X[["passengers"]], rows=[4, -1], layer=0
+    ),
+    "gates alone": lambda pipe, _, X: GateDisplay(gates(pipe, X)).plot(),
+    "contributions of a row": lambda pipe, _, X: ContributionDisplay.from_estimator(
+        pipe, X, rows="1949-09"
+    ),
+    "contributions of many rows": lambda pipe, _, X: ContributionDisplay.from_estimator(
+        pipe, X, rows=slice(-24, None)
+    ),
+    "forecast": lambda pipe, _, X: ForecastDisplay.from_estimator(
+        pipe,
+        X[:-12],
+        1,
+        X_future=X[["month"]][-12:-11],
+        actual=X[-12:],
+    ),
+    "forecast of groups": lambda *_: ForecastDisplay.from_predictions(
+        *panel_of(["Zürich HB", "Bern", "Basel SBB"])[:2]
+    ),
+    "long forecast": lambda *_: ForecastDisplay.from_predictions(*long_forecast()),
+    "losses": lambda pipe, *_: LossCurveDisplay.from_estimator(pipe),
+    "errors of models": lambda *_: ErrorByStepDisplay.from_predictions(
+        {
+            "LSTM": frame_of_errors(0),
+            "ridge": frame_of_errors(1),
+            "seasonal naive": frame_of_errors(2),
+        },
+        metric="rmse",
+    ),
+    "errors of groups": lambda *_: ErrorByStepDisplay.from_predictions(
+        frame_of_errors(3, steps=24, groups=["north", "south"])
+    ),
+}
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_are_readable(name, style, airline_pipe, deep_pipe, airline, tmp_path):
+    """Saved at default size, light and dark: nothing is cut, nothing overlaps."""
+    with plt.style.context(style):
+        display = PICTURES[name](airline_pipe, deep_pipe, airline)
+        check_picture(display.figure_)
+        path = tmp_path / "picture.png"
+        display.figure_.savefig(path)
+        pixels = plt.imread(path)[:, :, :3].mean(axis=2)
+    is_dark = style == "dark_background"
+    assert (np.median(pixels) < 0.5) == is_dark or "gates" in name
+    assert np.ptp(pixels) > 0.9
+    assert (display.figure_.get_figwidth(), display.axes_[0, 0]) == (
+        pytest.approx(pixels.shape[1] / 100),
+        display.ax_,
+    )
+
+
+def test_a_cut_label_is_found():
+    """The check of pictures fails for what is cut, and for what overlaps."""
+    figure, ax = plt.subplots()
+    ax.set_ylabel("a label")
+    check_picture(figure)
+    ax.yaxis.set_label_coords(-0.2, 0.5)
+    with pytest.raises(AssertionError, match="is cut"):
+        check_picture(figure)
+    ax.yaxis.set_label_coords(-0.05, 0.6)
+    with pytest.raises(AssertionError, match="overlaps"):
+        check_picture(figure)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_lines_are_told_apart_without_colour(name, airline_pipe, deep_pipe, airline):
+    """Lines of one panel differ in style, marker or width."""
+    for ax in PICTURES[name](airline_pipe, deep_pipe, airline).axes_.flat:
+        looks = [
+            (line.get_linestyle(), line.get_marker(), line.get_linewidth())
+            for line in ax.get_lines()
+            if not line.get_label().startswith("_")
+        ]
+        assert len(looks) == len(set(looks))
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_displays_draw_again_and_into_axes(name, airline_pipe, deep_pipe, airline):
+    """``plot`` draws anew from the data, also in the place of an axes."""
+    display = PICTURES[name](airline_pipe, deep_pipe, airline)
+    n_panels, first = display.axes_.shape, display.figure_
+    figure, axes = plt.subplots(1, 2, figsize=(16, 10), layout="constrained")
+    assert display.plot(axes[1]) is display
+    assert display.figure_ is figure is not first
+    assert display.axes_.shape == n_panels
+    figure.canvas.draw()
+    left = axes[0].get_window_extent()
+    for ax in display.axes_.flat:
+        assert ax.get_window_extent().x0 > left.x1
+    assert repr(display).startswith(type(display).__name__ + "(")
+
+
+def test_several_panels_need_a_place_in_a_grid(airline_pipe, airline):
+    """An axes at a free position cannot be divided, and that is said."""
+    figure = plt.figure()
+    ax = figure.add_axes((0.1, 0.1, 0.8, 0.8))
+    with pytest.raises(ValueError, match=r"its ax must come from plt\.subplots"):
+        GateDisplay.from_estimator(airline_pipe, airline, ax=ax)
+    LossCurveDisplay.from_estimator(airline_pipe, ax=ax)
+    assert ax.get_xlabel() == "epoch"
+
+
+def test_drawing_moves_no_global_state(airline_pipe, airline):
+    """Matplotlib keeps its parameters, and no backend is imported to draw."""
+    before = dict(matplotlib.rcParams)
+    GateDisplay.from_estimator(airline_pipe, airline)
+    assert dict(matplotlib.rcParams) == before
+    code = (
+        "import sys\n"
+        "from sklstm import ForecastDisplay, GateDisplay\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "import numpy as np, pandas as pd\n"
+        "y = pd.Series(np.arange(5.0))\n"
+        "import matplotlib; matplotlib.use('agg')\n"
+        "print(ForecastDisplay.from_predictions(y[:3], y[3:]))\n"
+        "print([m for m in ('keras', 'tensorflow') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout == "ForecastDisplay(series=1, steps=2)\n[]\n", done.stderr
