@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklstm._drawing import Display, few_ticks, hatch_steps, title_of
+from sklstm._drawing import Display, faint_ink, few_ticks, hatch_steps, title_of
 from sklstm._inspection import contributions as contributions_of
 
 __all__ = ["ContributionDisplay"]
@@ -98,7 +98,7 @@ class ContributionDisplay(Display):
             what = "mean size of contribution"
         sizes = values.abs().mean().sort_values(ascending=False, kind="stable")
         channels = list(sizes.index[:_MOST_CHANNELS])
-        self._begin(ax, len(channels), 1, size=(6.4, 1.6 + 1.3 * len(channels)))
+        self._begin(ax, len(channels), 1, size=(6.4, 1.0 + 1.6 * len(channels)))
         panels = self.axes_[:, 0]
         steps = values.index.to_numpy()
         shown = values[channels].to_numpy()
@@ -107,9 +107,9 @@ class ContributionDisplay(Display):
         for panel, channel in zip(panels, channels, strict=True):
             column = values[channel].to_numpy()
             panel.bar(steps, np.nan_to_num(column), width=0.8, color="C0")
-            panel.axhline(0, color="grey", linewidth=0.8)
+            panel.axhline(0, color=faint_ink(), linewidth=0.8)
             hatch_steps(panel, steps[np.isnan(column)])
-            panel.set_ylabel(str(channel))
+            panel.set_title(str(channel), fontsize="medium", loc="left")
             panel.set_xlim(steps[0] - 0.5, steps[-1] + 0.5)
             panel.set_ylim(low - margin * (low < 0), high + margin)
             panel.xaxis.get_major_locator().set_params(integer=True)
@@ -121,7 +121,7 @@ class ContributionDisplay(Display):
         title = f"{what}, {of}"
         if len(channels) < values.shape[1]:
             title += f", {len(channels)} of {values.shape[1]} channels"
-        panels[0].set_title(title, fontsize="medium")
+        panels[0].set_title(title, fontsize="medium", loc="right")
         return self
 
     def __repr__(self):

@@ -14,11 +14,13 @@ import numpy as np
 
 __all__ = [
     "Display",
+    "faint_ink",
     "few_ticks",
     "hatch_steps",
     "ink",
     "line_style",
     "marker",
+    "paper",
     "show_dates",
     "title_of",
 ]
@@ -103,16 +105,25 @@ class Display:
             for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
                 labelled.setdefault(label, handle)
         options = {"frameon": False, "handlelength": 3}
-        if self._is_own_figure:
-            self.figure_.legend(
+        if not self._is_own_figure:
+            self.ax_.legend(labelled.values(), labelled, **options)
+            return
+        # As many beside each other as the figure is wide; it grows with further lines.
+        for n_columns in range(min(len(labelled), 4), 0, -1):
+            legend = self.figure_.legend(
                 labelled.values(),
                 labelled,
                 loc="outside upper center",
-                ncols=min(len(labelled), 4),
+                ncols=n_columns,
                 **options,
             )
-        else:
-            self.ax_.legend(labelled.values(), labelled, **options)
+            box = legend.get_window_extent()
+            if n_columns == 1 or box.width < self.figure_.bbox.width:
+                break
+            legend.remove()
+        n_lines = -(-len(labelled) // n_columns)
+        more = box.height / self.figure_.dpi * (1 - 1 / n_lines)
+        self.figure_.set_figheight(self.figure_.get_figheight() + more)
 
 
 def line_style(number):
@@ -126,6 +137,7 @@ def marker(number):
 
 
 def few_ticks():
+    """Return what puts few ticks on an axis."""
     from matplotlib.ticker import MaxNLocator
 
     return MaxNLocator(3)
@@ -136,6 +148,20 @@ def ink():
     from matplotlib import rcParams
 
     return rcParams["text.color"]
+
+
+def faint_ink():
+    """Return that colour, half transparent, for what stands behind the data."""
+    from matplotlib.colors import to_rgba
+
+    return to_rgba(ink(), 0.5)
+
+
+def paper():
+    """Return the colour on which the active style draws."""
+    from matplotlib import rcParams
+
+    return rcParams["axes.facecolor"]
 
 
 def show_dates(ax):
@@ -154,7 +180,7 @@ def hatch_steps(ax, steps):
             steps[0] - 0.5,
             steps[-1] + 0.5,
             facecolor="none",
-            edgecolor="grey",
+            edgecolor=faint_ink(),
             hatch="////",
             linewidth=0.0,
         )

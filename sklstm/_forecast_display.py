@@ -225,6 +225,7 @@ class ForecastDisplay(Display):
                 marker=marker,
                 markersize=4,
                 markerfacecolor="none",
+                zorder=3,  # rings stay to be seen where a good forecast lies on them
                 label="actual",
             )
         stamps = stamps_of(to_come)

@@ -6,9 +6,12 @@ import numpy as np
 
 from sklstm._drawing import (
     Display,
+    faint_ink,
     few_ticks,
     hatch_steps,
     line_style,
+    marker,
+    paper,
     title_of,
 )
 from sklstm._inspection import gates as gates_of
@@ -16,6 +19,9 @@ from sklstm._inspection import window_values
 from sklstm._validation import is_integer
 
 __all__ = ["GateDisplay"]
+
+# Lines beyond which a panel cannot be read.
+_MOST_CHANNELS = 6
 
 # Lightness rises evenly from one end to the other, in grey and for the colour-blind.
 _COLORMAP = "cividis"
@@ -33,9 +39,11 @@ _GATES = {
 class GateDisplay(Display):
     """How the gates and states of an LSTM move through the windows of chosen rows.
 
-    From top to bottom: the values of the window, heat maps over units of the three
-    gates, the candidate, the cell and the hidden state, and the mean of the gates over
-    units. Missing steps are hatched. One column of panels for each row.
+    From top to bottom: the values of the window (of at most six channels, the first
+    ones; several are drawn from their minimum to their maximum), heat maps over units
+    of the three gates, the candidate, the cell and the hidden state, and the mean of
+    the gates over units, of backward layers by thin lines. Missing steps are hatched.
+    One column of panels for each row.
 
     Parameters
     ----------
@@ -156,12 +164,21 @@ class GateDisplay(Display):
 
     def _draw_values(self, ax, row):
         values = self.values.xs(row, level="row")
-        for number, (name, channel) in enumerate(values.items()):
-            style = line_style(number)
+        for number, name in enumerate(values.columns[:_MOST_CHANNELS]):
+            channel = values[name]
             if values.shape[1] > 1:
                 spread = channel.max() - channel.min()
                 channel = (channel - channel.min()) / (spread if spread > 0 else 1.0)
-            ax.plot(values.index, channel, style, color=f"C{number}", label=str(name))
+            ax.plot(
+                values.index,
+                channel,
+                linestyle=line_style(number),
+                # Line styles come again after four lines.
+                marker=marker(number) if number >= 4 else None,
+                markersize=3.5,
+                color=f"C{number}",
+                label=str(name),
+            )
         is_missing = values.isna().all(axis=1)
         hatch_steps(ax, values.index[is_missing])
 
@@ -170,12 +187,14 @@ class GateDisplay(Display):
         left = self.axes_[:, 0]
         has_values = int(self.values is not None)
         if has_values:
-            is_one = self.values.shape[1] == 1
-            left[0].set_ylabel(str(self.values.columns[0]) if is_one else "window")
-            if not is_one:
+            n_channels = self.values.shape[1]
+            left[0].set_ylabel("window")
+            if n_channels > _MOST_CHANNELS:
+                left[0].set_ylabel(f"window\n({_MOST_CHANNELS} of {n_channels})")
+            if n_channels > 1:
                 for panel in self.axes_[0]:
                     panel.set_yticks([0, 1], ["min", "max"])
-                _explain(beside[0], self.ax_)
+            _explain(beside[0], self.ax_)
         for at, (title, image) in enumerate(
             zip(_GATES.values(), images, strict=True), start=has_values
         ):
@@ -188,12 +207,13 @@ class GateDisplay(Display):
             else:
                 bar.ax.yaxis.set_major_locator(few_ticks())
         left[-1].set_ylabel("mean of\ngates")
-        _explain(beside[-1], left[-1])
-        if len(chosen.index.unique("direction")) > 1:
+        is_both_ways = len(chosen.index.unique("direction")) > 1
+        _explain(beside[-1], left[-1], "thin: backward" if is_both_ways else None)
+        if is_both_ways:
             n_units = len(chosen.index.unique("unit"))
             ticks = [n_units / 2 - 0.5, 1.5 * n_units - 0.5]
             for panel in self.axes_[has_values:-1].flat:
-                panel.axhline(n_units - 0.5, color="white", linewidth=1.5)
+                panel.axhline(n_units - 0.5, color=paper(), linewidth=1.5)
                 panel.set_yticks(ticks, ["forward", "backward"], fontsize="small")
 
     def __repr__(self):
@@ -258,16 +278,18 @@ def _draw_means(ax, gates):
 def _hatch(ax):
     """Hatch the background, which shows where there is nothing."""
     ax.set_facecolor("none")
-    ax.patch.set(hatch="////", edgecolor="grey", linewidth=0.0)
+    ax.patch.set(hatch="////", edgecolor=faint_ink(), linewidth=0.0)
 
 
-def _explain(beside, panel):
+def _explain(beside, panel, title=None):
     """Put the legend of a panel beside it, where nothing is drawn."""
     beside.legend(
         *panel.get_legend_handles_labels(),
         loc="center left",
         bbox_to_anchor=(0.0, 0.5),
         frameon=False,
+        title=title,
+        title_fontsize="small",
         fontsize="small",
         handlelength=2.2,
         borderpad=0.0,

@@ -18,7 +18,7 @@ class LossCurveDisplay(Display):
     history : dict of lists of float
         ``history_`` of an :class:`LSTMRegressor`: ``loss`` and maybe ``val_loss``.
     best_epoch : int, default=None
-        The epoch, counted from 1, whose weights were kept; None marks none.
+        The epoch, counted from 1, whose weights were the best; None marks none.
 
     Attributes
     ----------
@@ -65,8 +65,9 @@ class LossCurveDisplay(Display):
         Notes
         -----
         Early stopping restores the weights of the epoch with the lowest validation
-        loss, which is marked. After several fits that went on from each other it
-        cannot be told from ``history_``, and none is marked.
+        loss, which is marked; with ``refit`` the network then goes on from them with
+        all rows, validation rows among them. After several fits that went on from each
+        other it cannot be told from ``history_``, and none is marked.
         """
         lstm = lstm_inside(estimator, cls.__name__)
         losses = lstm.history_.get("val_loss", [])
@@ -112,7 +113,7 @@ class LossCurveDisplay(Display):
                 markerfacecolor="none",
                 markeredgewidth=1.8,
                 markeredgecolor=ink(),
-                label=f"weights kept: epoch {self.best_epoch}",
+                label=f"best weights: epoch {self.best_epoch}",
             )
         positive = [v for values in losses for v in values if v > 0]
         if positive and max(positive) > 20 * min(positive):

@@ -15,7 +15,7 @@ def test_bars_are_the_contributions(airline_pipe, airline):
     for panel, channel in zip(display.axes_[:, 0], order, strict=True):
         heights = [bar.get_height() for bar in panel.patches[:12]]
         np.testing.assert_allclose(heights, frame[channel])
-        assert panel.get_ylabel() == channel
+        assert panel.get_title(loc="left") == channel
     limits = {panel.get_ylim() for panel in display.axes_[:, 0]}
     assert len(limits) == 1
 
@@ -26,7 +26,7 @@ def test_bars_of_many_rows_are_mean_sizes(airline_pipe, airline):
     display = ContributionDisplay(frame).plot()
     panel = display.axes_[0, 0]
     heights = [bar.get_height() for bar in panel.patches[:12]]
-    expected = frame[panel.get_ylabel()].abs().groupby("step").mean()
+    expected = frame[panel.get_title(loc="left")].abs().groupby("step").mean()
     np.testing.assert_allclose(heights, expected)
 
 
@@ -36,7 +36,7 @@ def test_only_the_channels_that_matter_most_are_drawn():
     values = np.tile(np.arange(9.0), (4, 1))
     frame = pd.DataFrame(values, index, [f"c{i}" for i in range(9)])
     display = ContributionDisplay(frame).plot()
-    names = [panel.get_ylabel() for panel in display.axes_[:, 0]]
+    names = [panel.get_title(loc="left") for panel in display.axes_[:, 0]]
     assert names == ["c8", "c7", "c6", "c5", "c4", "c3"]
-    assert "6 of 9 channels" in display.ax_.get_title()
+    assert "6 of 9 channels" in display.ax_.get_title(loc="right")
     check_picture(display.figure_)

@@ -6,8 +6,9 @@ import sys
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
-from pictures import check_picture
+from pictures import check_contrast, check_lines_differ, check_picture
 from test_error_display import frame_of_errors
 from test_forecast_display import long_forecast, panel_of
 
@@ -20,6 +21,33 @@ from sklstm import (
     gates,
 )
 
+# Names as they come, longer than a panel is high.
+LONG = [f"temperature forecast {i} of the north" for i in range(9)]
+
+
+def long_losses():
+    """Return losses of 300 epochs that fall over two orders of magnitude."""
+    fall = 10 ** np.linspace(0, -2, 300)
+    return {
+        "loss": list(fall),
+        "val_loss": list(2 * fall + 0.01 * np.arange(300) / 300),
+    }
+
+
+def tiny_contributions():
+    """Return contributions that need a power of ten, of channels with long names."""
+    index = pd.MultiIndex.from_product([[0], range(-48, 0)], names=["row", "step"])
+    values = np.random.default_rng(0).normal(size=(48, 9)) * 1e-6
+    return pd.DataFrame(values, index, LONG)
+
+
+def many_channels(frame):
+    """Return values of nine channels for the windows of a frame of gates."""
+    means = frame.groupby(["row", "step"]).mean()
+    values = np.random.default_rng(0).normal(size=(len(means), 9))
+    return pd.DataFrame(values, means.index, LONG)
+
+
 PICTURES = {
     "gates of two rows": lambda pipe, _, X: GateDisplay.from_estimator(
         pipe, X, rows=["1949-07", "1960-12"]
@@ -28,31 +56,34 @@ PICTURES = {
         deep, X[["passengers"]], rows=[4, -1], layer=0
     ),
     "gates alone": lambda pipe, _, X: GateDisplay(gates(pipe, X)).plot(),
+    "gates of many channels": lambda pipe, _, X: GateDisplay(
+        gates(pipe, X), many_channels(gates(pipe, X))
+    ).plot(),
     "contributions of a row": lambda pipe, _, X: ContributionDisplay.from_estimator(
         pipe, X, rows="1949-09"
     ),
-    "contributions of many rows": lambda pipe, _, X: ContributionDisplay.from_estimator(
+    "contributions of rows": lambda pipe, _, X: ContributionDisplay.from_estimator(
         pipe, X, rows=slice(-24, None)
     ),
+    "tiny contributions": lambda *_: ContributionDisplay(tiny_contributions()).plot(),
     "forecast": lambda pipe, _, X: ForecastDisplay.from_estimator(
-        pipe,
-        X[:-12],
-        1,
-        X_future=X[["month"]][-12:-11],
-        actual=X[-12:],
+        pipe, X[:-12], 1, X_future=X[["month"]][-12:-11], actual=X[-12:]
     ),
-    "forecast of groups": lambda *_: ForecastDisplay.from_predictions(
-        *panel_of(["Zürich HB", "Bern", "Basel SBB"])[:2]
-    ),
-    "long forecast": lambda *_: ForecastDisplay.from_predictions(*long_forecast()),
+    "forecast of groups": lambda *_: ForecastDisplay(
+        *panel_of(["Zürich HB", "Bern", "Basel SBB"])
+    ).plot(),
+    "large forecast": lambda *_: ForecastDisplay(
+        *(1e5 * values for values in panel_of(["north", "south"]))
+    ).plot(),
+    "long forecast": lambda *_: ForecastDisplay(*long_forecast()).plot(),
     "losses": lambda pipe, *_: LossCurveDisplay.from_estimator(pipe),
+    "long losses": lambda *_: LossCurveDisplay(long_losses(), 271).plot(),
     "errors of models": lambda *_: ErrorByStepDisplay.from_predictions(
-        {
-            "LSTM": frame_of_errors(0),
-            "ridge": frame_of_errors(1),
-            "seasonal naive": frame_of_errors(2),
-        },
+        {name: frame_of_errors(at) for at, name in enumerate(["LSTM", "ridge"])},
         metric="rmse",
+    ),
+    "errors of many models": lambda *_: ErrorByStepDisplay.from_predictions(
+        {name: frame_of_errors(at, steps=4) for at, name in enumerate(LONG[:6])}
     ),
     "errors of groups": lambda *_: ErrorByStepDisplay.from_predictions(
         frame_of_errors(3, steps=24, groups=["north", "south"])
@@ -60,13 +91,25 @@ PICTURES = {
 }
 
 
+# One picture of each display, for what it does with a figure.
+ONE_EACH = [
+    "gates of two rows",
+    "tiny contributions",
+    "forecast of groups",
+    "losses",
+    "errors of models",
+]
+
+
 @pytest.mark.parametrize("style", ["default", "dark_background"])
 @pytest.mark.parametrize("name", PICTURES)
 def test_pictures_are_readable(name, style, airline_pipe, deep_pipe, airline, tmp_path):
-    """Saved at default size, light and dark: nothing is cut, nothing overlaps."""
+    """Saved at default size, light and dark: nothing is cut, faint or overlaps."""
     with plt.style.context(style):
         display = PICTURES[name](airline_pipe, deep_pipe, airline)
         check_picture(display.figure_)
+        check_contrast(display.figure_)
+        check_lines_differ(display)
         path = tmp_path / "picture.png"
         display.figure_.savefig(path)
         pixels = plt.imread(path)[:, :, :3].mean(axis=2)
@@ -92,19 +135,17 @@ def test_a_cut_label_is_found():
         check_picture(figure)
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_lines_are_told_apart_without_colour(name, airline_pipe, deep_pipe, airline):
-    """Lines of one panel differ in style, marker or width."""
-    for ax in PICTURES[name](airline_pipe, deep_pipe, airline).axes_.flat:
-        looks = [
-            (line.get_linestyle(), line.get_marker(), line.get_linewidth())
-            for line in ax.get_lines()
-            if not line.get_label().startswith("_")
-        ]
-        assert len(looks) == len(set(looks))
+def test_a_faint_line_is_found():
+    """The check of contrast fails for what is lost in grey."""
+    figure, ax = plt.subplots()
+    ax.plot([0, 1], color="C0")
+    check_contrast(figure)
+    ax.plot([1, 0], color="yellow")
+    with pytest.raises(AssertionError, match="faint"):
+        check_contrast(figure)
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", ONE_EACH)
 def test_displays_draw_again_and_into_axes(name, airline_pipe, deep_pipe, airline):
     """``plot`` draws anew from the data, also in the place of an axes."""
     display = PICTURES[name](airline_pipe, deep_pipe, airline)

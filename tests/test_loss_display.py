@@ -15,7 +15,7 @@ def test_losses_are_those_of_the_history(airline_pipe):
     losses = lstm.history_["val_loss"]
     np.testing.assert_array_equal(lines["validation"].get_ydata(), losses)
     assert display.best_epoch == np.argmin(losses) + 1
-    kept = lines[f"weights kept: epoch {display.best_epoch}"]
+    kept = lines[f"best weights: epoch {display.best_epoch}"]
     assert (kept.get_xdata(), kept.get_ydata()) == ([display.best_epoch], [min(losses)])
 
 
