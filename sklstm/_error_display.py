@@ -122,10 +122,12 @@ class ErrorByStepDisplay(Display):
         for number, (name, line) in enumerate(self.errors.items()):
             # Bars of several lines stand beside each other, not on each other.
             shift = 0.12 * (number - (len(self.errors) - 1) / 2)
+            lowest, highest, mean = line[["lowest", "highest", "mean"]].to_numpy().T
             self.ax_.errorbar(
-                line.index + shift,
-                line["mean"],
-                yerr=[line["mean"] - line["lowest"], line["highest"] - line["mean"]],
+                line.index.to_numpy() + shift,
+                mean,
+                # matplotlib 3.8 trips over arrays of one step.
+                yerr=[(mean - lowest).tolist(), (highest - mean).tolist()],
                 color=f"C{number}",
                 linestyle=line_style(number),
                 marker=marker(number),

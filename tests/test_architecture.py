@@ -91,8 +91,10 @@ def importers_of(library):
 
 
 def run_python(code):
+    # What pandas 2.2.0 says to whoever imports it, and that is scikit-learn.
+    of_pandas = "ignore::DeprecationWarning:sklearn.utils.fixes"
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
+        [sys.executable, "-W", "error", "-W", of_pandas, "-c", code],
         capture_output=True,
         text=True,
         timeout=120,
