@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
 
 from sklstm._drawing import Display, faint_ink, few_ticks, hatch_steps, title_of
+from sklstm._index import DataFrame
 from sklstm._inspection import contributions as contributions_of
 
 __all__ = ["ContributionDisplay"]
@@ -51,11 +54,19 @@ class ContributionDisplay(Display):
     ContributionDisplay(rows=1, steps=12, channels=1)
     """
 
-    def __init__(self, contributions):
+    def __init__(self, contributions: DataFrame) -> None:
         self.contributions = contributions
 
     @classmethod
-    def from_estimator(cls, estimator, X, rows=-1, *, output=0, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        rows: Any = -1,
+        *,
+        output: int = 0,
+        ax: Any = None,
+    ) -> Self:
         """Draw the contributions of a fitted estimator's windows.
 
         Parameters
@@ -77,7 +88,7 @@ class ContributionDisplay(Display):
         """
         return cls(contributions_of(estimator, X, rows, output=output)).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the panels.
 
         Parameters
@@ -124,7 +135,7 @@ class ContributionDisplay(Display):
         panels[0].set_title(title, fontsize="medium", loc="right")
         return self
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n_rows, n_steps = (
             len(self.contributions.index.unique(name)) for name in ("row", "step")
         )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 from sklstm._drawing import Display, line_style, marker
+from sklstm._index import DataFrame
 
 __all__ = ["ErrorByStepDisplay"]
 
@@ -54,12 +57,18 @@ class ErrorByStepDisplay(Display):
     ErrorByStepDisplay(lines=2, steps=2, metric='mae')
     """
 
-    def __init__(self, errors, metric):
+    def __init__(self, errors: dict[Any, DataFrame], metric: str) -> None:
         self.errors = errors
         self.metric = metric
 
     @classmethod
-    def from_predictions(cls, frame, *, metric="mae", ax=None):
+    def from_predictions(
+        cls,
+        frame: DataFrame | dict[str, DataFrame],
+        *,
+        metric: str = "mae",
+        ax: Any = None,
+    ) -> Self:
         """Draw the errors of one or several backtests.
 
         Parameters
@@ -105,7 +114,7 @@ class ErrorByStepDisplay(Display):
         errors = {name: _errors(each, metric, by) for name, each in frames.items()}
         return cls(errors, metric).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the errors.
 
         Parameters
@@ -145,7 +154,7 @@ class ErrorByStepDisplay(Display):
             self._legend()
         return self
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n_steps = max(map(len, self.errors.values()))
         return (
             f"ErrorByStepDisplay(lines={len(self.errors)}, steps={n_steps}, "

@@ -14,6 +14,8 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from sklstm._index import (
+    DataFrame,
+    Series,
     columns_with_future,
     future_columns,
     labels_of,
@@ -45,15 +47,15 @@ _INNER = ("best_estimator_", "regressor_", "estimators_", "estimator_", "estimat
 
 
 def forecast(
-    estimator,
-    X,
-    steps,
+    estimator: Any,
+    X: Any,
+    steps: int,
     *,
-    X_future=None,
-    target=None,
-    coverage=None,
-    residuals=None,
-):
+    X_future: DataFrame | None = None,
+    target: str | list[str] | None = None,
+    coverage: float | None = None,
+    residuals: Any = None,
+) -> Series | DataFrame:
     """Predict the values after the last row of X.
 
     A regressor of one step is applied recursively: its predictions are put in the

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
 
 from sklstm._drawing import Display, ink, show_dates
 from sklstm._forecast import forecast as forecast_after
 from sklstm._index import (
+    DataFrame,
+    Series,
     frames_of_groups,
     kind_of_long_frame,
     labels_of,
@@ -69,7 +73,15 @@ class ForecastDisplay(Display):
     ForecastDisplay(series=1, steps=12)
     """
 
-    def __init__(self, history, forecast, actual=None, *, groups=None, time=None):
+    def __init__(
+        self,
+        history: Series | DataFrame,
+        forecast: Series | DataFrame,
+        actual: Series | DataFrame | None = None,
+        *,
+        groups: str | list[str] | None = None,
+        time: str | None = None,
+    ) -> None:
         self.history = history
         self.forecast = forecast
         self.actual = actual
@@ -79,18 +91,18 @@ class ForecastDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        steps,
+        estimator: Any,
+        X: Series | DataFrame,
+        steps: int,
         *,
-        X_future=None,
-        target=None,
-        coverage=None,
-        residuals=None,
-        actual=None,
-        n_past=None,
-        ax=None,
-    ):
+        X_future: DataFrame | None = None,
+        target: str | list[str] | None = None,
+        coverage: float | None = None,
+        residuals: Any = None,
+        actual: Series | DataFrame | None = None,
+        n_past: int | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Forecast and draw.
 
         Parameters
@@ -134,15 +146,15 @@ class ForecastDisplay(Display):
     @classmethod
     def from_predictions(
         cls,
-        history,
-        forecast,
+        history: Series | DataFrame,
+        forecast: Series | DataFrame,
         *,
-        actual=None,
-        groups=None,
-        time=None,
-        n_past=None,
-        ax=None,
-    ):
+        actual: Series | DataFrame | None = None,
+        groups: str | list[str] | None = None,
+        time: str | None = None,
+        n_past: int | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw a forecast that is there already.
 
         Parameters
@@ -170,7 +182,7 @@ class ForecastDisplay(Display):
         display = cls(history, forecast, actual, groups=groups, time=time)
         return display.plot(ax, n_past=n_past)
 
-    def plot(self, ax=None, *, n_past=None):
+    def plot(self, ax: Any = None, *, n_past: int | None = None) -> Self:
         """Draw a panel for each series.
 
         Parameters
@@ -294,7 +306,7 @@ class ForecastDisplay(Display):
             panels |= _targets(past[group], values, actual.get(group), group)
         return panels
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         panels = self._series()
         n_steps = max(len(parts[1]) for parts in panels.values())
         return f"ForecastDisplay(series={len(panels)}, steps={n_steps})"

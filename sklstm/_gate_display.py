@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
 
 from sklstm._drawing import (
@@ -14,6 +16,7 @@ from sklstm._drawing import (
     paper,
     title_of,
 )
+from sklstm._index import DataFrame
 from sklstm._inspection import gates as gates_of
 from sklstm._inspection import window_values
 from sklstm._validation import is_integer
@@ -78,12 +81,20 @@ class GateDisplay(Display):
     GateDisplay(rows=2, layers=1, steps=12)
     """
 
-    def __init__(self, gates, values=None):
+    def __init__(self, gates: DataFrame, values: DataFrame | None = None) -> None:
         self.gates = gates
         self.values = values
 
     @classmethod
-    def from_estimator(cls, estimator, X, rows=-1, *, layer=-1, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        rows: Any = -1,
+        *,
+        layer: int = -1,
+        ax: Any = None,
+    ) -> Self:
         """Draw the gates of a fitted estimator.
 
         Parameters
@@ -108,7 +119,7 @@ class GateDisplay(Display):
         )
         return display.plot(ax, layer=layer)
 
-    def plot(self, ax=None, *, layer=-1):
+    def plot(self, ax: Any = None, *, layer: int = -1) -> Self:
         """Draw the panels.
 
         Parameters
@@ -216,7 +227,7 @@ class GateDisplay(Display):
                 panel.axhline(n_units - 0.5, color=paper(), linewidth=1.5)
                 panel.set_yticks(ticks, ["forward", "backward"], fontsize="small")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n_rows, n_layers, n_steps = (
             len(self.gates.index.unique(name)) for name in ("row", "layer", "step")
         )

@@ -19,9 +19,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame, Series
 
 __all__ = [
+    "DataFrame",
     "PanelLabels",
+    "Series",
     "Timeline",
     "check_numeric_columns",
     "check_order",

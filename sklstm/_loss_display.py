@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
 
 from sklstm._drawing import Display, ink, line_style, marker
@@ -43,12 +45,14 @@ class LossCurveDisplay(Display):
     LossCurveDisplay(epochs=5, best_epoch=None)
     """
 
-    def __init__(self, history, best_epoch=None):
+    def __init__(
+        self, history: dict[str, list[float]], best_epoch: int | None = None
+    ) -> None:
         self.history = history
         self.best_epoch = best_epoch
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> Self:
         """Draw the losses of a fitted estimator.
 
         Parameters
@@ -75,7 +79,7 @@ class LossCurveDisplay(Display):
         best = int(np.argmin(losses)) + 1 if is_one_fit else None
         return cls(lstm.history_, best_epoch=best).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the losses.
 
         Parameters
@@ -123,6 +127,6 @@ class LossCurveDisplay(Display):
         self._legend()
         return self
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n_epochs = len(self.history["loss"])
         return f"LossCurveDisplay(epochs={n_epochs}, best_epoch={self.best_epoch})"

@@ -6,6 +6,7 @@ import re
 import warnings
 from dataclasses import replace
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -329,7 +330,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         engine="auto",
         verbose=0,
         random_state=None,
-    ):
+    ) -> None:
         self.units = units
         self.model = model
         self.keras_params = keras_params
@@ -361,7 +362,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
 
     # -- parameters ------------------------------------------------------------------
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters, and with ``deep`` the routed ones by their names.
 
         Parameters
@@ -377,7 +378,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         has_routed = deep and isinstance(self.keras_params, dict)
         return params | self.keras_params if has_routed else params
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, routed ones among them.
 
         Parameters
@@ -399,7 +400,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
 
     # -- learning --------------------------------------------------------------------
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train the network on windows and what follows them.
 
         Parameters
@@ -439,7 +440,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
                 early_stopping=self.early_stopping,
             )
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train one epoch on new rows, going on from what is fitted.
 
         Weights and optimizer state go on; scaling and highway stay those of the first
@@ -752,7 +753,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
 
     # -- predicting ------------------------------------------------------------------
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Predict the target of each row.
 
         Parameters
@@ -772,7 +773,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             return values
         return values[:, 0]
 
-    def predict_steps(self, X):
+    def predict_steps(self, X: Any) -> np.ndarray:
         """Predict all outputs of each row.
 
         Parameters
@@ -789,7 +790,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         levels = self._fitted_recipe.levels
         return values[:, :, int(np.argmin(np.abs(np.array(levels) - 0.5)))]
 
-    def predict_quantiles(self, X):
+    def predict_quantiles(self, X: Any) -> np.ndarray:
         """Predict every quantile of each row, after a fit with ``loss="quantile"``.
 
         Parameters
@@ -846,7 +847,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         return predict_with_keras(self.model_, np.nan_to_num(inputs, nan=self._fill()))
 
     @property
-    def model_(self):
+    def model_(self) -> Any:
         """The fitted network as a ``keras.Model``, built when first asked for."""
         check_is_fitted(self)
         if "_keras_model" not in self.__dict__:
@@ -868,7 +869,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         """Return what stands for missing steps in what Keras sees."""
         return MISSING if self._has_masking else np.float32(0)
 
-    def summary(self, line_length=None, print_fn=None):
+    def summary(self, line_length: int | None = None, print_fn: Any = None) -> None:
         """Print the layers of the fitted network and their parameters, as Keras does.
 
         Parameters

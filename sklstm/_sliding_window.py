@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 from sklearn import get_config
@@ -212,16 +213,16 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     def __init__(
         self,
-        window=10,
+        window: int = 10,
         *,
-        horizon=1,
-        known=(),
-        groups=None,
-        time=None,
-        layout="sequence",
-        missing="error",
-        elapsed=False,
-    ):
+        horizon: int = 1,
+        known: Any = (),
+        groups: Any = None,
+        time: str | int | None = None,
+        layout: str = "sequence",
+        missing: str = "error",
+        elapsed: bool = False,
+    ) -> None:
         self.window = window
         self.horizon = horizon
         self.known = known
@@ -231,7 +232,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         self.missing = missing
         self.elapsed = elapsed
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the columns, the timeline and the newest rows.
 
         Parameters
@@ -259,7 +260,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         self._learn(X, y)
         return self
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit to X and return its windows; the same as ``fit(X).transform(X)``.
 
         Parameters
@@ -277,7 +278,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         channels, labels, runs = self._learn(X, y)
         return self._windows(channels, labels, runs)
 
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Move the context along: keep the newest rows of X, as ``fit`` does.
 
         Columns and the step of the index stay those of ``fit``. To teach the regressor
@@ -323,7 +324,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
                 self._move_context_of_panel(values, panel, runs)
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Return the window of every row.
 
         Parameters
@@ -358,7 +359,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         channels = self._channels(runs.in_order(values), runs, panel)
         return self._windows(channels, labels, runs)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the column names of the lag table: ``load_t-24`` … ``load_t-1``.
 
         Parameters
@@ -384,7 +385,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             dtype=object,
         )
 
-    def set_output(self, *, transform=None):
+    def set_output(self, *, transform: str | None = None) -> Self:
         """Choose what ``transform`` returns.
 
         Parameters
