@@ -156,7 +156,7 @@ class GateDisplay(Display):
         limits = _limits_of_gates(chosen)
         for column, row in enumerate(rows):
             axes = self.axes_[:, column]
-            axes[0].set_title(title_of(row), fontsize="medium")
+            axes[0].set_title(f"row {title_of(row)}", fontsize="medium")
             if has_values:
                 self._draw_values(axes[0], row)
             images = [

@@ -25,7 +25,7 @@ def test_heat_maps_show_the_gates(airline_pipe, airline):
         for line, name in zip(display.axes_[6, column].lines, GATES[:3], strict=True):
             mean = frame[name].xs(row, level="row").groupby("step").mean()
             np.testing.assert_allclose(line.get_ydata(), mean)
-    assert display.axes_[0, 0].get_title() == "1949-07-01"
+    assert display.axes_[0, 0].get_title() == "row 1949-07-01"
 
 
 def test_gates_share_one_colour_scale_across_rows(airline_pipe, airline):
