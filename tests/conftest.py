@@ -4,9 +4,14 @@ import os
 import sys
 
 import pytest
+from hypothesis import settings
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, SlidingWindow, load_airline_passengers
+
+# A machine that has much else to do is no reason to fail.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 # Pictures are drawn without a screen, whatever the machine has.
 os.environ["MPLBACKEND"] = "agg"
