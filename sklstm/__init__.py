@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sklstm._backtest import BacktestResult, backtest
-    from sklstm._display import (
-        ContributionDisplay,
-        ErrorByStepDisplay,
-        ForecastDisplay,
-        GateDisplay,
-        LossCurveDisplay,
-    )
+    from sklstm._contribution_display import ContributionDisplay
+    from sklstm._error_display import ErrorByStepDisplay
     from sklstm._forecast import forecast
+    from sklstm._forecast_display import ForecastDisplay
+    from sklstm._gate_display import GateDisplay
     from sklstm._inspection import contributions, gates
+    from sklstm._loss_display import LossCurveDisplay
     from sklstm._regressor import LSTMRegressor
     from sklstm._sliding_window import SlidingWindow
     from sklstm._split import PanelTimeSeriesSplit
@@ -56,12 +54,12 @@ __all__ = [
 
 _ROOMS = {
     "BacktestResult": "sklstm._backtest",
-    "ContributionDisplay": "sklstm._display",
-    "ErrorByStepDisplay": "sklstm._display",
-    "ForecastDisplay": "sklstm._display",
-    "GateDisplay": "sklstm._display",
+    "ContributionDisplay": "sklstm._contribution_display",
+    "ErrorByStepDisplay": "sklstm._error_display",
+    "ForecastDisplay": "sklstm._forecast_display",
+    "GateDisplay": "sklstm._gate_display",
     "LSTMRegressor": "sklstm._regressor",
-    "LossCurveDisplay": "sklstm._display",
+    "LossCurveDisplay": "sklstm._loss_display",
     "PanelTimeSeriesSplit": "sklstm._split",
     "SlidingWindow": "sklstm._sliding_window",
     "backtest": "sklstm._backtest",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ from sklstm._forecast import (
     reader_of_rows,
     window_columns,
 )
-from sklstm._index import labels_of, table_from
+from sklstm._index import DataFrame, labels_of, table_from
 from sklstm._intervals import (
     distances_beyond,
     has_quantile_ends,
@@ -111,26 +112,26 @@ class BacktestResult:
     seasonal naive  34.3  38.5   1.4   11.5
     """
 
-    predictions: Any
-    baselines: Any
+    predictions: DataFrame
+    baselines: DataFrame
     scales: np.ndarray
     origins: np.ndarray
     quantiles: Any = None
 
     @property
-    def groups(self):
+    def groups(self) -> np.ndarray | None:
         """The group of each origin; None without groups."""
         if "group" not in self.predictions.columns:
             return None
         return self.predictions["group"].to_numpy()[:: self.residuals.shape[1]]
 
     @property
-    def residuals(self):
+    def residuals(self) -> np.ndarray:
         """What the forecasts missed the truth by."""
         missed = self.predictions["y_true"] - self.predictions["y_pred"]
         return missed.to_numpy().reshape(len(self.origins), -1)
 
-    def summary(self, by=None):
+    def summary(self, by: str | None = None) -> DataFrame:
         """Return the errors of the model and of the baselines on the same rows.
 
         Parameters
@@ -162,7 +163,7 @@ class BacktestResult:
         }
         return table_from(index | columns).set_index([by, "model"])
 
-    def quantile_residuals(self, coverage=0.9):
+    def quantile_residuals(self, coverage: float = 0.9) -> np.ndarray | None:
         """Return how far the truth lay beyond the quantiles of a coverage.
 
         Parameters
@@ -184,7 +185,7 @@ class BacktestResult:
         truth = self.predictions["y_true"].to_numpy()
         return distances_beyond(truth, *ends.T).reshape(len(self.origins), -1)
 
-    def intervals(self, coverage=0.9):
+    def intervals(self, coverage: float = 0.9) -> DataFrame:
         """Return the interval that each forecast would have had at its time.
 
         Those that ``forecast(..., coverage=coverage, residuals=...)`` makes from the
@@ -216,7 +217,7 @@ class BacktestResult:
         if self.groups is not None:
             found, codes = np.unique(self.groups, return_inverse=True)
             n_groups = len(found)
-        distances = np.empty(sizes.shape)
+        distances: np.ndarray = np.empty(sizes.shape)
         for own in members(codes, n_groups):
             distances[own] = past_distances(sizes[own], self.origins[own], coverage)
         distances = distances.ravel()
@@ -230,7 +231,7 @@ class BacktestResult:
         made = widened(middle[is_known], ends[is_known], distances[is_known])
         return self.predictions[is_known].assign(y_lower=made[:, 0], y_upper=made[:, 1])
 
-    def calibration(self, coverages=(0.5, 0.8, 0.9)):
+    def calibration(self, coverages: Sequence[float] = (0.5, 0.8, 0.9)) -> DataFrame:
         """Return how many values the intervals held, and how wide they were.
 
         Parameters
@@ -261,7 +262,7 @@ class BacktestResult:
         columns = {name: [row[name] for row in rows] for name in rows[0]}
         return table_from(columns).set_index("coverage")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n_steps = self.residuals.shape[1]
         groups = self.groups
         of = "" if groups is None else f", {len(np.unique(groups))} group(s)"
@@ -312,18 +313,18 @@ class BacktestResult:
 
 
 def backtest(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: Any,
+    y: Any,
     *,
-    cv,
-    steps=1,
-    stride=1,
-    refit=True,
-    season=None,
-    target=None,
-    verbose=0,
-):
+    cv: Any,
+    steps: int = 1,
+    stride: int = 1,
+    refit: bool | int | str = True,
+    season: int | None = None,
+    target: str | None = None,
+    verbose: int = 0,
+) -> BacktestResult:
     """Forecast the past: from many origins, with what was known at each of them.
 
     Every fold of ``cv`` gives an estimator that is fitted on its training rows, and

@@ -14,6 +14,8 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from sklstm._index import (
+    DataFrame,
+    Series,
     columns_with_future,
     future_columns,
     labels_given_after,
@@ -51,15 +53,15 @@ _INNER = ("best_estimator_", "regressor_", "estimators_", "estimator_", "estimat
 
 
 def forecast(
-    estimator,
-    X,
-    steps,
+    estimator: Any,
+    X: Any,
+    steps: int,
     *,
-    X_future=None,
-    target=None,
-    coverage=None,
-    residuals=None,
-):
+    X_future: DataFrame | None = None,
+    target: str | list[str] | None = None,
+    coverage: float | None = None,
+    residuals: Any = None,
+) -> Series | DataFrame:
     """Predict the values after the last row of X.
 
     A regressor of one step is applied recursively: its predictions are put in the
@@ -188,7 +190,9 @@ def forecast(
         _warn_of_short_past(labels, rows, reader)
     distances, has_ends = _checked_distances(reader, rows, coverage, residuals)
     rows.put_future(X_future)
-    ends = _ends_from_quantiles(reader, rows, coverage) if has_ends else None
+    ends = None
+    if coverage is not None and has_ends:
+        ends = _ends_from_quantiles(reader, rows, coverage)
     values, predicted = _all_values(reader, rows, target)
     names = reader.windows.target_names_ if target is None else None
     if names is None or len(names) != rows.of_one(values)[0].size:

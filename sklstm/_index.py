@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame, Series
 
 from sklstm._stamp import damaged
 from sklstm._stored_labels import (
@@ -29,7 +30,9 @@ from sklstm._stored_labels import (
 )
 
 __all__ = [
+    "DataFrame",
     "PanelLabels",
+    "Series",
     "Timeline",
     "check_numeric_columns",
     "check_order",
@@ -125,8 +128,16 @@ def check_numeric_columns(
                 f"{owner} needs numeric columns. Got column {name!r} of dtype "
                 f"{dtype}; encode it as numbers or drop it."
             )
-        if dtype == np.dtype(object) and not allow_nan:
-            missing = np.flatnonzero(frame.iloc[:, position].isna())
+        if dtype != np.dtype(object):
+            continue
+        values = frame.iloc[:, position]
+        if pd.api.types.infer_dtype(values, skipna=True) == "string":
+            raise ValueError(
+                f"{owner} needs numeric columns. Got column {name!r} of dtype object, "
+                "which holds str; encode it as numbers or drop it."
+            )
+        if not allow_nan:
+            missing = np.flatnonzero(values.isna())
             if len(missing):
                 raise ValueError(
                     f"{owner} needs finite values (no NaN, nothing missing). Got NaN "
@@ -609,7 +620,8 @@ class Timeline:
         if self.kind == "day":
             step = pd.offsets.Day(step // _DAY)
         future = pd.date_range(label[0], periods=steps + 1, freq=step)[1:]
-        return future.rename(label.name)
+        # pandas 2.2 takes nanoseconds, whatever the unit of the stamp.
+        return future.as_unit(label.unit).rename(label.name)
 
     def accepts(self, labels: pd.Index | None) -> bool:
         """Return whether labels are of the kind that this timeline counts."""
@@ -698,7 +710,7 @@ def check_order(labels: pd.Index, *, owner: str) -> None:
         position = int(np.flatnonzero(labels[1:] < labels[:-1])[0]) + 1
         raise ValueError(
             f"{owner} needs rows in time order, oldest first. Got "
-            f"{labels[position]!r} after {labels[position - 1]!r} in the index; call "
+            f"{labels[position]} after {labels[position - 1]} in the index; call "
             "sort_index() first, and split without shuffling."
         )
     if not labels.is_unique:

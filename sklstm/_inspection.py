@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sklstm._gradient import value_gradients
-from sklstm._index import frame_from_product, labels_of, positions_of
+from sklstm._index import DataFrame, frame_from_product, labels_of, positions_of
 from sklstm._network import patched, trace
 from sklstm._reading import LAG_NAME, read_windows
 from sklstm._regressor import LSTMRegressor
@@ -31,7 +31,7 @@ _INNER = ("best_estimator_", "regressor_", "estimator")
 _N_POINTS = 64
 
 
-def gates(estimator, X, rows=-1):
+def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     """Return how the gates and states of an LSTM move through the windows of rows.
 
     They come from the pass that predicts: the output layer applied to the hidden
@@ -108,7 +108,9 @@ def gates(estimator, X, rows=-1):
     return frame_from_product(parts, _GATES)
 
 
-def contributions(estimator, X, rows=-1, *, output=0):
+def contributions(
+    estimator: Any, X: Any, rows: Any = -1, *, output: int = 0
+) -> DataFrame:
     """Return what each value of a window adds to the prediction of its row.
 
     The comparison is with a *flat* window, in which every channel stays at its mean
@@ -149,13 +151,13 @@ def contributions(estimator, X, rows=-1, *, output=0):
     -----
     Integrated gradients were chosen by a deletion test: how far the prediction moves
     when the values said to matter most are made flat, in percent of the target's
-    standard deviation. On the adding problem they moved it by 79 (occlusion 76,
-    gradient times value 76, random order 0), on the Mackey-Glass equation by 122 (119,
-    118, -4), on the airline passengers without a highway by 35 (39, 40, 4). With the
+    standard deviation. On the adding problem they moved it by 80 (occlusion 75,
+    gradient times value 77, random order 0), on the Mackey-Glass equation by 133 (133,
+    131, -5), on the airline passengers without a highway by 43 (41, 40, 3). With the
     default highway, where all but little is linear, all three are alike. Only these
-    add up: the sums of the others missed by 30 to 209 in the first three, those of
-    integrated gradients by 0.001. A network with abrupt answers may need more than the
-    64 points of the integral; the sum shows it.
+    add up: the sums of the others missed by 33 to 216 in the first three, those of
+    integrated gradients by less than 0.001. A network with abrupt answers may need more
+    than the 64 points of the integral; the sum shows it.
 
     References
     ----------
@@ -236,7 +238,7 @@ def _flat_windows(windows: np.ndarray) -> np.ndarray:
     return np.where(is_true, means, np.nan)
 
 
-def window_values(estimator, X, rows=-1):
+def window_values(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     """Return the windows of rows, in the unit of X.
 
     Parameters

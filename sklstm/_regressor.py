@@ -2,10 +2,13 @@
 
 import copy
 import inspect
+import os
 import warnings
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -352,7 +355,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         engine="auto",
         verbose=0,
         random_state=None,
-    ):
+    ) -> None:
         self.units = units
         self.model = model
         self.keras_params = keras_params
@@ -384,7 +387,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     # -- parameters ------------------------------------------------------------------
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters, and with ``deep`` the routed ones by their names.
 
         Parameters
@@ -400,7 +403,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         has_routed = deep and isinstance(self.keras_params, dict)
         return params | self.keras_params if has_routed else params
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, routed ones among them.
 
         Parameters
@@ -422,7 +425,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     # -- learning --------------------------------------------------------------------
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train the network on windows and what follows them.
 
         Parameters
@@ -462,7 +465,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 early_stopping=self.early_stopping,
             )
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train one epoch on new rows, going on from what is fitted.
 
         Weights and optimizer state go on; scaling and highway stay those of the first
@@ -857,7 +860,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     # -- predicting ------------------------------------------------------------------
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Predict the target of each row.
 
         Parameters
@@ -877,7 +880,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             return values
         return values[:, 0]
 
-    def predict_steps(self, X):
+    def predict_steps(self, X: Any) -> np.ndarray:
         """Predict all outputs of each row.
 
         Parameters
@@ -894,7 +897,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         levels = self._fitted_recipe.levels
         return values[:, :, int(np.argmin(np.abs(np.array(levels) - 0.5)))]
 
-    def predict_quantiles(self, X):
+    def predict_quantiles(self, X: Any) -> np.ndarray:
         """Predict every quantile of each row, after a fit with ``loss="quantile"``.
 
         Parameters
@@ -954,7 +957,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         return predict_with_keras(self.model_, np.nan_to_num(inputs, nan=self._fill()))
 
     @property
-    def model_(self):
+    def model_(self) -> Any:
         """The fitted network as a ``keras.Model``, built when first asked for."""
         check_is_fitted(self)
         if "_keras_model" not in self.__dict__:
@@ -976,7 +979,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """Return what stands for missing steps in what Keras sees."""
         return MISSING if self._has_masking else np.float32(0)
 
-    def summary(self, line_length=None, print_fn=None):
+    def summary(self, line_length: int | None = None, print_fn: Any = None) -> None:
         """Print the layers of the fitted network and their parameters, as Keras does.
 
         Parameters
@@ -988,7 +991,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """
         self.model_.summary(line_length=line_length, print_fn=print_fn)
 
-    def to_onnx(self, path):
+    def to_onnx(self, path: str | os.PathLike[str]) -> Path:
         """Write the fitted network as an ONNX file, for runtimes without Python.
 
         Raw windows go in, values in the unit of the target come out: scaling, highway,

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 from sklearn import get_config
@@ -224,16 +225,16 @@ class SlidingWindow(
 
     def __init__(
         self,
-        window=10,
+        window: int = 10,
         *,
-        horizon=1,
-        known=(),
-        groups=None,
-        time=None,
-        layout="sequence",
-        missing="error",
-        elapsed=False,
-    ):
+        horizon: int = 1,
+        known: Any = (),
+        groups: Any = None,
+        time: str | int | None = None,
+        layout: str = "sequence",
+        missing: str = "error",
+        elapsed: bool = False,
+    ) -> None:
         self.window = window
         self.horizon = horizon
         self.known = known
@@ -243,7 +244,7 @@ class SlidingWindow(
         self.missing = missing
         self.elapsed = elapsed
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the columns, the timeline and the newest rows.
 
         Parameters
@@ -271,7 +272,7 @@ class SlidingWindow(
         self._learn(X, y)
         return self
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit to X and return its windows; the same as ``fit(X).transform(X)``.
 
         Parameters
@@ -289,7 +290,7 @@ class SlidingWindow(
         channels, labels, runs = self._learn(X, y)
         return self._windows(channels, labels, runs)
 
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Move the context along: keep the newest rows of X, as ``fit`` does.
 
         Columns and the step of the index stay those of ``fit``. To teach the regressor
@@ -335,7 +336,7 @@ class SlidingWindow(
                 self._move_context_of_panel(values, panel, runs)
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Return the window of every row.
 
         Parameters
@@ -370,7 +371,7 @@ class SlidingWindow(
         channels = self._channels(runs.in_order(values), runs, panel)
         return self._windows(channels, labels, runs)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the column names of the lag table: ``load_t-24`` … ``load_t-1``.
 
         Parameters
@@ -396,7 +397,7 @@ class SlidingWindow(
             dtype=object,
         )
 
-    def set_output(self, *, transform=None):
+    def set_output(self, *, transform: str | None = None) -> Self:
         """Choose what ``transform`` returns.
 
         Parameters

@@ -1,5 +1,8 @@
 """PanelTimeSeriesSplit: folds that cut all groups of a panel at the same times."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator, TimeSeriesSplit
 
@@ -44,15 +47,26 @@ class PanelTimeSeriesSplit(BaseCrossValidator):
     """
 
     def __init__(
-        self, n_splits=5, *, time=None, max_train_size=None, test_size=None, gap=0
-    ):
+        self,
+        n_splits: int = 5,
+        *,
+        time: str | int | None = None,
+        max_train_size: int | None = None,
+        test_size: int | None = None,
+        gap: int = 0,
+    ) -> None:
         self.n_splits = n_splits
         self.time = time
         self.max_train_size = max_train_size
         self.test_size = test_size
         self.gap = gap
 
-    def split(self, X, y=None, groups=None):  # noqa: ARG002
+    def split(
+        self,
+        X: Any,
+        y: Any = None,  # noqa: ARG002
+        groups: Any = None,  # noqa: ARG002
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the rows of training and test of each fold.
 
         Parameters
@@ -88,7 +102,12 @@ class PanelTimeSeriesSplit(BaseCrossValidator):
             is_test = (ranks >= test[0]) & (ranks <= test[-1])
             yield np.flatnonzero(is_train), np.flatnonzero(is_test)
 
-    def get_n_splits(self, X=None, y=None, groups=None):  # noqa: ARG002
+    def get_n_splits(
+        self,
+        X: Any = None,  # noqa: ARG002
+        y: Any = None,  # noqa: ARG002
+        groups: Any = None,  # noqa: ARG002
+    ) -> int:
         """Return the number of folds.
 
         Parameters

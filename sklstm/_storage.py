@@ -64,7 +64,7 @@ _KINDS = {
 }
 
 
-def save(estimator, path):
+def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
     """Store a fitted estimator in a file that is safe to load.
 
     Parameters
@@ -133,7 +133,7 @@ def save(estimator, path):
     return write_whole(path, _header(archive) + archive)
 
 
-def load(path):
+def load(path: str | os.PathLike[str]) -> Any:
     """Return the estimator of a file that :func:`save` wrote.
 
     Nothing in the file is run: it holds arrays, numbers, strings and the names of

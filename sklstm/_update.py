@@ -20,7 +20,7 @@ from sklstm._windows import take_rows
 __all__ = ["check_learner", "learner_of", "update"]
 
 
-def update(estimator, X, y):
+def update(estimator: Any, X: Any, y: Any) -> Any:
     """Let a fitted pipeline learn from new rows, and move its context along.
 
     The steps in front make the windows of X as they are fitted, the first of them with

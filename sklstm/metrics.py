@@ -23,14 +23,14 @@ __all__ = [
 
 
 def mean_absolute_scaled_error(
-    y_true,
-    y_pred,
+    y_true: Any,
+    y_pred: Any,
     *,
-    y_train,
-    season=1,
-    sample_weight=None,
-    multioutput="uniform_average",
-):
+    y_train: Any,
+    season: int = 1,
+    sample_weight: Any = None,
+    multioutput: Any = "uniform_average",
+) -> float | np.ndarray:
     """Return the mean absolute error in units of the naive forecast's own error.
 
     Below 1 the predictions are better than repeating the last season was, one season
@@ -99,8 +99,12 @@ def mean_absolute_scaled_error(
 
 
 def symmetric_mean_absolute_percentage_error(
-    y_true, y_pred, *, sample_weight=None, multioutput="uniform_average"
-):
+    y_true: Any,
+    y_pred: Any,
+    *,
+    sample_weight: Any = None,
+    multioutput: Any = "uniform_average",
+) -> float | np.ndarray:
     """Return the mean absolute error in per cent of the mean of both values.
 
     Parameters
@@ -150,8 +154,13 @@ def symmetric_mean_absolute_percentage_error(
 
 
 def interval_coverage(
-    y_true, y_lower, y_upper, *, sample_weight=None, multioutput="uniform_average"
-):
+    y_true: Any,
+    y_lower: Any,
+    y_upper: Any,
+    *,
+    sample_weight: Any = None,
+    multioutput: Any = "uniform_average",
+) -> float | np.ndarray:
     """Return the share of true values that lie within their intervals.
 
     Parameters
@@ -189,14 +198,14 @@ def interval_coverage(
 
 
 def mean_interval_score(
-    y_true,
-    y_lower,
-    y_upper,
+    y_true: Any,
+    y_lower: Any,
+    y_upper: Any,
     *,
-    coverage,
-    sample_weight=None,
-    multioutput="uniform_average",
-):
+    coverage: float,
+    sample_weight: Any = None,
+    multioutput: Any = "uniform_average",
+) -> float | np.ndarray:
     """Return the mean width of intervals, with a penalty for values outside them.
 
     Also called the Winkler score. Of all intervals those between the true quantiles

@@ -142,7 +142,8 @@ def test_every_origin_of_the_test_rows_comes_once_with_all_its_steps():
     assert result.origins.tolist() == list(range(35, 56))
     assert result.residuals.shape == (21, 4)
     table = result.predictions
-    assert (table.groupby("origin")["step"].apply(list) == [[1, 2, 3, 4]] * 21).all()
+    steps = table.groupby("origin")["step"].apply(list)
+    assert steps.to_list() == [[1, 2, 3, 4]] * 21
     assert table["fold"].tolist() == [0] * 48 + [1] * 36
 
 

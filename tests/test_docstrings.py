@@ -137,6 +137,16 @@ def test_methods_say_what_they_return(method):
     assert ("Returns" in sections_of(method)) != (method is LSTMRegressor.summary)
 
 
+@pytest.mark.parametrize("thing", [*FUNCTIONS, *METHODS])
+def test_signatures_are_annotated(thing):
+    """Type checkers are told what every parameter is, and what comes back."""
+    signature = inspect.signature(thing)
+    assert signature.return_annotation is not inspect.Signature.empty
+    for name, parameter in signature.parameters.items():
+        is_told = parameter.annotation is not inspect.Parameter.empty
+        assert is_told or name == "self", name
+
+
 @pytest.mark.parametrize("thing", PUBLIC)
 def test_docstrings_have_their_sections(thing):
     """Public things have one summary line and an example that runs."""

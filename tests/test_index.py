@@ -35,7 +35,7 @@ def stamps(freq, *, zone=None, start="2023-01-15 00:00", periods=N_ALL):
 
 
 def without_freq(labels):
-    labels = labels.copy()
+    labels = labels.copy(deep=True)
     labels.freq = None
     return labels
 
@@ -522,7 +522,7 @@ def test_stamps_off_phase_are_refused():
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (pd.Index([3, 2, 4]), ["Got np.int64(2) after np.int64(3)", "sort_index()"]),
+        (pd.Index([3, 2, 4]), ["Got 2 after 3 in", "sort_index()"]),
         (pd.RangeIndex(3, 0, -1), ["Got 2 after 3", "sort_index()"]),
         (stamps("D", periods=3)[::-1], ["2023-01-16", "2023-01-17", "sort_index()"]),
         (pd.PeriodIndex(["2024-02", "2024-01"], freq="M"), ["2024-01", "2024-02"]),

@@ -35,7 +35,6 @@ WINDOW, N_CHANNELS, N_ROWS = 4, 2, 30
             "mini-batch gradient descent cannot repeat a row's effect exactly by weight"
         )
     },
-    xfail_strict=True,
 )
 def test_scikit_learn_checks(estimator, check):
     """LSTMRegressor keeps every promise that scikit-learn checks, but one."""

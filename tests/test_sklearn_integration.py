@@ -795,6 +795,14 @@ def test_html_before_and_after_fit(fitted):
     assert repr(pipe) == repr(lstm_pipe())
 
 
+@pytest.mark.parametrize("position", [0, 1])
+def test_html_links_to_nothing_that_is_not_there(fitted, position):
+    """No site documents the two classes yet, so their HTML claims none."""
+    html = estimator_html_repr(fitted[0][position])
+    assert type(fitted[0][position]).__name__ in html
+    assert "href=" not in html
+
+
 def test_fresh_interpreter_needs_no_keras(tmp_path, fitted):
     """Unpickled, a pipeline predicts and shows itself without importing Keras."""
     pipe, X = fitted

@@ -786,13 +786,13 @@ def test_labels_that_count_nothing_warn_in_fit(make_labels):
     """Labels of another kind are named; rows are then one run without context."""
     X = frame_of(30, make_labels(30))
     with pytest.warns(UserWarning, match="does not count rows") as found:
-        sliding_window = SlidingWindow(window=3).fit(X[:20])
+        sliding_window = SlidingWindow(window=3).fit(X.iloc[:20])
     message = str(found[0].message)
     assert type(X.index).__name__ in message
     assert "no context is kept; use a DatetimeIndex" in message
-    windows = sliding_window.transform(X[20:])
+    windows = sliding_window.transform(X.iloc[20:])
     np.testing.assert_array_equal(
-        windows, SlidingWindow(window=3).fit_transform(X[20:].to_numpy())
+        windows, SlidingWindow(window=3).fit_transform(X.iloc[20:].to_numpy())
     )
 
 

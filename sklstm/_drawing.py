@@ -1,0 +1,191 @@
+"""Where displays draw, and what tells their lines apart: the only matplotlib room.
+
+It is imported when something is drawn. Displays hold data, draw it, and compute no
+model. Colours are those of the active style, so that light and dark notebooks are both
+served; what matters is also told by line style, marker or a colormap whose lightness
+rises evenly, so that nothing is lost in grey.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "Display",
+    "faint_ink",
+    "few_ticks",
+    "hatch_steps",
+    "ink",
+    "line_style",
+    "marker",
+    "paper",
+    "show_dates",
+    "title_of",
+]
+
+# Lines are told apart by these as well as by their colour.
+_LINE_STYLES = ["-", "--", ":", "-."]
+_MARKERS = ["o", "s", "^", "D", "v", "P"]
+
+
+class Display:
+    """What all displays share: where they draw, and one line about what they hold."""
+
+    axes_: Any
+    ax_: Any
+    figure_: Any
+
+    def _begin(self, ax, n_rows, n_columns, *, size, margin=0.0):
+        """Set figure and axes: a new figure, or a grid in the place of an axes.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None
+            What to draw in.
+        n_rows, n_columns : int
+            Panels.
+        size : tuple of float
+            Inches of a new figure.
+        margin : float
+            Width of a last column for what explains the panels, as share of theirs; it
+            is not among ``axes_``.
+
+        Returns
+        -------
+        list of Axes
+            That column, empty and without frames; none where the margin is 0.
+        """
+        import matplotlib.pyplot as plt
+        from matplotlib.gridspec import GridSpecFromSubplotSpec
+
+        self._is_own_figure = ax is None
+        n_all = n_columns + (margin > 0)
+        widths = [1.0] * n_columns + [margin] * (margin > 0)
+        if ax is None:
+            figure = plt.figure(figsize=size, layout="constrained")
+            grid = figure.add_gridspec(n_rows, n_all, width_ratios=widths)
+        elif n_rows == n_all == 1:
+            self.figure_, self.axes_, self.ax_ = ax.figure, np.array([[ax]]), ax
+            return []
+        else:
+            figure = ax.figure
+            if ax.get_subplotspec() is None:
+                raise ValueError(
+                    f"{type(self).__name__} draws several panels, so its ax must come "
+                    "from plt.subplots or a grid. Got one at a free position."
+                )
+            ax.set_axis_off()
+            grid = GridSpecFromSubplotSpec(
+                n_rows,
+                n_all,
+                subplot_spec=ax.get_subplotspec(),
+                width_ratios=widths,
+            )
+        self.figure_ = figure
+        self.axes_ = np.array(
+            [
+                [figure.add_subplot(grid[row, column]) for column in range(n_columns)]
+                for row in range(n_rows)
+            ]
+        )
+        self.ax_ = self.axes_[0, 0]
+        if not margin:
+            return []
+        beside = [figure.add_subplot(grid[row, n_columns]) for row in range(n_rows)]
+        for panel in beside:
+            panel.set_axis_off()
+        return beside
+
+    def _legend(self):
+        """Put one legend above all panels; inside the first where these have a host."""
+        labelled: dict[str, Any] = {}
+        for ax in self.axes_.flat:
+            for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+                labelled.setdefault(label, handle)
+        options = {"frameon": False, "handlelength": 3}
+        if not self._is_own_figure:
+            self.ax_.legend(labelled.values(), labelled, **options)
+            return
+        # As many beside each other as the figure is wide; it grows with further lines.
+        for n_columns in range(min(len(labelled), 4), 0, -1):
+            legend = self.figure_.legend(
+                labelled.values(),
+                labelled,
+                loc="outside upper center",
+                ncols=n_columns,
+                **options,
+            )
+            box = legend.get_window_extent()
+            if n_columns == 1 or box.width < self.figure_.bbox.width:
+                break
+            legend.remove()
+        n_lines = -(-len(labelled) // n_columns)
+        more = box.height / self.figure_.dpi * (1 - 1 / n_lines)
+        self.figure_.set_figheight(self.figure_.get_figheight() + more)
+
+
+def line_style(number):
+    """Return the line style of the line of a number, counted from 0."""
+    return _LINE_STYLES[number % len(_LINE_STYLES)]
+
+
+def marker(number):
+    """Return the marker of the line of a number, counted from 0."""
+    return _MARKERS[number % len(_MARKERS)]
+
+
+def few_ticks():
+    """Return what puts few ticks on an axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(3)
+
+
+def ink():
+    """Return the colour in which the active style writes."""
+    from matplotlib import rcParams
+
+    return rcParams["text.color"]
+
+
+def faint_ink():
+    """Return that colour, half transparent, for what stands behind the data."""
+    from matplotlib.colors import to_rgba
+
+    return to_rgba(ink(), 0.5)
+
+
+def paper():
+    """Return the colour on which the active style draws."""
+    from matplotlib import rcParams
+
+    return rcParams["axes.facecolor"]
+
+
+def show_dates(ax):
+    """Let the x axis say dates in few words."""
+    import matplotlib.dates as dates
+
+    locator = dates.AutoDateLocator(minticks=3, maxticks=8)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+
+
+def hatch_steps(ax, steps):
+    """Hatch the steps that are missing."""
+    if len(steps):
+        ax.axvspan(
+            steps[0] - 0.5,
+            steps[-1] + 0.5,
+            facecolor="none",
+            edgecolor=faint_ink(),
+            hatch="////",
+            linewidth=0.0,
+        )
+
+
+def title_of(label):
+    """Return a row label as a title says it: dates without a midnight."""
+    return str(label).removesuffix(" 00:00:00")

@@ -1,0 +1,173 @@
+"""ErrorByStepDisplay: the errors of a backtest, step by step."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from sklstm._drawing import Display, line_style, marker
+from sklstm._index import DataFrame
+
+__all__ = ["ErrorByStepDisplay"]
+
+# Lines beyond which a picture of default size cannot be read.
+_MOST_LINES = 6
+
+
+class ErrorByStepDisplay(Display):
+    """How the error of a backtest grows from step to step.
+
+    A line for each model, or each group of one model; bars go from the best to the
+    worst fold. With more than six groups, the line is their mean and the bars go from
+    the best to the worst of them.
+
+    Parameters
+    ----------
+    errors : dict of DataFrame
+        By the name of each line (None for a single one): steps as index, columns
+        ``mean``, ``lowest`` and ``highest``.
+    metric : str
+        What the errors are, for the label.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes
+        The panel, as an array.
+    ax_ : Axes
+        The panel.
+    figure_ : Figure
+        What it is in.
+
+    See Also
+    --------
+    ForecastDisplay : The forecasts of one origin.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklstm import ErrorByStepDisplay
+    >>> frame = pd.DataFrame(
+    ...     {
+    ...         "step": [1, 2, 1, 2],
+    ...         "fold": [0, 0, 1, 1],
+    ...         "y_true": [5.0, 5.0, 6.0, 6.0],
+    ...         "y_pred": [5.5, 6.0, 6.1, 7.4],
+    ...     }
+    ... )
+    >>> ErrorByStepDisplay.from_predictions({"LSTM": frame, "naive": frame + 0.5})
+    ErrorByStepDisplay(lines=2, steps=2, metric='mae')
+    """
+
+    def __init__(self, errors: dict[Any, DataFrame], metric: str) -> None:
+        self.errors = errors
+        self.metric = metric
+
+    @classmethod
+    def from_predictions(
+        cls,
+        frame: DataFrame | dict[str, DataFrame],
+        *,
+        metric: str = "mae",
+        ax: Any = None,
+    ) -> Self:
+        """Draw the errors of one or several backtests.
+
+        Parameters
+        ----------
+        frame : DataFrame or dict of DataFrame
+            Predictions with columns ``step``, ``y_true``, ``y_pred``, ``fold``, and
+            ``group`` where there are several series; or several such frames by the
+            name of the model, to be compared.
+        metric : {"mae", "rmse"}, default="mae"
+            Mean absolute error, or root of the mean squared one.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        ErrorByStepDisplay
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or there is no such metric.
+        """
+        if metric not in ("mae", "rmse"):
+            raise ValueError(
+                "The 'metric' parameter of ErrorByStepDisplay must be 'mae' or "
+                f"'rmse'. Got {metric!r} instead."
+            )
+        frames = frame if isinstance(frame, dict) else {None: frame}
+        for each in frames.values():
+            lacking = {"step", "y_true", "y_pred", "fold"} - set(each.columns)
+            if lacking:
+                raise ValueError(
+                    "ErrorByStepDisplay needs columns step, y_true, y_pred and fold. "
+                    f"Got none called {sorted(lacking)}."
+                )
+        by = "fold"
+        if not isinstance(frame, dict) and "group" in frame.columns:
+            groups = dict(iter(frame.groupby("group")))
+            if len(groups) <= _MOST_LINES:
+                frames = groups
+            else:
+                by = "group"
+        errors = {name: _errors(each, metric, by) for name, each in frames.items()}
+        return cls(errors, metric).plot(ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the errors.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        ErrorByStepDisplay
+            The display itself.
+        """
+        self._begin(ax, 1, 1, size=(6.4, 3.8))
+        for number, (name, line) in enumerate(self.errors.items()):
+            # Bars of several lines stand beside each other, not on each other.
+            shift = 0.12 * (number - (len(self.errors) - 1) / 2)
+            lowest, highest, mean = line[["lowest", "highest", "mean"]].to_numpy().T
+            self.ax_.errorbar(
+                line.index.to_numpy() + shift,
+                mean,
+                # matplotlib 3.8 trips over arrays of one step.
+                yerr=[(mean - lowest).tolist(), (highest - mean).tolist()],
+                color=f"C{number}",
+                linestyle=line_style(number),
+                marker=marker(number),
+                markersize=4.5,
+                elinewidth=0.8,
+                capsize=2.0,
+                label=None if name is None else str(name),
+            )
+        steps = [step for line in self.errors.values() for step in line.index]
+        self.ax_.set_xlim(min(steps) - 0.6, max(steps) + 0.6)
+        self.ax_.set_ylim(bottom=0)
+        self.ax_.xaxis.get_major_locator().set_params(integer=True)
+        self.ax_.set(xlabel="step ahead", ylabel=self.metric.upper())
+        if list(self.errors) != [None]:
+            self._legend()
+        return self
+
+    def __repr__(self) -> str:
+        n_steps = max(map(len, self.errors.values()))
+        return (
+            f"ErrorByStepDisplay(lines={len(self.errors)}, steps={n_steps}, "
+            f"metric={self.metric!r})"
+        )
+
+
+def _errors(frame, metric, by):
+    """Return a DataFrame of the mean, lowest and highest error of each step."""
+    error = (frame["y_pred"] - frame["y_true"]).abs()
+    power = 2 if metric == "rmse" else 1
+    powers = frame.assign(error=error**power)
+    whole = powers.groupby("step")["error"].mean() ** (1 / power)
+    parts = powers.groupby(["step", by])["error"].mean() ** (1 / power)
+    ends = parts.groupby("step").agg(["min", "max"])
+    return ends.set_axis(["lowest", "highest"], axis=1).assign(mean=whole)

@@ -1,0 +1,376 @@
+"""ForecastDisplay: history, forecast, interval and actual values of series."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from sklstm._drawing import Display, ink, show_dates
+from sklstm._forecast import forecast as forecast_after
+from sklstm._index import (
+    DataFrame,
+    Series,
+    frames_of_groups,
+    kind_of_long_frame,
+    labels_of,
+    stamps_of,
+)
+from sklstm._panel import as_columns
+
+__all__ = ["ForecastDisplay"]
+
+# Panels of one picture that matplotlib still draws, and somebody still looks at.
+_MOST_PANELS = 100
+
+
+class ForecastDisplay(Display):
+    """History, forecast, interval and, where they have come, the actual values.
+
+    Several series get a panel each: the columns of a forecast of several targets, and
+    the groups of a long frame, or of an index of two levels, group and time.
+
+    Parameters
+    ----------
+    history : Series or DataFrame
+        The values up to now. Of a DataFrame, the column(s) named as the forecast, or
+        its only one. For a long frame a long frame, rows in any order.
+    forecast : Series or DataFrame
+        What :func:`forecast` returns. Columns ``load_lower`` and ``load_upper`` beside
+        ``load``, or ``lower`` and ``upper`` beside a single other one, are the ends of
+        its interval.
+    actual : Series or DataFrame, default=None
+        What came true, as ``history``.
+    groups : str or list of str, default=None
+        Columns of long frames that tell series apart. What :func:`forecast` returns
+        says by itself; a frame put together from several, or read from a file, does
+        not.
+    time : str, default=None
+        Column of long frames that holds the time; None takes their index.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes
+        A panel for each series.
+    ax_ : Axes
+        The first of them.
+    figure_ : Figure
+        What they are in.
+
+    See Also
+    --------
+    forecast : Makes the forecast.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklstm import ForecastDisplay, LSTMRegressor, SlidingWindow
+    >>> from sklstm import load_airline_passengers
+    >>> X = load_airline_passengers()
+    >>> pipe = make_pipeline(SlidingWindow(12), LSTMRegressor(8, epochs=1))
+    >>> pipe = pipe.fit(X[:-12], X["passengers"][:-12])
+    >>> ForecastDisplay.from_estimator(pipe, X[:-12], 12, actual=X[-12:])
+    ForecastDisplay(series=1, steps=12)
+    """
+
+    def __init__(
+        self,
+        history: Series | DataFrame,
+        forecast: Series | DataFrame,
+        actual: Series | DataFrame | None = None,
+        *,
+        groups: str | list[str] | None = None,
+        time: str | None = None,
+    ) -> None:
+        self.history = history
+        self.forecast = forecast
+        self.actual = actual
+        self.groups = groups
+        self.time = time
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Series | DataFrame,
+        steps: int,
+        *,
+        X_future: DataFrame | None = None,
+        target: str | list[str] | None = None,
+        coverage: float | None = None,
+        residuals: Any = None,
+        actual: Series | DataFrame | None = None,
+        n_past: int | None = None,
+        ax: Any = None,
+    ) -> Self:
+        """Forecast and draw.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+            As :func:`forecast` takes it.
+        X : DataFrame or Series
+            The rows up to now; the target is among its columns.
+        steps : int
+            How many values to predict.
+        X_future : DataFrame, default=None
+            As in :func:`forecast`.
+        target : str or list of str, default=None
+            As in :func:`forecast`.
+        coverage : float, default=None
+            As in :func:`forecast`.
+        residuals : BacktestResult or array-like, default=None
+            As in :func:`forecast`.
+        actual : Series or DataFrame, default=None
+            What came true.
+        n_past : int, default=None
+            How many values of the history are drawn; see :meth:`plot`.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        ForecastDisplay
+        """
+        values = forecast_after(
+            estimator,
+            X,
+            steps,
+            X_future=X_future,
+            target=target,
+            coverage=coverage,
+            residuals=residuals,
+        )
+        return cls.from_predictions(X, values, actual=actual, n_past=n_past, ax=ax)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        history: Series | DataFrame,
+        forecast: Series | DataFrame,
+        *,
+        actual: Series | DataFrame | None = None,
+        groups: str | list[str] | None = None,
+        time: str | None = None,
+        n_past: int | None = None,
+        ax: Any = None,
+    ) -> Self:
+        """Draw a forecast that is there already.
+
+        Parameters
+        ----------
+        history : Series or DataFrame
+            The values up to now.
+        forecast : Series or DataFrame
+            The values to come, with or without the ends of their interval.
+        actual : Series or DataFrame, default=None
+            What came true.
+        groups : str or list of str, default=None
+            Columns of long frames that tell series apart, where the forecast does not
+            say.
+        time : str, default=None
+            Column of long frames that holds the time; None takes their index.
+        n_past : int, default=None
+            How many values of the history are drawn; see :meth:`plot`.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        ForecastDisplay
+        """
+        display = cls(history, forecast, actual, groups=groups, time=time)
+        return display.plot(ax, n_past=n_past)
+
+    def plot(self, ax: Any = None, *, n_past: int | None = None) -> Self:
+        """Draw a panel for each series.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw: replaced by panels, where there are several series. None
+            makes a new figure.
+        n_past : int, default=None
+            How many values of the history are drawn; None draws four times as many as
+            there are forecasts, at least 60.
+
+        Returns
+        -------
+        ForecastDisplay
+            The display itself.
+
+        Raises
+        ------
+        ValueError
+            If what is drawn has no labels, the history lacks a series, or there are
+            more series than a picture holds.
+        """
+        panels = self._series()
+        if len(panels) > _MOST_PANELS:
+            raise ValueError(
+                f"ForecastDisplay draws at most {_MOST_PANELS} series. Got "
+                f"{len(panels)}; select rows of the forecast."
+            )
+        self._begin(ax, len(panels), 1, size=(6.4, 2.2 + 1.6 * len(panels)))
+        for panel, (name, parts) in zip(self.axes_[:, 0], panels.items(), strict=True):
+            past, to_come, lower, upper, actual = parts
+            n_shown = max(4 * len(to_come), 60) if n_past is None else n_past
+            past = past.iloc[max(0, len(past) - n_shown) :]
+            self._draw(panel, past, to_come, lower, upper, actual)
+            if name is not None and len(panels) == 1:
+                panel.set_ylabel(str(name))
+            elif name is not None:
+                panel.set_title(str(name), fontsize="medium", loc="left")
+        self._legend()
+        return self
+
+    def _draw(self, ax, past, to_come, lower, upper, actual):
+        ax.plot(stamps_of(past), past.to_numpy(), color=ink(), lw=1.0, label="history")
+        marker = "o" if len(to_come) <= 40 else None
+        if actual is not None:
+            ax.plot(
+                stamps_of(actual),
+                actual.to_numpy(),
+                color=ink(),
+                lw=0.8,
+                linestyle=":",
+                marker=marker,
+                markersize=4,
+                markerfacecolor="none",
+                zorder=3,  # rings stay to be seen where a good forecast lies on them
+                label="actual",
+            )
+        stamps = stamps_of(to_come)
+        if lower is not None:
+            ends = lower.to_numpy(), upper.to_numpy()
+            ax.fill_between(stamps, *ends, color="C0", alpha=0.25, lw=0)
+            for end, label in zip(ends, ("interval", "_"), strict=True):
+                ax.plot(stamps, end, "--", color="C0", lw=0.8, label=label)
+        ax.plot(
+            stamps,
+            to_come.to_numpy(),
+            color="C0",
+            lw=2.0,
+            marker=marker,
+            markersize=3.5,
+            label="forecast",
+        )
+        if np.issubdtype(stamps.dtype, np.datetime64):
+            show_dates(ax)
+
+    def _series(self):
+        """Return (history, forecast, lower, upper, actual) of each series by name."""
+        for name in ("history", "forecast", "actual"):
+            value = getattr(self, name)
+            if value is not None and labels_of(value) is None:
+                raise ValueError(
+                    f"ForecastDisplay needs '{name}' as a pandas Series or DataFrame, "
+                    f"whose index says when. Got {type(value).__name__}."
+                )
+        kind = kind_of_long_frame(self.forecast)
+        if self.groups is not None or self.time is not None:
+            kind = as_columns(self.groups), self.time
+        if kind is not None:
+            return self._series_of_long_frames(*kind)
+        if self.forecast.index.nlevels == 1:
+            _check_numbers(self.forecast)
+            return _targets(self.history, self.forecast, self.actual, None)
+        panels = {}
+        for group in self.forecast.index.unique(0):
+            past, to_come, actual = (
+                None if values is None else values.xs(group, level=0)
+                for values in (self.history, self.forecast, self.actual)
+            )
+            panels |= _targets(past, to_come, actual, group)
+        return panels
+
+    def _series_of_long_frames(self, groups, time):
+        past, to_come, actual = (
+            {}
+            if rows is None
+            else frames_of_groups(
+                rows, groups, time, owner="ForecastDisplay", rows=f"'{name}'"
+            )
+            for name, rows in vars(self).items()
+            if name in ("history", "forecast", "actual")
+        )
+        lacking = [group for group in to_come if group not in past]
+        if lacking:
+            raise ValueError(
+                "ForecastDisplay needs rows of every group of the forecast in "
+                f"'history'. Got none of {lacking[0]!r}; pass them, or select rows of "
+                "the forecast."
+            )
+        panels = {}
+        for group, values in to_come.items():
+            panels |= _targets(past[group], values, actual.get(group), group)
+        return panels
+
+    def __repr__(self) -> str:
+        panels = self._series()
+        n_steps = max(len(parts[1]) for parts in panels.values())
+        return f"ForecastDisplay(series={len(panels)}, steps={n_steps})"
+
+
+def _check_numbers(forecast):
+    """Raise where a forecast has columns that are none of its values."""
+    columns = dict(forecast.items()) if forecast.ndim == 2 else {}
+    for name, values in columns.items():
+        if values.dtype.kind not in "fiub":
+            raise ValueError(
+                "ForecastDisplay needs a forecast of numbers. Got column "
+                f"{name!r} of dtype {values.dtype}; name the columns of a long frame "
+                "in groups= and time=."
+            )
+
+
+def _targets(history, forecast, actual, group):
+    """Return the parts of each target of one group, by what they are called."""
+    if forecast.ndim == 1:
+        points, ends = {forecast.name: forecast}, {}
+    else:
+        points, ends = _points_and_ends(dict(forecast.items()))
+    panels = {}
+    for name, values in points.items():
+        title = name
+        if group is not None:
+            words = list(group) if isinstance(group, tuple) else [group]
+            words += [] if len(points) == 1 else [name]
+            title = ", ".join(map(str, words))
+        panels[title] = (
+            _column(history, name, "history"),
+            values,
+            *ends.get(name, (None, None)),
+            None if actual is None else _column(actual, name, "actual"),
+        )
+    return panels
+
+
+def _points_and_ends(columns):
+    """Return the columns that are points, and the ends of their intervals, by name."""
+    ends = {}
+    for name in list(columns):
+        own = [f"{name}_lower", f"{name}_upper"]
+        if len(columns) == 3 and {"lower", "upper"} < set(columns):
+            own = ["lower", "upper"]
+        if name not in own and all(end in columns for end in own):
+            ends[name] = own
+    taken = {end for own in ends.values() for end in own}
+    points = {name: values for name, values in columns.items() if name not in taken}
+    return points, {
+        name: tuple(columns[end] for end in own) for name, own in ends.items()
+    }
+
+
+def _column(values, name, owner):
+    """Return the Series of a name from a Series or DataFrame."""
+    if values.ndim == 1:
+        return values
+    if name in values.columns:
+        return values[name]
+    if values.shape[1] == 1:
+        return values.iloc[:, 0]
+    raise ValueError(
+        f"ForecastDisplay needs a column {name!r} in '{owner}', as the forecast is "
+        f"named. Got {list(values.columns)}; pass that column as a Series."
+    )

@@ -1,0 +1,51 @@
+"""Fixtures that several test files share, and the manners of pictures in tests."""
+
+import os
+import sys
+
+import pytest
+from hypothesis import settings
+from sklearn.pipeline import make_pipeline
+
+from sklstm import LSTMRegressor, SlidingWindow, load_airline_passengers
+
+# A machine that has much else to do is no reason to fail.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
+
+# Pictures are drawn without a screen, whatever the machine has.
+os.environ["MPLBACKEND"] = "agg"
+
+
+@pytest.fixture(autouse=True)
+def _pictures_closed():
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture(scope="session")
+def airline():
+    """Return the airline passengers and their month."""
+    X = load_airline_passengers()
+    return X.assign(month=X.index.month)
+
+
+@pytest.fixture(scope="session")
+def airline_pipe(airline):
+    """Return a pipeline fitted on all but the newest year."""
+    lstm = LSTMRegressor(
+        6, epochs=12, learning_rate=0.02, highway=False, random_state=0
+    )
+    return make_pipeline(SlidingWindow(12, known="month"), lstm).fit(
+        airline[:-12], airline["passengers"][:-12]
+    )
+
+
+@pytest.fixture(scope="session")
+def deep_pipe(airline):
+    """Return a pipeline with two layers in two directions, without the month."""
+    lstm = LSTMRegressor((5, 3), bidirectional=True, epochs=2, random_state=0)
+    return make_pipeline(SlidingWindow(12), lstm).fit(
+        airline[["passengers"]], airline["passengers"]
+    )

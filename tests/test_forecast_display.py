@@ -1,0 +1,204 @@
+"""ForecastDisplay: each series beside its forecast, interval and actual values."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from pictures import check_picture, lines_of
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+
+from sklstm import (
+    ErrorByStepDisplay,
+    ForecastDisplay,
+    PanelTimeSeriesSplit,
+    SlidingWindow,
+    backtest,
+    forecast,
+)
+
+
+def panel_of(groups, *, freq="h"):
+    """Return history, forecast with its interval and actual values of some groups."""
+    stamps = pd.date_range("2024-02-27", periods=120, freq=freq, tz="Europe/Zurich")
+    index = pd.MultiIndex.from_product([groups, stamps], names=["store", "time"])
+    rng = np.random.default_rng(0)
+    values = pd.Series(1e4 + 300 * rng.normal(size=len(index)), index, name="sales")
+    is_past = index.get_level_values("time") < stamps[96]
+    to_come = values[~is_past].to_frame() + 50
+    to_come = to_come.assign(lower=to_come["sales"] - 400, upper=to_come["sales"] + 400)
+    return values[is_past], to_come, values[~is_past]
+
+
+def long_forecast():
+    """Return a forecast of periods, longer than its points are marked."""
+    history = pd.Series(
+        np.arange(300.0), pd.period_range("2020-01-01", periods=300, freq="D"), name="y"
+    )
+    index = pd.period_range("2020-10-27", periods=60, freq="D")
+    return history, pd.Series(np.arange(300.0, 360.0), index, name="y")
+
+
+def test_forecast_display_draws_what_forecast_says(deep_pipe, airline):
+    """The line is that of ``forecast``, the history ends where X does."""
+    series = airline[["passengers"]]
+    display = ForecastDisplay.from_estimator(
+        deep_pipe, series[:-12], 12, actual=series[-12:]
+    )
+    lines = lines_of(display.ax_)
+    expected = forecast(deep_pipe, series[:-12], 12)
+    np.testing.assert_array_equal(lines["forecast"].get_ydata(), expected)
+    np.testing.assert_array_equal(lines["forecast"].get_xdata(), expected.index)
+    np.testing.assert_array_equal(
+        lines["history"].get_ydata(), series["passengers"][-72:-12]
+    )
+    np.testing.assert_array_equal(
+        lines["actual"].get_ydata(), series["passengers"][-12:]
+    )
+    assert "interval" not in lines
+    assert repr(display) == "ForecastDisplay(series=1, steps=12)"
+
+
+def test_groups_have_their_own_panels():
+    """Each group's panel shows its own history, forecast, interval and truth."""
+    groups = ["b", "a"]
+    history, to_come, actual = panel_of(groups)
+    display = ForecastDisplay.from_predictions(
+        history, to_come, actual=actual, n_past=10
+    )
+    assert display.axes_.shape == (2, 1)
+    for ax, group in zip(display.axes_[:, 0], groups, strict=True):
+        lines = lines_of(ax)
+        assert ax.get_title(loc="left") == group
+        np.testing.assert_array_equal(
+            lines["history"].get_ydata(), history.loc[group][-10:]
+        )
+        np.testing.assert_array_equal(
+            lines["forecast"].get_ydata(), to_come.loc[group, "sales"]
+        )
+        np.testing.assert_array_equal(
+            lines["interval"].get_ydata(), to_come.loc[group, "lower"]
+        )
+        np.testing.assert_array_equal(lines["actual"].get_ydata(), actual.loc[group])
+        wall = to_come.loc[group].index.tz_localize(None)
+        np.testing.assert_array_equal(lines["forecast"].get_xdata(), wall)
+
+
+@pytest.fixture(scope="module")
+def stores():
+    """Return a shuffled long frame, and a pipeline fitted on its older days."""
+    days = pd.date_range("2024-01-01", periods=60)
+    rng = np.random.default_rng(0)
+    parts = [
+        pd.DataFrame({"store": store, "day": days, "load": rng.normal(size=60) + at})
+        for at, store in enumerate(["b", "a"])
+    ]
+    X = pd.concat(parts, ignore_index=True).sample(frac=1, random_state=0)
+    windows = SlidingWindow(3, groups="store", time="day", layout="flat")
+    pipe = make_pipeline(windows, SimpleImputer(), Ridge())
+    past = X[X["day"] < days[54]]
+    return X, past, pipe.fit(past, past["load"])
+
+
+def test_forecasts_of_a_panel_are_drawn_as_they_come(stores):
+    """A long frame says itself which columns are groups and time."""
+    X, past, pipe = stores
+    cv = PanelTimeSeriesSplit(2, time="day", test_size=15)
+    result = backtest(pipe, past, past["load"], cv=cv, steps=6)
+    to_come = forecast(pipe, past, steps=6, coverage=0.8, residuals=result)
+    actual = X[X["day"] > past["day"].max()]
+    display = ForecastDisplay.from_predictions(past, to_come, actual=actual, n_past=9)
+    assert repr(display) == "ForecastDisplay(series=2, steps=6)"
+    for ax, store in zip(display.axes_[:, 0], ["a", "b"], strict=True):
+        assert ax.get_title(loc="left") == store
+        lines = lines_of(ax)
+        own = to_come[to_come["store"] == store]
+        for label, values in [("forecast", "load"), ("interval", "load_lower")]:
+            np.testing.assert_array_equal(lines[label].get_ydata(), own[values])
+            np.testing.assert_array_equal(lines[label].get_xdata(), own["day"])
+        before = past[past["store"] == store].sort_values("day")
+        np.testing.assert_array_equal(lines["history"].get_ydata(), before["load"][-9:])
+        truth = actual[actual["store"] == store].sort_values("day")
+        np.testing.assert_array_equal(lines["actual"].get_ydata(), truth["load"])
+    check_picture(display.figure_)
+    again = ForecastDisplay.from_estimator(
+        pipe, past, 6, coverage=0.8, residuals=result, actual=actual
+    )
+    pd.testing.assert_frame_equal(again.forecast, to_come)
+    lines = ErrorByStepDisplay.from_predictions(result.predictions).errors
+    assert list(lines) == ["a", "b"]
+    by_hand = result.summary(by="step").xs("model", level="model")["MAE"]
+    mean = (lines["a"]["mean"] + lines["b"]["mean"]) / 2
+    np.testing.assert_allclose(mean, by_hand)
+
+
+def test_long_frames_from_elsewhere_are_told_their_columns(stores):
+    """A frame that does not say its groups and time is told which they are."""
+    _, past, pipe = stores
+    to_come = pd.DataFrame(forecast(pipe, past, 4).to_dict("list"))
+    with pytest.raises(ValueError, match=r"column 'store' .*groups= and time="):
+        ForecastDisplay.from_predictions(past, to_come)
+    display = ForecastDisplay.from_predictions(
+        past, to_come, groups="store", time="day"
+    )
+    assert display.axes_.shape == (2, 1)
+    with pytest.raises(ValueError, match=r"rows of every group.* Got none of 'a'"):
+        ForecastDisplay.from_predictions(
+            past[past["store"] == "b"], to_come, groups="store", time="day"
+        )
+    of_one = past[past["store"] == "b"].drop(columns="store")
+    alone = to_come[to_come["store"] == "b"].drop(columns="store")
+    display = ForecastDisplay.from_predictions(of_one, alone, time="day")
+    assert repr(display) == "ForecastDisplay(series=1, steps=4)"
+
+
+def test_groups_of_several_columns_and_of_many_rows(stores):
+    """Keys of several columns are written one after another; 101 series are refused."""
+    _, past, pipe = stores
+    past = past.assign(town=7)
+    windows = pipe[0].set_params(groups=["town", "store"])
+    several = make_pipeline(windows, SimpleImputer(), Ridge()).fit(past, past["load"])
+    display = ForecastDisplay.from_estimator(several, past, 2)
+    titles = [ax.get_title(loc="left") for ax in display.axes_[:, 0]]
+    assert titles == ["7, a", "7, b"]
+    many = pd.concat(
+        past[past["store"] == "a"].assign(town=town) for town in range(101)
+    )
+    with pytest.raises(ValueError, match=r"at most 100 series\. Got 101"):
+        ForecastDisplay.from_predictions(many, forecast(several, many, 1))
+
+
+def test_an_interval_stands_beside_its_own_column():
+    """``load_lower`` and ``load_upper`` are ends, not series of their own."""
+    index = pd.RangeIndex(9, 12)
+    history = pd.DataFrame({"load": range(9), "other": range(9)}, dtype=float)
+    to_come = pd.DataFrame({"load": [9.0, 10, 11]}, index)
+    to_come = to_come.assign(load_lower=to_come["load"] - 1, load_upper=20.0)
+    display = ForecastDisplay.from_predictions(history, to_come)
+    assert display.axes_.shape == (1, 1)
+    ends = lines_of(display.ax_)
+    np.testing.assert_array_equal(ends["interval"].get_ydata(), to_come["load_lower"])
+    two = to_come.assign(other=1.0, other_lower=0.0, other_upper=2.0)
+    display = ForecastDisplay.from_predictions(history, two)
+    for ax, name in zip(display.axes_[:, 0], ["load", "other"], strict=True):
+        ends = lines_of(ax)["interval"].get_ydata()
+        np.testing.assert_array_equal(ends, two[f"{name}_lower"])
+
+
+def test_columns_have_their_own_panels():
+    """Several predicted columns are several panels, each beside its history."""
+    history = pd.DataFrame({"a": range(9), "b": range(9), "c": range(9)}, dtype=float)
+    to_come = history[["b", "a"]].set_axis(range(9, 18)) + 9
+    display = ForecastDisplay.from_predictions(history, to_come)
+    titles = [ax.get_title(loc="left") for ax in display.axes_[:, 0]]
+    assert titles == ["b", "a"]
+
+
+def test_forecasts_need_an_index_and_a_history():
+    """What cannot be drawn is said in a sentence."""
+    series = pd.Series([1.0, 2.0], name="y")
+    with pytest.raises(ValueError, match=r"needs 'history' as a pandas Series"):
+        ForecastDisplay.from_predictions(series.to_numpy(), series)
+    other = pd.DataFrame({"a": [1.0], "b": [2.0]})
+    with pytest.raises(ValueError, match=r"column 'y' in 'history'.*\['a', 'b'\]"):
+        ForecastDisplay.from_predictions(other, series)

@@ -1,0 +1,60 @@
+"""GateDisplay: heat maps and lines are the gates."""
+
+import numpy as np
+import pytest
+
+from sklstm import GateDisplay, gates
+
+GATES = ["input", "forget", "output", "candidate", "cell", "hidden"]
+
+
+def test_heat_maps_show_the_gates(airline_pipe, airline):
+    """Each panel holds the numbers of its gate, missing steps masked."""
+    frame = gates(airline_pipe, airline, ["1949-07", -1])
+    display = GateDisplay(frame).plot()
+    assert display.axes_.shape == (7, 2)
+    for column, row in enumerate(frame.index.unique("row")):
+        for panel, name in zip(display.axes_[:6, column], GATES, strict=True):
+            (image,) = panel.images
+            expected = frame[name].xs(row, level="row").unstack("step")
+            shown = image.get_array()
+            np.testing.assert_array_equal(shown.mask, expected.isna().to_numpy())
+            np.testing.assert_array_equal(shown.filled(np.nan), expected.to_numpy())
+            assert panel.get_xlim() == (-12.5, -0.5)
+            assert image.get_extent()[:2] == [-12.5, -0.5]
+        for line, name in zip(display.axes_[6, column].lines, GATES[:3], strict=True):
+            mean = frame[name].xs(row, level="row").groupby("step").mean()
+            np.testing.assert_allclose(line.get_ydata(), mean)
+    assert display.axes_[0, 0].get_title() == "row 1949-07-01"
+
+
+def test_gates_share_one_colour_scale_across_rows(airline_pipe, airline):
+    """The same colour is the same number in every row of a display."""
+    display = GateDisplay.from_estimator(airline_pipe, airline, rows=[20, -1])
+    for panels in display.axes_[1:7]:
+        left, right = (panel.images[0].get_clim() for panel in panels)
+        assert left == right
+
+
+def test_any_layer_can_be_drawn(deep_pipe, airline):
+    """``layer`` chooses; units of both directions stand below each other."""
+    series = airline[["passengers"]]
+    for layer, units in [(0, 5), (1, 3), (-1, 3)]:
+        display = GateDisplay.from_estimator(deep_pipe, series, layer=layer)
+        image = display.axes_[1, 0].images[0]
+        assert image.get_array().shape == (2 * units, 12)
+        frame = gates(deep_pipe, series).xs(layer % 2, level="layer")["input"]
+        backward = frame.xs("backward", level="direction").unstack("step")
+        np.testing.assert_array_equal(image.get_array()[units:], backward)
+    for layer in (2, -3, 0.0):
+        with pytest.raises(ValueError, match="must be one of 2 layer"):
+            display.plot(layer=layer)
+
+
+def test_colormaps_rise_in_grey(airline_pipe, airline):
+    """Lightness of every heat map rises evenly from its lowest to its highest value."""
+    display = GateDisplay.from_estimator(airline_pipe, airline)
+    for ax in display.axes_[1:7, 0]:
+        colors = ax.images[0].cmap(np.linspace(0, 1, 64))[:, :3]
+        lightness = colors @ [0.299, 0.587, 0.114]
+        assert (np.diff(lightness) > 0).all()
