@@ -947,8 +947,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def _values(self, windows):
         """Return what this network makes of measured windows, in their measure."""
-        outputs = self._outputs(self._scaling.inputs(windows))
-        return self._scaling.values(outputs, windows)
+        inputs = self._scaling.inputs(windows)
+        return self._scaling.values(self._outputs(inputs), windows, inputs)
 
     def _outputs(self, inputs):
         """Return the network's outputs for normalised windows."""

@@ -101,12 +101,23 @@ class Scaling:
             scaled = _divided(scaled, self.remainder_scale)
         return scaled.astype(np.float32)
 
-    def values(self, outputs: np.ndarray, windows: np.ndarray) -> np.ndarray:
-        """Return the network's outputs in the unit of the targets, float64."""
+    def values(
+        self,
+        outputs: np.ndarray,
+        windows: np.ndarray,
+        inputs: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the network's outputs in the unit of the targets, float64.
+
+        The highway reads scaled windows: give them where they are at hand.
+        """
         scaled = outputs.astype(np.float64)
         if self.highway is not None:
             scaled = scaled * (self.remainder_scale * self.trust)
-            scaled += self._highway_outputs(self.highway, windows)
+            if inputs is None:
+                scaled += self._highway_outputs(self.highway, windows)
+            else:
+                scaled += self.highway.outputs(inputs)
         return scaled * self.target_scale + self.target_mean + self.levels(windows)
 
     def _highway_outputs(self, highway: Highway, windows: np.ndarray) -> np.ndarray:
