@@ -172,7 +172,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         where ``scaling`` is None.
     optimizer : str or callable, default="adam"
         Keras optimizer, by name or class.
-    learning_rate : float, default=0.001
+    learning_rate : float, default=0.002
         Step size of the optimizer.
     loss : str or callable, default="huber"
         Keras loss, by name or callable, of the scaled target; or ``"quantile"``, the
@@ -340,7 +340,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         scaling="auto",
         highway=True,
         optimizer="adam",
-        learning_rate=0.001,
+        learning_rate=0.002,
         loss="huber",
         quantiles=(0.5,),
         epochs=100,
