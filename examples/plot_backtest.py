@@ -71,7 +71,7 @@ print("saved backtest.png")
 
 # %%
 # A month ahead the network is off by 10 thousand, a year ahead by 20; ridge regression
-# on the same windows by a fifth more, and repeating the last year by 37 throughout.
+# on the same windows by a seventh more, and repeating the last year by 37 throughout.
 # Fitting every year instead of once takes the error from 17.4 to 16.1. Updates change
 # next to nothing: each is a single epoch over twelve rows, and the ridge regression
 # inside the network stays that of the first fit.
