@@ -99,6 +99,6 @@ print(forecast(search, X, steps=3).round(0).to_string())
 # %%
 # The length of the window is what the search was sure of: the three best candidates
 # read 22 months, with different units and learning rates. On the years that it has not
-# seen, what it found errs 12.66 thousand, the defaults 12.86 with 13 months and 17.55
+# seen, what it found errs 12.66 thousand, the defaults 12.86 with 13 months and 17.56
 # with 12: of forty tries one gains little over a default with the right window, and
 # much over one with the wrong one.
