@@ -53,6 +53,11 @@ def ridge_pipe(window=3, regressor=None, **params):
     return make_pipeline(windows, SimpleImputer(), regressor or Ridge())
 
 
+def one_scale_lstm(steps):
+    """Return a regressor that need not know which shop a window is of."""
+    return LSTMRegressor(2, steps=steps, epochs=1, scaling="standard", random_state=0)
+
+
 def of_one_shop(pipe, rows, columns):
     """Return the pipeline with the windows of a single series, and that series."""
     panel = pipe[0]
@@ -124,7 +129,7 @@ def test_known_columns_of_an_lstm(steps, n_steps):
     """Of each group, fed back or at once, what a loop over its windows predicts."""
     frame = shops()
     windows = SlidingWindow(3, groups="shop", time="time", known="price")
-    lstm = LSTMRegressor(2, steps=steps, epochs=1, random_state=0)
+    lstm = one_scale_lstm(steps)
     pipe = make_pipeline(windows, lstm).fit(frame, frame["sales"])
     future = future_rows(frame, 7)
     found = forecast(pipe, frame, n_steps, X_future=future)
@@ -165,7 +170,7 @@ def test_given_irregular_times(steps, time):
     """Each group goes on at its own times, with the time since the row before."""
     frame, to_come = irregular_shops()
     windows = SlidingWindow(3, groups="shop", time=time, known="price", elapsed=True)
-    lstm = LSTMRegressor(2, steps=steps, epochs=1, random_state=0)
+    lstm = one_scale_lstm(steps)
     pipe = make_pipeline(windows, lstm)
     future = to_come.drop(columns="sales")
     if time is None:
@@ -230,7 +235,7 @@ def test_direct_steps_of_an_lstm(steps, horizon):
     frame = shops(columns=["sales"])
     pipe = make_pipeline(
         SlidingWindow(3, groups="shop", time="time", horizon=horizon),
-        LSTMRegressor(2, steps=3, epochs=1, random_state=0),
+        one_scale_lstm(steps=3),
     ).fit(frame, frame["sales"])
     found = forecast(pipe, frame, steps)
     check_each_group(pipe, frame, steps, found)
