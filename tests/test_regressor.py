@@ -1955,7 +1955,7 @@ BAD_PARAMETERS = [
     ({"loss": "mape"}, "loss 'mape' is about values in their own unit"),
     ({"epochs": 0}, r"'epochs' .* range \[1, inf\). Got 0"),
     ({"epochs": 2.0}, r"'epochs' .*Got 2\.0"),
-    ({"batch_size": 0}, r"'batch_size' .* range \[1, inf\). Got 0"),
+    ({"batch_size": 0}, r"'batch_size' .* range \[1, inf\) or .*'auto'.*Got 0"),
     ({"early_stopping": "yes"}, "'early_stopping' .*Got 'yes'"),
     ({"early_stopping": None}, "'early_stopping' .*Got None"),
     ({"validation_fraction": 0}, r"'validation_fraction' .*\(0\.0, 1\.0\). Got 0"),
