@@ -94,7 +94,7 @@ class Measure:
         if self.kind != "size":
             return np.broadcast_to(1.0, shape)
         groups = np.full(len(windows), -1)
-        if isinstance(windows, PanelWindows):
+        if isinstance(windows, PanelWindows) and windows.keys is not None:
             known = positions_among(windows.keys, self.keys)
             groups = np.append(known, -1)[windows.groups]
         of_groups = np.vstack([self.sizes, np.full(shape[1], np.nan)])
@@ -110,7 +110,8 @@ class Measure:
     @property
     def smallest(self) -> np.ndarray:
         """Return the size of windows without one, the smallest of each channel."""
-        return np.where(np.isnan(self.sizes), np.inf, self.sizes).min(axis=0)
+        smallest = np.where(np.isnan(self.sizes), np.inf, self.sizes).min(axis=0)
+        return np.where(np.isfinite(smallest), smallest, 1.0)
 
     @property
     def is_measured(self) -> np.ndarray:

@@ -230,6 +230,22 @@ def test_series_that_do_not_vary():
     assert np.isfinite(pipe.predict(X)).all()
 
 
+def test_a_panel_of_zeros_goes_on_with_zeros():
+    """Where no series has a size, nothing is divided by none."""
+    X = panel_of({"a": np.zeros(30), "b": np.zeros(30)})
+    np.testing.assert_array_equal(fitted(X).predict(X), 0.0)
+
+
+def test_windows_without_groups_are_measured_in_themselves():
+    """Those of one series, read by time alone, after a fit on a panel."""
+    X = panel_of(signed_series())
+    pipe = fitted(X)
+    own = X.loc[X["store"] == "a", ["day", "load"]]
+    windows = SlidingWindow(4, time="day").fit_transform(own)
+    expected = pipe[-1].predict(np.asarray(windows))
+    np.testing.assert_array_equal(pipe[-1].predict(windows), expected)
+
+
 def test_partial_fit_on_new_series():
     """They are measured in their own windows, and learned from."""
     X = panel_of(signed_series())
