@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from dateutil.tz import tzoffset
 
 from sklstm import SlidingWindow
 from sklstm._stored_labels import (
@@ -100,7 +101,7 @@ def test_a_step_comes_back_as_it_was(step):
     [
         pd.offsets.BusinessHour(start="10:00"),
         pd.Index([datetime.date(2024, 1, 1)]),
-        dates("h", tz="dateutil/Europe/Berlin"),
+        dates("h", tz=tzoffset(None, 3600)),
         pd.timedelta_range("1h", periods=3),
     ],
     ids=["business hours", "dates", "a zone of dateutil", "durations"],
