@@ -184,6 +184,11 @@ def _hard_sigmoid(x: _Value) -> _Value:
     return (x + 3.0).clipped(0.0, 6.0) / 6.0
 
 
+def _silu(x: _Value) -> _Value:
+    # The sigmoid as a tanh: onnxruntime fuses x * sigmoid(x), which float64 then lacks.
+    return x * (_tanh(x * 0.5) + 1.0) * 0.5
+
+
 def _gelu(x: _Value) -> _Value:
     # onnxruntime has no erf in float64.
     erf = (x * 0.5**0.5).cast("FLOAT").op("Erf").cast("DOUBLE")
@@ -214,7 +219,7 @@ _ACTIVATIONS: dict[str, Callable[[_Value], _Value]] = {
         (_relu(x) + _negative_part(x) * 1.6732632423543772) * 1.0507009873554805
     ),
     "sigmoid": _sigmoid,
-    "silu": lambda x: x * _sigmoid(x),
+    "silu": _silu,
     "soft_shrink": lambda x: x - x.clipped(-0.5, 0.5),
     "softplus": _softplus,
     "softsign": lambda x: x / (x.op("Abs") + 1.0),
