@@ -447,8 +447,9 @@ def backtest(
             if len(fold.origins):
                 line.show(f"{text}, forecasting")
                 parts.append(_forecasts(model, fold, position, walk))
-                missed = parts[-1]["y_true"] - parts[-1]["y_pred"]
-                text += f", MAE {np.abs(missed).mean():.4g}"
+                newest = parts[-1]
+                missed = mean_absolute_error(newest["y_true"], newest["y_pred"])
+                text += f", MAE {missed:.4g}"
             line.end(f"{text}, {time.perf_counter() - start:.1f} s")
     return _result(parts, walk)
 
@@ -699,11 +700,11 @@ def _recursion_of_all(
     # What was predicted is not missing.
     masks = len(first.is_known_) + np.flatnonzero(np.isin(first._masked_columns, fed))
     values = np.empty((len(origins), steps))
+    is_panel = isinstance(windows, PanelWindows)
     shaped = windows if windows.ndim == 3 else _in_steps(windows, first.window)
     for rows in row_slices(shaped, len(origins)):
         for step in range(steps):
             at = origins[rows] + 1 + step
-            is_panel = isinstance(windows, PanelWindows)
             batch = windows.copied(at) if is_panel else windows[at]
             # What lies after the origin gives way to what was predicted for it.
             stop = max(step + 1 - first.lag_, 0)

@@ -25,6 +25,7 @@ from sklstm._windows import (
     row_slices,
     windows_from_base,
 )
+from sklstm.metrics import symmetric_mean_absolute_percentage_error
 
 __all__ = [
     "FLAT_SIZE",
@@ -139,18 +140,16 @@ class Measure:
         """
         if self.kind == "plain":
             return windows
-        if self.kind == "size" and not _has_one_size_per_group(windows, sizes):
-            return (np.asarray(windows) / sizes[:, None]).astype(np.float32)
         base = base_from_windows(windows)
-        if base is None:
+        if self.kind == "size":
+            of_steps = _sizes_of_steps(windows, sizes)
+            if of_steps is None:
+                return (np.asarray(windows) / sizes[:, None]).astype(np.float32)
+            base = (base / of_steps).astype(np.float32)
+        elif base is None:
             return self._logarithms(windows)
-        if self.kind == "log":
-            base = self._logarithms(base)
         else:
-            steps = np.arange(len(base))
-            order = np.argsort(windows.starts, kind="stable")
-            row = np.searchsorted(windows.starts[order], steps, side="right") - 1
-            base = (base / sizes[order[np.maximum(row, 0)]]).astype(np.float32)
+            base = self._logarithms(base)
         if isinstance(windows, PanelWindows):
             return replace(windows, base=base)
         return windows_from_base(base, np.zeros(1), len(windows), windows.shape[1])
@@ -202,13 +201,21 @@ class Measure:
         return values
 
 
-def _has_one_size_per_group(windows: Any, sizes: np.ndarray) -> bool:
-    """Return whether all windows of a run are measured in the same sizes."""
+def _sizes_of_steps(windows: Any, sizes: np.ndarray) -> np.ndarray | None:
+    """Return the sizes that each step of the base is measured in.
+
+    None where the windows have no base in common, or windows of one run differ.
+    """
     if not isinstance(windows, PanelWindows):
-        return False
-    order = np.argsort(windows.starts, kind="stable")
-    is_next = np.diff(windows.starts[order]) < windows.window
-    return bool((np.diff(sizes[order], axis=0)[is_next] == 0).all())
+        return None
+    order = windows.order()
+    starts = windows.starts if order is None else windows.starts[order]
+    sizes = sizes if order is None else sizes[order]
+    is_next = np.diff(starts) < windows.window
+    if np.diff(sizes, axis=0)[is_next].any():
+        return None
+    row = np.searchsorted(starts, np.arange(len(windows.base)), side="right") - 1
+    return sizes[np.maximum(row, 0)]
 
 
 def _sizes_of_windows(windows: np.ndarray) -> np.ndarray:
@@ -287,11 +294,10 @@ def _lowest_values(
     lowest = np.ones(windows.shape[2])
     base = base_from_windows(windows)
     base = windows if base is None else base
-    for target, channel in enumerate(target_channel):
-        part = base[..., channel]
-        own = min(part[~np.isnan(part)].min(), y.reshape(len(y), -1)[:, target].min())
-        is_first = channel not in target_channel[:target]
-        lowest[channel] = own if is_first else min(own, lowest[channel])
+    lowest_targets = y.reshape(len(y), -1).min(axis=0)
+    for channel in np.unique(target_channel):
+        own = lowest_targets[target_channel == channel].min()
+        lowest[channel] = min(np.nanmin(base[..., channel]), own)
     return lowest
 
 
@@ -336,7 +342,8 @@ def most_accurate(
             some, true = rows[at], targets[rows[at]]
             none = np.zeros(true.shape)
             values = scaling.values(none, measured[some])
-            values = np.abs(measure.values(values, sizes[some]))
-            # A sum of two positive values is no smaller than their difference.
-            errors[position] += (np.abs(values - true) / (values + true)).sum()
+            # What leaves float64 where logarithms are undone is as wrong as can be.
+            values = np.nan_to_num(measure.values(values, sizes[some]))
+            error = symmetric_mean_absolute_percentage_error(true, values)
+            errors[position] += len(some) * error
     return int(np.argmin(errors))

@@ -937,13 +937,16 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         sizes = self._measure.sizes_of(windows)
         for rows in row_slices(windows, len(windows)):
             some = self._measure.windows(windows[rows], sizes[rows])
-            means = np.mean(
-                [each._values(some) for each in [self, *self._others]], axis=0
-            )
-            values[rows] = self._measure.values(means, sizes[rows])
+            values[rows] = self._measure.values(self._means(some), sizes[rows])
         values = values.reshape(len(windows), self.n_outputs_, -1)
         values.sort(axis=2)
         return values
+
+    def _means(self, windows):
+        """Return what the ensemble makes of measured windows, in their measure."""
+        return np.mean(
+            [each._values(windows) for each in [self, *self._others]], axis=0
+        )
 
     def _values(self, windows):
         """Return what this network makes of measured windows, in their measure."""

@@ -167,7 +167,7 @@ def _check_measure(measure: Any, n_channels: int, n_outputs: int, owner: str) ->
     if measure.kind != "plain":
         is_whole &= n_outputs % len(targets) == 0 and bool((targets < n_channels).all())
     # A size that is not known is NaN.
-    if not is_whole or np.isinf(sizes).any() or not (sizes[sizes == sizes] > 0).all():
+    if not is_whole or np.isinf(sizes).any() or (sizes <= 0).any():
         raise damaged(owner, f"a measure of {sizes.shape} in {measure.kind!r}")
     _check_finite(measure.floor, "floor", owner)
 

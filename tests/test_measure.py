@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, SlidingWindow, contributions, forecast
-from sklstm._measure import Measure, fit_measures
+from sklstm._measure import Measure, fit_measures, most_accurate
 from sklstm._training import in_time_order
 
 STORES = ["a", "b", "c"]
@@ -117,6 +117,27 @@ def test_logarithms_need_positive_values(value):
         pipe.fit(X, X["load"])
     assert not hasattr(pipe[-1], "weights_")
     assert fitted(X)[-1]._measure.kind == "size"
+
+
+def test_a_prediction_of_the_wrong_sign_is_no_good_one():
+    """A highway that says -y of y has the largest error, and one beyond float64 too."""
+    X = panel_of(growing_series(20))
+    windows = windows_of(X)
+    true = X[["load"]].to_numpy()
+    rows = np.arange(len(X))
+
+    class Says:
+        def __init__(self, values):
+            self.all, self.at = values, 0
+
+        def values(self, outputs, windows):  # noqa: ARG002
+            self.at += len(outputs)
+            return self.all[self.at - len(outputs) : self.at]
+
+    plain = Measure("plain", np.zeros(0, int), np.ones(1), np.ones((0, 1)))
+    for worst in (-true, np.full_like(true, np.inf)):
+        fits = [(plain, Says(worst), windows), (plain, Says(1.1 * true), windows)]
+        assert most_accurate(fits, windows, true, rows) == 1
 
 
 # -- laws ---------------------------------------------------------------------------
