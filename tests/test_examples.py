@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "examples"
+GUIDE = FOLDER / "guide"
 
 # Something of the last line that an example prints.
 FAST = {
+    "plot_alignment": "saved alignment.png",
     "plot_airline_passengers": "saved airline_passengers.png",
     "plot_backtest": "saved backtest.png",
     "plot_covariates": "saved covariates.png",
@@ -47,6 +50,14 @@ def last_line_of(name, folder):
     return [line for line in done.stdout.splitlines() if line][-1]
 
 
+def assert_same_picture(expected, drawn):
+    """Two pictures differ by no more than versions of matplotlib draw letters."""
+    imread = pytest.importorskip("matplotlib.pyplot").imread
+    expected, drawn = imread(expected), imread(drawn)
+    assert expected.shape == drawn.shape
+    assert np.abs(expected - drawn).mean() < 0.01
+
+
 def test_every_example_is_run():
     """No example is forgotten here."""
     found = {path.stem for path in FOLDER.glob("*.py")}
@@ -58,6 +69,9 @@ def test_fast_examples_run(name, tmp_path):
     """Examples come to their last line without a warning."""
     pytest.importorskip("matplotlib")
     assert FAST[name] in last_line_of(name, tmp_path)
+    drawn_for_the_guide = GUIDE / f"{name.removeprefix('plot_')}.png"
+    if drawn_for_the_guide.exists():
+        assert_same_picture(drawn_for_the_guide, tmp_path / drawn_for_the_guide.name)
 
 
 @pytest.mark.slow
