@@ -1113,7 +1113,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 X = np.random.default_rng(0).standard_normal((60, 4, 1)).cumsum(axis=1)
 engine = sys.argv[1]
 regressor = LSTMRegressor(
-    2, epochs=10**6, engine=engine, verbose=2, random_state=0
+    2,
+    epochs=10**6,
+    early_stopping=False,  # it would end the fit before a slow signal comes
+    engine=engine,
+    verbose=2,
+    random_state=0,
 )
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
