@@ -2,8 +2,8 @@
 How rows align: a picture
 =========================
 
-One line for each row of a series: the window that ``SlidingWindow`` makes of it, step by
-step, and the value that is to be predicted from it. What is drawn is what the
+One line for each row of a series: the window that ``SlidingWindow`` makes of it, step
+by step, and the value that is to be predicted from it. What is drawn is what the
 transformer returns, for the rows of a fit and for two rows that follow it.
 """
 

@@ -85,10 +85,11 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     [-3, -2, -1]
     """
     seen = _windows_seen(estimator, X, rows, "gates")
-    regressor, spec = seen.regressor, seen.regressor._spec
-    measured = regressor._measure.windows(seen.windows, seen.sizes)
-    inputs = regressor._scaling.inputs(measured)
-    _, traces = trace(spec, regressor.weights_, inputs)
+    member = seen.regressor._members[0]
+    spec = member.spec
+    measured = seen.regressor._measure.windows(seen.windows, seen.sizes)
+    inputs = member.scaling.inputs(measured)
+    _, traces = trace(spec, member.weights, inputs)
     missing = np.isnan(patched(inputs, spec.patch)[:, :, 0])
     # A patch goes by its newest step.
     steps = seen.steps[spec.window % spec.patch + spec.patch - 1 :: spec.patch]
@@ -203,7 +204,6 @@ def _integrated_gradients(
     measure = regressor._measure
     end = measure.windows(windows, sizes)
     begin = measure.windows(_flat_windows(windows), sizes)
-    networks = [regressor, *regressor._others]
     # Scaling is affine, so that the way is straight in scaled values too.
     points, shares = np.polynomial.legendre.leggauss(_N_POINTS)
     total = np.zeros_like(windows)
@@ -212,13 +212,13 @@ def _integrated_gradients(
         gradients = np.mean(
             [
                 value_gradients(
-                    network._spec,
-                    network.weights_,
-                    network._scaling,
-                    network._scaling.inputs(at),
+                    member.spec,
+                    member.weights,
+                    member.scaling,
+                    member.scaling.inputs(at),
                     output,
                 )
-                for network in networks
+                for member in regressor._members
             ],
             axis=0,
         )

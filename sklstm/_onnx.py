@@ -20,34 +20,16 @@ import numpy as np
 
 from sklstm._highway import Highway
 from sklstm._measure import FLAT_SIZE, GRAIN, Measure
+from sklstm._member import Member
 from sklstm._network import NetworkSpec
 from sklstm._scaling import Scaling
 from sklstm._stamp import package_version
 
-__all__ = ["FittedNetwork", "onnx_model"]
+__all__ = ["onnx_model"]
 
 # Operators of 2021, and the file format of their time: what most runtimes can read.
 _OPSET = 17
 _IR_VERSION = 8
-
-
-@dataclass(frozen=True)
-class FittedNetwork:
-    """One network of an ensemble with the maps around it.
-
-    Parameters
-    ----------
-    spec : NetworkSpec
-        Its shape.
-    weights : list of ndarray
-        As :func:`sklstm._network.initial_weights` orders them.
-    scaling : Scaling
-        What is around it.
-    """
-
-    spec: NetworkSpec
-    weights: list[np.ndarray]
-    scaling: Scaling
 
 
 # -- graphs and values --------------------------------------------------------------
@@ -236,7 +218,7 @@ _ACTIVATIONS: dict[str, Callable[[_Value], _Value]] = {
 
 def onnx_model(
     measure: Measure,
-    networks: Sequence[FittedNetwork],
+    networks: Sequence[Member],
     n_outputs: int,
     levels: Sequence[float],
     *,
@@ -248,7 +230,7 @@ def onnx_model(
     ----------
     measure : Measure
         What windows are measured in.
-    networks : sequence of FittedNetwork
+    networks : sequence of Member
         The ensemble, whose predictions are averaged.
     n_outputs : int
         Targets of y, or steps.
@@ -336,7 +318,7 @@ def _sorted(values: _Value, n_levels: int) -> _Value:
     return ordered
 
 
-def _network_values(network: FittedNetwork, windows: _Value) -> _Value:
+def _network_values(network: Member, windows: _Value) -> _Value:
     """Add what a network makes of raw windows, in the unit of the target."""
     window = network.spec.window
     inputs = _inputs(network.scaling, windows)

@@ -31,7 +31,6 @@ __all__ = [
     "Line",
     "Progress",
     "Tasks",
-    "forget_callbacks",
     "progress_of",
     "tasks_of",
 ]
@@ -47,14 +46,6 @@ except ImportError:  # scikit-learn < 1.9
         """Return the method as it is."""
         return method
 
-
-# What scikit-learn sets on an estimator for the time of a fit, and its callbacks.
-_NAMES = (
-    "_skl_callbacks",
-    "_skl_callbacks_to_teardown",
-    "_callback_fit_ctx",
-    "_parent_callback_ctx",
-)
 
 # Seconds between two states of a line that is overwritten.
 _PAUSE = 0.1
@@ -162,12 +153,6 @@ def _tear_down(estimator: Any) -> None:
     That is after nothing here: what is around a fit is a block, inside the one that
     leaves an estimator as it was, and not the method.
     """
-
-
-def forget_callbacks(estimator: Any) -> None:
-    """Take from a copy of an estimator what it shares with it of callbacks."""
-    for name in _NAMES:
-        vars(estimator).pop(name, None)
 
 
 # -- lines ----------------------------------------------------------------------------
@@ -312,7 +297,8 @@ class Progress:
         self._report = _Report(n_networks, epochs)
         self._line = line
         self._prints_epochs = prints_epochs
-        self._state_at: Callable = dict
+        self._member: Any = None
+        self._state_with: Callable = dict
         self._is_refit = self._is_in_epoch = self._is_ended = False
 
     @property
@@ -320,23 +306,26 @@ class Progress:
         """Whether somebody wants to hear of each epoch when it ends."""
         return self._tasks.is_watched or self._prints_epochs
 
-    def begin_network(self, state_at: Callable) -> None:
+    def begin_network(self, member: Any, state_with: Callable) -> None:
         """Begin the training of a network.
 
         Parameters
         ----------
-        state_at : callable
-            From weights, and the losses until then (None in the refit), to the
-            attributes with which a copy of the estimator predicts with these weights.
+        member : Member
+            The network as it begins.
+        state_with : callable
+            From such a network, some epochs later, to the attributes with which a copy
+            of the estimator predicts with it.
         """
-        self._state_at, self._is_refit = state_at, False
+        self._member, self._state_with = member, state_with
+        self._is_refit = False
         self._report.begin_network()
         if self._n_networks > 1:
             self._tasks.begin("network", self._n_most)
 
-    def begin_refit(self, epochs: int) -> None:
-        """Begin some epochs on all rows."""
-        self._is_refit = True
+    def begin_refit(self, member: Any, epochs: int) -> None:
+        """Begin some epochs on all rows, with the network as it is then."""
+        self._member, self._is_refit = member, True
         self._report.refit_epochs = epochs
 
     def end_network(self) -> bool:
@@ -404,7 +393,9 @@ class Progress:
         def state():
             weights = get_weights()
             is_finite = all(np.isfinite(array).all() for array in weights)
-            return self._state_at(weights, losses) if is_finite else None
+            if not is_finite:
+                return None
+            return self._state_with(self._member.after(weights, losses))
 
         return state
 

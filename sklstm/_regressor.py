@@ -5,7 +5,7 @@ import inspect
 import os
 import warnings
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self
@@ -14,24 +14,14 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from sklstm._activations import ACTIVATIONS
+from sklstm._ensemble import Finish, fully_trusted, train_member
 from sklstm._files import write_whole
-from sklstm._keras import (
-    Recipe,
-    build_compiled_model,
-    has_masking,
-    predict_with_keras,
-)
+from sklstm._keras import Recipe
 from sklstm._measure import fit_measures, most_accurate
-from sklstm._network import (
-    MISSING,
-    NetworkSpec,
-    build_keras_model,
-    default_patch,
-    forward,
-    initial_weights,
-)
-from sklstm._onnx import FittedNetwork, onnx_model
-from sklstm._progress import CallbackSupportMixin, forget_callbacks, progress_of
+from sklstm._member import new_member
+from sklstm._network import NetworkSpec, default_patch
+from sklstm._onnx import onnx_model
+from sklstm._progress import CallbackSupportMixin, progress_of
 from sklstm._reading import read_target, read_weights, read_windows
 from sklstm._scaling import fit_scaling, fit_scaling_with_highway
 from sklstm._stamp import stamped, unstamped
@@ -45,7 +35,6 @@ from sklstm._training import (
     learnable_rows,
     split_newest,
     steps_of,
-    train,
 )
 from sklstm._validation import (
     Interval,
@@ -71,8 +60,6 @@ _UNSCALED_LOSSES = {
     "msle",
     "poisson",
 }
-# Losses whose best prediction is a mean, or close to it.
-_LOSSES_OF_MEANS = ("huber", "log_cosh", "mean_squared_error", "mse")
 _LOSSES = {
     "huber",
     "log_cosh",
@@ -460,7 +447,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 X,
                 y,
                 sample_weight,
-                goes_on=self.warm_start and hasattr(self, "weights_"),
+                goes_on=self.warm_start and hasattr(self, "_members"),
                 epochs=self.epochs,
                 early_stopping=self.early_stopping,
             )
@@ -492,7 +479,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 X,
                 y,
                 sample_weight,
-                goes_on=hasattr(self, "weights_"),
+                goes_on=hasattr(self, "_members"),
                 epochs=1,
                 early_stopping=False,
             )
@@ -520,13 +507,14 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         is_masked = bool((counts[rows] < windows.shape[1]).any())
         if goes_on:
             windows, targets = self._measured(self._measure, windows, y)
+            members = self._members_going_on(is_masked)
         else:
-            windows, targets = self._begin(
+            windows, targets, members = self._begin(
                 windows, y, training_rows, validation_rows, weights, is_masked
             )
+        # What training does not come to is there all the same, or was there before.
+        self._members = members if goes_on else members[:1]
         self._takes_incomplete |= is_incomplete
-        spec = replace(self._spec, is_masked=self._spec.is_masked or is_masked)
-        self._fitted_recipe = self._recipe(spec)
         if self.model is not None:
             self._warn_of_filled_steps(counts[rows])
         if weights is not None:
@@ -539,183 +527,83 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             training_rows,
             validation_rows,
             weights,
-            self._fill(),
-            spec.patch,
+            members[0].fill,
+            self._spec.patch,
         )
-        if not goes_on:
-            self._others = [self._sibling(seed) for seed in self._seeds[1:]]
-        is_refitted = self._is_refitted() and len(validation_rows) and not goes_on
+        finish = None if goes_on else self._finish(data, rows, epochs)
+        n_refit = 0
+        if len(validation_rows) and finish is not None and finish.plan is not None:
+            n_refit = -(-epochs // 2)
         with progress_of(
             self,
             X,
             y_given,
             sample_weight,
-            n_networks=len(self._others) + 1,
+            n_networks=len(members),
             epochs=epochs,
-            n_refit=-(-epochs // 2) if is_refitted else 0,
+            n_refit=n_refit,
             verbose=int(self.verbose),
         ) as progress:
-            self._train_all(data, rows, epochs, progress, goes_on=goes_on)
+            self._train(members, data, epochs, finish, progress)
         return self
 
-    def _train_all(self, data, rows, epochs, progress, *, goes_on):
-        """Train this network, and after it the others of an ensemble."""
-        others = self._others
-        if not goes_on:  # what Ctrl-C kept from going on stays as it was
-            self._others = []
-        progress.begin_network(self._state_at)
-        is_interrupted = self._train(data, rows, epochs, progress, goes_on=goes_on)
-        for place, other in enumerate(others):
+    def _train(self, members, data, epochs, finish, progress):
+        """Train networks one after another, and keep each when it has learned."""
+        is_watched = len(data.validation_rows) > 0
+        for place, member in enumerate(members):
+            if finish is None:
+                member = fully_trusted(member)
+            progress.begin_network(member, partial(self._state_with, place))
+            plan = self._plan(epochs, len(data.rows), is_watched=is_watched)
+            member, is_interrupted = train_member(member, data, plan, progress, finish)
+            self._members = self._members_with(place, member)
             if progress.end_network() or is_interrupted:
                 return
-            other = copy.copy(other)
-            vars(other).update(self.get_params(deep=False))
-            other._fitted_recipe = self._fitted_recipe
-            own = replace(data, scaling=other._scaling)
-            progress.begin_network(partial(self._state_with, place, other))
-            is_interrupted = other._train(own, rows, epochs, progress, goes_on=goes_on)
-            self._others = self._others_with(place, other)
-        progress.end_network()
 
-    def _others_with(self, place, other):
-        """Return the other networks of the ensemble, one of them exchanged or added."""
-        return [*self._others[:place], other, *self._others[place + 1 :]]
+    def _members_with(self, place, member):
+        """Return the networks of the ensemble, one of them exchanged or added."""
+        return [*self._members[:place], member, *self._members[place + 1 :]]
 
-    def _state_at(self, weights, history):
-        """Return what this network comes to with the losses of some more epochs."""
-        if history is None:
-            return {"weights_": weights}
-        histories = {
-            name: self.history_.get(name, []) + values
-            for name, values in history.items()
-        }
-        n_epochs = len(histories["loss"])
-        return {"weights_": weights, "history_": histories, "n_iter_": n_epochs}
+    def _state_with(self, place, member):
+        """Return what the ensemble comes to while a network learns."""
+        return {"_members": self._members_with(place, member)}
 
-    def _state_with(self, place, other, weights, history):
-        """Return what the ensemble comes to while another network learns."""
-        other = copy.copy(other)
-        vars(other).update(other._state_at(weights, history))
-        return {"_others": self._others_with(place, other)}
-
-    def _sibling(self, seed):
-        """Return this estimator with a network that begins from another seed."""
-        other = copy.copy(self)
-        forget_callbacks(other)
-        other._seed = seed
-        other.weights_ = other._first_weights()
-        return other
-
-    def _first_weights(self):
-        """Return the weights that training begins with."""
-        if not self._fitted_recipe.is_ours:
-            return self._build_own_model().get_weights()
-        weights = initial_weights(self._spec, self._seed)
-        if self._scaling.highway is not None:
-            weights[-2][:] = 0  # begin with the highway alone
-        return weights
-
-    def _train(self, data, rows, epochs, progress, *, goes_on):
-        """Train one network; return whether the user interrupted that."""
-        if goes_on:
-            self._trust_fully()
-            data = replace(data, scaling=self._scaling)
-        outcome = train(
-            self._fitted_recipe,
-            data,
-            self._plan(epochs, data.rows, data.validation_rows),
-            self.weights_,
-            self._optimizer_state,
-            progress,
+    def _members_going_on(self, is_masked):
+        """Return the networks as what the parameters ask for now goes on with them."""
+        recipe = self._recipe(
+            replace(self._spec, is_masked=self._spec.is_masked or is_masked)
         )
-        vars(self).update(self._state_at(outcome.weights, outcome.history))
-        self._optimizer_state = outcome.optimizer_state
-        self.__dict__.pop("_keras_model", None)
-        if len(data.validation_rows):
-            has_highway = self._scaling.highway is not None
-            if has_highway and self.loss in _LOSSES_OF_MEANS:
-                self._scaling = replace(self._scaling, trust=self._trust(data))
-            if not goes_on:
-                outcome = self._learn_from_all(data, rows, outcome, progress)
-        return outcome.is_interrupted
+        rate = float(self.learning_rate)
+        return [
+            replace(member, recipe=recipe, learning_rate=rate)
+            for member in self._members
+        ]
 
-    def _is_refitted(self):
-        """Return whether a network goes on with all rows after early stopping."""
-        return self.refit and self._fitted_recipe.is_ours and not self.callbacks
+    def _finish(self, data, rows, epochs):
+        """Return what follows early stopping."""
 
-    def _learn_from_all(self, data, rows, outcome, progress):
-        """Fit the highway anew on all rows, let the network go on with all of them.
-
-        Return the outcome of the newest training.
-        """
-        complete = self._scaling
-        if complete.highway is not None:
-            complete = complete.with_highway(
+        @cache  # one highway serves all networks
+        def highway():
+            if data.scaling.highway is None:
+                return None
+            fitted = data.scaling.with_highway(
                 data.windows, data.targets, rows, data.weights
             )
-        # The network knows the remainder in the scale that it was trained with.
-        self._scaling = replace(self._scaling, highway=complete.highway)
-        is_cut = outcome.is_interrupted or outcome.is_stopped
-        if not self._is_refitted() or is_cut or complete.trust == 0:
-            return outcome
-        n_best = int(np.argmin(outcome.history["val_loss"])) + 1
-        none = rows[:0]
-        plan = self._plan(-(-n_best // 2), rows, none)
-        progress.begin_refit(plan.epochs)
-        further = train(
-            self._fitted_recipe,
-            replace(data, scaling=self._scaling, rows=rows, validation_rows=none),
-            replace(plan, is_annealed=True),
-            self.weights_,
-            progress=progress,
-        )
-        self.weights_ = further.weights
-        self._optimizer_state = further.optimizer_state
-        return further
+            return fitted.highway
 
-    def _trust_fully(self):
-        """Take the trust that the network has earned into its output layer."""
-        if self._scaling.trust < 1 and self._fitted_recipe.is_ours:
-            kernel, bias = (part * self._scaling.trust for part in self.weights_[-2:])
-            self.weights_ = [
-                *self.weights_[:-2],
-                kernel.astype(np.float32),
-                bias.astype(np.float32),
-            ]
-        self._scaling = replace(self._scaling, trust=1.0)
-
-    def _trust(self, data):
-        """Return the factor of the network's outputs that validation rows support.
-
-        It is the slope of what the highway leaves on what the network says, less its
-        standard error, within 0 and 1. Outputs of a row are not independent, so rows
-        are the units of the standard error; a few of them support nothing.
-        """
-        said, product = np.zeros((2, len(data.validation_rows)))
-        for at in row_slices(data.windows, len(data.validation_rows)):
-            rows = data.validation_rows[at]
-            windows = data.windows[rows]
-            outputs = self._outputs(data.scaling.inputs(windows))
-            left = data.scaling.targets(data.targets[rows], windows)
-            weight = 1.0 if data.weights is None else data.weights[rows]
-            said[at] = weight * np.square(outputs).sum(axis=1)
-            product[at] = weight * (outputs * left).sum(axis=1)
-        n_rows = len(said)
-        if n_rows < FEWEST_VALIDATION_ROWS or not said.sum() > 0:
-            return 0.0
-        slope = product.sum() / said.sum()
-        squares = np.square(product - slope * said).sum() * n_rows / (n_rows - 1)
-        error = np.sqrt(squares) / said.sum()
-        return float(np.clip(slope - error, 0, 1))
+        plan = None
+        if self.refit and self.model is None and not self.callbacks:
+            plan = self._plan(epochs, len(rows), is_watched=False)
+        return Finish(rows, highway, plan)
 
     def _begin(self, windows, y, rows, validation_rows, weights, is_masked):
-        """Set everything that a new network begins with; return what it learns from.
+        """Set what new networks begin with; return what they learn from, and them.
 
         That is windows and targets as they are measured.
         """
         _, self.window_, self.n_channels_ = windows.shape
         self.n_outputs_ = self.steps if self.steps > 1 else y[:1].size
-        self._fitted_recipe = self._recipe(self._new_spec(is_masked))
+        recipe = self._recipe(self._new_spec(is_masked))
         measures = fit_measures(self.scaling, windows, y, rows)
         fits = [
             self._fit_measured(measure, windows, y, rows, weights)
@@ -725,24 +613,16 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if len(fits) > 1:
             watched = validation_rows if len(validation_rows) else rows
             best = most_accurate(fits, windows, self._targets(y), watched)
-        self._measure, self._scaling, *measured = fits[best]
+        self._measure, scaling, windows, targets = fits[best]
         if not self._has_highway():
-            self._scaling = replace(self._scaling, highway=None, remainder_scale=1.0)
+            scaling = replace(scaling, highway=None, remainder_scale=1.0)
         generator = check_random_state(self.random_state)
         most = np.iinfo(np.int32).max
-        self._seeds = [int(generator.randint(most)) for _ in range(self.n_models)]
-        self._seed = self._seeds[0]
-        self._has_masking = True
-        if not self._fitted_recipe.is_ours:
-            self._has_masking = has_masking(self._build_own_model())
-        self.weights_ = self._first_weights()
-        self._others = []
-        self.history_ = {}
-        self.n_iter_ = 0
-        self._optimizer_state = None
+        seeds = [int(generator.randint(most)) for _ in range(self.n_models)]
+        rate = float(self.learning_rate)
+        members = [new_member(recipe, scaling, seed, rate) for seed in seeds]
         self._takes_incomplete = False
-        self._others = []
-        return measured
+        return windows, targets, members
 
     def _fit_measured(self, measure, windows, y, rows, weights):
         """Return a measure, the scaling that fits it, and measured windows, targets."""
@@ -812,7 +692,17 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     @property
     def _spec(self):
         """The spec of the fitted network."""
-        return self._fitted_recipe.spec
+        return self._members[0].spec
+
+    @property
+    def _scaling(self):
+        """The maps around the first network."""
+        return self._members[0].scaling
+
+    @property
+    def _fitted_recipe(self):
+        """What the fitted network is, and how it was compiled."""
+        return self._members[0].recipe
 
     def _has_highway(self):
         """Return whether a highway is predicted first."""
@@ -824,16 +714,17 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             return (0.5,)
         return tuple(float(level) for level in self.quantiles)
 
-    def _plan(self, epochs, rows, validation_rows):
+    def _plan(self, epochs, n_rows, *, is_watched):
+        """Return how the parameters train a network, whatever its seed."""
         batch_size = self.batch_size
         if batch_size == "auto":
-            batch_size = default_batch_size(len(rows))
+            batch_size = default_batch_size(n_rows)
         return Plan(
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=float(self.learning_rate),
-            patience=self.n_iter_no_change if len(validation_rows) else None,
-            seed=(self._seed, self.n_iter_),
+            patience=self.n_iter_no_change if is_watched else None,
+            seed=(),
             callbacks=tuple(copy.deepcopy(self.callbacks or ())),
             engine=self.engine,
         )
@@ -944,43 +835,33 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def _means(self, windows):
         """Return what the ensemble makes of measured windows, in their measure."""
-        return np.mean(
-            [each._values(windows) for each in [self, *self._others]], axis=0
-        )
+        return np.mean([each.values(windows) for each in self._members], axis=0)
 
-    def _values(self, windows):
-        """Return what this network makes of measured windows, in their measure."""
-        inputs = self._scaling.inputs(windows)
-        return self._scaling.values(self._outputs(inputs), windows, inputs)
+    # What ends in an underscore is of the first network.
 
-    def _outputs(self, inputs):
-        """Return the network's outputs for normalised windows."""
-        if self._fitted_recipe.is_ours:
-            return forward(self._spec, self.weights_, inputs)
-        return predict_with_keras(self.model_, np.nan_to_num(inputs, nan=self._fill()))
+    @property
+    def weights_(self) -> list[np.ndarray]:
+        """Weights in Keras's order."""
+        check_is_fitted(self)
+        return self._members[0].weights
+
+    @property
+    def history_(self) -> dict[str, list[float]]:
+        """Losses of every epoch."""
+        check_is_fitted(self)
+        return self._members[0].history
+
+    @property
+    def n_iter_(self) -> int:
+        """The number of epochs."""
+        check_is_fitted(self)
+        return self._members[0].n_epochs
 
     @property
     def model_(self) -> Any:
         """The fitted network as a ``keras.Model``, built when first asked for."""
         check_is_fitted(self)
-        if "_keras_model" not in self.__dict__:
-            if self._fitted_recipe.is_ours:
-                model = build_keras_model(self._spec)
-            else:
-                model = self._build_own_model()
-            model.set_weights(self.weights_)
-            self._keras_model = model
-        return self._keras_model
-
-    def _build_own_model(self):
-        """Return the compiled network of the user's builder, not yet trained."""
-        return build_compiled_model(
-            self._fitted_recipe, self._seed, float(self.learning_rate)
-        )
-
-    def _fill(self):
-        """Return what stands for missing steps in what Keras sees."""
-        return MISSING if self._has_masking else np.float32(0)
+        return self._members[0].keras_model
 
     def summary(self, line_length: int | None = None, print_fn: Any = None) -> None:
         """Print the layers of the fitted network and their parameters, as Keras does.
@@ -1034,15 +915,11 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 f"model={self._fitted_recipe.builder!r}; export model_ with Keras, or "
                 "fit with model=None."
             )
-        networks = [
-            FittedNetwork(each._spec, each.weights_, each._scaling)
-            for each in [self, *self._others]
-        ]
         levels = self._fitted_recipe.levels
         has_quantiles = self._fitted_recipe.loss == "quantile"
         model = onnx_model(
             self._measure,
-            networks,
+            self._members,
             self.n_outputs_,
             levels,
             has_quantiles=has_quantiles,
@@ -1055,13 +932,11 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         return [name for name in names if name != "model_" and hasattr(self, name)]
 
     def __getstate__(self):
-        state = super().__getstate__()
-        return stamped({k: v for k, v in state.items() if k != "_keras_model"})
+        return stamped(super().__getstate__())
 
     def __setstate__(self, state):
         super().__setstate__(unstamped(state, owner=type(self).__name__))
-        if "weights_" in vars(self):
-            check_regressor(self)
+        check_regressor(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -1155,7 +1030,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def _warn_of_filled_steps(self, counts):
         """Warn where a user's network reads incomplete windows without a mask."""
         n_incomplete = int((counts < self.window_).sum())
-        if n_incomplete and not self._has_masking:
+        if n_incomplete and not self._members[0].has_masking:
             warnings.warn(
                 f"{n_incomplete} window(s) are incomplete and the network has no "
                 "Masking layer, so their missing steps are filled with the training "

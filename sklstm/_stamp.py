@@ -22,7 +22,7 @@ __all__ = [
     "unstamped",
 ]
 
-FORMAT = 1
+FORMAT = 2
 
 _FORMAT_NAME = "_sklstm_format"
 _VERSION_NAME = "_sklstm_version"

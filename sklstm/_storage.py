@@ -26,6 +26,7 @@ from sklstm._highway import Highway
 from sklstm._index import Timeline
 from sklstm._keras import Recipe
 from sklstm._measure import Measure
+from sklstm._member import Member
 from sklstm._network import NetworkSpec
 from sklstm._regressor import LSTMRegressor
 from sklstm._scaling import Scaling
@@ -41,6 +42,7 @@ TRUSTED = tuple(
         Highway,
         LSTMRegressor,
         Measure,
+        Member,
         NetworkSpec,
         Recipe,
         Scaling,

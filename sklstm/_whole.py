@@ -17,6 +17,7 @@ from sklstm._activations import ACTIVATIONS
 from sklstm._index import Timeline
 from sklstm._keras import Recipe
 from sklstm._measure import Measure
+from sklstm._member import Member
 from sklstm._network import NetworkSpec, weight_shapes
 from sklstm._scaling import Scaling
 from sklstm._stamp import StoredStateError, damaged
@@ -24,22 +25,13 @@ from sklstm._stamp import StoredStateError, damaged
 __all__ = ["check_regressor", "check_sliding_window"]
 
 _OF_REGRESSOR = (
-    "_fitted_recipe",
-    "_has_masking",
     "_measure",
-    "_optimizer_state",
-    "_others",
-    "_scaling",
-    "_seed",
-    "_seeds",
+    "_members",
     "_takes_incomplete",
     "_y_ndim",
-    "history_",
     "n_channels_",
     "n_features_in_",
-    "n_iter_",
     "n_outputs_",
-    "weights_",
     "window_",
 )
 _OF_SLIDING_WINDOW = (
@@ -60,14 +52,18 @@ _OF_PANEL = ("_context_labels", "_context_starts")
 def check_regressor(regressor: Any) -> None:
     """Raise unless all that the predictions of a fitted LSTMRegressor read is whole.
 
+    One of which nothing is fitted is whole.
+
     Raises
     ------
     StoredStateError
         If something is missing, of the wrong shape or not finite; it names it.
     """
     owner = type(regressor).__name__
+    if not set(_OF_REGRESSOR) & set(vars(regressor)):
+        return
     _check_there(regressor, _OF_REGRESSOR, owner)
-    _try(owner, lambda: _check_fitted_network(regressor, owner))
+    _try(owner, lambda: _check_ensemble(regressor, owner))
 
 
 def check_sliding_window(sliding_window: Any) -> None:
@@ -125,35 +121,44 @@ def _check_finite(value: Any, name: str, owner: str) -> None:
 # -- LSTMRegressor ------------------------------------------------------------------
 
 
-def _check_fitted_network(regressor: Any, owner: str) -> None:
-    """Raise unless recipe, weights and scaling, and those of an ensemble, fit."""
-    recipe, weights = regressor._fitted_recipe, regressor.weights_
-    _check_kind(recipe, Recipe, "_fitted_recipe", owner)
-    spec = recipe.spec
-    _check_kind(spec, NetworkSpec, "spec", owner)
-    levels = np.asarray(recipe.levels, dtype=float)
+def _check_ensemble(regressor: Any, owner: str) -> None:
+    """Raise unless networks, the maps around them and what is measured fit."""
     shape = (regressor.window_, regressor.n_channels_)
-    n_outputs = regressor.n_outputs_ * len(levels)
-    if (spec.window, spec.n_channels, spec.n_outputs) != (*shape, n_outputs):
-        came = f"{spec.window, spec.n_channels, spec.n_outputs}"
-        raise damaged(owner, f"a network of {came} for {*shape, n_outputs}")
-    for position, array in enumerate(weights):
-        if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
-            raise damaged(owner, f"weights_[{position}] that is no array of floats")
-        _check_finite(array, f"weights_[{position}]", owner)
-    if recipe.is_ours:
-        ACTIVATIONS[spec.activation], ACTIVATIONS[spec.recurrent_activation]
-        expected = weight_shapes(spec)
-        came_shapes = [array.shape for array in weights]
-        if came_shapes != expected:
-            raise damaged(owner, f"weights of shapes {came_shapes} for {expected}")
+    for member in regressor._members:
+        _check_kind(member, Member, "_members", owner)
+        _check_kind(member.recipe, Recipe, "recipe", owner)
+        spec = member.recipe.spec
+        _check_kind(spec, NetworkSpec, "spec", owner)
+        n_outputs = regressor.n_outputs_ * len(member.recipe.levels)
+        if (spec.window, spec.n_channels, spec.n_outputs) != (*shape, n_outputs):
+            came = f"{spec.window, spec.n_channels, spec.n_outputs}"
+            raise damaged(owner, f"a network of {came} for {*shape, n_outputs}")
+        _check_weights(member, owner)
+        _check_scaling(member.scaling, shape, n_outputs, owner)
+        n_epochs = {len(losses) for losses in member.history.values()}
+        if len(n_epochs) > 1:
+            raise damaged(owner, f"losses of {sorted(n_epochs)} epochs")
+    first = regressor._members[0].recipe
+    if any(not member.recipe.has_network_of(first) for member in regressor._members):
+        raise damaged(owner, "networks of several shapes in its ensemble")
+    n_outputs = regressor.n_outputs_ * len(first.levels)
     _check_measure(regressor._measure, regressor.n_channels_, n_outputs, owner)
-    _check_scaling(regressor._scaling, shape, n_outputs, owner)
-    for other in regressor._others:
-        if not isinstance(other, type(regressor)) or "weights_" not in vars(other):
-            raise damaged(owner, f"a {type(other).__name__} in its ensemble")
-        if other._fitted_recipe.spec != spec:
-            raise damaged(owner, "networks of several shapes in its ensemble")
+
+
+def _check_weights(member: Any, owner: str) -> None:
+    """Raise unless the weights of a network are finite and of its shapes."""
+    spec = member.recipe.spec
+    for position, array in enumerate(member.weights):
+        if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+            raise damaged(owner, f"weights[{position}] that is no array of floats")
+        _check_finite(array, f"weights[{position}]", owner)
+    if not member.recipe.is_ours:
+        return
+    ACTIVATIONS[spec.activation], ACTIVATIONS[spec.recurrent_activation]
+    expected = weight_shapes(spec)
+    came = [array.shape for array in member.weights]
+    if came != expected:
+        raise damaged(owner, f"weights of shapes {came} for {expected}")
 
 
 def _check_measure(measure: Any, n_channels: int, n_outputs: int, owner: str) -> None:

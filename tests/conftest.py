@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -22,6 +23,19 @@ def _pictures_closed():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture(scope="session")
+def set_trust():
+    """Return a function that sets how far a fitted regressor trusts its networks."""
+
+    def set_trust(regressor, trust):
+        regressor._members = [
+            replace(member, scaling=replace(member.scaling, trust=trust))
+            for member in regressor._members
+        ]
+
+    return set_trust
 
 
 @pytest.fixture(scope="session")

@@ -26,8 +26,9 @@ LEVELS = [
     },
     {"_graph", "_index", "_network", "_panel", "_reading", "_scaling"},
     {"_epochs", "_measure", "_panel_rows"},
-    {"_fused", "_gradient", "_keras", "_onnx"},
-    {"_training", "_whole"},
+    {"_fused", "_gradient", "_keras"},
+    {"_member", "_training"},
+    {"_ensemble", "_onnx", "_whole"},
     {"_regressor", "_sliding_window"},
     {"_forecast", "_inspection", "_split", "_storage", "_update", "_walk"},
     {

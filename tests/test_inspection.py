@@ -41,14 +41,14 @@ def X():
 
 
 @pytest.fixture(scope="module", params=sorted(NETWORKS))
-def pipe(request, X):
+def pipe(request, X, set_trust):
     """Return a pipeline whose network has learned enough to matter."""
     options = {"units": 2, "epochs": 15, "learning_rate": 0.02, "random_state": 0}
     lstm = LSTMRegressor(**options | NETWORKS[request.param])
     pipe = make_pipeline(SlidingWindow(WINDOW, known="month"), lstm)
     pipe.fit(X, X["passengers"])
     if lstm._scaling.highway is not None:
-        lstm._scaling = type(lstm._scaling)(**vars(lstm._scaling) | {"trust": 0.9})
+        set_trust(lstm, 0.9)
     return pipe
 
 
@@ -157,13 +157,13 @@ def test_contributions_add_up_to_the_prediction(pipe, X):
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
-def test_what_is_linear_contributes_its_slope(X):
+def test_what_is_linear_contributes_its_slope(X, set_trust):
     """Without a network's part, slope times distance from the mean, value by value."""
     pipe = make_pipeline(
         SlidingWindow(WINDOW, known="month"), LSTMRegressor(2, epochs=1, random_state=0)
     ).fit(X, X["passengers"])
     lstm = pipe[-1]
-    lstm._scaling = type(lstm._scaling)(**vars(lstm._scaling) | {"trust": 0.0})
+    set_trust(lstm, 0.0)
     windows = pipe[0].transform(X)[[50]].astype(np.float64)
     found = contributions(pipe, X, 50).to_numpy()
     for step in range(WINDOW):

@@ -15,9 +15,11 @@ from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, SlidingWindow
 from sklstm._activations import ACTIVATIONS
+from sklstm._keras import Recipe
 from sklstm._measure import Measure
+from sklstm._member import Member
 from sklstm._network import NetworkSpec, forward, initial_weights
-from sklstm._onnx import _ACTIVATIONS, FittedNetwork, _Graph, onnx_model
+from sklstm._onnx import _ACTIVATIONS, _Graph, onnx_model
 from sklstm._scaling import fit_scaling
 
 onnx = pytest.importorskip("onnx")
@@ -110,15 +112,15 @@ def test_parity_with_predict(case, table, tmp_path):
     assert np.isnan(windows).any()
 
 
-def test_parity_with_a_part_of_the_trust(table, tmp_path):
+def test_parity_with_a_part_of_the_trust(table, tmp_path, set_trust):
     """The factor that validation rows grant the network is in the graph."""
     windows, y = SlidingWindow(4).fit_transform(table), table[:, 0]
     regressor = LSTMRegressor(4, epochs=1, random_state=0).fit(windows, y)
     regressor.weights_[-2] += 1  # a network that says much
-    regressor._scaling = replace(regressor._scaling, trust=1.0)
+    set_trust(regressor, 1.0)
     whole = run(regressor.to_onnx(tmp_path / "whole"), windows)["values"]
     for trust in (0.0, 0.4):
-        regressor._scaling = replace(regressor._scaling, trust=trust)
+        set_trust(regressor, trust)
         partly = run(regressor.to_onnx(tmp_path / "partly"), windows)["values"]
         expected = regressor.predict_steps(windows)
         assert_allclose(partly, expected, rtol=0, atol=TOLERANCE * y.std())
@@ -141,7 +143,7 @@ def random_networks(table, n_networks=1, **options):
     scaling = fit_scaling("standard", windows, targets, rows, np.zeros(1, dtype=int))
     spec = NetworkSpec(3, 2, 1, (3, 2), **options)
     networks = [
-        FittedNetwork(spec, initial_weights(spec, seed), scaling)
+        Member(Recipe(spec), seed, 0.001, scaling, initial_weights(spec, seed))
         for seed in range(n_networks)
     ]
     return networks, windows
@@ -255,11 +257,12 @@ def test_what_cannot_be_expressed_is_told(table, tmp_path, monkeypatch):
         LSTMRegressor().to_onnx(path)
     fitted = LSTMRegressor(2, epochs=1, random_state=0).fit(windows, y)
     own, unknown = copy.deepcopy(fitted), copy.deepcopy(fitted)
-    own._fitted_recipe = replace(own._fitted_recipe, builder=len)
+    recipe = fitted._members[0].recipe
+    own._members = [replace(own._members[0], recipe=replace(recipe, builder=len))]
     with pytest.raises(ValueError, match=r"Got one of model=.*export model_"):
         own.to_onnx(path)
-    spec = replace(unknown._spec, activation="maxout")
-    unknown._fitted_recipe = replace(unknown._fitted_recipe, spec=spec)
+    recipe = replace(recipe, spec=replace(recipe.spec, activation="maxout"))
+    unknown._members = [replace(unknown._members[0], recipe=recipe)]
     with pytest.raises(ValueError, match=r"Got activation='maxout'; fit with"):
         unknown.to_onnx(path)
     monkeypatch.setitem(sys.modules, "onnx", None)

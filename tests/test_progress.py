@@ -92,10 +92,11 @@ def assert_same_fit(one, other):
     """Check everything that a fit leaves, bit for bit."""
     assert one.history_ == other.history_
     assert one.n_iter_ == other.n_iter_
-    for a, b in zip([one, *one._others], [other, *other._others], strict=True):
-        assert all(map(np.array_equal, a.weights_, b.weights_))
-        assert a._optimizer_state[0] == b._optimizer_state[0]
-        assert all(map(np.array_equal, a._optimizer_state[1], b._optimizer_state[1]))
+    for a, b in zip(one._members, other._members, strict=True):
+        assert a.history == b.history
+        assert all(map(np.array_equal, a.weights, b.weights))
+        assert a.optimizer_state[0] == b.optimizer_state[0]
+        assert all(map(np.array_equal, a.optimizer_state[1], b.optimizer_state[1]))
 
 
 # -- tasks ----------------------------------------------------------------------------
@@ -207,9 +208,21 @@ def test_a_fit_that_goes_on_tells_of_its_own_epochs(data):
     regressor = tiny(n_models=2).fit(X, y).set_callbacks(recorder).partial_fit(X, y)
     ended = recorder.fitted["end", 0, "epoch", 0]
     assert ended.n_iter_ == 4
-    assert len(ended._others) == 2 - 1
+    assert len(ended._members) == 2
     other = recorder.fitted["end", 1, "epoch", 0]
     assert_array_equal(other.predict(X), regressor.predict(X))
+
+
+@needs_callbacks
+def test_a_network_of_little_trust_goes_on_as_it_predicts(data, set_trust):
+    """What is told of an epoch of partial_fit predicts what the fit then does."""
+    X, y = data
+    recorder = Recorder()
+    regressor = tiny().fit(X, y)
+    set_trust(regressor, 0.25)
+    regressor.set_callbacks(recorder).partial_fit(X, y)
+    told = recorder.fitted["end", 0, "epoch", 0]
+    assert_array_equal(told.predict(X), regressor.predict(X))
 
 
 @needs_callbacks
@@ -232,13 +245,11 @@ def test_windows_are_a_task_too(data):
 
 
 @needs_callbacks
-def test_nothing_of_callbacks_stays_in_the_other_networks(data):
+def test_nothing_of_callbacks_stays_in_the_networks(data):
     """What is stored of an ensemble holds no task, and callbacks once."""
     plain = tiny(n_models=3).fit(*data)
     watched = tiny(n_models=3).set_callbacks(Recorder()).fit(*data)
     assert set(vars(watched)) == set(vars(plain)) | {"_skl_callbacks"}
-    for other in watched._others:
-        assert set(vars(other)) == set(vars(plain._others[0]))
     watched.set_callbacks()
     assert len(pickle.dumps(watched)) == len(pickle.dumps(plain))
 
@@ -413,7 +424,7 @@ def test_an_interrupt_in_the_refit_begins_no_other_network(data):
     regressor = tiny(**WHOLE).set_callbacks(recorder)
     with pytest.warns(ConvergenceWarning, match="interrupted after 1 of"):
         regressor.fit(*data)
-    assert regressor._others == []
+    assert len(regressor._members) == 1
     assert np.isfinite(regressor.predict(data[0])).all()
 
 
@@ -539,7 +550,7 @@ def test_without_callbacks_in_scikit_learn_lines_are_printed(monkeypatch, capsys
     sizes = {"n_networks": 2, "epochs": 2, "n_refit": 1, "verbose": 2}
     with module.progress_of(estimator, [], [], None, **sizes) as progress:
         for _ in range(2):
-            progress.begin_network(dict)
+            progress.begin_network(None, dict)
             progress.begin_epoch(list, {})
             assert not progress.end_epoch(0.5, None, list, {"loss": [0.5]})
             assert not progress.end_network()
@@ -713,5 +724,5 @@ def test_tasks_end_in_the_order_of_a_stack():
     with progress_of(
         object(), None, None, None, n_networks=1, epochs=1, n_refit=0, verbose=0
     ) as progress:
-        progress.begin_network(dict)
+        progress.begin_network(None, dict)
     assert isinstance(progress, Progress)

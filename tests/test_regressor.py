@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import warnings
-from dataclasses import replace
 
 import joblib
 import keras
@@ -352,7 +351,7 @@ def test_layers_are_those_asked_for(data, monkeypatch):
         return Outcome(weights, [], {"loss": [0.0]}, False, False)
 
     # The weights to begin with are enough to see.
-    monkeypatch.setattr("sklstm._regressor.train", train)
+    monkeypatch.setattr("sklstm._ensemble.train", train)
     regressor = tiny(units=(3, 2), bidirectional=True).fit(*data)
     shapes = [array.shape for array in regressor.weights_]
     both_ways = [(1, 12), (3, 12), (12,)] * 2 + [(6, 8), (2, 8), (8,)] * 2
@@ -1550,16 +1549,17 @@ def test_the_network_is_trusted_as_far_as_validation_says():
     assert plain > 0.5
 
 
-def test_a_fit_goes_on_from_a_network_without_trust():
+def test_a_fit_goes_on_from_a_network_without_trust(set_trust):
     """What is learned after a fit that earned no trust reaches the predictions."""
     X, y = windows_of(np.random.default_rng(0).normal(size=(200, 1)))
     params = {"epochs": 12, "learning_rate": 0.05, "random_state": 0}
     regressor = LSTMRegressor(4, **params).fit(X, y)
-    regressor._scaling = replace(regressor._scaling, trust=0.25)
+    set_trust(regressor, 0.25)
     before = regressor.predict(X)
-    clone_of_it = copy.deepcopy(regressor)
-    clone_of_it._trust_fully()
-    assert_allclose(clone_of_it.predict(X), before, atol=1e-6)
+    slow = copy.deepcopy(regressor).set_params(learning_rate=1e-12)
+    slow.partial_fit(X, y + 3)
+    assert slow._members[0].scaling.trust == 1
+    assert_allclose(slow.predict(X), before, atol=1e-6)
     for _ in range(20):
         regressor.partial_fit(X, y + 3)
     assert (regressor.predict(X) - before).mean() > 1
@@ -1920,7 +1920,7 @@ def no_training(monkeypatch):
     def train(*args, **kwargs):
         raise AssertionError("training was started")
 
-    monkeypatch.setattr("sklstm._regressor.train", train)
+    monkeypatch.setattr("sklstm._ensemble.train", train)
 
 
 BAD_PARAMETERS = [

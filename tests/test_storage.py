@@ -206,7 +206,8 @@ def test_another_format_is_told(form, stored):
         state["_sklstm_format"] = form
         name = type(estimator).__name__
         with pytest.raises(
-            StoredStateError, match=rf"A stored {name} must be of format 1.*Got .*load"
+            StoredStateError,
+            match=rf"A stored {name} must be of format {FORMAT}.*Got .*load",
         ):
             set_state(estimator, state)
 
@@ -235,43 +236,62 @@ def test_scikit_learn_still_warns_of_its_own_version(stored):
 # -- damaged states ------------------------------------------------------------------
 
 
+def change_member(state, **changes):
+    state["_members"] = [replace(state["_members"][0], **changes)]
+
+
 def changed_scaling(state, **changes):
-    state["_scaling"] = replace(state["_scaling"], **changes)
+    change_member(state, scaling=replace(state["_members"][0].scaling, **changes))
 
 
 def set_weight(state, position, array):
-    state["weights_"] = [*state["weights_"]]
-    state["weights_"][position] = array
+    weights = [*state["_members"][0].weights]
+    weights[position] = array
+    change_member(state, weights=weights)
 
 
 DAMAGED_REGRESSORS = {
-    "no scaling": (lambda s: s.pop("_scaling"), "without '_scaling'"),
-    "no weights list": (lambda s: s.update(weights_=None), "do not fit together"),
-    "too few weights": (lambda s: s["weights_"].pop(), "weights of shapes"),
+    "no networks": (lambda s: s.pop("_members"), "without '_members'"),
+    "no network": (lambda s: s.update(_members=[]), "do not fit together"),
+    "no measure": (lambda s: s.pop("_measure"), "without '_measure'"),
+    "a network without a seed": (
+        lambda s: vars(s["_members"][0]).pop("seed"),
+        "without 'seed'",
+    ),
+    "no weights list": (
+        lambda s: change_member(s, weights=None),
+        "do not fit together",
+    ),
+    "too few weights": (lambda s: s["_members"][0].weights.pop(), "weights of shapes"),
     "a weight of another shape": (
         lambda s: set_weight(s, 1, np.zeros((2, 2), np.float32)),
         "weights of shapes",
     ),
     "a weight that is NaN": (
-        lambda s: set_weight(s, 0, s["weights_"][0] * np.float32(np.nan)),
-        r"NaN or infinity in 'weights_\[0\]'",
+        lambda s: set_weight(s, 0, s["_members"][0].weights[0] * np.float32(np.nan)),
+        r"NaN or infinity in 'weights\[0\]'",
     ),
     "a weight of strings": (
         lambda s: set_weight(s, 0, np.array(["a"])),
-        r"weights_\[0\] that is no array",
+        r"weights\[0\] that is no array",
     ),
     "another window": (lambda s: s.update(window_=9), "a network of"),
     "an unknown activation": (
-        lambda s: s.update(
-            _fitted_recipe=replace(
-                s["_fitted_recipe"],
-                spec=replace(s["_fitted_recipe"].spec, activation="maxout"),
-            )
+        lambda s: change_member(
+            s,
+            recipe=replace(
+                s["_members"][0].recipe,
+                spec=replace(s["_members"][0].spec, activation="maxout"),
+            ),
         ),
         "maxout",
     ),
-    "a recipe of another kind": (lambda s: s.update(_fitted_recipe=3), "a int as"),
-    "a scaling of another kind": (lambda s: s.update(_scaling={}), "a dict as"),
+    "a recipe of another kind": (lambda s: change_member(s, recipe=3), "a int as"),
+    "a scaling of another kind": (lambda s: change_member(s, scaling={}), "a dict as"),
+    "losses of unequal length": (
+        lambda s: change_member(s, history={"loss": [1.0], "val_loss": []}),
+        r"losses of \[0, 1\] epochs",
+    ),
     "infinity in the scaling": (
         lambda s: changed_scaling(s, target_mean=np.array([np.inf])),
         "NaN or infinity in 'target_mean'",
@@ -290,11 +310,27 @@ DAMAGED_REGRESSORS = {
     ),
     "a highway of another length": (
         lambda s: changed_scaling(
-            s, highway=replace(s["_scaling"].highway, kernel=np.zeros((3, 2)))
+            s,
+            highway=replace(s["_members"][0].scaling.highway, kernel=np.zeros((3, 2))),
         ),
         "Got ",
     ),
-    "an ensemble of numbers": (lambda s: s.update(_others=[1]), "in its ensemble"),
+    "an ensemble of numbers": (
+        lambda s: s["_members"].append(1),
+        "a int as '_members'",
+    ),
+    "an ensemble of several networks": (
+        lambda s: s["_members"].append(
+            replace(
+                s["_members"][0],
+                recipe=replace(
+                    s["_members"][0].recipe,
+                    spec=replace(s["_members"][0].spec, recurrent_activation="tanh"),
+                ),
+            )
+        ),
+        "networks of several shapes",
+    ),
 }
 
 
@@ -422,7 +458,7 @@ def test_an_altered_file_is_told(content, tmp_path):
         altered = bytearray(content)
         altered[place] ^= 0x11
         path.write_bytes(altered)
-        raises_one_sentence(path, "load needs a file|must be of format 1")
+        raises_one_sentence(path, f"load needs a file|must be of format {FORMAT}")
 
 
 def test_a_foreign_file_is_told(stored, tmp_path):
@@ -453,8 +489,9 @@ def test_a_foreign_file_is_told(stored, tmp_path):
 def test_a_file_of_another_version_is_told(content, tmp_path):
     """The first line says which version wrote a file, and in what format."""
     path = tmp_path / "file"
-    path.write_bytes(content.replace(b"format 1,", b"format 2,", 1))
-    raises_one_sentence(path, "must be of format 1.*Got format 2 of sklstm 0")
+    own, other = (f"format {n},".encode() for n in (FORMAT, FORMAT + 1))
+    path.write_bytes(content.replace(own, other, 1))
+    raises_one_sentence(path, f"must be of format {FORMAT}.*Got format {FORMAT + 1} of")
 
 
 def forged(change, content):
@@ -536,7 +573,8 @@ def test_the_first_line_is_documented_by_its_digest(content):
     line, _, archive = content.partition(b"\n")
     begin, digest = line[:-64], line[-64:].decode()
     assert re.fullmatch(
-        rb"sklstm estimator, format 1, version [\d.]+, \d+ bytes, sha256 ", begin
+        rb"sklstm estimator, format %d, version [\d.]+, \d+ bytes, sha256 " % FORMAT,
+        begin,
     )
     assert hashlib.sha256(begin + archive).hexdigest() == digest
 
