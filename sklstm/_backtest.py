@@ -33,6 +33,7 @@ from sklstm._intervals import (
     has_quantile_ends,
     past_distances,
     quantile_ends,
+    residuals_needed,
     widened,
 )
 from sklstm._panel import as_columns, members
@@ -223,10 +224,19 @@ class BacktestResult:
         distances = distances.ravel()
         is_known = np.isfinite(distances)
         if not is_known.any():
+            needed, highest = residuals_needed(coverage)
+            if needed is None:
+                raise ValueError(
+                    "Residuals make intervals of a coverage up to "
+                    f"{highest:g}, since older ones weigh less. Got "
+                    f"coverage={coverage:g}; lower it."
+                )
+            of = "" if self.groups is None else " and group"
             raise ValueError(
-                f"Intervals of coverage={coverage:g} need more residuals. Got "
-                f"{len(self.origins)} origin(s); backtest from more of them, or lower "
-                "the coverage."
+                f"Intervals of coverage={coverage:g} need {needed} residuals of each "
+                f"step{of}, known at a later origin. Got {len(self.origins)} "
+                f"origin(s){f' of {n_groups} group(s)' if of else ''}; backtest from "
+                "more of them, or lower the coverage."
             )
         made = widened(middle[is_known], ends[is_known], distances[is_known])
         return self.predictions[is_known].assign(y_lower=made[:, 0], y_upper=made[:, 1])

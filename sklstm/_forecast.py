@@ -31,6 +31,7 @@ from sklstm._intervals import (
     conformal_distances,
     has_quantile_ends,
     quantile_ends,
+    residuals_needed,
     widened,
 )
 from sklstm._panel import as_columns, longest_gap, members, ordered_rows
@@ -133,8 +134,8 @@ def forecast(
     Intervals from residuals are weighted conformal prediction: the forecast of each
     step plus and minus the distance within which the residuals of that step hold the
     share ``coverage`` of the weight, where a residual i origins old weighs 0.99 ** i
-    and the one to come 1. A coverage of 0.9 takes at least ten residuals, 0.8 five. A
-    wider coverage contains a narrower one. What a backtest of a panel returns makes the
+    and the one to come 1. A coverage of 0.9 takes at least ten residuals, 0.8 five; no
+    number makes one beyond 0.989. A wider coverage contains a narrower one. What a backtest of a panel returns makes the
     intervals of each group from its own residuals, an array the same ones for all
     groups. ``BacktestResult.intervals`` makes the same
     intervals at every origin of the past, so that their coverage can be measured.
@@ -688,10 +689,17 @@ def _distances_of_groups(
     for position, distances in enumerate(made):
         if np.isinf(distances).any():
             of = f" of group {keys[position]!r}" if len(parts) > 1 else ""
+            needed, highest = residuals_needed(coverage)
+            if needed is None:
+                raise ValueError(
+                    "forecast makes intervals from residuals for a coverage up to "
+                    f"{highest:g}, since older ones weigh less. Got "
+                    f"coverage={coverage:g}; lower it."
+                )
             raise ValueError(
-                f"forecast needs more residuals for coverage={coverage:g}. Got "
-                f"{len(parts[position])} of each step{of}; backtest from more origins, "
-                "or lower the coverage."
+                f"forecast needs {needed} residuals of each step for "
+                f"coverage={coverage:g}. Got {len(parts[position])}{of}; backtest from "
+                "more origins, or lower the coverage."
             )
     distances = np.stack(made, axis=-1)
     return distances if len(rows.shape) > 1 else distances[:, 0]

@@ -44,6 +44,7 @@ __all__ = [
     "frames_of_groups",
     "future_columns",
     "future_of_panel",
+    "is_row_number",
     "keys_together",
     "kind_of_long_frame",
     "labels_after_each",
@@ -260,9 +261,14 @@ def positions_of(
             at = row if is_position else labels.get_loc(row)  # type: ignore[union-attr]
             found.append(np.atleast_1d(every[at]))
         except (LookupError, TypeError, ValueError, AttributeError):
+            came = f"{row!r} for {n_rows} rows"
+            if labels is not None and n_rows and not is_position:
+                came = (
+                    f"{row!r}, which is not in the index, {labels[0]} to {labels[-1]}"
+                )
             raise ValueError(
                 f"The 'rows' parameter of {owner} must hold positions in X, or labels "
-                f"of its index that are not integers. Got {row!r} for {n_rows} rows."
+                f"of its index that are not integers. Got {came}."
             ) from None
     if not sum(map(len, found)):
         raise ValueError(
@@ -324,9 +330,12 @@ def _check_once(X: pd.DataFrame, names: Sequence, need: str) -> None:
     for name in names:
         n_found = int((X.columns == name).sum())
         if n_found != 1:
+            do = "."
+            if not n_found and name in X.index.names:
+                do = f", but an index level {name!r}; call reset_index() first."
             raise ValueError(
                 f"{need}, once each. Got {n_found or 'no'} column {name!r} in "
-                f"{list(X.columns)}."
+                f"{list(X.columns)}{do}"
             )
 
 
@@ -363,10 +372,12 @@ def panel_labels(
     keys, codes = _group_keys(X, groups, owner=owner)
     labels = X.index if time is None else pd.Index(X[time])
     if _family(labels) is None:
-        where = "the index; name the column of time" if time is None else f"{time!r}"
+        came, do = f"column {time!r}", "call pd.to_datetime on it"
+        if time is None:
+            came, do = "the index", f"name the column of time in time=, or {do}"
         raise ValueError(
             f"{owner} needs time stamps, periods or integers as time. Got "
-            f"{labels.dtype} in {where}, or use pd.to_datetime."
+            f"{labels.dtype} in {came} of {rows}; {do}."
         )
     stamps, ranks = time_ranks(labels, owner=owner)
     return PanelLabels(keys, codes, stamps, ranks)
@@ -717,13 +728,32 @@ def check_order(labels: pd.Index, *, owner: str) -> None:
         duplicate = labels[labels.duplicated()][0]
         raise ValueError(
             f"{owner} needs one row per label. Got {duplicate!r} more than once in "
-            "the index; drop or aggregate the duplicates (groupby(level=0).mean())."
+            "the index; drop or aggregate the duplicates (groupby(level=0).mean())"
+            f"{_words_of_clock(labels)}."
         )
+
+
+def _words_of_clock(labels: pd.Index) -> str:
+    """Return what to do where labels that are there twice are hours set back."""
+    twice = labels[labels.duplicated()]
+    if not isinstance(labels, pd.DatetimeIndex) or labels.tz is not None:
+        return ""
+    # Clocks are set back once a year, by an hour of the night.
+    hours = twice.floor("h").unique()
+    is_hour = (hours.hour < 4).all() and hours.year.is_unique and twice.is_unique
+    if not is_hour or labels.equals(labels.normalize()):
+        return ""
+    return ", or, of an hour that clocks repeat, tz_localize(zone, ambiguous='infer')"
 
 
 def counts_rows(labels: pd.Index) -> bool:
     """Return whether labels are of a kind that can count rows."""
     return _family(labels) is not None
+
+
+def is_row_number(labels: pd.Index) -> bool:
+    """Return whether labels are integers of which none is there twice."""
+    return _family(labels) == "integer" and labels.is_unique
 
 
 def timeline_in_order(labels: pd.Index) -> Timeline:
@@ -836,9 +866,11 @@ def _timeline_from_stamps(
         return Timeline("stamp", step * tick, last)
     stray = _first_off_step(labels.asi8, step, pairs) or 0
     before, after = (stray, stray + 1) if pairs is None else (p[stray] for p in pairs)
+    sizes = [steps for _, steps in _differences(labels.asi8, pairs)]
+    n_usual = sum(int((part == step).sum()) for part in sizes)
     raise ValueError(
-        "The labels of X must have a common step. Got mostly "
-        f"{_words(step * tick)}, but "
+        f"The labels of X must have a common step. Got {_words(step * tick)} in "
+        f"{n_usual} of {sum(map(len, sizes))} steps, but "
         f"{labels[after] - labels[before]} before {labels[after]!r}; resample "
         "or round the index, use reset_index(drop=True) where rows simply follow each "
         "other, or SlidingWindow(elapsed=True)."
@@ -1156,7 +1188,8 @@ def labels_given_after_each(
         )
         raise ValueError(
             f"forecast needs X_future at the times of the {steps} row(s) to come of "
-            f"each group. Got {came}; append rows, or forecast fewer steps."
+            f"each group. Got {came}; append rows, forecast fewer steps"
+            f"{'' if keys is None else ', or leave groups that have ended out of X'}."
         )
     places = np.arange(len(rows)) - np.searchsorted(own, own)
     by_group = rows[places < steps].reshape(len(newest), steps)
@@ -1336,7 +1369,8 @@ def future_of_panel(
         raise ValueError(
             f"{owner} needs a row of X_future, without NaN in {known}, for each of the "
             f"{steps} label(s) after the last row of each group. Got none for "
-            f"{int(bad.sum())} of {len(keys)}: {absent}; align X_future."
+            f"{int(bad.sum())} of {len(keys)}: {absent}; align X_future"
+            f"{', or leave groups that have ended out of X' if groups else ''}."
         )
     is_whole = rows.notna().all()
     return {

@@ -25,6 +25,7 @@ __all__ = [
     "has_quantile_ends",
     "past_distances",
     "quantile_ends",
+    "residuals_needed",
     "widened",
 ]
 
@@ -95,6 +96,33 @@ def past_distances(
     return distances
 
 
+def residuals_needed(coverage: float) -> tuple[int | None, float]:
+    """Return how many residuals a coverage takes, None where no number suffices.
+
+    Parameters
+    ----------
+    coverage : float
+        Share of true values that intervals are to hold.
+
+    Returns
+    -------
+    n_residuals : int or None
+        The fewest with which :func:`conformal_distances` are finite.
+    highest : float
+        The coverage, rounded down to three digits, that any number suffices for.
+    """
+    shares = np.cumsum(_DECAY ** np.arange(1, _MOST_RESIDUALS + 1))
+    enough = np.flatnonzero(_is_enough(shares, shares, coverage))
+    highest = np.floor(1000 * shares[-1] / (shares[-1] + 1)) / 1000
+    return int(enough[0]) + 1 if len(enough) else None, float(highest)
+
+
+def _is_enough(shares: np.ndarray, total: np.ndarray, coverage: float) -> np.ndarray:
+    """Return whether a share of the weight is held, that to come weighing 1."""
+    # Rounding must not ask for one residual more than is needed.
+    return shares >= coverage * (total + 1) * (1 - 1e-12)
+
+
 def _distances(sizes: np.ndarray, n_known: np.ndarray, coverage: float) -> np.ndarray:
     """Return the distance from the first n_known sizes of one step, for each n_known.
 
@@ -123,8 +151,7 @@ def _distances(sizes: np.ndarray, n_known: np.ndarray, coverage: float) -> np.nd
         is_there = np.arange(length) >= length - counts[:, None]
         shares = np.take_along_axis(np.where(is_there, weights, 0.0), order, axis=1)
         shares = np.cumsum(shares, axis=1)
-        # Rounding must not ask for one residual more than is needed.
-        is_enough = shares >= coverage * (shares[:, -1:] + 1) * (1 - 1e-12)
+        is_enough = _is_enough(shares, shares[:, -1:], coverage)
         ranks = np.take_along_axis(newest, order, axis=1)
         first = ranks[np.arange(len(ranks)), np.argmax(is_enough, axis=1)]
         distances[start : start + _ROWS_AT_ONCE] = np.where(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator, TimeSeriesSplit
 
-from sklstm._index import labels_of, panel_labels, time_ranks
+from sklstm._index import is_row_number, labels_of, panel_labels, time_ranks
 
 __all__ = ["PanelTimeSeriesSplit"]
 
@@ -23,7 +23,8 @@ class PanelTimeSeriesSplit(BaseCrossValidator):
     n_splits : int, default=5
         Number of folds; at least 2.
     time : str, int or None, default=None
-        Column of X that holds the time of each row, by name; None takes the index.
+        Column of X that holds the time of each row, by name; None takes the index,
+        which must then not merely number the rows.
     max_train_size : int, default=None
         Most training stamps of a fold.
     test_size : int, default=None
@@ -86,8 +87,8 @@ class PanelTimeSeriesSplit(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If X has no index or no column of that name, a time is missing, or there
-            are too few distinct stamps.
+            If X has no index or no column of that name, its index numbers the rows,
+            a time is missing, or there are too few distinct stamps.
         """
         stamps, ranks = self._ranks(X)
         splitter = TimeSeriesSplit(
@@ -136,5 +137,12 @@ class PanelTimeSeriesSplit(BaseCrossValidator):
             raise ValueError(
                 f"{owner} needs X with an index of times. Got {type(X).__name__}; "
                 "pass a DataFrame, and name the column of time in time=."
+            )
+        if is_row_number(labels):
+            raise ValueError(
+                f"{owner} needs an index of times, or time= to name their column. Got "
+                f"time=None and {type(labels).__name__} of {labels.dtype} without a "
+                "label twice, which numbers rows; name the column of stamps in time=, "
+                "or use TimeSeriesSplit for a single series."
             )
         return time_ranks(labels, owner=owner)

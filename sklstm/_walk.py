@@ -327,7 +327,11 @@ def _check_fold(position: int, train: Any, test: Any, tested: int, walk: Walk) -
     elif walk.ranks[test].min() < tested:
         came = "test rows that a fold before had"
     if came is not None:
-        use = "TimeSeriesSplit" if walk.panel is None else "PanelTimeSeriesSplit"
+        use = "TimeSeriesSplit"
+        if walk.panel is not None:
+            time = walk.panel.stamps.name
+            is_column = time is not None and time in walk.X.columns
+            use = f"PanelTimeSeriesSplit{f'(time={time!r})' if is_column else ''}"
         raise ValueError(
             "backtest needs folds that walk forward: contiguous training rows before "
             f"contiguous test rows, which no fold before had. Got {came} in fold "

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from sklstm._index import (
     check_order,
     frame_from,
+    future_of_panel,
     labels_of,
+    panel_labels,
+    positions_of,
     rows_from,
     series_or_frame,
     timeline_from_labels,
@@ -495,7 +498,13 @@ def test_stamps_without_a_common_step_are_refused():
     )
     with pytest.raises(ValueError, match="must have a common step") as caught:
         timeline_of(labels)
-    for word in ("0 days 01:00:00", "0 days 00:37:00", "02:37:00", "resample"):
+    words = [
+        "0 days 01:00:00 in 2 of 3 steps",
+        "0 days 00:37:00",
+        "02:37:00",
+        "resampl",
+    ]
+    for word in words:
         assert word in str(caught.value)
 
 
@@ -553,6 +562,56 @@ def test_duplicated_labels_are_refused(labels):
         check_order(labels, owner="Owner")
     assert repr(labels[labels.duplicated()][0]) in str(caught.value)
     assert "groupby(level=0)" in str(caught.value)
+
+
+def test_an_hour_that_clocks_repeat_is_told_from_other_duplicates():
+    """Naive stamps that a clock set back may have made are to be given a zone."""
+    clock = stamps("h", zone="Europe/Berlin", start="2024-10-26", periods=72)
+    with pytest.raises(ValueError, match=r"tz_localize\(zone, ambiguous='infer'\)"):
+        check_order(clock.tz_localize(None), owner="Owner")
+    hours, days = stamps("h", periods=4), stamps("D", periods=4)
+    noon = stamps("h", start="2024-01-01 12:00", periods=4)
+    for labels in [hours[[0, 1, 1, 1]], noon[[0, 1, 1, 2]], days[[0, 1, 1, 2]]]:
+        with pytest.raises(ValueError, match="more than once") as caught:
+            check_order(labels, owner="Owner")
+        assert "tz_localize" not in str(caught.value)
+
+
+def test_columns_of_a_long_frame_that_are_levels_of_its_index():
+    """A MultiIndex is to be reset, since groups and time are columns."""
+    X = pd.DataFrame({"shop": ["a", "b"], "day": [0, 0], "sales": [1.0, 2.0]})
+    with pytest.raises(ValueError, match=r"index level 'shop'; call reset_index\(\)"):
+        panel_labels(X.set_index(["shop", "day"]), ["shop"], None, owner="Owner")
+    with pytest.raises(ValueError, match=r"no column 'town' in \['shop', .*'\]\.$"):
+        panel_labels(X, ["town"], "day", owner="Owner")
+
+
+def test_times_that_are_strings():
+    """Strings are no time: the column or the index is named, and pd.to_datetime."""
+    X = pd.DataFrame({"shop": ["a", "b"], "day": ["2024-01-01"] * 2})
+    with pytest.raises(ValueError, match=r"in column 'day' of X; call pd\.to_dat"):
+        panel_labels(X, ["shop"], "day", owner="Owner")
+    with pytest.raises(ValueError, match=r"index of X; name the column.*or call pd\."):
+        panel_labels(X.set_index("day"), ["shop"], None, owner="Owner")
+
+
+def test_chosen_labels_that_are_not_in_the_index():
+    """Such a label is said not to be there, between the ends of the index."""
+    match = r"Got '2030-01-01', which is not in the index, 2023-01-15 .* to 2023-01-17"
+    with pytest.raises(ValueError, match=match):
+        positions_of("2030-01-01", stamps("D", periods=3), 3, owner="Owner")
+    with pytest.raises(ValueError, match=r"Got 3 for 3 rows"):
+        positions_of(3, stamps("D", periods=3), 3, owner="Owner")
+
+
+def test_groups_that_have_ended_may_be_left_out():
+    """Where a group lacks rows to come, that is said too."""
+    X = pd.DataFrame({"shop": ["a", "b"], "day": [5, 9], "open": [1.0, 1.0]})
+    to_come = pd.DataFrame({"shop": ["b"], "day": [10], "open": [1.0]})
+    with pytest.raises(ValueError, match=r"day 6 of group 'a'.*ended out of X\.$"):
+        future_of_panel(
+            to_come, X, pd.Index([6, 10]), ["open"], ["open"], ["shop"], "day"
+        )
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from sklstm._intervals import (
     has_quantile_ends,
     past_distances,
     quantile_ends,
+    residuals_needed,
     widened,
 )
 
@@ -223,8 +224,12 @@ def test_the_first_rows_have_no_interval(result):
     # Step h of origin i is known at origin i + h.
     assert first.tolist() == [origins[9 + step] for step in (1, 2, 3)]
     assert len(intervals) == len(result.predictions) - (10 + 11 + 12)
-    with pytest.raises(ValueError, match=r"coverage=0\.999 need more residuals"):
+    with pytest.raises(
+        ValueError, match=r"coverage up to 0\.989.*coverage=0\.999; lower"
+    ):
         result.intervals(0.999)
+    with pytest.raises(ValueError, match=r"need 109 residuals of each step, known"):
+        result.intervals(0.985)
 
 
 def test_calibration_is_that_of_the_intervals(result):
@@ -513,6 +518,23 @@ def test_a_search_over_quantile_networks_has_intervals(frame, quantile_pipe):
 # -- what is wrong ------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("coverage", [0.05, 0.5, 0.8, 0.9, 0.95, 0.98, 0.989])
+def test_as_many_residuals_as_are_needed_make_an_interval(coverage):
+    """With those that a coverage takes distances are finite, with one less not."""
+    needed, highest = residuals_needed(coverage)
+    assert coverage <= highest
+    assert np.isfinite(conformal_distances(np.ones((needed, 1)), coverage)).all()
+    assert np.isinf(conformal_distances(np.ones((needed - 1, 1)), coverage)).all()
+
+
+def test_no_number_of_residuals_suffices_beyond_the_highest_coverage():
+    """The highest coverage can be had, one of a thousandth more cannot."""
+    assert residuals_needed(0.99)[0] is None
+    highest = residuals_needed(0.99)[1]
+    assert np.isfinite(conformal_distances(np.ones((5000, 1)), highest)).all()
+    assert np.isinf(conformal_distances(np.ones((5000, 1)), highest + 0.001)).all()
+
+
 @pytest.mark.parametrize("coverage", [0, 1, 90, -0.1, "0.9", True, np.nan])
 def test_a_coverage_that_is_none_is_named(frame, pipe, result, coverage):
     """Coverage is a share between 0 and 1."""
@@ -530,8 +552,10 @@ def test_intervals_that_cannot_be_made_are_named(frame, pipe, quantile_pipe, res
         forecast(pipe, frame, 3, residuals=result)
     with pytest.raises(ValueError, match=r"each of the 4 steps. Got 3; call backtest"):
         forecast(pipe, frame, 4, coverage=0.9, residuals=result)
-    with pytest.raises(ValueError, match=r"more residuals for coverage=0.9. Got 9"):
+    with pytest.raises(ValueError, match=r"needs 10 residuals of each step.*Got 9"):
         forecast(pipe, frame, 3, coverage=0.9, residuals=result.residuals[:9])
+    with pytest.raises(ValueError, match=r"up to 0\.989.*Got coverage=0\.99; lower"):
+        forecast(pipe, frame, 3, coverage=0.99, residuals=np.ones((999, 3)))
     with pytest.raises(ValueError, match="residuals contains NaN"):
         forecast(pipe, frame, 1, coverage=0.9, residuals=np.full((20, 1), np.nan))
     with pytest.raises(ValueError, match=r"needs the quantiles 0.15 and 0.85"):

@@ -69,6 +69,13 @@ def test_time_of_column_or_index():
             np.testing.assert_array_equal(rows, expected)
 
 
+def test_integers_that_groups_share_are_times():
+    """An index of integers is time where labels are there more than once."""
+    X = pd.DataFrame({"store": list("aaabbb")}, index=[0, 1, 2, 0, 1, 2])
+    folds = [[part.tolist() for part in f] for f in PanelTimeSeriesSplit(2).split(X)]
+    assert folds == [[[0, 3], [1, 4]], [[0, 1, 3, 4], [2, 5]]]
+
+
 class LastDay(RegressorMixin, BaseEstimator):
     """Predict the newest day of the training rows, whatever the row."""
 
@@ -122,6 +129,10 @@ def test_errors():
         next(PanelTimeSeriesSplit(time="date").split(X))
     with pytest.raises(ValueError, match=r"an index of times. Got ndarray"):
         next(PanelTimeSeriesSplit().split(np.zeros((9, 1))))
+    with pytest.raises(ValueError, match=r"name the column of stamps in time="):
+        next(PanelTimeSeriesSplit(2).split(X))
+    with pytest.raises(ValueError, match=r"numbers rows.*use TimeSeriesSplit"):
+        next(PanelTimeSeriesSplit(2).split(X.set_axis([5, 0, 9], axis=0)))
     with pytest.raises(ValueError, match="number of folds=6 greater"):
         next(PanelTimeSeriesSplit(5, time="day").split(X))
     with pytest.raises(
