@@ -748,7 +748,7 @@ def _recursion(reader: Reader, origin: int, walk: Walk) -> np.ndarray:
     else:
         future = future.iloc[:, known]
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"X has \d+ row\(s\), fewer than")
+        warnings.filterwarnings("ignore", r".* made from incomplete windows")
         values = forecast(
             reader.estimator,
             X,

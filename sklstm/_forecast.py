@@ -15,6 +15,7 @@ from sklearn.frozen import FrozenEstimator
 
 from sklstm._index import (
     DataFrame,
+    PanelLabels,
     Series,
     columns_with_future,
     future_columns,
@@ -36,6 +37,7 @@ from sklstm._intervals import (
 )
 from sklstm._panel import as_columns, longest_gap, members, ordered_rows
 from sklstm._panel_rows import PanelRows, columns_by_name, columns_of_panel
+from sklstm._past import words_of_short_past
 from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._validation import check_array, check_coverage, is_integer
 from sklstm._windows import take_rows
@@ -123,6 +125,13 @@ def forecast(
         ``coverage``, if there are no residuals for all steps, too few of them, or not
         the quantiles for it.
 
+    Warns
+    -----
+    UserWarning
+        If the first window lacks steps, since X has too few rows, after a hole or at
+        all, and those of ``fit`` do not precede them; of a panel once, with the number
+        of such groups.
+
     See Also
     --------
     backtest : Forecasts from many origins, and their residuals.
@@ -135,10 +144,11 @@ def forecast(
     step plus and minus the distance within which the residuals of that step hold the
     share ``coverage`` of the weight, where a residual i origins old weighs 0.99 ** i
     and the one to come 1. A coverage of 0.9 takes at least ten residuals, 0.8 five; no
-    number makes one beyond 0.989. A wider coverage contains a narrower one. What a backtest of a panel returns makes the
-    intervals of each group from its own residuals, an array the same ones for all
-    groups. ``BacktestResult.intervals`` makes the same
-    intervals at every origin of the past, so that their coverage can be measured.
+    number of them makes one beyond 0.989. A wider coverage contains a narrower one.
+    What a backtest of a panel returns makes the intervals of each group from its own
+    residuals, an array the same ones for all groups. ``BacktestResult.intervals`` makes
+    the same intervals at every origin of the past, so that their coverage can be
+    measured.
 
     Where the estimator and the backtest have the quantiles (1 - coverage) / 2 and
     (1 + coverage) / 2, the distance is taken from these instead of the forecast
@@ -178,6 +188,7 @@ def forecast(
         )
     reader = reader_from(estimator)
     X = _checked_rows(rows_from(X), carries=reader.carries)
+    _check_columns(X, reader)
     reader = reader_of_rows(reader, X)
     rows: Any = None
     if reader.reads_panels:
@@ -188,9 +199,11 @@ def forecast(
         if labels is not None:
             future = _labels_after(labels, reader, steps, X_future)
         rows = _Rows(X, future, int(steps), reader)
-        _warn_of_short_past(labels, rows, reader)
     distances, has_ends = _checked_distances(reader, rows, coverage, residuals)
     rows.put_future(X_future)
+    short = _words_of_short_past(X, rows, reader)
+    if short is not None:
+        warnings.warn(short, UserWarning, stacklevel=2)
     ends = None
     if coverage is not None and has_ends:
         ends = _ends_from_quantiles(reader, rows, coverage)
@@ -431,6 +444,12 @@ class _Rows:
                     f"{[self.columns[i] for i in self.known]}. Got None."
                 )
             return
+        if isinstance(X_future, dict):
+            raise ValueError(
+                f"forecast needs X_future as a DataFrame at the {self.n_steps} labels "
+                f"to come, or as an array of shape {(self.n_steps, len(self.known))}. "
+                "Got a dict; pass pd.DataFrame(X_future, index=...)."
+            )
         frame = rows_from(X_future)
         if self.future is not None and labels_of(frame) is not None:
             whole = columns_with_future(frame, self.future)
@@ -442,12 +461,15 @@ class _Rows:
             values = future_columns(frame, self.future, names, owner="forecast")
         else:
             self.given = self.known
-            table = check_array(X_future, dtype=np.float64, input_name="X_future")
+            table = check_array(
+                X_future, dtype=np.float64, ensure_2d=False, input_name="X_future"
+            )
             shape = (self.n_steps, len(self.known))
             if table.shape != shape:
                 raise ValueError(
                     f"forecast needs X_future of shape (steps, n_known) = {shape}. Got "
-                    f"{table.shape}."
+                    f"{table.shape}; pass a row for each step, or a DataFrame at the "
+                    "labels to come."
                 )
             values = list(table.T)
         for column, column_values in zip(self.given, values, strict=True):
@@ -495,6 +517,22 @@ def _longest_gap(X: Any, reader: Reader) -> int:
     return longest_gap(is_missing, starts)
 
 
+def _check_columns(X: Any, reader: Reader) -> None:
+    """Raise unless a DataFrame has the columns that windows in front were fitted on."""
+    names = list(getattr(reader.windows, "feature_names_in_", ()))
+    if reader.n_past is None or not names or labels_of(X) is None:
+        return
+    columns = list(X.columns)
+    if columns != names:
+        absent = [name for name in names if name not in columns]
+        came = f"no column {absent[0]!r} in {columns}" if absent else f"{columns}"
+        do = "add it" if absent else "pass X[list(estimator.feature_names_in_)]"
+        raise ValueError(
+            f"forecast needs the columns of fit in X, in their order: {names}. Got "
+            f"{came}; {do}."
+        )
+
+
 def _checked_rows(X: Any, *, carries: bool) -> Any:
     """Return X with at least one row, an array as float64."""
     if labels_of(X) is None:
@@ -510,22 +548,36 @@ def _checked_rows(X: Any, *, carries: bool) -> Any:
     return X
 
 
-def _warn_of_short_past(labels: Any, rows: _Rows, reader: Reader) -> None:
-    """Warn where X has fewer rows than a window reads, and ``fit`` none before them."""
-    if reader.n_past is None or rows.n_past >= reader.n_past:
-        return
-    timeline = reader.windows.timeline_
-    if labels is not None and timeline is not None and timeline.accepts(labels):
-        distance = int(timeline.distances(labels[:1])[0])
-        has_context = 1 - len(reader.windows.context_) <= distance <= 1
-        if has_context:
-            return
-    warnings.warn(
-        f"X has {rows.n_past} row(s), fewer than the {reader.n_past} that a window "
-        "reads, so the first forecasts are made from incomplete windows. Pass more of "
-        "the past.",
-        UserWarning,
-        stacklevel=3,
+def _words_of_short_past(X: Any, rows: Any, reader: Reader) -> str | None:
+    """Return why windows of the first rows to come lack steps, None if none does."""
+    if reader.n_past is not None:
+        every = [window for window, _ in _windows_inside(reader.estimator)]
+        front = window = max(every, key=lambda w: w.window + w.lag_)
+    else:
+        steps = [] if reader.pipeline is None else [s for _, s in reader.pipeline.steps]
+        at = [i for i, step in enumerate(steps) if step is reader.windows]
+        if not at:
+            return None
+        window, front = reader.windows, reader.pipeline[: at[0] + 1]
+    table = rows.until(1, 0, reader.n_past)
+    with quiet_windows():
+        windows = take_rows(front.transform(table), rows.newest(len(table), 1))
+    by_step = np.asarray(windows).reshape(len(windows), window.window, -1)
+    n_steps = (~np.isnan(by_step).any(axis=2)).sum(axis=1)
+    labels, panel = labels_of(X), None
+    if reader.reads_panels and (n_steps < window.window).any():
+        groups = as_columns(window.groups)
+        panel = panel_labels(X, groups, window.time, owner="forecast")
+    elif labels is not None:
+        every_row = np.arange(len(X))
+        panel = PanelLabels(None, np.zeros_like(every_row), labels, every_row)
+    return words_of_short_past(
+        panel,
+        window.timeline_,
+        n_steps,
+        n_rows=len(X),
+        n_reads=window.window + window.lag_ - 1,
+        window=window.window,
     )
 
 

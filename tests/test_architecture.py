@@ -25,7 +25,7 @@ LEVELS = [
         "metrics",
     },
     {"_graph", "_index", "_network", "_panel", "_reading", "_scaling"},
-    {"_epochs", "_measure", "_panel_rows"},
+    {"_epochs", "_measure", "_panel_rows", "_past"},
     {"_fused", "_gradient", "_keras"},
     {"_member", "_training"},
     {"_ensemble", "_onnx", "_whole"},

@@ -597,6 +597,15 @@ def test_error_array_to_come_of_wrong_shape(shape):
         forecast(pipe, X, steps=6, X_future=np.ones(shape))
 
 
+def test_error_rows_to_come_of_another_type():
+    """A dict is to become a DataFrame, a flat list a row for each step."""
+    pipe, X, to_come = known_case()
+    with pytest.raises(ValueError, match=r"Got a dict; pass pd\.DataFrame\(X_future"):
+        forecast(pipe, X, steps=6, X_future=to_come.to_dict("list"))
+    with pytest.raises(ValueError, match=r"\(6, 2\)\. Got \(6,\); pass a row for each"):
+        forecast(pipe, X, steps=6, X_future=[1.0] * 6)
+
+
 def test_error_array_to_come_with_nan():
     """NaN in an array X_future is refused by name."""
     pipe, X, to_come = known_case()
@@ -1201,13 +1210,32 @@ def test_error_no_rows(kind):
 
 @pytest.mark.parametrize("kind", ["frame", "array"])
 def test_error_other_columns(kind):
-    """More columns than fit had are refused with both numbers."""
+    """More columns than fit had are refused with their names, or both numbers."""
     X, more = frame("load"), frame("load", "wind")
     if kind == "array":
         X, more = X.to_numpy(), more.to_numpy()
     pipe = linear().fit(X, np.ravel(X))
-    with pytest.raises(ValueError, match=r"1 column\(s\) of the windows.*Got 2"):
+    match = r"1 column\(s\) of the windows.*Got 2"
+    if kind == "frame":
+        match = r"in their order: \['load'\]. Got \['load', 'wind'\]; pass X\[list"
+    with pytest.raises(ValueError, match=match):
         forecast(pipe, more, steps=1)
+
+
+@pytest.mark.parametrize("known", [(), "price"])
+def test_error_columns_of_another_order(known):
+    """Columns of another order are told before those of X_future are looked at."""
+    X = frame("load", "price")
+    pipe = linear(known=known).fit(X, X["load"])
+    with pytest.raises(ValueError, match=r"\['load', 'price'\]. Got \['price', 'load'"):
+        forecast(pipe, X[["price", "load"]], 1, X_future=frame("price")[:1])
+    with pytest.raises(ValueError, match=r"Got no column 'price' in \['load'\]; add"):
+        forecast(pipe, X[["load"]], 1)
+    search = GridSearchCV(linear(known=known), {}, cv=TimeSeriesSplit(2))
+    search.fit(X, X["load"])
+    with pytest.raises(ValueError, match=r"pass X\[list\(estimator.feature_names_in_"):
+        forecast(search, X[["price", "load"]], 1)
+    assert list(search.feature_names_in_) == list(X.columns)
 
 
 def test_error_missing_value_in_the_past():
@@ -1243,3 +1271,87 @@ def test_too_short_a_past_warns():
     with pytest.warns(UserWarning, match=r"X has 1 row\(s\), fewer than the 4"):
         forecast(pipe, X[-1:], steps=1)
     forecast(pipe, X[-2:], steps=1)
+
+
+HOLED = {
+    "pipeline": linear,
+    "voting": lambda: VotingRegressor([("short", linear(1)), ("long", linear())]),
+    "target": lambda: TransformedTargetRegressor(
+        linear(), func=np.log, inverse_func=np.exp
+    ),
+    "in front": lambda: make_pipeline(
+        StandardScaler().set_output(transform="pandas"), *linear()
+    ),
+    "recursive": linear,
+}
+
+
+@pytest.mark.parametrize("kind", HOLED)
+@pytest.mark.parametrize("back", [2, 3, 4, 5])
+def test_a_hole_before_the_newest_rows_warns(kind, back, recwarn):
+    """It does where fewer rows than a window follow it, with the labels around it."""
+    X = frame("load")
+    holed = X.drop(X.index[-back])
+    pipe = HOLED[kind]().fit(X[: N_ROWS // 2], X["load"][: N_ROWS // 2])
+    forecast(pipe, holed, steps=3 if kind == "recursive" else 1)
+    said = [str(warning.message) for warning in recwarn]
+    assert len(said) == (back <= WINDOW)
+    if said:
+        around = [repr(X.index[at]) for at in (-back - 1, 1 - back)]
+        assert (
+            f"hole between {around[0]} and {around[1]}, and {back - 1} row(s)"
+            in said[0]
+        )
+        assert "fewer than the 4" in said[0]
+        assert "CustomBusinessDay" in said[0]
+    recwarn.clear()
+
+
+def test_a_hole_whose_rows_fit_has_kept_does_not_warn():
+    """The rows that fit kept stand in front of those after the hole."""
+    X = frame("load")
+    pipe = linear().fit(X, X["load"])
+    holed = forecast(pipe, X.drop(X.index[-3]), steps=2)
+    pd.testing.assert_series_equal(holed, forecast(pipe, X, steps=2))
+
+
+def test_rows_that_follow_each_other_have_no_hole():
+    """With elapsed, or an index that knows holidays, none is told of."""
+    X = frame("load")
+    holed = X.drop(X.index[-3])
+    pipe = linear(elapsed=True).fit(holed, holed["load"])
+    forecast(pipe, holed, steps=1)
+    free = pd.offsets.CustomBusinessDay(weekmask="1111111", holidays=[X.index[-3]])
+    holed.index = pd.DatetimeIndex(holed.index, freq=free)
+    forecast(linear().fit(holed, holed["load"]), holed, steps=1)
+
+
+def test_a_column_without_a_value_to_carry_warns():
+    """The newest window lacks steps although the rows are there."""
+    X = frame("load", "wind")
+    pipe = linear(missing="carry").fit(X, X["load"])
+    later = X.set_axis(X.index + pd.Timedelta(days=90))
+    later.iloc[:-2, 1] = np.nan
+    with pytest.warns(UserWarning, match=r"to carry.* has 2 of 4 steps"):
+        forecast(pipe, later, steps=1, target="load")
+
+
+def test_short_groups_of_a_panel_warn_once():
+    """One sentence says how many groups have too short a past, and why the first."""
+    X = pd.concat(
+        [frame("load").assign(shop=shop).rename_axis("day") for shop in "abc"]
+    ).reset_index()
+    pipe = linear(groups="shop", time="day").fit(
+        X[X["day"] < "2024-01-20"], X["load"][X["day"] < "2024-01-20"]
+    )
+    gone = X["day"].isin(days()[[-3]]) & (X["shop"] != "a")
+    with pytest.warns(UserWarning) as caught:
+        forecast(pipe, X[~gone], steps=2)
+    (warning,) = caught
+    words = "Group 'b' of X, the first of 2 such among 3, has a hole between "
+    assert str(warning.message).startswith(f"{words}{days()[-4]!r} and {days()[-2]!r}")
+    old = (X["shop"] == "c") & (X["day"] < days()[-2])
+    late = X.assign(shop=X["shop"] + " new")
+    with pytest.warns(UserWarning, match=r"^Group 'c new' of X has 2 row\(s\), fewer"):
+        forecast(pipe, late[~old], steps=1)
+    forecast(pipe, X, steps=2)

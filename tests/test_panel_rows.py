@@ -316,12 +316,13 @@ def test_new_and_absent_groups():
 
 
 def test_a_group_with_one_row_has_incomplete_windows():
-    """A group of one row is forecast from what it has."""
+    """A group of one row is forecast from what it has, with a warning."""
     frame = shops(columns=["sales"])
     pipe = ridge_pipe().fit(frame, frame["sales"])
     newest = frame.sort_values("time").groupby("shop").tail(1)
     new = newest.assign(shop=newest["shop"] + " new")
-    found = forecast(pipe, new, steps=2)
+    with pytest.warns(UserWarning, match=r"first of 3 such among 3, has 1 row\(s\)"):
+        found = forecast(pipe, new, steps=2)
     assert np.isfinite(found["sales"]).all()
     # A row of a fitted group brings its past along.
     found = forecast(pipe, newest, steps=2)

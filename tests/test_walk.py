@@ -27,6 +27,9 @@ from sklstm._intervals import conformal_distances
 
 CV = PanelTimeSeriesSplit(2, time="day", test_size=6)
 
+# The loops forecast stores from their first rows on, and after holes.
+pytestmark = pytest.mark.filterwarnings("ignore:.* made from incomplete windows")
+
 # The days of each store: a whole one, one with a hole, one that begins late, one that
 # ends early, and one that training has not seen.
 DAYS = {
