@@ -75,7 +75,8 @@ class BacktestResult:
     baselines : DataFrame of shape (n_origins * steps, 1 to 3)
         What others predict for the same rows: ``naive`` (the value at the origin),
         ``seasonal naive`` (the value a season before, where ``season`` was given) and
-        ``ridge`` (a ridge regression on the same windows, where there are windows).
+        ``ridge`` (a ridge regression on the same windows, for all steps at once and
+        anew in every fold, where the estimator is a pipeline with windows).
     scales : ndarray of shape (n_origins * steps,)
         The unit of MASE: mean absolute change over a season in the training rows of
         the fold (and group); NaN where they do not change.
@@ -403,10 +404,15 @@ def backtest(
     Values after an origin change no prediction from it, as long as steps in front of
     the windows turn each row into one row and look at no later one.
 
-    The ridge regression predicts all steps at once from the windows of the estimator,
-    standardised, complete ones alone, with a penalty by generalised cross-validation,
-    and is fitted in every fold. Where a fold has fewer than ten it is the naive
-    forecast, and so is the seasonal naive one where the row a season before is missing.
+    The ridge regression predicts all steps at once, from what the pipeline hands on up
+    to its SlidingWindow: the same windows, every column of them standardised. It is
+    fitted in every fold, whatever ``refit``, on the complete windows of the training
+    rows whose steps are all training rows, with one penalty by generalised
+    cross-validation; missing steps of the windows that it predicts from are filled with
+    the means. Of a panel there is one regression for all groups, in the unit of y.
+    Where a fold has fewer than ten such windows it is the naive forecast, and so is the
+    seasonal naive one where the row a season before is missing. An estimator that wraps
+    a pipeline, other than a search, has no ridge forecasts.
 
     References
     ----------

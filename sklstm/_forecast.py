@@ -86,8 +86,10 @@ def forecast(
         How many values to predict, at least 1; of each group.
     X_future : DataFrame or array-like of shape (steps, n_known), optional
         The ``known`` columns of the rows to come, at their labels; an array holds them
-        in their order in X. Columns that are neither known nor predicted may be given
-        too, by name. For a panel a long frame with the columns of groups and time. With
+        in their order in X. An LSTMRegressor with ``steps=k`` reads them at the first
+        of every k rows alone: take ``steps=1`` where they vary within the k rows, and
+        matter. Columns that are neither known nor predicted may be given too, by name.
+        For a panel a long frame with the columns of groups and time. With
         ``SlidingWindow(elapsed=True)`` its first labels after those of X are those of
         the rows to come, in any steps: a frame without columns will do.
     target : str, int or list of them, default=None

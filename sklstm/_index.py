@@ -372,7 +372,7 @@ def panel_labels(
     keys, codes = _group_keys(X, groups, owner=owner)
     labels = X.index if time is None else pd.Index(X[time])
     if _family(labels) is None:
-        came, do = f"column {time!r}", "call pd.to_datetime on it"
+        came, do = f"column {time!r}", "call pd.to_datetime or astype(int) on it"
         if time is None:
             came, do = "the index", f"name the column of time in time=, or {do}"
         raise ValueError(

@@ -43,7 +43,7 @@ def words_of_short_past(
         ranks = np.sort(panel.ranks[panel.codes == first])
         n_rows, hole = _newest_run(panel.stamps, ranks, timeline)
         if panel.keys is not None:
-            key = panel.keys.to_flat_index()[first]
+            (key,) = panel.keys.to_flat_index()[[first]].tolist()
             who = f"Group {key!r} of X"
             if len(short) > 1:
                 who += f", the first of {len(short)} such among {len(n_steps)},"
@@ -93,5 +93,5 @@ def _newest_run(
     if not len(holes):
         return len(ranks), None
     before = int(holes[-1])
-    around = (stamps[ranks[before]], stamps[ranks[before + 1]])
-    return len(ranks) - before - 1, around
+    around = stamps[ranks[before : before + 2]].tolist()
+    return len(ranks) - before - 1, tuple(around)

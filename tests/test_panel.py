@@ -334,7 +334,7 @@ def test_times_that_count_nothing_are_refused():
         frame.astype({"t": str}),
         "stamps, periods or integers as time. Got (str|object) in",
     )
-    panel_error(frame.astype({"t": float}), "Got float64 in 't'")
+    panel_error(frame.astype({"t": float}), "Got float64 in column 't' of X")
     panel = SlidingWindow(2, groups="store", time="t").fit(frame)
     with pytest.raises(ValueError, match="time of the kind that fit had, int64"):
         panel.transform(frame.assign(t=TIMES["day"](frame["t"])))
