@@ -398,6 +398,8 @@ def test_intervals_of_a_group_are_made_from_its_own_residuals():
     """Each as from the residuals of its store alone that were known by then."""
     X = many_days()
     result = backtest(flat_ridge(), X, X["load"], cv=CV_OF_MANY, steps=2)
+    with pytest.raises(ValueError, match=r"residuals of each step and group, known"):
+        result.intervals(0.98)
     made = result.intervals(0.8)
     residuals = pd.DataFrame(result.residuals).assign(group=result.groups)
     for store, own in made.groupby("group"):
