@@ -10,6 +10,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from sklstm._alignment import agree, habit_of
 from sklstm._index import (
     PanelLabels,
     check_numeric_columns,
@@ -268,6 +269,12 @@ class SlidingWindow(
             or its labels are out of order, duplicated or without a common step; if
             the labels of y are others; or if a group, a time or a column of a long
             frame is missing.
+
+        Warns
+        -----
+        UserWarning
+            If y is named after a column of X, and that is known, or y is what came of
+            it when it was shifted, differenced or its logarithm was taken.
         """
         self._learn(X, y)
         return self
@@ -468,6 +475,7 @@ class SlidingWindow(
             channels = self._channels(values, runs, panel)
             self._keep_context(channels, runs, panel)
         self._warn_of_lost_digits(values)
+        self._warn_of_misaligned_target(values, y, runs)
         if self.timeline_ is None and len(values) > 1:
             warnings.warn(
                 f"The index of X ({type(labels).__name__} of {labels.dtype}) does not "
@@ -905,6 +913,35 @@ class SlidingWindow(
                 UserWarning,
                 stacklevel=4,
             )
+
+    def _warn_of_misaligned_target(self, values, y, runs):
+        """Warn where a target that is named after a column does not belong there."""
+        for position, name in enumerate(self.target_names_ or ()):
+            if name not in (self._columns or ()) or len(y) != len(values):
+                continue
+            target = np.asarray(y).reshape(len(y), -1)[:, position]
+            if target.dtype.kind not in "fiu":
+                continue
+            at = self._columns.index(name)
+            column = values[:, at].astype(np.float64)
+            target = runs.in_order(target.astype(np.float64))
+            if (self.is_known_[at] or self.lag_ == 0) and agree(target, column):
+                warnings.warn(
+                    f"The window of each row shows its own target, column {name!r}, "
+                    "so that nothing is left to predict; take it out of 'known', and "
+                    "set horizon to 1 or more.",
+                    UserWarning,
+                    stacklevel=4,
+                )
+            elif habit := habit_of(target, column, max(self.horizon, 1)):
+                warnings.warn(
+                    f"y is named {name!r} and is {habit}. Windows end before their row "
+                    "by themselves, and forecast takes y for the column of its name: "
+                    "pass the series as it is. TransformedTargetRegressor around the "
+                    "pipeline takes logarithms; another horizon looks further ahead.",
+                    UserWarning,
+                    stacklevel=4,
+                )
 
     def _begins_like_fit(self, values):
         """Return whether rows begin with the rows that ``fit`` began with."""
