@@ -506,7 +506,15 @@ def _check_recursion(window: SlidingWindow, regressor: Any, walk: Walk) -> None:
     if window.lag_ == 0 or walk.steps <= at_once:
         return
     labels = labels_of(walk.X)
-    n_lagged = int((~window.is_known_).sum())
+    lagged = np.flatnonzero(~window.is_known_).tolist()
+    n_lagged = len(lagged)
+    if labels is not None:
+        lagged += [window._columns[position] for position in lagged]
+    if walk.target is not None and walk.target not in lagged:
+        raise ValueError(
+            "The 'target' parameter of backtest must name the column that y is, which "
+            f"is not known beforehand, one of {lagged}. Got {walk.target!r} instead."
+        )
     names = window.target_names_
     is_elsewhere = (
         walk.target is None

@@ -200,7 +200,8 @@ def forecast(
     if coverage is not None:
         _check_single(rows.of_one(values))
         values = _with_ends(values.reshape(rows.shape), ends, distances)
-        names = [f"{names[0] or 'y'}{end}" for end in ("", "_lower", "_upper")]
+        name = "y" if names[0] is None else names[0]
+        names = [f"{name}{end}" for end in ("", "_lower", "_upper")]
     return values if rows.future is None else rows.result(values, names)
 
 

@@ -594,6 +594,18 @@ def test_wrong_parameters_are_named_before_the_first_fit(kwargs, message):
         backtest(never(), X, X["load"], **{"cv": SPLIT} | kwargs)
 
 
+@pytest.mark.parametrize("target", ["zz", "tide", 1, 7])
+def test_a_target_that_is_not_y_is_told(target):
+    """As in forecast; the column itself, by name or position, is fine."""
+    X = series().assign(tide=1.0)
+    pipe = flat_ridge(known="tide")
+    cv = last_rows(60, 20)
+    with pytest.raises(ValueError, match=r"'target' parameter of backtest must name"):
+        backtest(pipe, X, X["load"], cv=cv, steps=3, target=target)
+    for fine in ("load", 0):
+        assert len(backtest(pipe, X, X["load"], cv=cv, steps=3, target=fine).summary())
+
+
 def test_wrong_rows_are_named_before_the_first_fit():
     """Values missing in a late fold, other labels, other lengths, several targets."""
     X = series()

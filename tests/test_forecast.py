@@ -898,7 +898,7 @@ def test_error_no_fitted_window(name):
 def test_error_window_reads_the_row_itself():
     """Horizon 0 on a column that is not known cannot forecast, and says so."""
     X = frame("load", "price")
-    pipe = linear(horizon=0, known="price").fit(X, X["load"])
+    pipe = linear(horizon=0, known="price").fit(X, X["load"].to_numpy())
     with pytest.raises(ValueError, match="horizon=0"):
         forecast(pipe, X, steps=1, X_future=np.ones((1, 1)))
 
@@ -1243,3 +1243,22 @@ def test_too_short_a_past_warns():
     with pytest.warns(UserWarning, match=r"X has 1 row\(s\), fewer than the 4"):
         forecast(pipe, X[-1:], steps=1)
     forecast(pipe, X[-2:], steps=1)
+
+
+def test_columns_that_are_called_by_numbers():
+    """A Series named 0, and columns 0 and 1, keep their names and forecast alike."""
+    table = frame("load", "tide")
+    expected = forecast(linear().fit(table[["load"]], table["load"]), table["load"], 3)
+    series = table["load"].rename(0)
+    ours = forecast(linear().fit(series, series), series, 3)
+    pd.testing.assert_series_equal(ours, expected.rename(0))
+    table.columns = [0, 1]
+    pipe = linear(known=[1]).fit(table, table[0])
+    future = pd.DataFrame({1: [1.0, 2.0, 3.0]}, index=days(N_ROWS + 3)[-3:])
+    plain = forecast(pipe, table, 3, X_future=future)
+    ends = forecast(
+        pipe, table, 3, X_future=future, coverage=0.5, residuals=np.ones((9, 3))
+    )
+    assert plain.name == 0
+    assert list(ends.columns) == ["0", "0_lower", "0_upper"]
+    np.testing.assert_array_equal(ends["0"], plain)

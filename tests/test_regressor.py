@@ -283,7 +283,7 @@ def test_n_channels_is_read_from_column_names(known):
     index = pd.date_range("2024-01-01", periods=N_ROWS, freq="h")
     # A column whose own name looks like a lag of another one.
     frame = pd.DataFrame(walk(N_ROWS, 2), index=index, columns=["hour", "load_t"])
-    y = frame["load_t"].rename("target")  # it may be known: it is the shapes that matter
+    y = frame["load_t"].rename("y")  # of that name it would not be to be known
     windows = SlidingWindow(WINDOW, known=known)
     expected = make_pipeline(windows, tiny()).fit(frame, y).predict(frame)
     table = SlidingWindow(WINDOW, known=known).set_output(transform="pandas")
