@@ -245,6 +245,8 @@ class Reader:
         Whether its regressor predicts several steps at once.
     carries : bool
         Whether NaN in X is filled from earlier rows.
+    n_ahead : int
+        Rows after the predicted one whose known values are read.
     """
 
     estimator: Any
@@ -254,6 +256,7 @@ class Reader:
     pipeline: Any
     is_direct: bool
     carries: bool
+    n_ahead: int
 
     @property
     def n_direct(self) -> int:
@@ -306,7 +309,8 @@ def reader_from(estimator: Any) -> Reader:
         pipeline = None
     is_direct = pipeline is not None and _is_direct(pipeline[-1])
     carries = any(window.missing != "error" for window in windows)
-    return Reader(estimator, first, lag, n_past, pipeline, is_direct, carries)
+    n_ahead = max(window.known_ahead for window in windows)
+    return Reader(estimator, first, lag, n_past, pipeline, is_direct, carries, n_ahead)
 
 
 def reader_of_rows(reader: Reader, X: Any) -> Reader:
@@ -406,9 +410,9 @@ class _Rows:
         table = self.table if self.future is None else self.table.iloc
         return table[begin : self.n_past + stop]
 
-    def newest(self, n_rows: int, n_steps: int) -> np.ndarray:
-        """Return the positions of the newest steps in a stretch of rows."""
-        return np.arange(n_rows - n_steps, n_rows)
+    def newest(self, n_rows: int, n_steps: int, n_later: int) -> np.ndarray:
+        """Return the positions of the newest steps in rows, but for some later ones."""
+        return np.arange(n_rows - n_later - n_steps, n_rows - n_later)
 
     def by_step(self, values: np.ndarray, n_steps: int) -> np.ndarray:  # noqa: ARG002
         """Return predictions of the newest steps as (n_steps, …)."""
@@ -567,8 +571,9 @@ def _newest(
 
     Of shape (n_steps, …) or, for a panel, (n_steps, n_groups, …).
     """
-    window_rows = rows.until(done + n_steps, done, reader.n_past)
-    at = rows.newest(len(window_rows), n_steps)
+    n_ahead = min(reader.n_ahead, rows.n_steps - done - n_steps)
+    window_rows = rows.until(done + n_steps + n_ahead, done, reader.n_past)
+    at = rows.newest(len(window_rows), n_steps, n_ahead)
     with quiet_windows():
         if reader.pipeline is None:
             values = np.asarray(reader.estimator.predict(window_rows))[at]

@@ -23,8 +23,8 @@ from sklstm._windows import (
 
 __all__ = ["LAG_NAME", "read_target", "read_weights", "read_windows"]
 
-# The columns of a lag table, as SlidingWindow names them: load_t-2, load_t-1, hour_t.
-LAG_NAME = re.compile(r"(?P<channel>.+)_t(?:-\d+)?")
+# The columns of a lag table, as SlidingWindow names them: load_t-1, hour_t, hour_t+1.
+LAG_NAME = re.compile(r"(?P<channel>.+)_t(?P<step>[-+]\d+)?")
 
 
 def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarray]:

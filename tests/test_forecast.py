@@ -1262,3 +1262,57 @@ def test_columns_that_are_called_by_numbers():
     assert plain.name == 0
     assert list(ends.columns) == ["0", "0_lower", "0_upper"]
     np.testing.assert_array_equal(ends["0"], plain)
+
+
+# -- known columns of the rows of a block -------------------------------------------
+
+
+def promoted(n_rows=160, seed=0):
+    """Return sales that follow the week and the promotions of their own day."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(n_rows)
+    promo = (rng.random(n_rows) < 0.3) * 1.0
+    sales = 100 + 20 * promo + 5 * np.sin(t * 2 * np.pi / 7)
+    return pd.DataFrame({"sales": sales, "promo": promo}, index=days(n_rows))
+
+
+def promoted_pipe(**params):
+    windows = SlidingWindow(14, known="promo", known_ahead=6, **params)
+    return make_pipeline(windows, LSTMRegressor(2, steps=7, epochs=1, random_state=0))
+
+
+@pytest.mark.parametrize("horizon", [1, 2])
+def test_direct_steps_read_what_is_known_of_them(horizon):
+    """A promotion inside a block of steps is in the forecast, for every block."""
+    X = promoted()
+    train, rest = X[:-14], X[-14:]
+    pipe = promoted_pipe(horizon=horizon).fit(train, train["sales"])
+    found = forecast(pipe, train, 14, X_future=rest[["promo"]])
+    np.testing.assert_allclose(found, rest["sales"], atol=1e-3)
+    without = pipe.set_params(slidingwindow__known_ahead=0)
+    without.fit(train, train["sales"])
+    missed = forecast(without, train, 14, X_future=rest[["promo"]])
+    assert np.abs(missed - rest["sales"]).max() > 5
+
+
+def test_direct_steps_of_arrays_and_of_a_panel_read_ahead():
+    """Rows of an array, and of every group, read as those of a single frame do."""
+    X = promoted()
+    train, rest = X[:-14], X[-14:]
+    pipe = promoted_pipe().set_params(slidingwindow__known=[1])
+    pipe.fit(train.to_numpy(), train["sales"].to_numpy())
+    found = forecast(pipe, train.to_numpy(), 14, X_future=rest[["promo"]].to_numpy())
+    np.testing.assert_allclose(found, rest["sales"], atol=1e-3)
+    long = pd.concat(
+        [X.assign(shop=k, day=X.index, sales=k * X["sales"]) for k in (1, 4)],
+        ignore_index=True,
+    )
+    is_train = long["day"] < rest.index[0]
+    panel = promoted_pipe(groups="shop", time="day")
+    train = long[is_train].sample(frac=1, random_state=0)
+    panel.fit(train, train["sales"])
+    future = long[~is_train].drop(columns="sales")
+    found = forecast(panel, train, 14, X_future=future)
+    both = found.merge(long, on=["shop", "day"], suffixes=("", "_true"))
+    assert len(both) == 2 * 14
+    np.testing.assert_allclose(both["sales"], both["sales_true"], atol=1e-3)
