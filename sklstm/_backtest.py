@@ -522,7 +522,15 @@ def _check_recursion(window: SlidingWindow, regressor: Any, walk: Walk) -> None:
     if window.lag_ == 0 or walk.steps <= at_once:
         return
     labels = labels_of(walk.X)
-    n_lagged = int((~window.is_known_).sum())
+    lagged = np.flatnonzero(~window.is_known_).tolist()
+    n_lagged = len(lagged)
+    if labels is not None:
+        lagged += [window._columns[position] for position in lagged]
+    if walk.target is not None and walk.target not in lagged:
+        raise ValueError(
+            "The 'target' parameter of backtest must name the column that y is, which "
+            f"is not known beforehand, one of {lagged}. Got {walk.target!r} instead."
+        )
     names = window.target_names_
     is_elsewhere = (
         walk.target is None
@@ -640,7 +648,7 @@ def _predictions(
 def _read(reader: Reader, origins: np.ndarray, walk: Walk, n_after: int) -> np.ndarray:
     """Return the rows that are read from the first origin to after the last."""
     n_before = None if reader.n_past is None else reader.n_past - 1
-    return walk.around(origins, n_before, n_after)
+    return walk.around(origins, n_before, n_after + reader.n_ahead)
 
 
 def _steps_at_once(reader: Reader) -> int | None:
@@ -775,10 +783,11 @@ def _ridge_predictions(model: Any, fold: Fold, walk: Walk) -> np.ndarray | None:
     is_window = [isinstance(step, SlidingWindow) for step in steps]
     if not any(is_window):
         return None
-    lead = min(max(reader_from(model).lag, 1), walk.steps)
+    reader = reader_from(model)
+    lead = min(max(reader.lag, 1), walk.steps)
     # The window of row ``origin + lead`` ends at the origin, and the steps begin there.
     ahead = np.arange(1, walk.steps + 1) - lead
-    block = walk.around(np.union1d(fold.train, fold.origins), 0, lead)
+    block = walk.around(np.union1d(fold.train, fold.origins), 0, lead + reader.n_ahead)
     with quiet_windows():
         to_windows = pipeline[: is_window.index(True) + 1]
         table = to_windows.transform(walk.of(block)[0])

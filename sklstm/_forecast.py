@@ -87,9 +87,10 @@ def forecast(
     X_future : DataFrame or array-like of shape (steps, n_known), optional
         The ``known`` columns of the rows to come, at their labels; an array holds them
         in their order in X. An LSTMRegressor with ``steps=k`` reads them at the first
-        of every k rows alone: take ``steps=1`` where they vary within the k rows, and
-        matter. Columns that are neither known nor predicted may be given too, by name.
-        For a panel a long frame with the columns of groups and time. With
+        of every k rows alone, unless ``SlidingWindow(known_ahead=k - 1)`` shows it the
+        others: take that, or ``steps=1``, where they vary within the k rows. Columns
+        that are neither known nor predicted may be given too, by name. For a panel a
+        long frame with the columns of groups and time. With
         ``SlidingWindow(elapsed=True)`` its first labels after those of X are those of
         the rows to come, in any steps: a frame without columns will do.
     target : str, int or list of them, default=None
@@ -216,7 +217,8 @@ def forecast(
     if coverage is not None:
         _check_single(rows.of_one(values))
         values = _with_ends(values.reshape(rows.shape), ends, distances)
-        names = [f"{names[0] or 'y'}{end}" for end in ("", "_lower", "_upper")]
+        name = "y" if names[0] is None else names[0]
+        names = [f"{name}{end}" for end in ("", "_lower", "_upper")]
     return values if rows.future is None else rows.result(values, names)
 
 
@@ -260,6 +262,8 @@ class Reader:
         Whether its regressor predicts several steps at once.
     carries : bool
         Whether NaN in X is filled from earlier rows.
+    n_ahead : int
+        Rows after the predicted one whose known values are read.
     """
 
     estimator: Any
@@ -269,6 +273,7 @@ class Reader:
     pipeline: Any
     is_direct: bool
     carries: bool
+    n_ahead: int
 
     @property
     def n_direct(self) -> int:
@@ -321,7 +326,8 @@ def reader_from(estimator: Any) -> Reader:
         pipeline = None
     is_direct = pipeline is not None and _is_direct(pipeline[-1])
     carries = any(window.missing != "error" for window in windows)
-    return Reader(estimator, first, lag, n_past, pipeline, is_direct, carries)
+    n_ahead = max(window.known_ahead for window in windows)
+    return Reader(estimator, first, lag, n_past, pipeline, is_direct, carries, n_ahead)
 
 
 def reader_of_rows(reader: Reader, X: Any) -> Reader:
@@ -421,9 +427,9 @@ class _Rows:
         table = self.table if self.future is None else self.table.iloc
         return table[begin : self.n_past + stop]
 
-    def newest(self, n_rows: int, n_steps: int) -> np.ndarray:
-        """Return the positions of the newest steps in a stretch of rows."""
-        return np.arange(n_rows - n_steps, n_rows)
+    def newest(self, n_rows: int, n_steps: int, n_later: int) -> np.ndarray:
+        """Return the positions of the newest steps in rows, but for some later ones."""
+        return np.arange(n_rows - n_later - n_steps, n_rows - n_later)
 
     def by_step(self, values: np.ndarray, n_steps: int) -> np.ndarray:  # noqa: ARG002
         """Return predictions of the newest steps as (n_steps, …)."""
@@ -563,7 +569,7 @@ def _words_of_short_past(X: Any, rows: Any, reader: Reader) -> str | None:
         window, front = reader.windows, reader.pipeline[: at[0] + 1]
     table = rows.until(1, 0, reader.n_past)
     with quiet_windows():
-        windows = take_rows(front.transform(table), rows.newest(len(table), 1))
+        windows = take_rows(front.transform(table), rows.newest(len(table), 1, 0))
     by_step = np.asarray(windows).reshape(len(windows), window.window, -1)
     n_steps = (~np.isnan(by_step).any(axis=2)).sum(axis=1)
     labels, panel = labels_of(X), None
@@ -621,8 +627,9 @@ def _newest(
 
     Of shape (n_steps, …) or, for a panel, (n_steps, n_groups, …).
     """
-    window_rows = rows.until(done + n_steps, done, reader.n_past)
-    at = rows.newest(len(window_rows), n_steps)
+    n_ahead = min(reader.n_ahead, rows.n_steps - done - n_steps)
+    window_rows = rows.until(done + n_steps + n_ahead, done, reader.n_past)
+    at = rows.newest(len(window_rows), n_steps, n_ahead)
     with quiet_windows():
         if reader.pipeline is None:
             values = np.asarray(reader.estimator.predict(window_rows))[at]

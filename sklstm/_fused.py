@@ -175,9 +175,9 @@ def train_fused(
                 break
     except KeyboardInterrupt:
         is_interrupted = True
-    flat, *slots = changing["state"]
-    state = [np.float64(n_steps), *(slot.numpy() for slot in slots)]
-    return _weights(architecture, flat), state, is_interrupted
+    weights, *slots = (_weights(architecture, part) for part in changing["state"])
+    state = [np.array(n_steps, np.float64), *itertools.chain(*slots)]
+    return weights, state, is_interrupted
 
 
 def _losses(
@@ -231,13 +231,21 @@ def _beginning(
     weights: list[np.ndarray],
     optimizer_state: list[np.ndarray] | None,
 ) -> tuple[int, dict[str, Any]]:
-    """Return how many steps are done, and the arguments that a call changes."""
-    flat = architecture.flat(weights)
+    """Return how many steps are done, and the arguments that a call changes.
+
+    The optimizer's state is kept in the shapes of the weights, so that it fits a
+    network that has learned to mask since.
+    """
+    flat, n_weights = architecture.flat(weights), len(weights)
     if optimizer_state is None:
         slots = [np.zeros_like(flat)] * N_SLOTS[architecture.optimizer]
         n_steps = 0
     else:
-        n_steps, slots = int(optimizer_state[0]), optimizer_state[1:]
+        n_steps, of_weights = int(optimizer_state[0]), optimizer_state[1:]
+        slots = [
+            architecture.flat(of_weights[at : at + n_weights]) * architecture.is_weight
+            for at in range(0, len(of_weights), n_weights)
+        ]
     tf = backend("tensorflow")
     state = [tf.constant(part) for part in [flat, *slots]]
     best = [state[0], tf.constant(np.inf), tf.constant(0)]

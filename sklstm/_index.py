@@ -89,7 +89,7 @@ _SHORTEST_DAY = pd.Timedelta(hours=22)
 def rows_from(X: Any) -> Any:
     """Return a Series as a DataFrame of one column; anything else as it came."""
     if isinstance(X, pd.Series):
-        return X.to_frame(name="x0" if X.name is None else str(X.name))
+        return X.to_frame(name="x0" if X.name is None else X.name)
     return X
 
 

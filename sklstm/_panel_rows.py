@@ -187,9 +187,10 @@ class PanelRows:
             begin = n_old + max(start - n_past, 0) * self.n_groups
         return self.table.iloc[begin : len(self._ages) + stop * self.n_groups]
 
-    def newest(self, n_rows: int, n_steps: int) -> np.ndarray:
-        """Return the positions of the newest steps in a stretch of rows."""
-        return np.arange(n_rows - n_steps * self.n_groups, n_rows)
+    def newest(self, n_rows: int, n_steps: int, n_later: int) -> np.ndarray:
+        """Return the positions of the newest steps in rows, but for some later ones."""
+        end = n_rows - n_later * self.n_groups
+        return np.arange(end - n_steps * self.n_groups, end)
 
     def by_step(self, values: np.ndarray, n_steps: int) -> np.ndarray:
         """Return predictions of the newest steps as (n_steps, n_groups, …)."""

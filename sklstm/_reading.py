@@ -23,8 +23,8 @@ from sklstm._windows import (
 
 __all__ = ["LAG_NAME", "read_target", "read_weights", "read_windows"]
 
-# The columns of a lag table, as SlidingWindow names them: load_t-2, load_t-1, hour_t.
-LAG_NAME = re.compile(r"(?P<channel>.+)_t(?:-\d+)?")
+# The columns of a lag table, as SlidingWindow names them: load_t-1, hour_t, hour_t+1.
+LAG_NAME = re.compile(r"(?P<channel>.+)_t(?P<step>[-+]\d+)?")
 
 
 def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarray]:
@@ -169,9 +169,24 @@ def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarr
             "LSTMRegressor needs numbers as y. Got dates or durations; convert "
             "them to a number of their unit."
         )
+    labels = getattr(y, "index", None)
     y = check_array(
-        y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=regressor
+        y,
+        dtype=np.float64,
+        ensure_2d=False,
+        ensure_all_finite="allow-nan",
+        input_name="y",
+        estimator=regressor,
     )
+    missing = np.flatnonzero(np.isnan(y).reshape(len(y), -1).any(axis=1))
+    if len(missing):
+        first = missing[0] if labels is None else repr(labels[missing[0]])
+        raise ValueError(
+            "LSTMRegressor needs values as y. Input y contains NaN in "
+            f"{len(missing)} of {len(y)} rows, first in {first}; give them any value "
+            "and the weight 0, as sample_weight (lstmregressor__sample_weight in a "
+            "pipeline)."
+        )
     if np.abs(y).max() > np.finfo(np.float32).max:
         raise ValueError(
             "LSTMRegressor needs values of y within float32. Got "
@@ -186,7 +201,8 @@ def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarr
     if regressor.steps > 1 and y.ndim > 1:
         raise ValueError(
             "LSTMRegressor builds the targets of steps > 1 from a 1-D y. Got "
-            f"steps={regressor.steps} and y of shape {y.shape}; pass one column."
+            f"steps={regressor.steps} and y of shape {y.shape}; pass one column as a "
+            "Series, y['name'], or a 1-D array."
         )
     n_outputs = regressor.steps if regressor.steps > 1 else y[:1].size
     if not reset and (y.ndim, n_outputs) != (regressor._y_ndim, regressor.n_outputs_):

@@ -118,6 +118,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     steps : int, default=1
         How many consecutive values y[t] … y[t + steps - 1] are predicted for row t.
         Their targets are built from the training rows; more than 1 needs a 1-D y.
+        ``predict`` and ``score`` are of the first; see :meth:`predict_steps`. Of known
+        columns the window shows those of row t, not of the rows after it.
     activation : str, default="tanh"
         Activation of candidate and output, by Keras's name.
     recurrent_activation : str, default="sigmoid"
@@ -155,7 +157,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         loss. Where early stopping validates, it is fitted anew on all rows at the
         end; and with a loss of means (``"huber"``, ``"log_cosh"``, ``"mse"``) the
         network's part is weighted by what the validation rows support with
-        confidence, which may be nothing. Without effect
+        confidence, which may be nothing (see ``trust_``). Without effect
         where ``scaling`` is None.
     optimizer : str or callable, default="adam"
         Keras optimizer, by name or class.
@@ -228,6 +230,11 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         ``refit``.
     n_iter_ : int
         Number of epochs in ``history_``.
+    trust_ : float
+        Share of the network's outputs, from 0 to 1, that predictions take on top of the
+        highway's: what the validation rows supported. At 0 the highway predicts alone,
+        and no parameter of the network matters; 1 without early stopping, and without
+        a highway.
     n_channels_ : int
         Channels of a window.
     window_ : int
@@ -497,7 +504,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             raise ValueError(
                 "LSTMRegressor needs a row with at least one true step, a positive "
                 f"weight and {self.steps} contiguous target(s). Got none among "
-                f"{len(windows)} sample(s); pass more rows or a smaller 'steps'."
+                f"{len(windows)} sample(s); pass more rows, those before them too, or "
+                "a smaller 'steps'."
             )
         is_incomplete = bool((counts[rows] < windows.shape[1]).any())
         if self._scaling.highway is not None if goes_on else self._has_highway():
@@ -858,6 +866,12 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         return self._members[0].n_epochs
 
     @property
+    def trust_(self) -> float:
+        """The share of the network's outputs that is predicted."""
+        check_is_fitted(self)
+        return self._scaling.trust
+
+    @property
     def model_(self) -> Any:
         """The fitted network as a ``keras.Model``, built when first asked for."""
         check_is_fitted(self)
@@ -972,6 +986,13 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             raise ValueError(
                 "The 'quantiles' parameter of LSTMRegressor must be increasing levels "
                 f"between 0 and 1. Got {self.quantiles!r} instead."
+            )
+        if self.loss != "quantile" and len(levels) > 1:
+            warnings.warn(
+                f"The 'quantiles' {self.quantiles!r} are without effect, since they "
+                f"are for loss='quantile'. Got loss={self.loss!r}; set it.",
+                UserWarning,
+                stacklevel=3,
             )
         if self.loss in _UNSCALED_LOSSES and self.scaling is not None:
             raise ValueError(

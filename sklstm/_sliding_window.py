@@ -10,6 +10,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from sklstm._alignment import agree, habit_of
 from sklstm._index import (
     PanelLabels,
     check_numeric_columns,
@@ -109,6 +110,10 @@ class SlidingWindow(
         Columns, by name or position, whose value at the predicted row is known
         beforehand (calendar, price plan). Their part of the window ends at row t. In a
         long frame they are named.
+    known_ahead : int, default=0
+        Rows after row t whose known values are in the window too, less than ``window``:
+        k - 1 for a regressor that predicts k steps at once. Of rows that are not there,
+        at the end of X and before holes, the newest known value stands.
     groups : str, int, sequence of them or None, default=None
         Columns of a long frame that tell its series apart, by name. Keys may be
         strings, numbers, categories or time stamps. None reads one series.
@@ -216,6 +221,7 @@ class SlidingWindow(
         "window": [Interval(Integral, 1, None, closed="left")],
         "horizon": [Interval(Integral, 0, None, closed="left")],
         "known": [str, Interval(Integral, 0, None, closed="left"), "array-like"],
+        "known_ahead": [Interval(Integral, 0, None, closed="left")],
         "groups": [str, Integral, "array-like", None],
         "time": [str, Integral, None],
         "layout": [StrOptions({"sequence", "flat"})],
@@ -229,6 +235,7 @@ class SlidingWindow(
         *,
         horizon: int = 1,
         known: Any = (),
+        known_ahead: int = 0,
         groups: Any = None,
         time: str | int | None = None,
         layout: str = "sequence",
@@ -238,6 +245,7 @@ class SlidingWindow(
         self.window = window
         self.horizon = horizon
         self.known = known
+        self.known_ahead = known_ahead
         self.groups = groups
         self.time = time
         self.layout = layout
@@ -268,6 +276,12 @@ class SlidingWindow(
             or its labels are out of order, duplicated or without a common step; if
             the labels of y are others; or if a group, a time or a column of a long
             frame is missing.
+
+        Warns
+        -----
+        UserWarning
+            If y is named after a column of X, and that is known, or y is what came of
+            it when it was shifted, differenced or its logarithm was taken.
         """
         self._learn(X, y)
         return self
@@ -383,16 +397,15 @@ class SlidingWindow(
         -------
         ndarray of shape (window * n_columns,), object
             Names, step by step, oldest first. A value of the predicted row itself is
-            called ``load_t``.
+            called ``load_t``, one of the row after it ``load_t+1``.
         """
         check_is_fitted(self)
         names = self._channel_names(_check_feature_names_in(self, input_features))
-        delays = np.where(self._is_known_channel(), 0, self.lag_)
         return np.array(
             [
-                f"{name}_t-{delay + back}" if delay + back else f"{name}_t"
+                f"{name}_t{-(delay + back):+d}" if delay + back else f"{name}_t"
                 for back in range(self.window - 1, -1, -1)
-                for name, delay in zip(names, delays, strict=True)
+                for name, delay in zip(names, self._delays(), strict=True)
             ],
             dtype=object,
         )
@@ -455,6 +468,7 @@ class SlidingWindow(
             self.target_names_ = names_of(y)
             self.is_known_ = self._known_mask(values.shape[1])
             self.lag_ = 0 if self.is_known_.all() else self.horizon
+            self._check_ahead()
             if len(values) <= self.lag_:
                 self._raise_too_short(f"{len(values)} sample(s) (shape={values.shape})")
             if panel is None:
@@ -468,6 +482,7 @@ class SlidingWindow(
             channels = self._channels(values, runs, panel)
             self._keep_context(channels, runs, panel)
         self._warn_of_lost_digits(values)
+        self._warn_of_misaligned_target(values, y, runs)
         if self.timeline_ is None and len(values) > 1:
             warnings.warn(
                 f"The index of X ({type(labels).__name__} of {labels.dtype}) does not "
@@ -803,12 +818,23 @@ class SlidingWindow(
         masks = [f"{names[position]}_missing" for position in self._masked_columns]
         return names + masks + ["elapsed"] * int(self.elapsed)
 
-    def _is_known_channel(self):
-        """Return which channels of a window are known at the predicted row."""
-        masks = self.is_known_[self._masked_columns]
-        return np.concatenate(
-            [self.is_known_, masks, np.ones(int(self.elapsed), dtype=bool)]
-        )
+    def _delays(self):
+        """Return how far before its row the window ends, for each channel."""
+        of_columns = np.where(self.is_known_, -self.known_ahead, self.lag_)
+        elapsed = np.zeros(int(self.elapsed), dtype=of_columns.dtype)
+        return np.concatenate([of_columns, of_columns[self._masked_columns], elapsed])
+
+    def _check_ahead(self):
+        """Raise where nothing is known ahead, or all that a window holds is."""
+        if self.known_ahead >= self.window or not (
+            self.is_known_.any() or self.known_ahead == 0
+        ):
+            raise ValueError(
+                "The 'known_ahead' parameter of SlidingWindow needs known columns and "
+                f"a longer window. Got known_ahead={self.known_ahead!r} with known="
+                f"{self.known!r} and window={self.window!r}; name the columns in known "
+                "and raise window."
+            )
 
     def _channels(self, values, runs, panel):
         """Return the channels of rows, which are in the order of runs."""
@@ -858,8 +884,7 @@ class SlidingWindow(
             runs.starts,
             runs.contexts,
             window=self.window,
-            horizon=self.lag_,
-            known=self._is_known_channel(),
+            delays=self._delays(),
         )
         if self.missing != "error":
             # Nothing could be carried: the whole step is missing.
@@ -874,8 +899,7 @@ class SlidingWindow(
             runs.contexts,
             runs.context_starts,
             window=self.window,
-            horizon=self.lag_,
-            known=self._is_known_channel(),
+            delays=self._delays(),
         )
         groups = np.repeat(runs.groups, runs.lengths(len(channels)))
         starts, groups = runs.as_they_came(starts), runs.as_they_came(groups)
@@ -905,6 +929,35 @@ class SlidingWindow(
                 UserWarning,
                 stacklevel=4,
             )
+
+    def _warn_of_misaligned_target(self, values, y, runs):
+        """Warn where a target that is named after a column does not belong there."""
+        for position, name in enumerate(self.target_names_ or ()):
+            if name not in (self._columns or ()) or len(y) != len(values):
+                continue
+            target = np.asarray(y).reshape(len(y), -1)[:, position]
+            if target.dtype.kind not in "fiu":
+                continue
+            at = self._columns.index(name)
+            column = values[:, at].astype(np.float64)
+            target = runs.in_order(target.astype(np.float64))
+            if (self.is_known_[at] or self.lag_ == 0) and agree(target, column):
+                warnings.warn(
+                    f"The window of each row shows its own target, column {name!r}, "
+                    "so that nothing is left to predict; take it out of 'known', and "
+                    "set horizon to 1 or more.",
+                    UserWarning,
+                    stacklevel=4,
+                )
+            elif habit := habit_of(target, column, max(self.horizon, 1)):
+                warnings.warn(
+                    f"y is named {name!r} and is {habit}. Windows end before their row "
+                    "by themselves, and forecast takes y for the column of its name: "
+                    "pass the series as it is. TransformedTargetRegressor around the "
+                    "pipeline takes logarithms; another horizon looks further ahead.",
+                    UserWarning,
+                    stacklevel=4,
+                )
 
     def _begins_like_fit(self, values):
         """Return whether rows begin with the rows that ``fit`` began with."""

@@ -10,9 +10,10 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from sklstm._index import check_same_labels, rows_from
+from sklstm._index import check_same_labels, labels_of, rows_from
 from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._validation import whole_or_unchanged
 from sklstm._windows import take_rows
@@ -50,7 +51,7 @@ def update(estimator: Any, X: Any, y: Any) -> Any:
     Raises
     ------
     TypeError
-        If no last step can go on learning.
+        If no last step can go on learning, or the estimator is frozen.
     ValueError
         If X has no labels that go on from those seen before, or as the steps say.
 
@@ -86,21 +87,37 @@ def update(estimator: Any, X: Any, y: Any) -> Any:
     rows = rows_from(X)
     check_same_labels(rows, y, owner="update")
     which: slice | np.ndarray = slice(None)
+    *fronts, last = _leaves_of(learner)
     with ExitStack() as all_or_nothing:
-        for _, step in learner.steps[:-1]:
-            if step is None or step == "passthrough":
-                continue
+        for step in fronts:
             seen, rows = rows, step.transform(rows)
             if isinstance(step, SlidingWindow):
                 all_or_nothing.enter_context(whole_or_unchanged(step))
-                n_again = getattr(learner.steps[-1][1], "steps", 1) - 1
-                which = _move(step, seen, n_again)
-        learner.steps[-1][1].partial_fit(take_rows(rows, which), take_rows(y, which))
+                which = _move(step, seen, getattr(last, "steps", 1) - 1)
+        last.partial_fit(take_rows(rows, which), take_rows(y, which))
     return estimator
+
+
+def _leaves_of(pipeline: Pipeline) -> list[Any]:
+    """Return the steps of a pipeline, those of pipelines inside it in their place."""
+    leaves = []
+    for _, step in pipeline.steps:
+        if isinstance(step, Pipeline):
+            leaves += _leaves_of(step)
+        elif step is not None and step != "passthrough":
+            leaves.append(step)
+    return leaves
 
 
 def _move(window: SlidingWindow, rows: Any, n_again: int) -> slice | np.ndarray:
     """Move a context along; return which rows to learn."""
+    if labels_of(rows) is None:
+        raise ValueError(
+            "update needs rows whose labels go on from those seen before, where "
+            f"SlidingWindow reads them. Got {type(rows).__name__}; pass a DataFrame "
+            "(of an array pd.DataFrame(X, index=range(n, n + len(X))) after n rows), "
+            "and call set_output(transform='pandas') on the steps in front."
+        )
     which = window._rows_to_learn(rows, n_again)
     with quiet_windows():  # of a hole before the rows ``transform`` has warned
         window.partial_fit(rows)
@@ -124,9 +141,10 @@ def check_learner(estimator: Any, *, owner: str) -> Any:
         If it, or its last step, has no ``partial_fit``.
     """
     learner = learner_of(estimator)
-    is_pipeline = isinstance(learner, Pipeline)
-    last = learner.steps[-1][1] if is_pipeline else learner
-    if not hasattr(last, "partial_fit"):
+    last = learner
+    while isinstance(last, Pipeline):
+        last = last.steps[-1][1]
+    if isinstance(estimator, FrozenEstimator) or not hasattr(last, "partial_fit"):
         raise TypeError(
             f"{owner} needs a regressor with partial_fit, alone or last in a pipeline. "
             f"Got {estimator!r}; use LSTMRegressor, SGDRegressor, ..., or fit anew."

@@ -127,8 +127,7 @@ def base_from_runs(
     context_starts: np.ndarray,
     *,
     window: int,
-    horizon: int,
-    known: np.ndarray,
+    delays: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the base of many runs, and where in it the window of each row begins.
 
@@ -145,10 +144,10 @@ def base_from_runs(
         Position at which each run begins.
     run_contexts, context_starts : ndarray of shape (n_runs,)
         How many context rows precede each run, and the position of the first of them.
-    window, horizon : int
-        Length of the window, and its distance from the row that it predicts.
-    known : ndarray of shape (n_channels,), bool
-        Channels that are known at the predicted row.
+    window : int
+        Length of the window.
+    delays : ndarray of shape (n_channels,), int
+        As there.
 
     Returns
     -------
@@ -157,18 +156,21 @@ def base_from_runs(
     """
     n_rows, n_channels = series.shape
     # At least one step lies between two runs, so that no two of them seem to join.
-    gaps = (window - 1 + max(horizon, 1)) * np.arange(len(run_starts) + 1)
+    gaps = (window - 1 + max(delays.max(), 1)) * np.arange(len(run_starts) + 1)
     base = np.full((n_rows + gaps[-1], n_channels), np.nan, dtype=np.float32)
     lengths = np.diff(np.append(run_starts, n_rows))
     starts = np.arange(n_rows) + np.repeat(gaps[:-1], lengths)
     past = ranges(context_starts, run_contexts)
     before = ranges(run_starts + gaps[:-1] - run_contexts, run_contexts)
-    for channels, delay in ((~known, horizon), (known, 0)):
-        if not channels.any():
-            continue
+    for delay in np.unique(delays):
+        channels = delays == delay
         which = slice(None) if channels.all() else np.flatnonzero(channels)
         at = window - 1 + delay
         _put(base, starts + at, which, series)
+        # Later rows that are not there.
+        last = np.append(run_starts[1:], n_rows) - 1
+        for later in range(1, 1 - delay):
+            _put(base, starts[last] + at + later, which, series[last])
         # The oldest kept rows may be older than the run's first window.
         is_read = before + at >= np.repeat(run_starts + gaps[:-1], run_contexts)
         _put(base, (before + at)[is_read], which, context[past[is_read]])
@@ -205,14 +207,13 @@ def base_from_series(
     run_contexts: np.ndarray,
     *,
     window: int,
-    horizon: int,
-    known: np.ndarray,
+    delays: np.ndarray,
 ) -> np.ndarray:
     """Return the base in which every row's window is a slice.
 
-    Row t of the series reads the lagged channels at rows t - horizon - window + 1 to
-    t - horizon, and the known channels ``horizon`` rows later, so that they end at t.
-    A step whose lagged row does not exist is missing in every channel.
+    Row t of the series reads each channel at rows t - delay - window + 1 to t - delay.
+    A step for which the channels of the longest delay have no row is missing in every
+    channel. Of later rows that are not there the newest of the run stands.
 
     Parameters
     ----------
@@ -225,10 +226,12 @@ def base_from_series(
     run_contexts : ndarray of shape (n_runs,)
         How many context rows precede each run. Which ones: those that end ``d - 1``
         rows before the newest context row are given by their own slice; see Notes.
-    window, horizon : int
-        Length of the window, and its distance from the row that it predicts.
-    known : ndarray of shape (n_channels,), bool
-        Channels that are known at the predicted row.
+    window : int
+        Length of the window.
+    delays : ndarray of shape (n_channels,), int
+        Rows from the newest value of a channel in a window to the row that it
+        predicts: more than 0 for those that are fed back, 0 and less for those that are
+        known; more than ``-window``.
 
     Returns
     -------
@@ -251,13 +254,15 @@ def base_from_series(
         begin = start + run * (window - 1)
         part = base[begin : stop + (run + 1) * (window - 1)]
         past = context[: run_contexts[run]]
-        # Position p of this part holds lagged row p - delay of past + run.
-        delay = window - 1 + horizon - len(past)
-        _place(part, past, delay, ~known)
-        _place(part, series[start:stop], window - 1 + horizon, ~known)
-        _place(part, past, delay - horizon, known)
-        _place(part, series[start:stop], window - 1, known)
-        part[: max(delay, 0), known] = np.nan
+        for delay in np.unique(delays):
+            channels = delays == delay
+            at = window - 1 + delay
+            _place(part, past, at - len(past), channels)
+            _place(part, series[start:stop], at, channels)
+            if delay < 0:
+                part[delay:, channels] = series[stop - 1, channels]
+        n_missing = window - 1 + delays.max() - len(past)
+        part[: max(n_missing, 0)] = np.nan
     return base
 
 

@@ -17,6 +17,7 @@ LEVELS = [
     {"_backend", "_drawing", "_files", "_pool", "_progress", "_stamp", "_validation"},
     {
         "_activations",
+        "_alignment",
         "_highway",
         "_intervals",
         "_stored_labels",

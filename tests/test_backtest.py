@@ -594,6 +594,18 @@ def test_wrong_parameters_are_named_before_the_first_fit(kwargs, message):
         backtest(never(), X, X["load"], **{"cv": SPLIT} | kwargs)
 
 
+@pytest.mark.parametrize("target", ["zz", "tide", 1, 7])
+def test_a_target_that_is_not_y_is_told(target):
+    """As in forecast; the column itself, by name or position, is fine."""
+    X = series().assign(tide=1.0)
+    pipe = flat_ridge(known="tide")
+    cv = last_rows(60, 20)
+    with pytest.raises(ValueError, match=r"'target' parameter of backtest must name"):
+        backtest(pipe, X, X["load"], cv=cv, steps=3, target=target)
+    for fine in ("load", 0):
+        assert len(backtest(pipe, X, X["load"], cv=cv, steps=3, target=fine).summary())
+
+
 def test_wrong_rows_are_named_before_the_first_fit():
     """Values missing in a late fold, other labels, other lengths, several targets."""
     X = series()
@@ -705,3 +717,37 @@ def test_a_backtest_ends_where_updates_by_hand_do():
     pipe = update(pipe, X[50:55], y[50:55])
     last = result.predictions[result.predictions["origin"] == X.index[56]]
     np.testing.assert_allclose(last["y_pred"], forecast(pipe, X[:57], 2), rtol=1e-9)
+
+
+def test_known_columns_ahead_are_those_that_forecast_is_given():
+    """Each forecast is that of the rows up to its origin, with what is known of k."""
+    rng = np.random.default_rng(0)
+    promo = (rng.random(90) < 0.3) * 1.0
+    X = series(90).assign(promo=promo)
+    X["load"] += 20 * promo
+    windows = SlidingWindow(8, known="promo", known_ahead=3)
+    pipe = make_pipeline(windows, LSTMRegressor(2, steps=4, epochs=1, random_state=0))
+    cv = last_rows(90, 20)
+    result = backtest(pipe, X, X["load"], cv=cv, steps=4, stride=5)
+    fitted = clone(pipe).fit(X[:70], X["load"][:70])
+    expected = [
+        forecast(fitted, X[:stop], 4, X_future=X[["promo"]][stop : stop + 4])
+        for stop in range(70, 90, 5)
+        if stop + 4 <= 90
+    ]
+    found = result.predictions["y_pred"].to_numpy()
+    np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-6)
+
+
+def test_ridge_reads_what_is_known_ahead_too():
+    """The baseline finds a promotion inside the block that it predicts."""
+    t = np.arange(120)
+    promo = (np.random.default_rng(0).random(120) < 0.3) * 1.0
+    load = 100 + 20 * promo + 5 * np.sin(t * 2 * np.pi / 7)
+    index = pd.date_range("2024-01-01", periods=120, freq="D")
+    X = pd.DataFrame({"load": load, "promo": promo}, index=index)
+    windows = SlidingWindow(14, known="promo", known_ahead=3)
+    pipe = make_pipeline(windows, LSTMRegressor(2, steps=4, epochs=1, random_state=0))
+    cv = last_rows(120, 20)
+    result = backtest(pipe, X, X["load"], cv=cv, steps=4)
+    assert result.summary().loc["ridge", "MAE"] < 0.1

@@ -490,3 +490,19 @@ def test_hours_without_a_zone_break_at_the_switch():
     # What the docstring says to do.
     X.index = X.index.tz_localize("Europe/Berlin", ambiguous="infer")
     assert not np.isnan(SlidingWindow(3).fit_transform(X)[3:]).any()
+
+
+def test_what_is_missing_ahead_is_marked_at_its_own_row():
+    """The mask of a known column is read as far ahead as the column."""
+    X = pd.DataFrame({"load": np.arange(12.0), "tide": np.arange(12.0) * 10})
+    X.loc[7, "tide"] = np.nan
+    windows = SlidingWindow(4, known="tide", known_ahead=2, missing="mask")
+    made = windows.fit_transform(X)
+    assert windows.get_feature_names_out()[-3:].tolist() == [
+        "load_t-1",
+        "tide_t+2",
+        "tide_missing_t+2",
+    ]
+    np.testing.assert_array_equal(made[6, :, 1], [50, 60, 60, 80])
+    np.testing.assert_array_equal(made[6, :, 2], [0, 0, 1, 0])
+    np.testing.assert_array_equal(made[11, :, 1], [100, 110, 110, 110])

@@ -907,7 +907,7 @@ def test_error_no_fitted_window(name):
 def test_error_window_reads_the_row_itself():
     """Horizon 0 on a column that is not known cannot forecast, and says so."""
     X = frame("load", "price")
-    pipe = linear(horizon=0, known="price").fit(X, X["load"])
+    pipe = linear(horizon=0, known="price").fit(X, X["load"].to_numpy())
     with pytest.raises(ValueError, match="horizon=0"):
         forecast(pipe, X, steps=1, X_future=np.ones((1, 1)))
 
@@ -1355,3 +1355,76 @@ def test_short_groups_of_a_panel_warn_once():
     with pytest.warns(UserWarning, match=r"^Group 'c new' of X has 2 row\(s\), fewer"):
         forecast(pipe, late[~old], steps=1)
     forecast(pipe, X, steps=2)
+
+
+def test_columns_that_are_called_by_numbers():
+    """A Series named 0, and columns 0 and 1, keep their names and forecast alike."""
+    table = frame("load", "tide")
+    expected = forecast(linear().fit(table[["load"]], table["load"]), table["load"], 3)
+    series = table["load"].rename(0)
+    ours = forecast(linear().fit(series, series), series, 3)
+    pd.testing.assert_series_equal(ours, expected.rename(0))
+    table.columns = [0, 1]
+    pipe = linear(known=[1]).fit(table, table[0])
+    future = pd.DataFrame({1: [1.0, 2.0, 3.0]}, index=days(N_ROWS + 3)[-3:])
+    plain = forecast(pipe, table, 3, X_future=future)
+    ends = forecast(
+        pipe, table, 3, X_future=future, coverage=0.5, residuals=np.ones((9, 3))
+    )
+    assert plain.name == 0
+    assert list(ends.columns) == ["0", "0_lower", "0_upper"]
+    np.testing.assert_array_equal(ends["0"], plain)
+
+
+# -- known columns of the rows of a block -------------------------------------------
+
+
+def promoted(n_rows=160, seed=0):
+    """Return sales that follow the week and the promotions of their own day."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(n_rows)
+    promo = (rng.random(n_rows) < 0.3) * 1.0
+    sales = 100 + 20 * promo + 5 * np.sin(t * 2 * np.pi / 7)
+    return pd.DataFrame({"sales": sales, "promo": promo}, index=days(n_rows))
+
+
+def promoted_pipe(**params):
+    windows = SlidingWindow(14, known="promo", known_ahead=6, **params)
+    return make_pipeline(windows, LSTMRegressor(2, steps=7, epochs=1, random_state=0))
+
+
+@pytest.mark.parametrize("horizon", [1, 2])
+def test_direct_steps_read_what_is_known_of_them(horizon):
+    """A promotion inside a block of steps is in the forecast, for every block."""
+    X = promoted()
+    train, rest = X[:-14], X[-14:]
+    pipe = promoted_pipe(horizon=horizon).fit(train, train["sales"])
+    found = forecast(pipe, train, 14, X_future=rest[["promo"]])
+    np.testing.assert_allclose(found, rest["sales"], atol=1e-3)
+    without = pipe.set_params(slidingwindow__known_ahead=0)
+    without.fit(train, train["sales"])
+    missed = forecast(without, train, 14, X_future=rest[["promo"]])
+    assert np.abs(missed - rest["sales"]).max() > 5
+
+
+def test_direct_steps_of_arrays_and_of_a_panel_read_ahead():
+    """Rows of an array, and of every group, read as those of a single frame do."""
+    X = promoted()
+    train, rest = X[:-14], X[-14:]
+    pipe = promoted_pipe().set_params(slidingwindow__known=[1])
+    pipe.fit(train.to_numpy(), train["sales"].to_numpy())
+    found = forecast(pipe, train.to_numpy(), 14, X_future=rest[["promo"]].to_numpy())
+    np.testing.assert_allclose(found, rest["sales"], atol=1e-3)
+    long = pd.concat(
+        [X.assign(shop=k, day=X.index, sales=k * X["sales"]) for k in (1, 4)],
+        ignore_index=True,
+    )
+    is_train = long["day"] < rest.index[0]
+    panel = promoted_pipe(groups="shop", time="day")
+    train = long[is_train].sample(frac=1, random_state=0)
+    panel.fit(train, train["sales"])
+    future = long[~is_train].drop(columns="sales")
+    found = forecast(panel, train, 14, X_future=future)
+    both = found.merge(long, on=["shop", "day"], suffixes=("", "_true"))
+    assert len(both) == 2 * 14
+    np.testing.assert_allclose(both["sales"], both["sales_true"], atol=1e-3)

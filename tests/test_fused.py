@@ -118,6 +118,18 @@ def test_partial_fit_goes_on_as_in_keras(series):
     assert_same_training(*both)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd"])
+@pytest.mark.parametrize("params", [{}, {"units": (4, 3)}, {"highway": True}])
+def test_a_mask_that_comes_later_keeps_the_optimizer_going(series, optimizer, params):
+    """Incomplete windows after complete ones are learned from as in Keras."""
+    X, y = series
+    both = []
+    for engine in ("fused", "keras"):
+        regressor = fitted(engine, X[7:], y[7:], optimizer=optimizer, **params)
+        both.append(regressor.partial_fit(X[:5], y[:5]).partial_fit(X[7:], y[7:]))
+    assert_same_training(*both)
+
+
 def test_another_size_traces_nothing(series, monkeypatch):
     """Rows, window, batch size, learning rate and seed are arguments of one program."""
     X, y = series

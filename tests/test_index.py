@@ -77,7 +77,7 @@ def test_series_becomes_a_frame_of_one_named_column():
     assert list(rows_from(values).columns) == ["load"]
     assert rows_from(values).index.equals(values.index)
     assert list(rows_from(values.rename(None)).columns) == ["x0"]
-    assert list(rows_from(values.rename(7)).columns) == ["7"]
+    assert list(rows_from(values.rename(7)).columns) == [7]
 
 
 def test_other_containers_pass_as_they_came():

@@ -69,7 +69,10 @@ def panels(draw):
         "window": draw(st.integers(1, 4)),
         "horizon": draw(st.integers(0, 2)),
         "known": draw(st.sampled_from([(), "price", ("load", "price")])),
+        "known_ahead": 0,
     }
+    if params["known"]:
+        params["known_ahead"] = draw(st.integers(0, params["window"] - 1))
     # The first group is whole, so that the step is 1 whatever the others lack.
     fitted = {0: list(range(10))}
     for code in range(1, draw(st.integers(1, 3)) + 1):
@@ -168,7 +171,10 @@ def test_no_window_reads_what_comes_later(case, now):
     panel = SlidingWindow(**params, groups="store", time="t").fit(fitted)
     before = np.asarray(quietly(panel.transform, new))
     changed = new.copy()
-    changed.loc[changed["t"] > now, ["load", "price"]] = -77.0
+    known = np.atleast_1d(params["known"]).tolist()
+    for column in ("load", "price"):
+        last = now + (params["known_ahead"] if column in known else 0)
+        changed.loc[changed["t"] > last, column] = -77.0
     after = np.asarray(quietly(panel.transform, changed))
     is_past = (new["t"] <= now).to_numpy()
     np.testing.assert_array_equal(after[is_past], before[is_past])

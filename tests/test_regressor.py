@@ -283,7 +283,7 @@ def test_n_channels_is_read_from_column_names(known):
     index = pd.date_range("2024-01-01", periods=N_ROWS, freq="h")
     # A column whose own name looks like a lag of another one.
     frame = pd.DataFrame(walk(N_ROWS, 2), index=index, columns=["hour", "load_t"])
-    y = frame["load_t"]
+    y = frame["load_t"].rename("y")  # of that name it would not be to be known
     windows = SlidingWindow(WINDOW, known=known)
     expected = make_pipeline(windows, tiny()).fit(frame, y).predict(frame)
     table = SlidingWindow(WINDOW, known=known).set_output(transform="pandas")
@@ -1549,6 +1549,27 @@ def test_the_network_is_trusted_as_far_as_validation_says():
     assert plain > 0.5
 
 
+def test_trust_is_shown():
+    """`trust_` is the factor between what the network says and what is predicted."""
+    X, y = windows_of(np.random.default_rng(0).normal(size=(200, 1)))
+    regressor = LSTMRegressor(4, epochs=12, random_state=0).fit(X, y)
+    assert 0 <= regressor.trust_ <= 1
+    assert tiny().fit(X, y).trust_ == 1
+    scaling = regressor._members[0].scaling
+    outputs = regressor._members[0].outputs(scaling.inputs(X))
+    with_network = scaling.values(outputs, X)
+    without = scaling.values(np.zeros_like(outputs), X)
+    expected = outputs * scaling.remainder_scale * scaling.target_scale
+    assert_allclose(with_network - without, regressor.trust_ * expected, atol=1e-9)
+
+
+def test_quantiles_without_their_loss_are_told():
+    """Levels that no loss reads give a warning."""
+    X, y = windows_of(np.random.default_rng(0).normal(size=(30, 1)))
+    with pytest.warns(UserWarning, match=r"\(0.1, 0.9\) are without effect.*'huber'"):
+        tiny(quantiles=(0.1, 0.9), loss="huber").fit(X, y)
+
+
 def test_a_fit_goes_on_from_a_network_without_trust(set_trust):
     """What is learned after a fit that earned no trust reaches the predictions."""
     X, y = windows_of(np.random.default_rng(0).normal(size=(200, 1)))
@@ -2029,7 +2050,10 @@ BAD_DATA = {
         "60 windows but 59 values of y. Got y cut or shifted",
     ),
     "y longer": (lambda X, y: (X, [*y, 1.0]), "60 windows but 61 values of y"),
-    "y with NaN": (lambda X, y: (X, with_value(y, np.nan)), "Input y contains NaN"),
+    "y with NaN": (
+        lambda X, y: (X, with_value(y, np.nan)),
+        r"Input y contains NaN in 1 of \d+ rows, first in \d+; .* the weight 0",
+    ),
     "y infinite": (lambda X, y: (X, with_value(y, np.inf)), "y contains infinity"),
     "y of strings": (lambda X, y: (X, ["a"] * N_ROWS), "could not convert"),
     "y complex": (lambda X, y: (X, y + 1j), "Complex data not supported"),

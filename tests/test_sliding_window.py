@@ -48,7 +48,7 @@ def frame_of(n_rows=20, labels=None, columns=("load", "temp")):
     )
 
 
-def windows_by_loop(rows, labels, past, *, window, horizon, known):
+def windows_by_loop(rows, labels, past, *, window, horizon, known, known_ahead):
     """Return windows from rows by integer label and the past rows by label.
 
     A row's window reads rows of its own run, and past rows that lie directly before
@@ -57,24 +57,28 @@ def windows_by_loop(rows, labels, past, *, window, horizon, known):
     known = list(known)
     n_channels = len(rows[0])
     if len(known) == n_channels:
-        horizon = 0
+        horizon = -known_ahead
     windows = np.full((len(rows), window, n_channels), np.nan, dtype=np.float32)
     own = dict(zip(labels, rows, strict=True))
     for i, label in enumerate(labels):
         run_start = label
         while run_start - 1 in own:
             run_start -= 1
-        readable = {key: own[key] for key in range(run_start, label + 1)}
+        run_end = label
+        while run_end + 1 in own:
+            run_end += 1
+        readable = {key: own[key] for key in range(run_start, run_end + 1)}
         before = run_start - 1
         while before in past:
             readable[before] = past[before]
             before -= 1
         for step in range(window):
             lagged = label - horizon - window + 1 + step
-            if lagged not in readable:
+            if min(lagged, run_end) not in readable:
                 continue
             for channel in range(n_channels):
-                source = lagged + horizon if channel in known else lagged
+                ahead = horizon + known_ahead if channel in known else 0
+                source = min(lagged + ahead, run_end)
                 windows[i, step, channel] = readable[source][channel]
     return windows
 
@@ -87,7 +91,10 @@ def two_blocks(draw):
         "window": draw(st.integers(1, 5)),
         "horizon": draw(st.integers(0, 3)),
         "known": draw(st.sets(st.integers(0, n_channels - 1))),
+        "known_ahead": 0,
     }
+    if params["known"]:
+        params["known_ahead"] = draw(st.integers(0, params["window"] - 1))
     # The newest five rows are contiguous, so that the commonest step is 1 whatever
     # three rows are left out before them.
     n_fit = draw(st.integers(6, 16))
@@ -95,6 +102,15 @@ def two_blocks(draw):
     fitted = [label for label in range(n_fit) if label not in left_out]
     new = draw(st.sets(st.integers(0, n_fit + 12), min_size=1, max_size=14))
     return params, n_channels, fitted, sorted(new)
+
+
+def changed_after(X, t, known, known_ahead):
+    """Return other values after a row, known ones after the last that it may read."""
+    changed = X.copy()
+    for column in X:
+        later = X.index > X.index[t] + (known_ahead if column in known else 0)
+        changed.loc[later, column] = -X.loc[later, column] - 0.5
+    return changed
 
 
 def values_at(labels, n_channels):
@@ -156,6 +172,34 @@ def test_known_by_position_in_an_array():
         SlidingWindow(window=3, known=1).fit_transform(X.to_numpy()),
         SlidingWindow(window=3, known="temp").fit_transform(X),
     )
+
+
+def test_known_columns_of_later_rows():
+    """The window ends known_ahead rows later; at the end the newest value stands."""
+    X = frame_of(20)
+    windows = SlidingWindow(4, known="temp", known_ahead=2).fit_transform(X)
+    temp = X["temp"].to_numpy(np.float32)
+    np.testing.assert_array_equal(windows[10, :, 0], X["load"][6:10].astype("f4"))
+    np.testing.assert_array_equal(windows[10, :, 1], temp[9:13])
+    np.testing.assert_array_equal(windows[18, :, 1], temp[[17, 18, 19, 19]])
+    np.testing.assert_array_equal(windows[19, :, 1], temp[[18, 19, 19, 19]])
+
+
+def test_later_rows_of_the_context_are_those_that_came():
+    """What a window reads of rows kept from fit is not what stood for later ones."""
+    X = frame_of(20)
+    sliding_window = SlidingWindow(4, known="temp", known_ahead=2)
+    whole = sliding_window.fit_transform(X)
+    np.testing.assert_array_equal(sliding_window.fit(X[:9]).transform(X[9:]), whole[9:])
+
+
+@pytest.mark.parametrize(
+    "params", [{"known_ahead": 1}, {"known": "temp", "known_ahead": 4}]
+)
+def test_known_ahead_needs_known_columns_and_a_longer_window(params):
+    """Else there is nothing to read ahead, or nothing but that."""
+    with pytest.raises(ValueError, match=r"'known_ahead' .* needs known columns and"):
+        SlidingWindow(4, **params).fit(frame_of())
 
 
 def test_target_stays_where_it_is():
@@ -478,15 +522,14 @@ def test_no_window_reads_what_comes_later(case, data):
     params = {**params, "known": sorted(params["known"])}
     t = data.draw(st.integers(0, len(fitted) - 1))
     X = pd.DataFrame(values_at(fitted, n_channels).astype(float), index=fitted)
-    changed = X.copy()
-    changed.iloc[t + 1 :] = -changed.iloc[t + 1 :] - 0.5
+    known = params["known"], params["known_ahead"]
+    changed = changed_after(X, t, *known)
     windows = SlidingWindow(**params).fit_transform(X)
     again = SlidingWindow(**params).fit_transform(changed)
     np.testing.assert_array_equal(again[: t + 1], windows[: t + 1])
     t = data.draw(st.integers(0, len(new) - 1))
     X_new = pd.DataFrame(values_at(new, n_channels) + 0.25, index=new)
-    changed = X_new.copy()
-    changed.iloc[t + 1 :] = -changed.iloc[t + 1 :] - 0.5
+    changed = changed_after(X_new, t, *known)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         sliding_window = SlidingWindow(**params).fit(X)
@@ -585,6 +628,7 @@ def test_flat_layout_is_the_same_values_step_by_step():
 @pytest.mark.parametrize(
     ("horizon", "known", "names"),
     [
+        (1, "temp", ["load_t-2", "temp_t-1", "load_t-1", "temp_t"]),
         (1, (), ["load_t-2", "temp_t-2", "load_t-1", "temp_t-1"]),
         (0, (), ["load_t-1", "temp_t-1", "load_t", "temp_t"]),
         (3, (), ["load_t-4", "temp_t-4", "load_t-3", "temp_t-3"]),
@@ -597,6 +641,11 @@ def test_names_tell_the_row_that_is_read(horizon, known, names):
     sliding_window = SlidingWindow(window=2, horizon=horizon, known=known)
     sliding_window.fit(frame_of())
     assert sliding_window.get_feature_names_out().tolist() == names
+    if known == "temp":
+        names = [name.replace("temp_t-1", "temp_t") for name in names[:-1]]
+        names.append("temp_t+1")
+        found = sliding_window.set_params(known_ahead=1).get_feature_names_out()
+        assert found.tolist() == names
 
 
 @pytest.mark.parametrize("layout", ["sequence", "flat"])

@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.feature_selection import VarianceThreshold
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge, SGDRegressor
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklstm import LSTMRegressor, SlidingWindow, forecast, update
 
@@ -311,6 +313,44 @@ def test_rows_seen_before_are_the_past_and_are_not_learned_again():
     update(one, X[40:50], y[40:50])
     update(two, X[:50], list(y[:50]))
     np.testing.assert_array_equal(one.predict(X[50:]), two.predict(X[50:]))
+
+
+@pytest.mark.parametrize("ends_inside", [False, True])
+def test_pipelines_inside_a_pipeline_are_updated_as_if_flat(ends_inside):
+    """Windows in a pipeline of their own move along, and old rows stay the past."""
+    X = frame()
+    y = X["load"]
+    flat = tiny_lstm().fit(X[:40], y[:40])
+    windows, lstm = clone(flat[0]), clone(flat[1])
+    parts = [FunctionTransformer(), make_pipeline(windows, lstm)]
+    if not ends_inside:
+        parts = [make_pipeline(FunctionTransformer(), windows), lstm]
+    nested = make_pipeline(*parts).fit(X[:40], y[:40])
+    update(flat, X[20:50], y[20:50])
+    update(nested, X[20:50], y[20:50])
+    np.testing.assert_array_equal(nested.predict(X[50:]), flat.predict(X[50:]))
+
+
+def test_rows_without_labels_are_no_update():
+    """Their windows would have no past; one sentence says so, and nothing changes."""
+    X = frame()[["load"]]
+    pipe = tiny_lstm().fit(X[:40], X["load"][:40])
+    before = pipe.predict(X[40:])
+    with (
+        warnings.catch_warnings(),
+        pytest.raises(ValueError, match=r"labels go on .*Got ndarray; pass a DataFr"),
+    ):
+        warnings.simplefilter("ignore")  # about names, and the lost index
+        update(pipe, X[40:].to_numpy(), X["load"][40:].to_numpy())
+    np.testing.assert_array_equal(pipe.predict(X[40:]), before)
+
+
+def test_a_frozen_pipeline_is_not_updated():
+    """FrozenEstimator promises that nothing changes it."""
+    X = frame()
+    pipe = tiny_lstm().fit(X[:40], X["load"][:40])
+    with pytest.raises(TypeError, match="update needs a regressor with partial_fit"):
+        update(FrozenEstimator(pipe), X[40:], X["load"][40:])
 
 
 def test_irregular_rows_with_missing_values_are_learned_once():

@@ -27,6 +27,9 @@ def cases(draw):
     n_rows = sum(lengths)
     numbers = np.arange(1.0, (n_context + n_rows) * n_channels + 1)
     rows = numbers.reshape(-1, n_channels)
+    window, horizon = draw(st.integers(1, 6)), draw(st.integers(0, 4))
+    known = st.sampled_from([0, -draw(st.integers(0, window - 1))])
+    delays = st.one_of(st.just(horizon), known)
     return {
         "series": rows[n_context:],
         "context": rows[:n_context].astype(np.float32),
@@ -34,17 +37,16 @@ def cases(draw):
         "run_contexts": np.array(
             [draw(st.integers(0, n_context)) for _ in lengths], dtype=np.intp
         ),
-        "window": draw(st.integers(1, 6)),
-        "horizon": draw(st.integers(0, 4)),
-        "known": np.array(
-            draw(st.lists(st.booleans(), min_size=n_channels, max_size=n_channels))
+        "window": window,
+        "delays": np.array(
+            draw(st.lists(delays, min_size=n_channels, max_size=n_channels))
         ),
     }
 
 
 def windows_by_loop(case):
     """Return the windows of a case, step by step and channel by channel."""
-    series, window, horizon = case["series"], case["window"], case["horizon"]
+    series, window, delays = case["series"], case["window"], case["delays"]
     n_rows, n_channels = series.shape
     windows = np.full((n_rows, window, n_channels), np.nan, dtype=np.float32)
     stops = [*case["run_starts"][1:], n_rows]
@@ -54,12 +56,12 @@ def windows_by_loop(case):
         for row in range(start, stop):
             at = n_past + row - start
             for step in range(window):
-                lagged = at - horizon - window + 1 + step
-                if lagged < 0:
+                rows_read = at - delays - window + 1 + step
+                if (rows_read < 0).any():
                     continue
-                for channel in range(n_channels):
-                    delay = horizon if case["known"][channel] else 0
-                    windows[row, step, channel] = past[lagged + delay][channel]
+                for channel, read in enumerate(rows_read):
+                    newest = min(read, len(past) - 1)
+                    windows[row, step, channel] = past[newest][channel]
     return windows
 
 
@@ -70,8 +72,7 @@ def windows_of(case):
         case["run_starts"],
         case["run_contexts"],
         window=case["window"],
-        horizon=case["horizon"],
-        known=case["known"],
+        delays=case["delays"],
     )
     n_rows = len(case["series"])
     return base, windows_from_base(base, case["run_starts"], n_rows, case["window"])
@@ -85,8 +86,7 @@ def windows_of_one_run(n_rows=20, window=5, n_channels=2, horizon=1):
         "run_starts": np.zeros(1, dtype=np.intp),
         "run_contexts": np.zeros(1, dtype=np.intp),
         "window": window,
-        "horizon": horizon,
-        "known": np.zeros(n_channels, dtype=bool),
+        "delays": np.full(n_channels, horizon),
     }
     return windows_of(case)
 
