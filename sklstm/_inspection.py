@@ -19,7 +19,13 @@ from sklstm._regressor import LSTMRegressor
 from sklstm._validation import check_is_fitted, is_integer
 from sklstm._windows import row_slices, take_rows
 
-__all__ = ["contributions", "gates", "lstm_inside", "window_values"]
+__all__ = [
+    "contributions",
+    "gates",
+    "lstm_inside",
+    "name_of_output",
+    "window_values",
+]
 
 _GATES = ["input", "forget", "output", "candidate", "cell", "hidden"]
 _DIRECTIONS = ["forward", "backward"]
@@ -338,6 +344,32 @@ def lstm_inside(estimator: Any, owner: str) -> LSTMRegressor:
     return _parts_of(estimator, owner)[1]
 
 
+def name_of_output(estimator: Any, output: int) -> str | None:
+    """Return what a column of ``predict_steps`` is called, None for the only one.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        A pipeline or search that ends in an LSTMRegressor, or that itself.
+    output : int
+        Which column.
+
+    Returns
+    -------
+    str or None
+        The name of the column of y, or the lag name of the step, as ``load_t+1``.
+    """
+    fronts, regressor = _parts_of(estimator, "name_of_output")
+    if regressor.n_outputs_ == 1:
+        return None
+    parts = [part for front in fronts for _, part in front.steps]
+    names = next(filter(None, (getattr(p, "target_names_", None) for p in parts)), None)
+    if regressor.steps == 1:
+        return f"output {output}" if names is None else str(names[output])
+    name = "y" if names is None else str(names[0])
+    return f"{name}_t+{output}" if output else f"{name}_t"
+
+
 def _parts_of(estimator: Any, owner: str) -> tuple[list, Any]:
     """Return what stands in front of the LSTMRegressor that predicts, and that."""
     fronts = []
@@ -350,9 +382,12 @@ def _parts_of(estimator: Any, owner: str) -> tuple[list, Any]:
             continue
         name = next((name for name in _INNER if hasattr(inner, name)), None)
         if name is None:
+            # Data in the place of an estimator would fill a page.
+            is_estimator = hasattr(estimator, "get_params")
+            came = repr(estimator) if is_estimator else type(estimator).__name__
             raise ValueError(
                 f"{owner} needs a fitted LSTMRegressor, or a pipeline or search that "
-                f"ends in one. Got {estimator!r}."
+                f"ends in one. Got {came}."
             )
         inner = getattr(inner, name)
     check_is_fitted(inner)

@@ -426,6 +426,9 @@ def test_what_has_no_lstm_is_refused(function, X):
     name = function.__name__
     with pytest.raises(ValueError, match=f"{name} needs a fitted LSTMRegressor"):
         function(LinearRegression(), X)
+    # Data in its place are not printed.
+    with pytest.raises(ValueError, match=r"Got DataFrame\.$"):
+        function(X, X)
     with pytest.raises(NotFittedError):
         function(make_pipeline(SlidingWindow(), LSTMRegressor()), X)
     search = GridSearchCV(make_pipeline(SlidingWindow(), LSTMRegressor()), {})
