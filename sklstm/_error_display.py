@@ -40,6 +40,7 @@ class ErrorByStepDisplay(Display):
 
     See Also
     --------
+    backtest : Makes what is drawn.
     ForecastDisplay : The forecasts of one origin.
 
     Examples

@@ -279,6 +279,12 @@ class ForecastDisplay(Display):
                     f"ForecastDisplay needs '{name}' as a pandas Series or DataFrame, "
                     f"whose index says when. Got {type(value).__name__}."
                 )
+        if {"origin", "step", "y_pred"} <= set(getattr(self.forecast, "columns", ())):
+            raise ValueError(
+                "ForecastDisplay needs one forecast. Got the predictions of a "
+                "backtest, which come from many origins; select one origin and pass "
+                "its column 'y_pred', or draw all of them by ErrorByStepDisplay."
+            )
         kind = kind_of_long_frame(self.forecast)
         if self.groups is not None or self.time is not None:
             kind = as_columns(self.groups), self.time

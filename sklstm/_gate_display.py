@@ -46,8 +46,8 @@ class GateDisplay(Display):
     ones; several are drawn from their minimum to their maximum), heat maps over units
     of the three gates, the candidate, the cell and the hidden state, and the mean of
     the gates over units, of backward layers by thin lines. Hatched is where there is
-    nothing: missing steps, and under the newest values of known columns steps at which
-    the network reads no others. One column of panels for each row.
+    nothing: missing steps and, in the heat maps, the newest steps of known columns,
+    which have no gates of their own. One column of panels for each row.
 
     Parameters
     ----------

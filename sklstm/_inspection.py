@@ -148,7 +148,7 @@ def contributions(
         channel. Steps count back from the predicted row, which is step 0: a known
         column has its newest value there, others ``horizon`` steps earlier. In the
         unit of the target that the regressor was fitted on; NaN at missing steps, and
-        at those of other channels alone.
+        at steps that only other channels have.
 
     Raises
     ------
@@ -260,7 +260,7 @@ def window_values(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     DataFrame
         One line for each (row, step), the levels of its index, as in
         :func:`contributions`; one column for each channel; NaN at missing steps, and
-        at those of other channels alone.
+        at steps that only other channels have.
     """
     seen = _windows_seen(estimator, X, rows, "window_values")
     return _frame_of_steps(seen.windows, seen)

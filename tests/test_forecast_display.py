@@ -6,6 +6,7 @@ import pytest
 from pictures import check_picture, lines_of
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 
 from sklstm import (
@@ -202,6 +203,26 @@ def test_forecasts_need_an_index_and_a_history():
     other = pd.DataFrame({"a": [1.0], "b": [2.0]})
     with pytest.raises(ValueError, match=r"column 'y' in 'history'.*\['a', 'b'\]"):
         ForecastDisplay.from_predictions(other, series)
+
+
+def test_predictions_of_a_backtest_are_many_forecasts():
+    """They are refused; those of one origin are drawn."""
+    y = pd.Series(np.arange(30.0), pd.date_range("2024-01-01", periods=30), name="y")
+    X = y.to_frame()
+    pipe = make_pipeline(SlidingWindow(2, layout="flat"), SimpleImputer(), Ridge())
+    result = backtest(pipe, X, y, cv=TimeSeriesSplit(2), steps=3)
+    made = result.predictions
+    for history in (y, X):
+        with pytest.raises(ValueError, match=r"needs one forecast.*ErrorByStepDisplay"):
+            ForecastDisplay.from_predictions(history, made)
+    with pytest.raises(ValueError, match=r"needs 'forecast' .* Got BacktestResult"):
+        ForecastDisplay.from_predictions(y, result)
+    origin = made["origin"].iloc[4]
+    one = made.loc[made["origin"] == origin, "y_pred"]
+    display = ForecastDisplay.from_predictions(y[:origin], one)
+    lines = lines_of(display.ax_)
+    assert lines["forecast"].get_ydata().tolist() == one.tolist()
+    assert lines["_"].get_ydata()[0] == y[origin]
 
 
 INDEXES = {
