@@ -206,7 +206,7 @@ def test_all_that_is_known_ends_at_the_row(X):
     pipe = make_pipeline(
         SlidingWindow(3, horizon=2, known=["month", "passengers"]),
         LSTMRegressor(1, epochs=1, random_state=0),
-    ).fit(X, X["passengers"])
+    ).fit(X, X["passengers"].to_numpy())
     for function in (gates, contributions, window_values):
         frame = function(pipe, X)
         assert frame.index.unique("step").to_list() == [-2, -1, 0]
