@@ -21,7 +21,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
-from sklstm._files import write_whole
+from sklstm._files import check_path, check_place, write_whole
 from sklstm._highway import Highway
 from sklstm._index import Timeline
 from sklstm._keras import Recipe
@@ -110,6 +110,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
     array([200.])
     """
     skops = _skops("save")
+    path = check_path(path)
+    check_place(path)
     if not isinstance(estimator, BaseEstimator):
         raise ValueError(
             "save needs an estimator of scikit-learn's kind. Got "
@@ -184,7 +186,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     LSTMRegressor(units=8)
     """
     skops = _skops("load")
-    archive = _archive_of(Path(path))
+    archive = _archive_of(check_path(path))
     try:
         estimator = skops.loads(archive, trusted=TRUSTED)
     except StoredStateError:

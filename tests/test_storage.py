@@ -643,7 +643,48 @@ def test_a_link_stays_a_link(tmp_path):
     assert path.read_bytes() == b"after"
 
 
-def test_a_folder_that_is_not_there_is_told_by_python(tmp_path):
-    """``save`` makes no folder."""
-    with pytest.raises(FileNotFoundError):
-        save(LSTMRegressor(), tmp_path / "nowhere" / "file")
+def test_what_is_no_path_is_told_before_any_work(tmp_path):
+    """Buffers and folders that are not there are one sentence that names them."""
+    for function in (load, lambda path: save(LSTMRegressor(), path)):
+        for path in (io.BytesIO(), b"file", None):
+            words = f"path must be a str or path-like.*Got {type(path).__name__};"
+            with pytest.raises(TypeError, match=words):
+                function(path)
+    folder = tmp_path / "nowhere"
+    words = re.escape(f"Got {str(folder)!r}, which is no folder; make it")
+    for function in (lambda p: save(object(), p), lambda p: write_whole(p, b"")):
+        with pytest.raises(FileNotFoundError, match=words):
+            function(folder / "file")
+
+
+def test_only_regular_files_are_replaced(tmp_path):
+    """A FIFO, a device or a folder is never put out of its place."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("/dev/null")
+    (tmp_path / "folder").mkdir()
+    kinds = {"fifo": "a FIFO", "link": "a device", "folder": "a folder"}
+    for name, kind in kinds.items():
+        before = (tmp_path / name).stat()
+        with pytest.raises(FileExistsError, match=f"a regular file.*which is {kind};"):
+            write_whole(tmp_path / name, b"")
+        assert (tmp_path / name).stat().st_ino == before.st_ino
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(kinds)
+
+
+def test_the_longest_name_is_taken(tmp_path):
+    """The file that is written first has a short name of its own."""
+    path = tmp_path / ("f" * 255)
+    assert write_whole(path, b"content").read_bytes() == b"content"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_errors_name_the_file_that_was_asked_for(tmp_path, monkeypatch):
+    """Not the hidden one that is written first."""
+
+    def refused(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("builtins.open", refused)
+    with pytest.raises(PermissionError) as caught:
+        write_whole(tmp_path / "file", b"")
+    assert caught.value.filename == str(tmp_path / "file")
