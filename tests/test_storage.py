@@ -595,7 +595,7 @@ def test_what_load_would_not_trust_is_not_saved(stored, tmp_path, monkeypatch):
         (own, r"Got \['textwrap.dedent'\]"),
         (search, "best_estimator_"),
         (builder, "textwrap.dedent"),
-        (FunctionTransformer(kw_args=endless), "that it cannot"),
+        (FunctionTransformer(kw_args=endless), "at kw_args, which skops cannot store"),
         ("pipe", "Got str"),
     ]:
         with pytest.raises(ValueError, match=words):
