@@ -1,6 +1,8 @@
 """Keeping a model: what is stored predicts the same, what is not whole says so."""
 
+import contextlib
 import copy
+import datetime
 import hashlib
 import io
 import json
@@ -14,11 +16,13 @@ import warnings
 import zipfile
 from dataclasses import replace
 
+import dateutil.tz
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
@@ -557,6 +561,18 @@ def test_functions_of_the_package_are_not_trusted(content, tmp_path):
         assert isinstance(getattr(sys.modules[module], own), type)
 
 
+def test_a_trusted_type_runs_nothing_when_it_is_called(content, tmp_path):
+    """Whatever a file gives to a type that is trusted, nothing happens on the disk."""
+    path, mark = tmp_path / "file", tmp_path / "mark"
+    for name in TRUSTED:
+        module, _, own = name.rpartition(".")
+        for arguments in ([str(mark)], [str(mark)] * 3, []):
+            path.write_bytes(forged(calls(module, own, *arguments), content))
+            with contextlib.suppress(StoredStateError):
+                load(path)
+            assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_file_that_holds_no_estimator_is_told(content, tmp_path):
     """A whole file with something else in it is one sentence."""
     path = tmp_path / "file"
@@ -605,6 +621,80 @@ def test_what_load_would_not_trust_is_not_saved(stored, tmp_path, monkeypatch):
         with pytest.raises(ImportError, match=rf"{owner} needs .*sklstm\[storage\]"):
             function(path)
     assert not path.exists()
+
+
+def test_what_is_in_the_way_is_named_with_its_place(tmp_path):
+    """The part that cannot be stored, where it is, and what helps, in one sentence."""
+    days = pd.date_range("2024-01-01", periods=12, freq="D")
+    values = pd.DataFrame({"load": walk(12)}, index=days)
+    local = values.tz_localize(dateutil.tz.tzoffset("plant", 3600))
+    stamped = values.set_axis([days[0]], axis=1)
+    dated = values.assign(opened=[datetime.date(2024, 1, 1)] * 12)
+    search = GridSearchCV(LinearRegression(), {}, cv=TimeSeriesSplit(2))
+    search.fit(np.arange(9.0)[:, None], np.arange(9.0))
+    cases = [
+        (
+            make_pipeline(SlidingWindow(2).fit(local)),
+            r"zone tzoffset\('plant', 3600\) at steps\[0\]\[1\]\.timeline_.*tz_convert",
+        ),
+        (
+            make_pipeline(StandardScaler(), SlidingWindow(2).fit(stamped)),
+            r"a name that is Timestamp.* at steps\[1\]\[1\]\._columns\[0\]; name col",
+        ),
+        (
+            SlidingWindow(2, groups="opened").fit(dated),
+            r"groups of date at groups_; name them by strings",
+        ),
+        (
+            make_pipeline(FunctionTransformer(textwrap.dedent)),
+            r"\['textwrap.dedent'\] at steps\[0\]\[1\]\.func; for files of your own",
+        ),
+        (search, "; save its best_estimator_, or for files of your own"),
+    ]
+    for estimator, words in cases:
+        with pytest.raises(ValueError, match=words) as caught:
+            save(estimator, tmp_path / "file")
+        said = str(caught.value)
+        assert said.count("Got ") == 1 and said.endswith(".") and "\n" not in said
+        assert ("best_estimator_" in said) == (estimator is search)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_callbacks_are_left_out(tmp_path):
+    """A file has no callbacks of scikit-learn; the estimator in memory keeps them."""
+    callback = pytest.importorskip("sklearn.callback")
+    scores = callback.ScoringMonitor(scoring="neg_mean_absolute_error")
+    regressor = LSTMRegressor(2, epochs=1, random_state=0).set_callbacks(scores)
+    pipe = make_pipeline(SlidingWindow(3), TransformedTargetRegressor(regressor))
+    X = series()
+    search = GridSearchCV(pipe, {"slidingwindow__window": [2]}, cv=TimeSeriesSplit(2))
+    search.fit(X, X["load"])
+    pipe.fit(X, X["load"])
+    for estimator in (pipe, search.best_estimator_):
+        own = estimator[-1].regressor_._skl_callbacks
+        again = load(save(estimator, tmp_path / "file"))
+        assert_array_equal(again.predict(X), estimator.predict(X))
+        assert estimator[-1].regressor_._skl_callbacks is own and own == [scores]
+        for each in (again[-1].regressor, again[-1].regressor_):
+            assert "_skl_callbacks" not in vars(each)
+
+
+def test_a_newer_version_is_told_of_once(stored, tmp_path, monkeypatch):
+    """However many objects are in a file, its version is one warning of one load."""
+    path = tmp_path / "file"
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["sklstm"], "__version__", "999.1")
+        save(stored["series"][0], path)
+        pickled = pickle.dumps(stored["series"][0][-1])
+    for _ in range(2):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            load(path)
+        assert [each.category for each in caught] == [UserWarning]
+        assert "comes from sklstm 999.1" in str(caught[0].message)
+        assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="A stored LSTMRegressor comes from"):
+        pickle.loads(pickled)
 
 
 def test_an_interrupted_save_loses_nothing(tmp_path, monkeypatch):
