@@ -249,7 +249,19 @@ def _unsound_boosting(state: State) -> str | None:
         return f"a {type(init).__name__} as 'init'"
     if not _is_one(vars(init).get("n_outputs_")):
         return "an 'init_' of several outputs"
-    return _hidden(DummyRegressor, vars(init))
+    return _hidden(DummyRegressor, vars(init)) or _unsound_loss(state.get("_loss"))
+
+
+def _unsound_loss(loss: Any) -> str | None:
+    """Return why what a start predicts could be given another shape."""
+    like = _any_loss()
+    link = getattr(loss, "__dict__", {}).get("link")
+    is_loss = type(loss).__module__ == type(like).__module__
+    is_sound = is_loss and not hasattr(type(loss), "link")
+    is_sound = is_sound and type(link) is type(like.link)
+    if not is_sound or _hidden(type(link), vars(link)) is not None:
+        return "a loss with a link of its own"
+    return None
 
 
 def _is_one(value: Any) -> bool:
@@ -359,3 +371,10 @@ def _any_predictor() -> Any:
         max_iter=1, early_stopping=False, random_state=0
     )
     return boosting.fit([[0.0], [1.0]], [0.0, 1.0])._predictors[0][0]
+
+
+@cache
+def _any_loss() -> Any:
+    """Return a loss of gradient boosting, whose type is not public, with its link."""
+    boosting = GradientBoostingRegressor(n_estimators=1, random_state=0)
+    return boosting.fit([[0.0], [1.0]], [0.0, 1.0])._loss

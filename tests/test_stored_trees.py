@@ -50,6 +50,8 @@ REGRESSORS = {
     "boosting of weights": AdaBoostRegressor(**SMALL),
     "boosting": GradientBoostingRegressor(**SMALL),
     "boosting from zero": GradientBoostingRegressor(init="zero", **SMALL),
+    "boosting of distances": GradientBoostingRegressor(loss="huber", **SMALL),
+    "boosting of absolutes": GradientBoostingRegressor(loss="absolute_error", **SMALL),
     "boosting of quantiles": GradientBoostingRegressor(loss="quantile", **SMALL),
     "histograms": HistGradientBoostingRegressor(max_iter=3, min_samples_leaf=5),
     "histograms of quantiles": HistGradientBoostingRegressor(
@@ -314,6 +316,21 @@ OWNERS = {
         "boosting",
         lambda e: change_init(e, predict=np.positive),
         "'predict', a method",
+    ),
+    "a loss of another kind": (
+        "boosting",
+        lambda e: setattr(e, "_loss", DummyRegressor()),
+        "a loss with a link of its own",
+    ),
+    "a loss with another link": (
+        "boosting",
+        lambda e: setattr(e._loss, "link", DummyRegressor()),
+        "a loss with a link of its own",
+    ),
+    "a link with a method": (
+        "boosting",
+        lambda e: setattr(e._loss.link, "link", np.positive),
+        "a loss with a link of its own",
     ),
     "boosting with a method": (
         "boosting",
