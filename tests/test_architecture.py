@@ -21,6 +21,7 @@ LEVELS = [
         "_highway",
         "_intervals",
         "_stored_labels",
+        "_stored_trees",
         "_windows",
         "datasets",
         "metrics",
