@@ -7,7 +7,8 @@ from one that is whole. ``skops.io`` reads the file too, with the same types to 
 
 Only types that do nothing when they are made are trusted on top of skops's, each by its
 name. Trusting all that is in the package would not do: skops calls what it trusts, and
-there are functions here. Trees of scikit-learn are stored as arrays, and checked.
+there are functions here. Nor are the trees of scikit-learn trusted, which follow
+whatever numbers their nodes hold.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from sklstm._keras import Recipe
 from sklstm._measure import Measure
 from sklstm._member import Member
 from sklstm._network import NetworkSpec
+from sklstm._progress import without_callbacks
 from sklstm._regressor import LSTMRegressor
 from sklstm._scaling import Scaling
 from sklstm._sliding_window import SlidingWindow
@@ -42,7 +44,6 @@ from sklstm._stamp import (
     told_once,
 )
 from sklstm._stored_labels import cure_of_labels
-from sklstm._stored_trees import StoredTree, live_form, stored_form
 
 __all__ = ["TRUSTED", "load", "save"]
 
@@ -56,7 +57,6 @@ _OWN = (
     Recipe,
     Scaling,
     SlidingWindow,
-    StoredTree,
     Timeline,
 )
 # ... and others that hold names, numbers and arrays, and run nothing when made.
@@ -119,13 +119,9 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
     Notes
     -----
     Of scikit-learn's regressors it takes linear models, support vector machines,
-    ``MLPRegressor``, decision trees and their forests, bagging and boosting
-    (``GradientBoostingRegressor`` with the default ``init``,
-    ``HistGradientBoostingRegressor`` without categorical columns), and what combines
-    them: voting, stacking, chains, one for each output, a transformed target. It
-    refuses nearest neighbours and Gaussian processes, whose parts cannot be checked,
-    and classifiers of trees. Trees are stored as their arrays, which :func:`load`
-    checks before it builds any.
+    ``MLPRegressor``, and what combines them: bagging, voting, stacking, chains, one for
+    each output, a transformed target. It refuses trees, nearest neighbours and Gaussian
+    processes, since skops does not check what is inside them.
 
     Examples
     --------
@@ -150,13 +146,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
             "save needs an estimator of scikit-learn's kind. Got "
             f"{type(estimator).__name__}; pass the pipeline itself."
         )
-    try:
-        stored = stored_form(estimator)
-    except ValueError as error:
-        raise ValueError(
-            "save needs trees that load can check. Got "
-            f"{_line(error, kind=False)}; {_OWN_WAY}."
-        ) from error
+    stored = without_callbacks(estimator)
     try:
         archive = skops.dumps(stored, compression=zipfile.ZIP_DEFLATED)
         untrusted = set(skops.get_untrusted_types(data=archive)) - set(TRUSTED)
@@ -229,9 +219,9 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 
 def _estimator_of(archive: bytes, path: Path, skops: Any) -> Any:
-    """Return what is in an archive, with the trees in it."""
+    """Return what is in an archive."""
     try:
-        return live_form(skops.loads(archive, trusted=TRUSTED))
+        return skops.loads(archive, trusted=TRUSTED)
     except StoredStateError:
         raise
     except Exception as error:
@@ -256,11 +246,9 @@ def _name(path: str | os.PathLike) -> str:
     return repr(Path(path).name)
 
 
-def _line(error: Exception, *, kind: bool = True) -> str:
+def _line(error: Exception) -> str:
     """Return what an error says in its first line, behind its kind."""
     said = str(error).partition("\n")[0].rstrip(".")
-    if not kind:
-        return said
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 

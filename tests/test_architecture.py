@@ -21,7 +21,6 @@ LEVELS = [
         "_highway",
         "_intervals",
         "_stored_labels",
-        "_stored_trees",
         "_windows",
         "datasets",
         "metrics",

@@ -22,12 +22,24 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import (
+    BaggingRegressor,
+    HistGradientBoostingRegressor,
+    StackingRegressor,
+    VotingRegressor,
+)
 from sklearn.exceptions import InconsistentVersionWarning
-from sklearn.linear_model import LinearRegression
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.multioutput import MultiOutputRegressor, RegressorChain
+from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVR
+from sklearn.tree import DecisionTreeRegressor
 
 from sklstm import LSTMRegressor, SlidingWindow, load, save
 from sklstm._files import write_whole
@@ -658,6 +670,49 @@ def test_what_is_in_the_way_is_named_with_its_place(tmp_path):
         assert said.count("Got ") == 1 and said.endswith(".") and "\n" not in said
         assert ("best_estimator_" in said) == (estimator is search)
     assert not [*tmp_path.iterdir()]
+
+
+REGRESSORS = {
+    "bagging": BaggingRegressor(Ridge(), n_estimators=2, random_state=0),
+    "chain": RegressorChain(Ridge()),
+    "one for each output": MultiOutputRegressor(SVR()),
+    "perceptron": MLPRegressor(
+        hidden_layer_sizes=2, solver="sgd", learning_rate_init=1e-6, max_iter=1
+    ),
+    "perceptron, Adam": MLPRegressor(hidden_layer_sizes=2, max_iter=1, random_state=0),
+    "stacking": StackingRegressor([("a", Ridge()), ("b", SVR())], cv=2),
+    "voting": VotingRegressor([("a", Ridge()), ("b", SVR())]),
+}
+
+
+@pytest.mark.parametrize("name", REGRESSORS)
+def test_regressors_of_scikit_learn_come_back(name, tmp_path):
+    """What combines others is stored behind windows, and predicts the same."""
+    X = series()[["load"]]
+    has_two = name in ("chain", "one for each output")
+    y = X.assign(twice=2 * X["load"]) if has_two else X["load"]
+    windows = SlidingWindow(3, layout="flat")
+    pipe = make_pipeline(windows, SimpleImputer(), clone(REGRESSORS[name]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a perceptron that has not converged
+        pipe.fit(X, y)
+    again = load(save(pipe, tmp_path / "file"))
+    assert_array_equal(again.predict(X), pipe.predict(X))
+
+
+@pytest.mark.parametrize(
+    "regressor",
+    [DecisionTreeRegressor(), HistGradientBoostingRegressor(max_iter=2)],
+)
+def test_trees_are_refused_and_named(regressor, tmp_path):
+    """Nodes are followed wherever they point, so that no tree is trusted."""
+    X = series()[["load"]]
+    windows = SlidingWindow(3, layout="flat")
+    pipe = make_pipeline(windows, SimpleImputer(), regressor).fit(X, X["load"])
+    with pytest.raises(
+        ValueError, match=r"Got \[.*[Tt]ree.*at steps\[2\]\[1\].*pickle"
+    ):
+        save(pipe, tmp_path / "file")
 
 
 def test_callbacks_are_left_out(tmp_path):
