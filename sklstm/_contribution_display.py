@@ -7,8 +7,9 @@ from typing import Any, Self
 import numpy as np
 
 from sklstm._drawing import Display, faint_ink, few_ticks, hatch_steps, title_of
-from sklstm._index import DataFrame
+from sklstm._index import DataFrame, labels_of
 from sklstm._inspection import contributions as contributions_of
+from sklstm._inspection import name_of_output
 
 __all__ = ["ContributionDisplay"]
 
@@ -21,12 +22,15 @@ class ContributionDisplay(Display):
 
     One panel for each channel, the ones that mattered most first. For one row bars go
     up where a value raises the prediction above that of a flat window, down where it
-    lowers it. For several rows their mean sizes are shown.
+    lowers it. For several rows their mean sizes are shown. Steps at which a channel has
+    no value are hatched.
 
     Parameters
     ----------
     contributions : DataFrame
         As :func:`contributions` returns them.
+    target : str, default=None
+        What they add up to, for the title.
 
     Attributes
     ----------
@@ -54,8 +58,9 @@ class ContributionDisplay(Display):
     ContributionDisplay(rows=1, steps=12, channels=1)
     """
 
-    def __init__(self, contributions: DataFrame) -> None:
+    def __init__(self, contributions: DataFrame, target: str | None = None) -> None:
         self.contributions = contributions
+        self.target = target
 
     @classmethod
     def from_estimator(
@@ -78,7 +83,9 @@ class ContributionDisplay(Display):
         rows : int, label, slice or sequence of them, default=-1
             Which rows: positions in X, or labels that are not integers.
         output : int, default=0
-            Which column of ``predict_steps`` is looked at.
+            Which column of ``predict_steps`` is looked at; where there are several,
+            the title says which one: by the name of its column in y, or, of ``steps``
+            in a row, ``load_t`` for the first and ``load_t+1`` for the next.
         ax : matplotlib Axes, default=None
             Is replaced by the panels; None makes a new figure.
 
@@ -86,7 +93,8 @@ class ContributionDisplay(Display):
         -------
         ContributionDisplay
         """
-        return cls(contributions_of(estimator, X, rows, output=output)).plot(ax)
+        values = contributions_of(estimator, X, rows, output=output)
+        return cls(values, target=name_of_output(estimator, output)).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the panels.
@@ -100,7 +108,19 @@ class ContributionDisplay(Display):
         -------
         ContributionDisplay
             The display itself.
+
+        Raises
+        ------
+        ValueError
+            If these are no contributions.
         """
+        names = getattr(labels_of(self.contributions), "names", None)
+        if names is None or list(names) != ["row", "step"]:
+            raise ValueError(
+                "ContributionDisplay needs a DataFrame as contributions returns it, at "
+                f"an index (row, step). Got {type(self.contributions).__name__}, index "
+                f"{names and list(names)}; call from_estimator."
+            )
         rows = self.contributions.index.unique("row")
         if len(rows) == 1:
             values, what = self.contributions.droplevel("row"), "contribution"
@@ -119,7 +139,7 @@ class ContributionDisplay(Display):
             column = values[channel].to_numpy()
             panel.bar(steps, np.nan_to_num(column), width=0.8, color="C0")
             panel.axhline(0, color=faint_ink(), linewidth=0.8)
-            hatch_steps(panel, steps[np.isnan(column)])
+            hatch_steps(panel, steps, ~np.isnan(column))
             panel.set_title(str(channel), fontsize="medium", loc="left")
             panel.set_xlim(steps[0] - 0.5, steps[-1] + 0.5)
             panel.set_ylim(low - margin * (low < 0), high + margin)
@@ -130,6 +150,8 @@ class ContributionDisplay(Display):
         panels[-1].set_xlabel("step of the window")
         of = f"row {title_of(rows[0])}" if len(rows) == 1 else f"{len(rows)} rows"
         title = f"{what}, {of}"
+        if self.target is not None:
+            title = f"{what} to {self.target},\n{of}"
         if len(channels) < values.shape[1]:
             title += f", {len(channels)} of {values.shape[1]} channels"
         panels[0].set_title(title, fontsize="medium", loc="right")

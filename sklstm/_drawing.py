@@ -173,12 +173,16 @@ def show_dates(ax):
     ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
 
 
-def hatch_steps(ax, steps):
-    """Hatch the steps that are missing."""
-    if len(steps):
+def hatch_steps(ax, steps, has_value):
+    """Hatch every step, from the first one to the last, that has no value."""
+    every = np.arange(steps[0], steps[-1] + 1)
+    lacking = np.setdiff1d(every, np.asarray(steps)[np.asarray(has_value)])
+    for run in np.split(lacking, np.flatnonzero(np.diff(lacking) > 1) + 1):
+        if not len(run):
+            continue
         ax.axvspan(
-            steps[0] - 0.5,
-            steps[-1] + 0.5,
+            run[0] - 0.5,
+            run[-1] + 0.5,
             facecolor="none",
             edgecolor=faint_ink(),
             hatch="////",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from sklstm._backtest import BacktestResult
 from sklstm._drawing import Display, line_style, marker
-from sklstm._index import DataFrame
+from sklstm._index import DataFrame, labels_of
 
 __all__ = ["ErrorByStepDisplay"]
 
@@ -16,9 +17,9 @@ _MOST_LINES = 6
 class ErrorByStepDisplay(Display):
     """How the error of a backtest grows from step to step.
 
-    A line for each model, or each group of one model; bars go from the best to the
-    worst fold. With more than six groups, the line is their mean and the bars go from
-    the best to the worst of them.
+    A line for each model, the baselines of a backtest among them, or for each group of
+    one model; bars go from the best to the worst fold. With more than six groups, the
+    line is their mean and the bars go from the best to the worst of them.
 
     Parameters
     ----------
@@ -39,6 +40,7 @@ class ErrorByStepDisplay(Display):
 
     See Also
     --------
+    backtest : Makes what is drawn.
     ForecastDisplay : The forecasts of one origin.
 
     Examples
@@ -64,7 +66,7 @@ class ErrorByStepDisplay(Display):
     @classmethod
     def from_predictions(
         cls,
-        frame: DataFrame | dict[str, DataFrame],
+        frame: BacktestResult | DataFrame | dict[str, Any],
         *,
         metric: str = "mae",
         ax: Any = None,
@@ -73,10 +75,13 @@ class ErrorByStepDisplay(Display):
 
         Parameters
         ----------
-        frame : DataFrame or dict of DataFrame
-            Predictions with columns ``step``, ``y_true``, ``y_pred``, ``fold``, and
-            ``group`` where there are several series; or several such frames by the
-            name of the model, to be compared.
+        frame : BacktestResult, DataFrame or dict of them
+            What :func:`backtest` returns: drawn are the model and the baselines, as
+            its ``summary`` calls them. Or predictions with columns ``step``,
+            ``y_true``, ``y_pred``, ``fold``, and ``group`` where there are several
+            series, which then have a line each (``predictions`` of a backtest). Or
+            several results or frames by the name of the model, to be compared; of a
+            result only the model is then drawn.
         metric : {"mae", "rmse"}, default="mae"
             Mean absolute error, or root of the mean squared one.
         ax : matplotlib Axes, default=None
@@ -89,24 +94,19 @@ class ErrorByStepDisplay(Display):
         Raises
         ------
         ValueError
-            If a column is missing, or there is no such metric.
+            If there are no predictions, a column is missing, or there is no such
+            metric.
         """
         if metric not in ("mae", "rmse"):
             raise ValueError(
                 "The 'metric' parameter of ErrorByStepDisplay must be 'mae' or "
                 f"'rmse'. Got {metric!r} instead."
             )
-        frames = frame if isinstance(frame, dict) else {None: frame}
-        for each in frames.values():
-            lacking = {"step", "y_true", "y_pred", "fold"} - set(each.columns)
-            if lacking:
-                raise ValueError(
-                    "ErrorByStepDisplay needs columns step, y_true, y_pred and fold. "
-                    f"Got none called {sorted(lacking)}."
-                )
+        frames = _frames_by_name(frame)
         by = "fold"
-        if not isinstance(frame, dict) and "group" in frame.columns:
-            groups = dict(iter(frame.groupby("group")))
+        single = frames.get(None)
+        if single is not None and "group" in single.columns:
+            groups = dict(iter(single.groupby("group")))
             if len(groups) <= _MOST_LINES:
                 frames = groups
             else:
@@ -160,6 +160,36 @@ class ErrorByStepDisplay(Display):
             f"ErrorByStepDisplay(lines={len(self.errors)}, steps={n_steps}, "
             f"metric={self.metric!r})"
         )
+
+
+def _frames_by_name(given):
+    """Return the predictions of each line by its name, None for a single frame."""
+    if isinstance(given, BacktestResult):
+        made, others = given.predictions, given.baselines
+        frames = {"model": made}
+        for name in others.columns:
+            frames[name] = made.assign(y_pred=others[name].to_numpy())
+        return frames
+    frames = {None: given}
+    if isinstance(given, dict) and given:
+        frames = {
+            name: each.predictions if isinstance(each, BacktestResult) else each
+            for name, each in given.items()
+        }
+    for each in frames.values():
+        if labels_of(each) is None or each.ndim != 2:
+            raise ValueError(
+                "ErrorByStepDisplay needs a BacktestResult, a DataFrame of predictions "
+                f"or a dict of them by name. Got {type(each).__name__}; pass what "
+                "backtest returns."
+            )
+        lacking = {"step", "y_true", "y_pred", "fold"} - set(each.columns)
+        if lacking:
+            raise ValueError(
+                "ErrorByStepDisplay needs columns step, y_true, y_pred and fold. "
+                f"Got none called {sorted(lacking)}."
+            )
+    return frames
 
 
 def _errors(frame, metric, by):

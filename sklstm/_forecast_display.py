@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklstm._index import (
     kind_of_long_frame,
     labels_of,
     stamps_of,
+    timeline_from_labels,
 )
 from sklstm._panel import as_columns
 
@@ -23,9 +25,15 @@ __all__ = ["ForecastDisplay"]
 # Panels of one picture that matplotlib still draws, and somebody still looks at.
 _MOST_PANELS = 100
 
+# Letters of the label of an axis beside a low panel, before it goes on in a next line.
+_WIDTH_OF_LABELS = 16
+
 
 class ForecastDisplay(Display):
     """History, forecast, interval and, where they have come, the actual values.
+
+    The line of the forecast begins at the last value of the history, unless there is a
+    hole between the two.
 
     Several series get a panel each: the columns of a forecast of several targets, and
     the groups of a long frame, or of an index of two levels, group and time.
@@ -212,15 +220,19 @@ class ForecastDisplay(Display):
                 f"{len(panels)}; select rows of the forecast."
             )
         self._begin(ax, len(panels), 1, size=(6.4, 2.2 + 1.6 * len(panels)))
-        for panel, (name, parts) in zip(self.axes_[:, 0], panels.items(), strict=True):
-            past, to_come, lower, upper, actual = parts
+        for panel, parts in zip(self.axes_[:, 0], panels.values(), strict=True):
+            heading, quantity, past, to_come, lower, upper, actual = parts
+            is_next = _is_next(past.index, to_come.index)
             n_shown = max(4 * len(to_come), 60) if n_past is None else n_past
             past = past.iloc[max(0, len(past) - n_shown) :]
             self._draw(panel, past, to_come, lower, upper, actual)
-            if name is not None and len(panels) == 1:
-                panel.set_ylabel(str(name))
-            elif name is not None:
-                panel.set_title(str(name), fontsize="medium", loc="left")
+            if is_next and len(past):
+                _join(panel, past.iloc[-1:], to_come.iloc[:1])
+            if heading is not None:
+                panel.set_title(str(heading), fontsize="medium", loc="left")
+            if quantity is not None:
+                width = 40 if len(panels) == 1 else _WIDTH_OF_LABELS
+                panel.set_ylabel(fill(str(quantity), width))
         self._legend()
         return self
 
@@ -259,7 +271,7 @@ class ForecastDisplay(Display):
             show_dates(ax)
 
     def _series(self):
-        """Return (history, forecast, lower, upper, actual) of each series by name."""
+        """Return the parts of each series by its name, as ``_targets`` does."""
         for name in ("history", "forecast", "actual"):
             value = getattr(self, name)
             if value is not None and labels_of(value) is None:
@@ -267,6 +279,12 @@ class ForecastDisplay(Display):
                     f"ForecastDisplay needs '{name}' as a pandas Series or DataFrame, "
                     f"whose index says when. Got {type(value).__name__}."
                 )
+        if {"origin", "step", "y_pred"} <= set(getattr(self.forecast, "columns", ())):
+            raise ValueError(
+                "ForecastDisplay needs one forecast. Got the predictions of a "
+                "backtest, which come from many origins; select one origin and pass "
+                "its column 'y_pred', or draw all of them by ErrorByStepDisplay."
+            )
         kind = kind_of_long_frame(self.forecast)
         if self.groups is not None or self.time is not None:
             kind = as_columns(self.groups), self.time
@@ -308,8 +326,28 @@ class ForecastDisplay(Display):
 
     def __repr__(self) -> str:
         panels = self._series()
-        n_steps = max(len(parts[1]) for parts in panels.values())
+        n_steps = max(len(parts[3]) for parts in panels.values())
         return f"ForecastDisplay(series={len(panels)}, steps={n_steps})"
+
+
+def _is_next(past, to_come):
+    """Return whether labels to come directly follow those of the history."""
+    labels = past.append(to_come)
+    if not len(past) or not labels.is_monotonic_increasing or not labels.is_unique:
+        return False
+    try:
+        timeline = timeline_from_labels(labels, n_rows=len(labels))
+        return timeline is not None and len(past) not in timeline.run_starts(labels)
+    except ValueError:
+        # Without a common step, every row follows the one before.
+        return True
+
+
+def _join(ax, last, first):
+    """Draw the way from the last value of the history to the first of the forecast."""
+    stamps = np.concatenate([stamps_of(last), stamps_of(first)])
+    values = np.concatenate([last.to_numpy(), first.to_numpy()])
+    ax.plot(stamps, values, color="C0", lw=2.0, label="_")
 
 
 def _check_numbers(forecast):
@@ -325,19 +363,26 @@ def _check_numbers(forecast):
 
 
 def _targets(history, forecast, actual, group):
-    """Return the parts of each target of one group, by what they are called."""
+    """Return the parts of each target of one group, by what they are called.
+
+    The parts are its heading, its quantity (each None where the other says all),
+    history, forecast, lower and upper end of the interval, and actual values.
+    """
     if forecast.ndim == 1:
         points, ends = {forecast.name: forecast}, {}
     else:
         points, ends = _points_and_ends(dict(forecast.items()))
     panels = {}
+    is_one = len(points) == 1
     for name, values in points.items():
         title = name
         if group is not None:
             words = list(group) if isinstance(group, tuple) else [group]
-            words += [] if len(points) == 1 else [name]
+            words += [] if is_one else [name]
             title = ", ".join(map(str, words))
         panels[title] = (
+            None if is_one and group is None else title,
+            name if is_one else None,
             _column(history, name, "history"),
             values,
             *ends.get(name, (None, None)),

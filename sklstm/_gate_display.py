@@ -16,7 +16,7 @@ from sklstm._drawing import (
     paper,
     title_of,
 )
-from sklstm._index import DataFrame
+from sklstm._index import DataFrame, labels_of
 from sklstm._inspection import gates as gates_of
 from sklstm._inspection import window_values
 from sklstm._validation import is_integer
@@ -45,8 +45,9 @@ class GateDisplay(Display):
     From top to bottom: the values of the window (of at most six channels, the first
     ones; several are drawn from their minimum to their maximum), heat maps over units
     of the three gates, the candidate, the cell and the hidden state, and the mean of
-    the gates over units, of backward layers by thin lines. Missing steps are hatched.
-    One column of panels for each row.
+    the gates over units, of backward layers by thin lines. Hatched is where there is
+    nothing: missing steps and, in the heat maps, the newest steps of known columns,
+    which have no gates of their own. One column of panels for each row.
 
     Parameters
     ----------
@@ -137,8 +138,15 @@ class GateDisplay(Display):
         Raises
         ------
         ValueError
-            If there is no such layer.
+            If these are no gates, or there is no such layer.
         """
+        names = getattr(labels_of(self.gates), "names", None)
+        if names is None or "layer" not in names:
+            raise ValueError(
+                "GateDisplay needs a DataFrame as gates returns it, at an index (row, "
+                f"layer, direction, step, unit). Got {type(self.gates).__name__}, "
+                f"index {names and list(names)}; call from_estimator."
+            )
         layers = self.gates.index.unique("layer")
         if not is_integer(layer) or not -len(layers) <= layer < len(layers):
             raise ValueError(
@@ -152,7 +160,10 @@ class GateDisplay(Display):
         size = (3.4 + 3.0 * len(rows), 1.2 * n_panels)
         margin = 0.3 if len(rows) == 1 else 0.4
         beside = self._begin(ax, n_panels, len(rows), size=size, margin=margin)
-        steps = self.gates.index.unique("step")
+        ends = _ends_of_patches(self.gates.index.unique("step"))
+        if self.values is not None:
+            every = self.values.index.unique("step")
+            ends = min(ends[0], every[0] - 0.5), max(ends[1], every[-1] + 0.5)
         limits = _limits_of_gates(chosen)
         for column, row in enumerate(rows):
             axes = self.axes_[:, column]
@@ -165,7 +176,7 @@ class GateDisplay(Display):
             ]
             _draw_means(axes[-1], chosen.xs(row, level="row"))
             for panel in axes:
-                panel.set_xlim(steps[0] - 0.5, steps[-1] + 0.5)
+                panel.set_xlim(*ends)
                 panel.xaxis.get_major_locator().set_params(integer=True)
             for panel in axes[:-1]:
                 panel.tick_params(labelbottom=False)
@@ -190,8 +201,7 @@ class GateDisplay(Display):
                 color=f"C{number}",
                 label=str(name),
             )
-        is_missing = values.isna().all(axis=1)
-        hatch_steps(ax, values.index[is_missing])
+        hatch_steps(ax, values.index.to_numpy(), values.notna().any(axis=1).to_numpy())
 
     def _label(self, beside, images, chosen):
         """Say what the panels are, once for each line of them."""
@@ -209,7 +219,7 @@ class GateDisplay(Display):
         for at, (title, image) in enumerate(
             zip(_GATES.values(), images, strict=True), start=has_values
         ):
-            left[at].set_ylabel(title)
+            left[at].set_ylabel(f"{title}\nunit")
             bar = self.figure_.colorbar(
                 image, cax=beside[at].inset_axes((0.0, 0.0, 0.15, 1.0))
             )
@@ -263,10 +273,19 @@ def _draw_units(ax, values, limits):
         cmap=_COLORMAP,
         vmin=limits[0],
         vmax=limits[1],
-        extent=(steps[0] - 0.5, steps[-1] + 0.5, len(table) - 0.5, -0.5),
+        extent=(*_ends_of_patches(steps), len(table) - 0.5, -0.5),
     )
     ax.yaxis.set_major_locator(few_ticks())
     return image
+
+
+def _ends_of_patches(steps):
+    """Return where the first patch of steps begins, and where the last one ends.
+
+    A patch goes by its newest step.
+    """
+    size = steps[1] - steps[0] if len(steps) > 1 else 1
+    return steps[0] - size + 0.5, steps[-1] + 0.5
 
 
 def _draw_means(ax, gates):

@@ -19,7 +19,13 @@ from sklstm._regressor import LSTMRegressor
 from sklstm._validation import check_is_fitted, is_integer
 from sklstm._windows import row_slices, take_rows
 
-__all__ = ["contributions", "gates", "lstm_inside", "window_values"]
+__all__ = [
+    "contributions",
+    "gates",
+    "lstm_inside",
+    "name_of_output",
+    "window_values",
+]
 
 _GATES = ["input", "forget", "output", "candidate", "cell", "hidden"]
 _DIRECTIONS = ["forward", "backward"]
@@ -56,7 +62,9 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
         ``candidate``, ``cell`` and ``hidden`` state after the step, in the scaled
         unit. Layers count from 0; a direction is ``"forward"`` (oldest step first) or
         ``"backward"``; steps count back from the predicted row, so that -1 is the row
-        before it. Missing steps are NaN.
+        before it. Missing steps are NaN. A step is called by the columns that are not
+        known beforehand: of a known one the network reads at the same time the value
+        ``horizon`` rows later.
 
     Raises
     ------
@@ -91,8 +99,10 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     inputs = member.scaling.inputs(measured)
     _, traces = trace(spec, member.weights, inputs)
     missing = np.isnan(patched(inputs, spec.patch)[:, :, 0])
+    newest = int(seen.newest.min())
+    every = range(newest + 1 - spec.window, newest + 1)
     # A patch goes by its newest step.
-    steps = seen.steps[spec.window % spec.patch + spec.patch - 1 :: spec.patch]
+    steps = every[spec.window % spec.patch + spec.patch - 1 :: spec.patch]
     parts = []
     for position, values in enumerate(traces):
         layer, direction = divmod(position, spec.n_directions)
@@ -134,9 +144,11 @@ def contributions(
     Returns
     -------
     DataFrame
-        One line for each (row, step), the levels of its index, as in :func:`gates`;
-        one column for each channel. In the unit of the target that the regressor was
-        fitted on; NaN at missing steps.
+        One line for each (row, step), the levels of its index; one column for each
+        channel. Steps count back from the predicted row, which is step 0: a known
+        column has its newest value there, others ``horizon`` steps earlier. In the
+        unit of the target that the regressor was fitted on; NaN at missing steps, and
+        at steps that only other channels have.
 
     Raises
     ------
@@ -190,10 +202,7 @@ def contributions(
         values[some] = _integrated_gradients(
             regressor, seen.windows[some], seen.sizes[some], position
         )
-    labels = {"row": seen.rows, "step": seen.steps}
-    return frame_from_product(
-        [(values.reshape(-1, spec.n_channels), labels)], seen.channels
-    )
+    return _frame_of_steps(values, seen)
 
 
 def _integrated_gradients(
@@ -249,13 +258,24 @@ def window_values(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     Returns
     -------
     DataFrame
-        One line for each (row, step), the levels of its index; one column for each
-        channel; NaN at missing steps.
+        One line for each (row, step), the levels of its index, as in
+        :func:`contributions`; one column for each channel; NaN at missing steps, and
+        at steps that only other channels have.
     """
     seen = _windows_seen(estimator, X, rows, "window_values")
-    labels = {"row": seen.rows, "step": seen.steps}
-    table = seen.windows.reshape(-1, seen.windows.shape[2])
-    return frame_from_product([(table, labels)], seen.channels)
+    return _frame_of_steps(seen.windows, seen)
+
+
+def _frame_of_steps(values: np.ndarray, seen: _Seen) -> DataFrame:
+    """Return values of windows, each at the step that its channel has there."""
+    back = np.arange(1 - values.shape[1], 1)
+    steps, at = np.unique(seen.newest + back[:, None], return_inverse=True)
+    shape = len(values), len(steps), values.shape[2]
+    table = np.full(shape, np.nan, dtype=values.dtype)
+    # Before NumPy 2.0 the inverse is flat.
+    table[:, at.reshape(values.shape[1:]), np.arange(shape[2])] = values
+    labels = {"row": seen.rows, "step": steps}
+    return frame_from_product([(table.reshape(-1, shape[2]), labels)], seen.channels)
 
 
 # -- windows of chosen rows ---------------------------------------------------------
@@ -274,8 +294,9 @@ class _Seen:
     sizes : ndarray of shape (n_rows, n_channels)
         What they are measured in.
     rows : sequence of n_rows labels
-    steps : range
-        Steps counted back from the predicted row.
+    newest : ndarray of shape (n_channels,), int
+        The newest step of each channel, counted back from the predicted row: 0 is that
+        row, -1 the one before.
     channels : list of str
     """
 
@@ -283,7 +304,7 @@ class _Seen:
     windows: np.ndarray
     sizes: np.ndarray
     rows: Any
-    steps: range
+    newest: np.ndarray
     channels: list[str]
 
 
@@ -302,14 +323,14 @@ def _windows_seen(estimator: Any, X: Any, rows: Any, owner: str) -> _Seen:
             names = front[-1].get_feature_names_out()
     windows, _ = read_windows(regressor, X, reset=False)
     positions = positions_of(rows, labels, len(windows), owner=owner)
-    channels, steps = _names_of_values(names, *windows.shape[1:])
+    channels, newest = _names_of_values(names, windows.shape[2])
     # The labels of a panel may be times, which do not tell its rows apart.
     chosen = positions
     if labels is not None and labels.is_unique:
         chosen = labels[positions]
     own = take_rows(windows, positions)
     sizes = regressor._measure.sizes_of(own)
-    return _Seen(regressor, np.asarray(own), sizes, chosen, steps, channels)
+    return _Seen(regressor, np.asarray(own), sizes, chosen, newest, channels)
 
 
 def lstm_inside(estimator: Any, owner: str) -> LSTMRegressor:
@@ -321,6 +342,32 @@ def lstm_inside(estimator: Any, owner: str) -> LSTMRegressor:
         If there is none.
     """
     return _parts_of(estimator, owner)[1]
+
+
+def name_of_output(estimator: Any, output: int) -> str | None:
+    """Return what a column of ``predict_steps`` is called, None for the only one.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        A pipeline or search that ends in an LSTMRegressor, or that itself.
+    output : int
+        Which column.
+
+    Returns
+    -------
+    str or None
+        The name of the column of y, or the lag name of the step, as ``load_t+1``.
+    """
+    fronts, regressor = _parts_of(estimator, "name_of_output")
+    if regressor.n_outputs_ == 1:
+        return None
+    parts = [part for front in fronts for _, part in front.steps]
+    names = next(filter(None, (getattr(p, "target_names_", None) for p in parts)), None)
+    if regressor.steps == 1:
+        return f"output {output}" if names is None else str(names[output])
+    name = "y" if names is None else str(names[0])
+    return f"{name}_t+{output}" if output else f"{name}_t"
 
 
 def _parts_of(estimator: Any, owner: str) -> tuple[list, Any]:
@@ -335,27 +382,27 @@ def _parts_of(estimator: Any, owner: str) -> tuple[list, Any]:
             continue
         name = next((name for name in _INNER if hasattr(inner, name)), None)
         if name is None:
+            # Data in the place of an estimator would fill a page.
+            is_estimator = hasattr(estimator, "get_params")
+            came = repr(estimator) if is_estimator else type(estimator).__name__
             raise ValueError(
                 f"{owner} needs a fitted LSTMRegressor, or a pipeline or search that "
-                f"ends in one. Got {estimator!r}."
+                f"ends in one. Got {came}."
             )
         inner = getattr(inner, name)
     check_is_fitted(inner)
     return fronts, inner
 
 
-def _names_of_values(
-    names: Any, window: int, n_channels: int
-) -> tuple[list[str], range]:
-    """Return the names of channels, and steps counted back from the predicted row."""
+def _names_of_values(names: Any, n_channels: int) -> tuple[list[str], np.ndarray]:
+    """Return the name of each channel, and its newest step; 0 is the predicted row."""
     newest = [str(name) for name in ([] if names is None else names[-n_channels:])]
     matches = [LAG_NAME.fullmatch(name) for name in newest]
     if len(matches) != n_channels or not all(matches):
-        return [f"x{channel}" for channel in range(n_channels)], range(-window, 0)
+        return [f"x{channel}" for channel in range(n_channels)], np.full(n_channels, -1)
     channels = [match["channel"] for match in matches if match]
-    # What follows "_t-" is how far back it is; the predicted row itself is "_t".
-    backs = [
-        name[len(channel) + 3 :] for name, channel in zip(newest, channels, strict=True)
+    # What follows "_t" is the step, "-1"; nothing does for the predicted row itself.
+    steps = [
+        name[len(channel) + 2 :] for name, channel in zip(newest, channels, strict=True)
     ]
-    lag = max(int(back or 0) for back in backs)
-    return channels, range(1 - window - lag, 1 - lag)
+    return channels, np.array([int(step or 0) for step in steps])

@@ -25,6 +25,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
 
 __all__ = [
     "CallbackSupportMixin",
@@ -33,6 +35,7 @@ __all__ = [
     "Tasks",
     "progress_of",
     "tasks_of",
+    "without_callbacks",
 ]
 
 try:
@@ -46,6 +49,14 @@ except ImportError:  # scikit-learn < 1.9
         """Return the method as it is."""
         return method
 
+
+# What scikit-learn's callbacks leave in an estimator.
+_OF_CALLBACKS = (
+    "_callback_fit_ctx",
+    "_parent_callback_ctx",
+    "_skl_callbacks",
+    "_skl_callbacks_to_teardown",
+)
 
 # Seconds between two states of a line that is overwritten.
 _PAUSE = 0.1
@@ -153,6 +164,33 @@ def _tear_down(estimator: Any) -> None:
     That is after nothing here: what is around a fit is a block, inside the one that
     leaves an estimator as it was, and not the method.
     """
+
+
+def without_callbacks(value: Any) -> Any:
+    """Return an estimator without the callbacks of it and of those inside it.
+
+    Parameters
+    ----------
+    value : estimator, or a container of some
+        It stays as it is, and is returned itself where there are none.
+    """
+    if isinstance(value, BaseEstimator):
+        state = {k: v for k, v in vars(value).items() if k not in _OF_CALLBACKS}
+        new = {name: without_callbacks(part) for name, part in state.items()}
+        if len(new) == len(vars(value)) and all(new[k] is state[k] for k in new):
+            return value
+        other = object.__new__(type(value))
+        vars(other).update(new)
+        return other
+    if isinstance(value, Bunch):
+        items = {key: without_callbacks(part) for key, part in value.items()}
+        is_same = all(items[key] is part for key, part in value.items())
+        return value if is_same else Bunch(**items)
+    if type(value) in (list, tuple):
+        parts = [without_callbacks(part) for part in value]
+        is_same = all(a is b for a, b in zip(parts, value, strict=True))
+        return value if is_same else type(value)(parts)
+    return value
 
 
 # -- lines ----------------------------------------------------------------------------

@@ -119,7 +119,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         How many consecutive values y[t] … y[t + steps - 1] are predicted for row t.
         Their targets are built from the training rows; more than 1 needs a 1-D y.
         ``predict`` and ``score`` are of the first; see :meth:`predict_steps`. Of known
-        columns the window shows those of row t, not of the rows after it.
+        columns windows show those of row t, and those of the rows after it with
+        ``SlidingWindow(known_ahead=steps - 1)``.
     activation : str, default="tanh"
         Activation of candidate and output, by Keras's name.
     recurrent_activation : str, default="sigmoid"
@@ -445,6 +446,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
         Warns
         -----
+        UserWarning
+            If no window is complete.
         ConvergenceWarning
             If training is interrupted (Ctrl-C); what was learned so far is kept.
         """
@@ -508,6 +511,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 "a smaller 'steps'."
             )
         is_incomplete = bool((counts[rows] < windows.shape[1]).any())
+        if not goes_on:
+            _warn_of_long_window(int(counts[rows].max()), windows.shape[1])
         if self._scaling.highway is not None if goes_on else self._has_highway():
             rows = complete_rows(counts, rows, windows.shape[1])
         groups = getattr(windows, "groups", None)
@@ -1060,3 +1065,14 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=3,
             )
+
+
+def _warn_of_long_window(most: int, window: int) -> None:
+    """Warn where no window is complete."""
+    if most < window:
+        warnings.warn(
+            f"No window is complete: the longest past has {most} of {window} steps, so "
+            "the oldest say nothing; choose a shorter window, or pass more rows.",
+            UserWarning,
+            stacklevel=4,
+        )

@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 __all__ = [
@@ -19,6 +22,7 @@ __all__ = [
     "damaged",
     "package_version",
     "stamped",
+    "told_once",
     "unstamped",
 ]
 
@@ -26,6 +30,9 @@ FORMAT = 2
 
 _FORMAT_NAME = "_sklstm_format"
 _VERSION_NAME = "_sklstm_version"
+
+# Which newer versions were told of; None where each is told of every time.
+_told: ContextVar[set[str] | None] = ContextVar("told", default=None)
 
 
 class StoredStateError(ValueError):
@@ -40,6 +47,16 @@ def package_version() -> str:
 def stamped(state: dict[str, Any]) -> dict[str, Any]:
     """Return a state with the version and the format that write it."""
     return {**state, _FORMAT_NAME: FORMAT, _VERSION_NAME: package_version()}
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Warn of each newer version once, whatever of it is read inside."""
+    token = _told.set(set())
+    try:
+        yield
+    finally:
+        _told.reset(token)
 
 
 def unstamped(state: Any, *, owner: str) -> dict[str, Any]:
@@ -100,6 +117,11 @@ def check_format(form: Any, version: Any, *, owner: str) -> None:
             "and store it anew."
         )
     if _numbers(version) > _numbers(own):
+        told = _told.get()
+        if told is not None:
+            if version in told:
+                return
+            told.add(version)
         warnings.warn(
             f"A stored {owner} comes from sklstm {version}, and this is the older "
             f"{own}, in which what it predicts may differ slightly; install "

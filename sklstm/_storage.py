@@ -5,8 +5,10 @@ unpickles nothing. In front of it stands one line of text: who wrote it, how lon
 rest is and its SHA-256, so that a file that was cut off or altered by accident is told
 from one that is whole. ``skops.io`` reads the file too, with the same types to trust.
 
-Only our own types are trusted on top of skops's, each by its name. Trusting all that is
-in the package would not do: skops calls what it trusts, and there are functions here.
+Only types that do nothing when they are made are trusted on top of skops's, each by its
+name. Trusting all that is in the package would not do: skops calls what it trusts, and
+there are functions here. Nor are the trees of scikit-learn trusted, which follow
+whatever numbers their nodes hold.
 """
 
 from __future__ import annotations
@@ -19,36 +21,51 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
 
-from sklstm._files import write_whole
+from sklstm._files import check_path, check_place, write_whole
 from sklstm._highway import Highway
 from sklstm._index import Timeline
 from sklstm._keras import Recipe
 from sklstm._measure import Measure
 from sklstm._member import Member
 from sklstm._network import NetworkSpec
+from sklstm._progress import without_callbacks
 from sklstm._regressor import LSTMRegressor
 from sklstm._scaling import Scaling
 from sklstm._sliding_window import SlidingWindow
-from sklstm._stamp import FORMAT, StoredStateError, check_format, package_version
+from sklstm._stamp import (
+    FORMAT,
+    StoredStateError,
+    check_format,
+    package_version,
+    told_once,
+)
+from sklstm._stored_labels import cure_of_labels
 
 __all__ = ["TRUSTED", "load", "save"]
 
-# The types that a file may hold beside those that skops trusts.
-TRUSTED = tuple(
-    f"{own.__module__}.{own.__qualname__}"
-    for own in (
-        Highway,
-        LSTMRegressor,
-        Measure,
-        Member,
-        NetworkSpec,
-        Recipe,
-        Scaling,
-        SlidingWindow,
-        Timeline,
-    )
+# The types that a file may hold beside those that skops trusts: our own, ...
+_OWN = (
+    Highway,
+    LSTMRegressor,
+    Measure,
+    Member,
+    NetworkSpec,
+    Recipe,
+    Scaling,
+    SlidingWindow,
+    Timeline,
+)
+# ... and others that hold names, numbers and arrays, and run nothing when made.
+TRUSTED = (
+    *(f"{own.__module__}.{own.__qualname__}" for own in _OWN),
+    "numpy.dtype",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    f"{Bunch.__module__}.{Bunch.__qualname__}",
 )
 
 _BEGIN = b"sklstm estimator, format "
@@ -73,7 +90,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
     ----------
     estimator : estimator
         A pipeline, or a single estimator, of scikit-learn's and of this package;
-        fitted or not. Of a search take ``best_estimator_``.
+        fitted or not. Of a search take ``best_estimator_``. Callbacks are left out.
     path : str or path-like
         Where to; a file that is there is replaced. An interruption leaves it as it was.
 
@@ -86,13 +103,25 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
     ------
     ImportError
         If skops is not installed (``pip install 'sklstm[storage]'``).
+    TypeError
+        If ``path`` is neither a str nor path-like.
+    OSError
+        If the folder of ``path`` is not there, or something else than a regular file
+        is in its place.
     ValueError
         If the estimator holds what :func:`load` would not trust, such as functions
-        and classes of your own, or a Keras object.
+        and classes of your own, or a Keras object; it names the first and its place.
 
     See Also
     --------
     load : Reads it.
+
+    Notes
+    -----
+    Of scikit-learn's regressors it takes linear models, support vector machines,
+    ``MLPRegressor``, and what combines them: bagging, voting, stacking, chains, one for
+    each output, a transformed target. It refuses trees, nearest neighbours and Gaussian
+    processes, since skops does not check what is inside them.
 
     Examples
     --------
@@ -110,28 +139,21 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
     array([200.])
     """
     skops = _skops("save")
+    path = check_path(path)
+    check_place(path)
     if not isinstance(estimator, BaseEstimator):
         raise ValueError(
             "save needs an estimator of scikit-learn's kind. Got "
             f"{type(estimator).__name__}; pass the pipeline itself."
         )
-    advice = (
-        "of a search save best_estimator_; for types of your own use skops.io.dump, "
-        "and skops.io.load with trusted="
-    )
+    stored = without_callbacks(estimator)
     try:
-        archive = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
+        archive = skops.dumps(stored, compression=zipfile.ZIP_DEFLATED)
         untrusted = set(skops.get_untrusted_types(data=archive)) - set(TRUSTED)
     except Exception as error:
-        raise ValueError(
-            "save needs an estimator that skops can store. Got one that it cannot "
-            f"({_line(error)}); {advice}."
-        ) from error
+        raise _refused(stored, skops, _line(error)) from error
     if untrusted:
-        raise ValueError(
-            "save needs an estimator of types that load trusts: scikit-learn's, "
-            f"NumPy's and sklstm's. Got {sorted(untrusted)} in it; {advice}."
-        )
+        raise _refused(stored, skops, f"{sorted(untrusted)} in it")
     return write_whole(path, _header(archive) + archive)
 
 
@@ -184,9 +206,22 @@ def load(path: str | os.PathLike[str]) -> Any:
     LSTMRegressor(units=8)
     """
     skops = _skops("load")
-    archive = _archive_of(Path(path))
+    path = check_path(path)
+    with told_once():
+        archive = _archive_of(path)
+        estimator = _estimator_of(archive, path, skops)
+    if not isinstance(estimator, BaseEstimator):
+        raise StoredStateError(
+            f"load needs a file that holds an estimator. Got {_name(path)} with a "
+            f"{type(estimator).__name__} in it; write it with sklstm.save."
+        )
+    return estimator
+
+
+def _estimator_of(archive: bytes, path: Path, skops: Any) -> Any:
+    """Return what is in an archive."""
     try:
-        estimator = skops.loads(archive, trusted=TRUSTED)
+        return skops.loads(archive, trusted=TRUSTED)
     except StoredStateError:
         raise
     except Exception as error:
@@ -195,12 +230,6 @@ def load(path: str | os.PathLike[str]) -> Any:
             f"NumPy's and sklstm's types. Got {_name(path)}, which does not "
             f"({_line(error)}); do not trust it, or store the estimator anew."
         ) from error
-    if not isinstance(estimator, BaseEstimator):
-        raise StoredStateError(
-            f"load needs a file that holds an estimator. Got {_name(path)} with a "
-            f"{type(estimator).__name__} in it; write it with sklstm.save."
-        )
-    return estimator
 
 
 def _skops(owner: str) -> Any:
@@ -218,9 +247,90 @@ def _name(path: str | os.PathLike) -> str:
 
 
 def _line(error: Exception) -> str:
-    """Return what an error says in its first line."""
+    """Return what an error says in its first line, behind its kind."""
     said = str(error).partition("\n")[0].rstrip(".")
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+# -- what is in the way -------------------------------------------------------------
+
+_OWN_WAY = "for files of your own use pickle, or skops.io with trusted="
+
+
+def _refused(estimator: Any, skops: Any, came: str) -> ValueError:
+    """Return the error of an estimator that cannot be stored, with the first reason.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What was to be stored.
+    skops : module
+        Which does not store it, or does not trust it.
+    came : str
+        What it said, for where no part is found that it refuses by itself.
+    """
+    advice = _OWN_WAY
+    if hasattr(estimator, "best_estimator_"):
+        advice = f"save its best_estimator_, or {_OWN_WAY}"
+    found = _culprit(estimator, skops)
+    if found is not None:
+        place, part, untrusted = found
+        where = f" at {place}" if place else ""
+        cure = cure_of_labels(part)
+        if cure is not None:
+            came, advice = f"{cure[0]}{where}", cure[1]
+        elif untrusted:
+            came = f"{untrusted}{where}"
+        else:
+            came = f"a {type(part).__name__}{where}, which skops cannot store ({came})"
+    return ValueError(
+        "save needs an estimator whose parts load trusts: those of scikit-learn's and "
+        f"sklstm's own, numbers, strings and arrays. Got {came}; {advice}."
+    )
+
+
+def _culprit(
+    part: Any, skops: Any, place: str = "", seen: tuple[int, ...] = ()
+) -> tuple[str, Any, list[str]] | None:
+    """Return the first and smallest part that cannot be stored, and where it is.
+
+    Returns
+    -------
+    place : str
+        As it is reached from the estimator, such as ``steps[0][1].func``.
+    part : object
+        What is there.
+    untrusted : list of str
+        Its types that are not trusted; empty where it cannot be stored at all.
+    """
+    if id(part) in seen:
+        return None
+    untrusted: list[str] = []
+    try:
+        named = skops.get_untrusted_types(data=skops.dumps(part))
+        untrusted = sorted(set(named) - set(TRUSTED))
+        if not untrusted:
+            return None
+    except Exception:  # whatever it is, it is looked for in the parts
+        untrusted = []
+    for name, each in _parts(part):
+        found = _culprit(each, skops, f"{place}{name}".lstrip("."), (*seen, id(part)))
+        if found is not None:
+            return found
+    return place, part, untrusted
+
+
+def _parts(value: Any) -> list[tuple[str, Any]]:
+    """Return what a value is made of, each with how it is reached."""
+    if isinstance(value, (BaseEstimator, *_OWN)):
+        state: Any = value.__getstate__() or {}
+        return [(f".{name}", each) for name, each in state.items()]
+    if isinstance(value, dict):
+        return [(f"[{key!r}]", each) for key, each in value.items()]
+    is_objects = isinstance(value, np.ndarray) and value.dtype == object
+    if isinstance(value, list | tuple) or (is_objects and value.ndim == 1):
+        return [(f"[{i}]", each) for i, each in enumerate(value)]
+    return []
 
 
 # -- the line in front --------------------------------------------------------------

@@ -16,10 +16,17 @@ import pandas as pd
 
 from sklstm._stamp import damaged
 
-__all__ = ["index_as_data", "index_from_data", "step_as_data", "step_from_data"]
+__all__ = [
+    "cure_of_labels",
+    "index_as_data",
+    "index_from_data",
+    "step_as_data",
+    "step_from_data",
+]
 
 # Offsets whose short name in pandas does not say all about them.
 _CUSTOM = ("CustomBusinessDay", "CustomBusinessMonthBegin", "CustomBusinessMonthEnd")
+_HOURS = ("BusinessHour", "CustomBusinessHour")
 
 
 def index_as_data(index: Any) -> Any:
@@ -90,6 +97,40 @@ def step_from_data(data: Any) -> Any:
     return _read(_step_of_data, data)
 
 
+def cure_of_labels(labels: Any) -> tuple[str, str] | None:
+    """Return in words what labels without a plain form are, and what helps.
+
+    Parameters
+    ----------
+    labels : object
+        What :func:`index_as_data` or :func:`step_as_data` left as it is.
+
+    Returns
+    -------
+    tuple of two str, or None
+        None where it is nothing of pandas.
+    """
+    if isinstance(labels, pd.DatetimeIndex) and labels.tz is not None:
+        came = f"an index in the time zone {labels.tz!r}"
+        return came, "give it a zone by its name, as tz_convert('Europe/Berlin') does"
+    if isinstance(labels, pd.DatetimeIndex) and labels.freq is not None:
+        came = f"an index with the freq {labels.freq!r}"
+        return came, "take another freq, or none"
+    if isinstance(labels, pd.offsets.BaseOffset):
+        came = f"an index with the freq {labels!r}"
+        return came, "take another freq, or none"
+    if isinstance(labels, pd.MultiIndex):
+        kept = [level for level in labels.levels if index_as_data(level) is level]
+        return next((cure_of_labels(level) for level in kept), None)
+    if isinstance(labels, pd.Index):
+        kinds = sorted({type(label).__name__ for label in labels[:1000]})
+        came = f"an index or groups of {' and '.join(kinds)}"
+        return came, "name them by strings, integers or stamps"
+    if isinstance(labels, pd.Timestamp | pd.Timedelta | pd.Period):
+        return f"a name that is {labels!r}", "name columns by strings"
+    return None
+
+
 def _read(read: Any, data: Any) -> Any:
     if not isinstance(data, dict):
         return data
@@ -123,12 +164,21 @@ def _data_of_index(index: pd.Index) -> dict[str, Any] | None:
         return {"kind": "period", "ordinals": index.asi8, "freq": index.freqstr, **own}
     if isinstance(index, pd.DatetimeIndex):
         freq = None if index.freq is None else _data_of_step(index.freq)
-        zone = None if index.tz is None else str(index.tz)
+        zone = None if index.tz is None else _data_of_zone(index.tz)
         return {
             "kind": "stamp",
             "numbers": index.asi8,
             "unit": index.unit,
             "zone": zone,
+            "freq": freq,
+            **own,
+        }
+    if isinstance(index, pd.TimedeltaIndex):
+        freq = None if index.freq is None else _data_of_step(index.freq)
+        return {
+            "kind": "durations",
+            "numbers": index.asi8,
+            "unit": index.unit,
             "freq": freq,
             **own,
         }
@@ -162,6 +212,10 @@ def _index_of_data(data: dict[str, Any]) -> pd.Index:
         if freq is not None:
             index = pd.DatetimeIndex(index, freq=_step_of_data(freq), name=name)
         return index
+    if kind == "durations":
+        numbers = _integers(data["numbers"]).view(f"timedelta64[{data['unit']}]")
+        freq = None if data["freq"] is None else _step_of_data(data["freq"])
+        return pd.TimedeltaIndex(numbers, freq=freq, name=name)
     if kind == "values":
         return pd.Index(
             data["values"], dtype=data["dtype"], name=name, tupleize_cols=False
@@ -178,11 +232,23 @@ def _integers(numbers: Any) -> np.ndarray:
     return numbers
 
 
-def _zone(name: str) -> str:
-    """Return the name of a time zone, once it is none that names a file."""
-    if "dateutil" in name or "(" in name:
-        raise ValueError(f"{name!r} is no name of a time zone")
-    return name
+def _data_of_zone(zone: datetime.tzinfo) -> str | dict[str, Any]:
+    """Return the name of a time zone, with its offset where the name hides it."""
+    if type(zone) is datetime.timezone:
+        offset = zone.utcoffset(None)
+        if str(zone) != str(datetime.timezone(offset)):
+            return {"name": str(zone), "seconds": offset.total_seconds()}
+    return str(zone)
+
+
+def _zone(data: str | dict[str, Any]) -> str | datetime.tzinfo:
+    """Return a time zone, once it is none that names a file."""
+    if isinstance(data, dict):
+        offset = datetime.timedelta(seconds=data["seconds"])
+        return datetime.timezone(offset, data["name"])
+    if "dateutil" in data or "(" in data:
+        raise ValueError(f"{data!r} is no name of a time zone")
+    return data
 
 
 # -- steps --------------------------------------------------------------------------
@@ -197,17 +263,30 @@ def _data_of_step(step: Any) -> dict[str, Any] | None:
         }
     name = type(step).__name__
     if name in _CUSTOM:
-        words = step.kwds
-        holidays = np.array(words.get("holidays", ()), dtype="datetime64[D]")
         return {
             "kind": "custom",
             "name": name,
             "n": step.n,
             "is_normalized": bool(step.normalize),
-            "weekmask": words["weekmask"],
-            "holidays": [str(day) for day in holidays],
+            **_data_of_days(step),
             "seconds": step.offset.total_seconds(),
         }
+    if name in _HOURS:
+        words = step.kwds
+        hours: dict[str, Any] = {
+            "kind": "hours",
+            "name": name,
+            "n": step.n,
+            "is_normalized": bool(step.normalize),
+            "start": [f"{time:%H:%M}" for time in words["start"]],
+            "end": [f"{time:%H:%M}" for time in words["end"]],
+            "seconds": words["offset"].total_seconds(),
+        }
+        if name == "CustomBusinessHour":
+            hours |= _data_of_days(step)
+        return hours
+    if type(step) is pd.offsets.Easter:
+        return {"kind": "easter", "n": step.n, "is_normalized": bool(step.normalize)}
     if type(step) is pd.DateOffset:
         # Months, days, … are numbers, or they have no form as plain data.
         words = {key: int(number) for key, number in step.kwds.items()}
@@ -218,6 +297,13 @@ def _data_of_step(step: Any) -> dict[str, Any] | None:
             "words": words,
         }
     return {"kind": "name", "name": step.freqstr}
+
+
+def _data_of_days(step: Any) -> dict[str, Any]:
+    """Return the days on which a custom offset works."""
+    holidays = np.array(step.kwds.get("holidays", ()), dtype="datetime64[D]")
+    days = [str(day) for day in holidays]
+    return {"weekmask": step.kwds["weekmask"], "holidays": days}
 
 
 def _step_of_data(data: dict[str, Any]) -> Any:
@@ -234,6 +320,21 @@ def _step_of_data(data: dict[str, Any]) -> Any:
             holidays=data["holidays"],
             offset=datetime.timedelta(seconds=data["seconds"]),
         )
+    if kind == "hours":
+        if data["name"] not in _HOURS:
+            raise ValueError(f"no offset {data['name']!r}")
+        is_custom = data["name"] == "CustomBusinessHour"
+        days = {name: data[name] for name in ("weekmask", "holidays") if is_custom}
+        return getattr(pd.offsets, data["name"])(
+            data["n"],
+            data["is_normalized"],
+            start=data["start"],
+            end=data["end"],
+            offset=datetime.timedelta(seconds=data["seconds"]),
+            **days,
+        )
+    if kind == "easter":
+        return pd.offsets.Easter(data["n"], data["is_normalized"])
     if kind == "offset":
         return pd.DateOffset(data["n"], data["is_normalized"], **data["words"])
     if kind == "name":

@@ -21,6 +21,9 @@ __all__ = [
     "symmetric_mean_absolute_percentage_error",
 ]
 
+# Above it sums of a few values, or of many, may be beyond the largest float.
+_HUGE = 1e290
+
 
 def mean_absolute_scaled_error(
     y_true: Any,
@@ -47,7 +50,7 @@ def mean_absolute_scaled_error(
     season : int, default=1
         Rows after which the series repeats; 1 scales by the last value.
     sample_weight : array-like of shape (n_rows,), optional
-        Weights of the rows.
+        Weights of the rows, none below 0 and not all 0.
     multioutput : {"raw_values", "uniform_average"} or array-like of shape \
             (n_outputs,), default="uniform_average"
         One error for each output, their mean, or their mean with these weights.
@@ -60,8 +63,8 @@ def mean_absolute_scaled_error(
     Raises
     ------
     ValueError
-        If shapes differ, values are not finite, or ``y_train`` is too short or
-        repeats itself exactly, which leaves nothing to scale with.
+        If shapes differ, values are not finite, weights are none, or ``y_train`` is too
+        short or repeats itself exactly, which leaves nothing to scale with.
 
     References
     ----------
@@ -87,14 +90,16 @@ def mean_absolute_scaled_error(
             f"between 1 and len(y_train) - 1 = {len(train) - 1}. Got {season!r} "
             "instead."
         )
-    scale = naive_error(train, season)
+    shrink = _shrink(truth, predicted, train)
+    scale = naive_error(train * shrink, season)
     if not scale.all():
         raise ValueError(
             "y_train must not repeat itself exactly, since its changes are the unit. "
             f"Got {season} row(s) that repeat in output {np.flatnonzero(scale == 0)[0]}"
             "; use another metric, such as the mean absolute error."
         )
-    errors = np.abs(truth - predicted) / scale
+    with np.errstate(over="ignore"):  # infinity is then the nearest to the error
+        errors = np.abs(truth * shrink - predicted * shrink) / scale
     return _mean(errors, sample_weight, multioutput)
 
 
@@ -114,7 +119,7 @@ def symmetric_mean_absolute_percentage_error(
     y_pred : array-like of shape (n_rows,) or (n_rows, n_outputs)
         Predicted values.
     sample_weight : array-like of shape (n_rows,), optional
-        Weights of the rows.
+        Weights of the rows, none below 0 and not all 0.
     multioutput : {"raw_values", "uniform_average"} or array-like of shape \
             (n_outputs,), default="uniform_average"
         One error for each output, their mean, or their mean with these weights.
@@ -127,7 +132,7 @@ def symmetric_mean_absolute_percentage_error(
     Raises
     ------
     ValueError
-        If shapes differ or values are not finite.
+        If shapes differ, values are not finite or weights are none.
 
     Notes
     -----
@@ -147,6 +152,8 @@ def symmetric_mean_absolute_percentage_error(
     50.0
     """
     truth, predicted = _check_columns(y_true=y_true, y_pred=y_pred)
+    shrink = _shrink(truth, predicted)
+    truth, predicted = truth * shrink, predicted * shrink
     distance = np.abs(truth - predicted)
     size = np.abs(truth) + np.abs(predicted)
     errors = 200 * np.divide(distance, size, out=np.zeros_like(size), where=size > 0)
@@ -170,7 +177,7 @@ def interval_coverage(
     y_lower, y_upper : array-like of shape (n_rows,) or (n_rows, n_outputs)
         Ends of the intervals, which belong to them.
     sample_weight : array-like of shape (n_rows,), optional
-        Weights of the rows.
+        Weights of the rows, none below 0 and not all 0.
     multioutput : {"raw_values", "uniform_average"} or array-like of shape \
             (n_outputs,), default="uniform_average"
         One share for each output, their mean, or their mean with these weights.
@@ -184,7 +191,8 @@ def interval_coverage(
     Raises
     ------
     ValueError
-        If shapes differ, values are not finite, or a lower end is above the upper.
+        If shapes differ, values are not finite, weights are none, or a lower end is
+        above the upper.
 
     Examples
     --------
@@ -221,7 +229,7 @@ def mean_interval_score(
     coverage : float
         Share of true values that the intervals are meant to hold, in (0, 1).
     sample_weight : array-like of shape (n_rows,), optional
-        Weights of the rows.
+        Weights of the rows, none below 0 and not all 0.
     multioutput : {"raw_values", "uniform_average"} or array-like of shape \
             (n_outputs,), default="uniform_average"
         One score for each output, their mean, or their mean with these weights.
@@ -234,8 +242,8 @@ def mean_interval_score(
     Raises
     ------
     ValueError
-        If shapes differ, values are not finite, a lower end is above the upper, or
-        ``coverage`` is not between 0 and 1.
+        If shapes differ, values are not finite, weights are none, a lower end is above
+        the upper, or ``coverage`` is not between 0 and 1.
 
     Notes
     -----
@@ -256,8 +264,12 @@ def mean_interval_score(
     """
     coverage = check_coverage(coverage, owner="mean_interval_score")
     truth, lower, upper = _check_intervals(y_true, y_lower, y_upper)
+    shrink = _shrink(truth, lower, upper)
+    truth, lower, upper = truth * shrink, lower * shrink, upper * shrink
     outside = np.maximum(lower - truth, 0) + np.maximum(truth - upper, 0)
     scores = upper - lower + 2 / (1 - coverage) * outside
+    with np.errstate(over="ignore"):  # infinity is then the nearest to the score
+        scores /= shrink
     return _mean(scores, sample_weight, multioutput)
 
 
@@ -294,15 +306,57 @@ def _check_intervals(y_true: Any, y_lower: Any, y_upper: Any) -> list[np.ndarray
     return columns
 
 
+def _shrink(*columns: np.ndarray) -> np.ndarray:
+    """Return a factor that keeps sums of values finite, of shape (1, 1).
+
+    It is a power of two, by which values lose nothing, and 1 for all but huge ones.
+    """
+    peak = max(float(np.abs(values).max()) for values in columns)
+    return np.array([[2.0**-60 if peak > _HUGE else 1.0]])
+
+
 def _mean(values: np.ndarray, sample_weight: Any, multioutput: Any) -> Any:
     """Return the weighted mean over rows, and over outputs as they are to be."""
     check_consistent_length(values, sample_weight)
-    each = np.average(values, weights=sample_weight, axis=0)
+    each = _average(values, _check_weights(sample_weight, "sample_weight"))
     if isinstance(multioutput, str):
         if multioutput not in ("raw_values", "uniform_average"):
             raise ValueError(
                 "The 'multioutput' parameter must be 'raw_values', 'uniform_average' "
                 f"or weights. Got {multioutput!r} instead."
             )
-        return each if multioutput == "raw_values" else float(each.mean())
-    return float(np.average(each, weights=multioutput))
+        return each if multioutput == "raw_values" else float(_average(each))
+    return float(_average(each, _check_weights(multioutput, "multioutput")))
+
+
+def _average(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Return the mean over the first axis, without overflow on the way."""
+    if weights is not None and weights.shape == values.shape[:1]:
+        values, weights = values[weights > 0], weights[weights > 0]
+    shrink = _shrink(values).item()
+    with np.errstate(over="ignore"):
+        return np.average(values * shrink, weights=weights, axis=0) / shrink
+
+
+def _check_weights(weights: Any, name: str) -> np.ndarray | None:
+    """Return weights as float64, of which the largest is not huge."""
+    if weights is None:
+        return None
+    checked = check_array(weights, dtype=np.float64, ensure_2d=False, input_name=name)
+    if checked.ndim != 1 or (checked < 0).any() or not checked.any():
+        raise ValueError(
+            f"The weights in {name} must be one-dimensional, none below 0 and not all "
+            f"0. Got {_came(checked)}; leave out what is not to count."
+        )
+    peak = checked.max()
+    return checked / peak if peak > _HUGE else checked
+
+
+def _came(weights: np.ndarray) -> str:
+    """Return in words what is wrong with weights."""
+    if weights.ndim != 1:
+        return f"weights of shape {weights.shape}"
+    if (weights < 0).any():
+        row = int(np.flatnonzero(weights < 0)[0])
+        return f"{float(weights[row])!r} at position {row}"
+    return f"{len(weights)} weights of 0"

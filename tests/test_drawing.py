@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pictures import check_contrast, check_lines_differ, check_picture
-from test_error_display import frame_of_errors
+from test_error_display import frame_of_errors, result_of_errors
 from test_forecast_display import long_forecast, panel_of
 
 from sklstm import (
@@ -18,6 +18,7 @@ from sklstm import (
     ForecastDisplay,
     GateDisplay,
     LossCurveDisplay,
+    contributions,
     gates,
 )
 
@@ -65,6 +66,9 @@ PICTURES = {
     "contributions of rows": lambda pipe, _, X: ContributionDisplay.from_estimator(
         pipe, X, rows=slice(-24, None)
     ),
+    "contributions to an output": lambda pipe, _, X: ContributionDisplay(
+        contributions(pipe, X), target="passengers from the north_t+11"
+    ).plot(),
     "tiny contributions": lambda *_: ContributionDisplay(tiny_contributions()).plot(),
     "forecast": lambda pipe, _, X: ForecastDisplay.from_estimator(
         pipe, X[:-12], 1, X_future=X[["month"]][-12:-11], actual=X[-12:]
@@ -72,12 +76,23 @@ PICTURES = {
     "forecast of groups": lambda *_: ForecastDisplay(
         *panel_of(["Zürich HB", "Bern", "Basel SBB"])
     ).plot(),
+    "forecast of a long name": lambda *_: ForecastDisplay(
+        *(
+            values.rename(LONG[0])
+            if values.ndim == 1
+            else values.rename(columns={"sales": LONG[0]})
+            for values in panel_of(["north", "south", "east"])
+        )
+    ).plot(),
     "large forecast": lambda *_: ForecastDisplay(
         *(1e5 * values for values in panel_of(["north", "south"]))
     ).plot(),
     "long forecast": lambda *_: ForecastDisplay(*long_forecast()).plot(),
     "losses": lambda pipe, *_: LossCurveDisplay.from_estimator(pipe),
     "long losses": lambda *_: LossCurveDisplay(long_losses(), 271).plot(),
+    "errors of a backtest": lambda *_: ErrorByStepDisplay.from_predictions(
+        result_of_errors(0)
+    ),
     "errors of models": lambda *_: ErrorByStepDisplay.from_predictions(
         {name: frame_of_errors(at) for at, name in enumerate(["LSTM", "ridge"])},
         metric="rmse",

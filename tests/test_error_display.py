@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from pictures import check_picture
+from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-from sklstm import ErrorByStepDisplay
+from sklstm import BacktestResult, ErrorByStepDisplay
 
 
 def frame_of_errors(seed, *, steps=8, groups=("north",)):
@@ -43,6 +44,53 @@ def test_errors_are_those_of_a_loop(metric):
     np.testing.assert_allclose(drawn, found["mean"])
 
 
+def result_of_errors(seed, *, groups=("north",)):
+    """Return a backtest with two baselines, one of which is off by 2."""
+    frame = frame_of_errors(seed, groups=groups)
+    if len(groups) == 1:
+        frame = frame.drop(columns="group")
+    # Times of a backtest come more than once.
+    frame = frame.set_index(frame.pop("origin") + frame["step"])
+    baselines = pd.DataFrame({"naive": frame["y_true"] + 2.0, "ridge": frame["y_pred"]})
+    n_origins = len(frame) // 8
+    return BacktestResult(frame, baselines, np.ones(len(frame)), np.arange(n_origins))
+
+
+@pytest.mark.parametrize("metric", ["mae", "rmse"])
+@pytest.mark.parametrize("groups", [["north"], ["north", "south"]])
+def test_a_backtest_is_drawn_beside_its_baselines(metric, groups):
+    """Lines are the models of ``summary``, their points its errors by step."""
+    result = result_of_errors(1, groups=groups)
+    display = ErrorByStepDisplay.from_predictions(result, metric=metric)
+    assert list(display.errors) == list(result.summary().index)
+    errors = result.summary(by="step")[metric.upper()].unstack("model")
+    for name, line in display.errors.items():
+        np.testing.assert_allclose(line["mean"], errors[name])
+    error = mean_absolute_error if metric == "mae" else root_mean_squared_error
+    frame = result.predictions
+    for step, line in display.errors["model"].iterrows():
+        parts = [
+            frame[(frame["step"] == step) & (frame["fold"] == fold)]
+            for fold in range(3)
+        ]
+        folds = [error(part["y_true"], part["y_pred"]) for part in parts]
+        np.testing.assert_allclose(
+            (line["lowest"], line["highest"]), (min(folds), max(folds))
+        )
+    np.testing.assert_allclose(display.errors["naive"], 2.0)
+    check_picture(display.figure_)
+
+
+def test_several_backtests_are_compared():
+    """Of results by name, each has one line: that of its model."""
+    results = {"LSTM": result_of_errors(1), "trees": result_of_errors(2)}
+    display = ErrorByStepDisplay.from_predictions(results)
+    assert list(display.errors) == ["LSTM", "trees"]
+    for name, result in results.items():
+        own = ErrorByStepDisplay.from_predictions(result).errors["model"]
+        pd.testing.assert_frame_equal(display.errors[name], own)
+
+
 def test_many_groups_become_one_line():
     """Up to six groups have a line each; of more, bars show the range."""
     few = ErrorByStepDisplay.from_predictions(frame_of_errors(0, groups=list("abcdef")))
@@ -68,3 +116,15 @@ def test_errors_need_their_columns():
         ErrorByStepDisplay.from_predictions(frame_of_errors(0).drop(columns="fold"))
     with pytest.raises(ValueError, match=r"must be 'mae' or 'rmse'\. Got 'mape'"):
         ErrorByStepDisplay.from_predictions(frame_of_errors(0), metric="mape")
+
+
+@pytest.mark.parametrize(
+    ("other", "came"), [([1], "list"), ({}, "dict"), (pd.Series([1.0]), "Series")]
+)
+def test_what_is_no_backtest_is_refused(other, came):
+    """What has no predictions is named, in a sentence."""
+    with pytest.raises(ValueError, match=rf"needs a BacktestResult.* Got {came};"):
+        ErrorByStepDisplay.from_predictions(other)
+    if came != "dict":
+        with pytest.raises(ValueError, match=rf"needs a BacktestResult.* Got {came};"):
+            ErrorByStepDisplay.from_predictions({"LSTM": other})

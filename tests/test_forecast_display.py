@@ -6,6 +6,7 @@ import pytest
 from pictures import check_picture, lines_of
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 
 from sklstm import (
@@ -202,3 +203,94 @@ def test_forecasts_need_an_index_and_a_history():
     other = pd.DataFrame({"a": [1.0], "b": [2.0]})
     with pytest.raises(ValueError, match=r"column 'y' in 'history'.*\['a', 'b'\]"):
         ForecastDisplay.from_predictions(other, series)
+
+
+def test_predictions_of_a_backtest_are_many_forecasts():
+    """They are refused; those of one origin are drawn."""
+    y = pd.Series(np.arange(30.0), pd.date_range("2024-01-01", periods=30), name="y")
+    X = y.to_frame()
+    pipe = make_pipeline(SlidingWindow(2, layout="flat"), SimpleImputer(), Ridge())
+    result = backtest(pipe, X, y, cv=TimeSeriesSplit(2), steps=3)
+    made = result.predictions
+    for history in (y, X):
+        with pytest.raises(ValueError, match=r"needs one forecast.*ErrorByStepDisplay"):
+            ForecastDisplay.from_predictions(history, made)
+    with pytest.raises(ValueError, match=r"needs 'forecast' .* Got BacktestResult"):
+        ForecastDisplay.from_predictions(y, result)
+    origin = made["origin"].iloc[4]
+    one = made.loc[made["origin"] == origin, "y_pred"]
+    display = ForecastDisplay.from_predictions(y[:origin], one)
+    lines = lines_of(display.ax_)
+    assert lines["forecast"].get_ydata().tolist() == one.tolist()
+    assert lines["_"].get_ydata()[0] == y[origin]
+
+
+INDEXES = {
+    "days": pd.date_range("2024-03-01", periods=40),
+    "days across a change of the clock": pd.date_range(
+        "2024-03-01", periods=40, tz="Europe/Zurich"
+    ),
+    "hours": pd.date_range("2024-03-30", periods=40, freq="h", tz="Europe/Zurich"),
+    "months": pd.date_range("2020-01-01", periods=40, freq="MS"),
+    "business days": pd.date_range("2024-03-01", periods=40, freq="B"),
+    "periods": pd.period_range("2020-01-01", periods=40, freq="M"),
+    "numbers": pd.RangeIndex(40),
+    "tens": pd.Index(range(0, 400, 10)),
+}
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+def test_forecasts_begin_where_the_history_ends(kind):
+    """A line like the forecast's leads there, from the row before and no other."""
+    values = pd.Series(np.arange(40.0) ** 2, INDEXES[kind], name="load")
+    display = ForecastDisplay.from_predictions(values[:30], values[30:], n_past=5)
+    lines = lines_of(display.ax_)
+    (joint,) = [line for line in display.ax_.lines if line.get_label() == "_"]
+    for get in ("get_xdata", "get_ydata"):
+        past, to_come = (getattr(lines[n], get)() for n in ("history", "forecast"))
+        expected = [past[-1], to_come[0]]
+        np.testing.assert_array_equal(getattr(joint, get)(), expected)
+    for get in ("get_color", "get_linestyle", "get_linewidth"):
+        assert getattr(joint, get)() == getattr(lines["forecast"], get)()
+    apart = [(values[:29], values[30:]), (values[:31], values[30:])]
+    for past, to_come in [*apart, (values[:0], values[30:])]:
+        display = ForecastDisplay.from_predictions(past, to_come)
+        assert "_" not in lines_of(display.ax_)
+
+
+def test_forecasts_of_irregular_times_follow_their_history():
+    """Without a common step there is no hole between two times."""
+    hours = pd.to_timedelta([0, 71, 102, 180, 207], "h")
+    values = pd.Series(np.arange(5.0), pd.Timestamp("2024-01-01") + hours)
+    display = ForecastDisplay.from_predictions(values[:3], values[3:])
+    assert lines_of(display.ax_)["_"].get_ydata().tolist() == [2.0, 3.0]
+    # Labels that count nothing do not tell.
+    display = ForecastDisplay.from_predictions(
+        values[:3].set_axis([0.1, 0.2, 0.3]), values[3:].set_axis([0.4, 0.5])
+    )
+    assert "_" not in lines_of(display.ax_)
+
+
+def test_panels_say_what_they_show():
+    """The y axis says the quantity, the title the group, where each is known."""
+
+    def words(*parts):
+        display = ForecastDisplay.from_predictions(*parts)
+        panels = display.axes_[:, 0]
+        return [(panel.get_title(loc="left"), panel.get_ylabel()) for panel in panels]
+
+    history, to_come, _ = panel_of(["north", "south"])
+    assert words(history, to_come) == [("north", "sales"), ("south", "sales")]
+    history, to_come, _ = panel_of(["north"])
+    assert words(history, to_come) == [("north", "sales")]
+    assert words(history.loc["north"], to_come.loc["north"]) == [("", "sales")]
+    # The title says it where every panel has its own.
+    both = to_come[["sales"]].assign(profit=1.0)
+    past = history.to_frame().assign(profit=2.0)
+    assert words(past, both) == [("north, sales", ""), ("north, profit", "")]
+    assert words(past.loc["north"], both.loc["north"]) == [
+        ("sales", ""),
+        ("profit", ""),
+    ]
+    nameless = history.loc["north"].rename(None)
+    assert words(nameless[:9], nameless[9:12]) == [("", "")]

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from pictures import lines_of
 
-from sklstm import GateDisplay, gates
+from sklstm import GateDisplay, LSTMRegressor, contributions, gates
 
 GATES = ["input", "forget", "output", "candidate", "cell", "hidden"]
 
@@ -58,3 +59,50 @@ def test_colormaps_rise_in_grey(airline_pipe, airline):
         colors = ax.images[0].cmap(np.linspace(0, 1, 64))[:, :3]
         lightness = colors @ [0.299, 0.587, 0.114]
         assert (np.diff(lightness) > 0).all()
+
+
+def test_values_stand_at_their_own_steps(airline_pipe, airline):
+    """The month of the predicted row is at step 0, where no gate is."""
+    display = GateDisplay.from_estimator(airline_pipe, airline, rows="1960-03")
+    lines = lines_of(display.axes_[0, 0])
+    month = dict(zip(*lines["month"].get_data(), strict=True))
+    # From January to December, which are the ends of the axis.
+    assert month[0] == pytest.approx((3 - 1) / 11)
+    assert month[-2] == pytest.approx((1 - 1) / 11)
+    assert np.isnan(month[-12])
+    before = airline["passengers"]["1959-03":"1960-02"]
+    passengers = dict(zip(*lines["passengers"].get_data(), strict=True))
+    assert passengers[-1] == pytest.approx(
+        (before.iloc[-1] - before.min()) / (before.max() - before.min())
+    )
+    assert np.isnan(passengers[0])
+    for panel in display.axes_[:, 0]:
+        assert panel.get_xlim() == (-12.5, 0.5)
+    for panel in display.axes_[1:7, 0]:
+        assert panel.images[0].get_extent()[:2] == [-12.5, -0.5]
+
+
+def test_patches_stand_below_the_steps_that_they_read():
+    """A patch of two steps is two steps wide; the first one begins at the oldest."""
+    X = np.random.default_rng(0).normal(size=(40, 7, 1))
+    lstm = LSTMRegressor(2, patch=2, epochs=1, random_state=0).fit(X, X[:, -1, 0])
+    display = GateDisplay.from_estimator(lstm, X)
+    # The network does not read the oldest of the seven.
+    assert display.axes_[1, 0].images[0].get_extent()[:2] == [-6.5, -0.5]
+    assert display.axes_[0, 0].get_xlim() == (-7.5, -0.5)
+
+
+def test_axes_of_heat_maps_say_what_they_count(deep_pipe, airline):
+    """Heat maps say that their lines are units."""
+    display = GateDisplay.from_estimator(deep_pipe, airline[["passengers"]])
+    labels = [panel.get_ylabel() for panel in display.axes_[1:7, 0]]
+    assert [label.split("\n")[1] for label in labels] == ["unit"] * 6
+    assert labels[0] == "input gate\nunit"
+
+
+def test_other_things_are_no_gates(airline_pipe, airline):
+    """What is not of ``gates`` is told apart before anything is drawn."""
+    frame = contributions(airline_pipe, airline)
+    for other, came in [(frame, "DataFrame"), (airline_pipe, "Pipeline")]:
+        with pytest.raises(ValueError, match=rf"step, unit\)\. Got {came}"):
+            GateDisplay(other).plot()

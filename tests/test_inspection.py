@@ -132,6 +132,87 @@ def test_gates_stay_within_their_bounds(pipe, X):
     assert ((frame >= 0) & (frame <= 1)).all(axis=None)
 
 
+# -- steps of what is known beforehand ----------------------------------------------
+
+
+def as_windows(frame, *, known=()):
+    """Return each channel at the steps of its own window, where horizon is 1."""
+    steps = frame.index.get_level_values("step")
+    columns = [
+        frame[name][steps > steps.min() if name in known else steps < 0]
+        for name in frame
+    ]
+    return np.stack(columns, axis=1)
+
+
+@pytest.fixture(scope="module", params=[(4, 1), (4, 3), (2, 4), (3, 0)])
+def planned(request, set_trust):
+    """Return a pipeline of sales that a promotion raises by 5, days, and its horizon.
+
+    The promotion of the days returned is of one day, the 50th.
+    """
+    window, horizon = request.param
+    rng = np.random.default_rng(0)
+    days = pd.date_range("2024-01-01", periods=120)
+    X = pd.DataFrame({"sales": np.arange(120.0), "promo": rng.integers(0, 2, 120)})
+    X = X.set_index(days).astype(float)
+    windows = SlidingWindow(window, horizon=horizon, known="promo")
+    pipe = make_pipeline(windows, LSTMRegressor(2, epochs=1, random_state=0))
+    pipe.fit(X, 5 * X["promo"])
+    # The highway alone, which is exact here.
+    set_trust(pipe[-1], 0.0)
+    return pipe, X.assign(promo=np.where(days == days[50], 1.0, 0.0)), horizon
+
+
+def test_values_stand_at_the_step_of_their_day(planned):
+    """The predicted day is step 0: a value is that of the day so many steps away."""
+    pipe, X, horizon = planned
+    window = pipe[0].window
+    lagged = range(1 - window - horizon, 1 - horizon)
+    known = range(1 - window, 1)
+    rows = range(window + horizon, 120)
+    frame = window_values(pipe, X, rows)
+    assert list(frame.index.unique("step")) == sorted({*lagged, *known})
+    for day, part in frame.groupby("row"):
+        for step, sales, promo in part.droplevel("row").itertuples():
+            at = X.loc[day + pd.Timedelta(step, "D")]
+            expected = (
+                at["sales"] if step in lagged else np.nan,
+                at["promo"] if step in known else np.nan,
+            )
+            np.testing.assert_array_equal((sales, promo), expected)
+    days = frame.index.get_level_values("row")
+    days += pd.to_timedelta(frame.index.get_level_values("step"), "D")
+    assert set(days[frame["promo"] == 1]) == {X.index[50]}
+
+
+def test_what_is_known_contributes_on_its_day(planned):
+    """The promotion of a day says what it says of that day, at step 0, nowhere else."""
+    pipe, X, horizon = planned
+    window = pipe[0].window
+    frame = contributions(pipe, X, range(45, 60))["promo"].dropna()
+    # Less the mean of the window, from which contributions are counted.
+    for day, part in frame.droplevel("row").groupby(frame.index.get_level_values(0)):
+        is_near = X.index[50] <= day < X.index[50] + pd.Timedelta(window, "D")
+        expected = 5 * (X.loc[day, "promo"] - is_near / window)
+        np.testing.assert_allclose(part.loc[0], expected, atol=0.02)
+        np.testing.assert_allclose(part.drop(0), 0.0, atol=0.02)
+    steps = gates(pipe, X).index.unique("step")
+    assert steps.to_list() == list(range(1 - window - horizon, 1 - horizon))
+
+
+def test_all_that_is_known_ends_at_the_row(X):
+    """Where every column is known, so is every step up to the row itself."""
+    pipe = make_pipeline(
+        SlidingWindow(3, horizon=2, known=["month", "passengers"]),
+        LSTMRegressor(1, epochs=1, random_state=0),
+    ).fit(X, X["passengers"].to_numpy())
+    for function in (gates, contributions, window_values):
+        frame = function(pipe, X)
+        assert frame.index.unique("step").to_list() == [-2, -1, 0]
+        assert not frame.isna().any(axis=None)
+
+
 # -- contributions ------------------------------------------------------------------
 
 
@@ -165,7 +246,7 @@ def test_what_is_linear_contributes_its_slope(X, set_trust):
     lstm = pipe[-1]
     set_trust(lstm, 0.0)
     windows = pipe[0].transform(X)[[50]].astype(np.float64)
-    found = contributions(pipe, X, 50).to_numpy()
+    found = as_windows(contributions(pipe, X, 50), known=["month"])
     for step in range(WINDOW):
         for channel in range(2):
             moved = windows.copy()
@@ -179,10 +260,11 @@ def test_contributions_are_labelled_and_missing_where_the_window_is(plain, X):
     frame = contributions(plain, X, ["1949-03", -1])
     assert frame.columns.to_list() == ["passengers", "month"]
     assert frame.index.names == ["row", "step"]
-    assert list(frame.index.unique("step")) == [-6, -5, -4, -3, -2, -1]
-    first = frame.xs(pd.Timestamp("1949-03-01"), level="row")
-    assert first.isna().all(axis=1).tolist() == [True] * 4 + [False] * 2
-    assert first.isna().any(axis=1).equals(first.isna().all(axis=1))
+    assert list(frame.index.unique("step")) == [-6, -5, -4, -3, -2, -1, 0]
+    first = frame.xs(pd.Timestamp("1949-03-01"), level="row").isna()
+    # Both lack four steps; the month, which is known, ends a step later.
+    assert first["passengers"].tolist() == [True] * 4 + [False] * 2 + [True]
+    assert first["month"].tolist() == [True] * 5 + [False] * 2
 
 
 def test_each_output_has_its_contributions():
@@ -218,15 +300,18 @@ def test_any_estimator_that_ends_in_an_lstm(function, plain, X):
     expected = function(plain, X)
     for same in (make_pipeline("passthrough", plain), FrozenEstimator(plain)):
         assert function(same, X).equals(expected)
-    of_arrays = function(plain[-1], plain[0].transform(X))
-    np.testing.assert_array_equal(of_arrays.to_numpy(), expected.to_numpy())
+    of_arrays = function(plain[-1], plain[0].transform(X)).to_numpy()
+    values = expected.to_numpy()
+    if function is not gates:
+        values = as_windows(expected, known=["month"])
+    np.testing.assert_array_equal(of_arrays, values)
     y = X["passengers"]
     search = GridSearchCV(plain, {"lstmregressor__units": [2]}, cv=TimeSeriesSplit(2))
     wrapped = TransformedTargetRegressor(plain, func=np.log, inverse_func=np.exp)
     for meta in (search, wrapped):
         found = function(meta.fit(X, y), X)
         assert found.index.equals(expected.index)
-        assert np.isfinite(found.to_numpy()).all()
+        assert np.isfinite(found).equals(np.isfinite(expected))
 
 
 def test_lag_tables_name_their_channels(X):
@@ -270,12 +355,15 @@ def test_rows_of_a_panel(function, panel):
     rows = [3, 70, 11]
     ours = function(pipe, X, rows)
     own = pipe[0].transform(X).rows(np.array(rows))
-    expected = function(pipe[-1], own, slice(None))
-    np.testing.assert_allclose(ours, expected, rtol=1e-12)
-    assert ours.index.unique("row").tolist() == rows
-    assert ours.index.unique("step").tolist() == [-4, -3, -2, -1]
+    expected = function(pipe[-1], own, slice(None)).to_numpy()
+    values, newest = ours.to_numpy(), -1
     if function is not gates:
         assert list(ours) == ["load", "load_missing", "elapsed"]
+        # The time of the predicted row is known.
+        values, newest = as_windows(ours, known=["elapsed"]), 0
+    np.testing.assert_allclose(values, expected, rtol=1e-12)
+    assert ours.index.unique("row").tolist() == rows
+    assert ours.index.unique("step").tolist() == list(range(-4, newest + 1))
     named = X.set_index(X["store"] + X["day"].dt.strftime(" %d %m"))
     label = named.index[70]
     by_label = function(pipe, named, label)
@@ -313,7 +401,7 @@ def test_rows_are_positions_or_labels(plain, X, rows, positions):
     found = window_values(plain, X, rows)
     assert list(found.index.unique("row")) == list(X.index[positions])
     expected = plain[0].transform(X)[positions].reshape(-1, 2)
-    np.testing.assert_array_equal(found.to_numpy(), expected)
+    np.testing.assert_array_equal(as_windows(found, known=["month"]), expected)
 
 
 @pytest.mark.parametrize(
@@ -338,6 +426,9 @@ def test_what_has_no_lstm_is_refused(function, X):
     name = function.__name__
     with pytest.raises(ValueError, match=f"{name} needs a fitted LSTMRegressor"):
         function(LinearRegression(), X)
+    # Data in its place are not printed.
+    with pytest.raises(ValueError, match=r"Got DataFrame\.$"):
+        function(X, X)
     with pytest.raises(NotFittedError):
         function(make_pipeline(SlidingWindow(), LSTMRegressor()), X)
     search = GridSearchCV(make_pipeline(SlidingWindow(), LSTMRegressor()), {})

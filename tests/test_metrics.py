@@ -228,3 +228,48 @@ def test_wrong_input_is_named(metric):
         metric(truth, one, other, sample_weight=[1.0])
     with pytest.raises(ValueError, match=r"'multioutput' .* Got 'mean' instead"):
         metric(truth, one, other, multioutput="mean")
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ([0.0, 0.0], "Got 2 weights of 0"),
+        ([2.0, -1.0], r"Got -1\.0 at position 1"),
+        ([[1.0], [1.0]], r"Got weights of shape \(2, 1\)"),
+    ],
+)
+def test_weights_that_are_none_are_told(metric, weights, words):
+    """Weights of rows and of outputs are at least 0, and not all 0."""
+    truth, one, other = rows(n_rows=2)
+    for name in ("sample_weight", "multioutput"):
+        with pytest.raises(ValueError, match=rf"{name} must be one-dim.*{words}; lea"):
+            metric(truth, one, other, **{name: weights})
+    with pytest.raises(ValueError, match="sample_weight contains NaN"):
+        metric(truth, one, other, sample_weight=[np.nan, 1.0])
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_huge_values_and_weights_do_not_overflow(metric):
+    """Values near the largest float cost what they would in another unit."""
+    usual = rows(n_rows=200)
+    huge = usual * 2.0**1016
+    assert np.isfinite(huge).all()
+    values = metric(*usual, multioutput="raw_values")
+    if metric is METRICS[3]:  # the only one in the unit of the values
+        values = values * 2.0**1016
+    ours = metric(*huge, multioutput="raw_values")
+    np.testing.assert_allclose(ours, values, rtol=1e-12)
+    assert metric(*huge) == pytest.approx(values[0] / 2 + values[1] / 2)
+    weights = np.arange(1.0, 201)
+    assert metric(*usual, sample_weight=weights * 5e305) == pytest.approx(
+        metric(*usual, sample_weight=weights)
+    )
+
+
+def test_huge_opposites_differ_by_two_hundred_per_cent():
+    """The distance of the largest floats is beyond them, its share is not."""
+    assert symmetric_mean_absolute_percentage_error([1e308], [-1e308]) == 200
+    assert symmetric_mean_absolute_percentage_error([5e-324], [-5e-324]) == 200
+    assert mean_absolute_scaled_error([1e308], [-1e308], y_train=[0, 1e308]) == 2
+    assert mean_interval_score([1e308], [-1e308], [-1e308], coverage=0.5) == np.inf

@@ -2115,3 +2115,14 @@ def test_a_refused_partial_fit_leaves_the_one_before(data, fitted, no_training):
                 regressor.partial_fit(*make(X, y))
     assert_array_equal(regressor.predict(X), fitted.predict(X))
     assert regressor.history_ == fitted.history_
+
+
+def test_windows_of_which_none_is_complete_are_told():
+    """A window longer than the series is learned from, with a warning."""
+    X = pd.DataFrame({"x": walk(20)[:, 0]})
+    pipe = make_pipeline(SlidingWindow(30), tiny())
+    with pytest.warns(UserWarning, match=r"No window is complete.* has 19 of 30 steps"):
+        pipe.fit(X, X["x"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pipe.set_params(slidingwindow__window=19).fit(X, X["x"])

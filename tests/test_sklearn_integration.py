@@ -474,7 +474,7 @@ def test_transformed_target():
     X = series()
     target = TransformedTargetRegressor(lstm_pipe(), func=np.log, inverse_func=np.exp)
     predicted = target.fit(X, X["load"]).predict(X)
-    expected = lstm_pipe().fit(X, np.log(X["load"])).predict(X)
+    expected = lstm_pipe().fit(X, np.log(X["load"]).rename("log")).predict(X)
     np.testing.assert_allclose(predicted, np.exp(expected), rtol=1e-6)
 
 
@@ -667,6 +667,7 @@ OTHER_PARAMETERS = {
         "layout": "flat",
         "missing": "mask",
         "elapsed": True,
+        "known_ahead": 1,
     },
     LSTMRegressor: {
         "units": (3, 2),

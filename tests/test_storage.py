@@ -1,6 +1,8 @@
 """Keeping a model: what is stored predicts the same, what is not whole says so."""
 
+import contextlib
 import copy
+import datetime
 import hashlib
 import io
 import json
@@ -14,16 +16,30 @@ import warnings
 import zipfile
 from dataclasses import replace
 
+import dateutil.tz
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import (
+    BaggingRegressor,
+    HistGradientBoostingRegressor,
+    StackingRegressor,
+    VotingRegressor,
+)
 from sklearn.exceptions import InconsistentVersionWarning
-from sklearn.linear_model import LinearRegression
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.multioutput import MultiOutputRegressor, RegressorChain
+from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVR
+from sklearn.tree import DecisionTreeRegressor
 
 from sklstm import LSTMRegressor, SlidingWindow, load, save
 from sklstm._files import write_whole
@@ -557,6 +573,18 @@ def test_functions_of_the_package_are_not_trusted(content, tmp_path):
         assert isinstance(getattr(sys.modules[module], own), type)
 
 
+def test_a_trusted_type_runs_nothing_when_it_is_called(content, tmp_path):
+    """Whatever a file gives to a type that is trusted, nothing happens on the disk."""
+    path, mark = tmp_path / "file", tmp_path / "mark"
+    for name in TRUSTED:
+        module, _, own = name.rpartition(".")
+        for arguments in ([str(mark)], [str(mark)] * 3, []):
+            path.write_bytes(forged(calls(module, own, *arguments), content))
+            with contextlib.suppress(StoredStateError):
+                load(path)
+            assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_file_that_holds_no_estimator_is_told(content, tmp_path):
     """A whole file with something else in it is one sentence."""
     path = tmp_path / "file"
@@ -595,7 +623,7 @@ def test_what_load_would_not_trust_is_not_saved(stored, tmp_path, monkeypatch):
         (own, r"Got \['textwrap.dedent'\]"),
         (search, "best_estimator_"),
         (builder, "textwrap.dedent"),
-        (FunctionTransformer(kw_args=endless), "that it cannot"),
+        (FunctionTransformer(kw_args=endless), "at kw_args, which skops cannot store"),
         ("pipe", "Got str"),
     ]:
         with pytest.raises(ValueError, match=words):
@@ -605,6 +633,123 @@ def test_what_load_would_not_trust_is_not_saved(stored, tmp_path, monkeypatch):
         with pytest.raises(ImportError, match=rf"{owner} needs .*sklstm\[storage\]"):
             function(path)
     assert not path.exists()
+
+
+def test_what_is_in_the_way_is_named_with_its_place(tmp_path):
+    """The part that cannot be stored, where it is, and what helps, in one sentence."""
+    days = pd.date_range("2024-01-01", periods=12, freq="D")
+    values = pd.DataFrame({"load": walk(12)}, index=days)
+    local = values.tz_localize(dateutil.tz.tzoffset("plant", 3600))
+    stamped = values.set_axis([days[0]], axis=1)
+    dated = values.assign(opened=[datetime.date(2024, 1, 1)] * 12)
+    search = GridSearchCV(LinearRegression(), {}, cv=TimeSeriesSplit(2))
+    search.fit(np.arange(9.0)[:, None], np.arange(9.0))
+    cases = [
+        (
+            make_pipeline(SlidingWindow(2).fit(local)),
+            r"zone tzoffset\('plant', 3600\) at steps\[0\]\[1\]\.timeline_.*tz_convert",
+        ),
+        (
+            make_pipeline(StandardScaler(), SlidingWindow(2).fit(stamped)),
+            r"a name that is Timestamp.* at steps\[1\]\[1\]\._columns\[0\]; name col",
+        ),
+        (
+            SlidingWindow(2, groups="opened").fit(dated),
+            r"groups of date at groups_; name them by strings",
+        ),
+        (
+            make_pipeline(FunctionTransformer(textwrap.dedent)),
+            r"\['textwrap.dedent'\] at steps\[0\]\[1\]\.func; for files of your own",
+        ),
+        (search, "; save its best_estimator_, or for files of your own"),
+    ]
+    for estimator, words in cases:
+        with pytest.raises(ValueError, match=words) as caught:
+            save(estimator, tmp_path / "file")
+        said = str(caught.value)
+        assert said.count("Got ") == 1 and said.endswith(".") and "\n" not in said
+        assert ("best_estimator_" in said) == (estimator is search)
+    assert not [*tmp_path.iterdir()]
+
+
+REGRESSORS = {
+    "bagging": BaggingRegressor(Ridge(), n_estimators=2, random_state=0),
+    "chain": RegressorChain(Ridge()),
+    "one for each output": MultiOutputRegressor(SVR()),
+    "perceptron": MLPRegressor(
+        hidden_layer_sizes=2, solver="sgd", learning_rate_init=1e-6, max_iter=1
+    ),
+    "perceptron, Adam": MLPRegressor(hidden_layer_sizes=2, max_iter=1, random_state=0),
+    "stacking": StackingRegressor([("a", Ridge()), ("b", SVR())], cv=2),
+    "voting": VotingRegressor([("a", Ridge()), ("b", SVR())]),
+}
+
+
+@pytest.mark.parametrize("name", REGRESSORS)
+def test_regressors_of_scikit_learn_come_back(name, tmp_path):
+    """What combines others is stored behind windows, and predicts the same."""
+    X = series()[["load"]]
+    has_two = name in ("chain", "one for each output")
+    y = X.assign(twice=2 * X["load"]) if has_two else X["load"]
+    windows = SlidingWindow(3, layout="flat")
+    pipe = make_pipeline(windows, SimpleImputer(), clone(REGRESSORS[name]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a perceptron that has not converged
+        pipe.fit(X, y)
+    again = load(save(pipe, tmp_path / "file"))
+    assert_array_equal(again.predict(X), pipe.predict(X))
+
+
+@pytest.mark.parametrize(
+    "regressor",
+    [DecisionTreeRegressor(), HistGradientBoostingRegressor(max_iter=2)],
+)
+def test_trees_are_refused_and_named(regressor, tmp_path):
+    """Nodes are followed wherever they point, so that no tree is trusted."""
+    X = series()[["load"]]
+    windows = SlidingWindow(3, layout="flat")
+    pipe = make_pipeline(windows, SimpleImputer(), regressor).fit(X, X["load"])
+    with pytest.raises(
+        ValueError, match=r"Got \[.*[Tt]ree.*at steps\[2\]\[1\].*pickle"
+    ):
+        save(pipe, tmp_path / "file")
+
+
+def test_callbacks_are_left_out(tmp_path):
+    """A file has no callbacks of scikit-learn; the estimator in memory keeps them."""
+    callback = pytest.importorskip("sklearn.callback")
+    scores = callback.ScoringMonitor(scoring="neg_mean_absolute_error")
+    regressor = LSTMRegressor(2, epochs=1, random_state=0).set_callbacks(scores)
+    pipe = make_pipeline(SlidingWindow(3), TransformedTargetRegressor(regressor))
+    X = series()
+    search = GridSearchCV(pipe, {"slidingwindow__window": [2]}, cv=TimeSeriesSplit(2))
+    search.fit(X, X["load"])
+    pipe.fit(X, X["load"])
+    for estimator in (pipe, search.best_estimator_):
+        own = estimator[-1].regressor_._skl_callbacks
+        again = load(save(estimator, tmp_path / "file"))
+        assert_array_equal(again.predict(X), estimator.predict(X))
+        assert estimator[-1].regressor_._skl_callbacks is own and own == [scores]
+        for each in (again[-1].regressor, again[-1].regressor_):
+            assert "_skl_callbacks" not in vars(each)
+
+
+def test_a_newer_version_is_told_of_once(stored, tmp_path, monkeypatch):
+    """However many objects are in a file, its version is one warning of one load."""
+    path = tmp_path / "file"
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["sklstm"], "__version__", "999.1")
+        save(stored["series"][0], path)
+        pickled = pickle.dumps(stored["series"][0][-1])
+    for _ in range(2):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            load(path)
+        assert [each.category for each in caught] == [UserWarning]
+        assert "comes from sklstm 999.1" in str(caught[0].message)
+        assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="A stored LSTMRegressor comes from"):
+        pickle.loads(pickled)
 
 
 def test_an_interrupted_save_loses_nothing(tmp_path, monkeypatch):
@@ -643,7 +788,48 @@ def test_a_link_stays_a_link(tmp_path):
     assert path.read_bytes() == b"after"
 
 
-def test_a_folder_that_is_not_there_is_told_by_python(tmp_path):
-    """``save`` makes no folder."""
-    with pytest.raises(FileNotFoundError):
-        save(LSTMRegressor(), tmp_path / "nowhere" / "file")
+def test_what_is_no_path_is_told_before_any_work(tmp_path):
+    """Buffers and folders that are not there are one sentence that names them."""
+    for function in (load, lambda path: save(LSTMRegressor(), path)):
+        for path in (io.BytesIO(), b"file", None):
+            words = f"path must be a str or path-like.*Got {type(path).__name__};"
+            with pytest.raises(TypeError, match=words):
+                function(path)
+    folder = tmp_path / "nowhere"
+    words = re.escape(f"Got {str(folder)!r}, which is no folder; make it")
+    for function in (lambda p: save(object(), p), lambda p: write_whole(p, b"")):
+        with pytest.raises(FileNotFoundError, match=words):
+            function(folder / "file")
+
+
+def test_only_regular_files_are_replaced(tmp_path):
+    """A FIFO, a device or a folder is never put out of its place."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("/dev/null")
+    (tmp_path / "folder").mkdir()
+    kinds = {"fifo": "a FIFO", "link": "a device", "folder": "a folder"}
+    for name, kind in kinds.items():
+        before = (tmp_path / name).stat()
+        with pytest.raises(FileExistsError, match=f"a regular file.*which is {kind};"):
+            write_whole(tmp_path / name, b"")
+        assert (tmp_path / name).stat().st_ino == before.st_ino
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(kinds)
+
+
+def test_the_longest_name_is_taken(tmp_path):
+    """The file that is written first has a short name of its own."""
+    path = tmp_path / ("f" * 255)
+    assert write_whole(path, b"content").read_bytes() == b"content"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_errors_name_the_file_that_was_asked_for(tmp_path, monkeypatch):
+    """Not the hidden one that is written first."""
+
+    def refused(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("builtins.open", refused)
+    with pytest.raises(PermissionError) as caught:
+        write_whole(tmp_path / "file", b"")
+    assert caught.value.filename == str(tmp_path / "file")

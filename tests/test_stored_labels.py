@@ -2,6 +2,7 @@
 
 import datetime
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from dateutil.tz import tzoffset
 
 from sklstm import SlidingWindow
 from sklstm._stored_labels import (
+    cure_of_labels,
     index_as_data,
     index_from_data,
     step_as_data,
@@ -18,6 +20,10 @@ from sklstm._stored_labels import (
 
 N_ROWS = 30
 TWO_HOURS_EAST = datetime.timezone(datetime.timedelta(hours=2))
+NAMED_ZONE = datetime.timezone(datetime.timedelta(hours=-5), "plant")
+SHIFTS = pd.offsets.CustomBusinessHour(
+    start=["06:00", "13:00"], end=["12:00", "20:30"], holidays=["2024-01-03"]
+)
 HOLIDAYS = pd.offsets.CustomBusinessDay(holidays=["2024-01-03"], weekmask="Mon Wed Fri")
 
 
@@ -33,6 +39,9 @@ INDEXES = {
     "zone": dates("h", tz="Europe/Berlin", name="when"),
     "UTC": dates("D", tz="UTC"),
     "fixed offset": dates("h", tz=TWO_HOURS_EAST),
+    "named offset": dates("h", tz=NAMED_ZONE),
+    "opening hours": dates(pd.offsets.BusinessHour(start="10:00", end="18:00")),
+    "shifts": dates(SHIFTS),
     "no freq": pd.DatetimeIndex(list(dates("h"))),
     "months": dates("MS"),
     "half years": dates(pd.DateOffset(months=6)),
@@ -47,6 +56,11 @@ KEYS = {
     "floats": pd.Index([0.5, 1.5]),
     "booleans": pd.Index([False, True]),
     "nullable": pd.Index([1, 2], dtype="Int64"),
+    "durations": pd.to_timedelta(["1h", "36h"]).rename("shift"),
+    "even durations": pd.timedelta_range("1h", periods=3),
+    "two with durations": pd.MultiIndex.from_product(
+        [["a", "b"], pd.to_timedelta(["1h", "2h"])], names=["store", "shift"]
+    ),
     "two columns": pd.MultiIndex.from_arrays(
         [["a", "a", "b"], pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-01"])],
         names=["store", "opened"],
@@ -58,6 +72,9 @@ STEPS = [
     pd.offsets.Week(weekday=2),
     pd.DateOffset(months=3),
     HOLIDAYS,
+    SHIFTS,
+    pd.offsets.BusinessHour(2, start="10:00"),
+    pd.offsets.Easter(2),
     pd.offsets.CustomBusinessMonthEnd(holidays=["2024-01-31"]),
 ]
 
@@ -96,22 +113,39 @@ def test_a_step_comes_back_as_it_was(step):
     assert [start + again, start + again + again] == [start + step, start + step + step]
 
 
-@pytest.mark.parametrize(
-    "kept",
-    [
-        pd.offsets.BusinessHour(start="10:00"),
-        pd.Index([datetime.date(2024, 1, 1)]),
+class OwnOffset(pd.offsets.CustomBusinessDay):
+    """An offset of a user's own."""
+
+
+DAY = datetime.date(2024, 1, 1)
+KEPT = {
+    "dates": (pd.Index([DAY]), "groups of date", "strings, integers or stamps"),
+    "two with dates": (
+        pd.MultiIndex.from_product([["a"], [DAY]]),
+        "groups of date",
+        "strings",
+    ),
+    "a zone of dateutil": (
         dates("h", tz=tzoffset(None, 3600)),
-        pd.timedelta_range("1h", periods=3),
-    ],
-    ids=["business hours", "dates", "a zone of dateutil", "durations"],
-)
-def test_what_has_no_plain_form_stays_as_it_is(kept):
-    """Rare labels are left to pickle, unchanged."""
+        r"zone tzoffset\(None, 3600\)",
+        "tz_convert",
+    ),
+    "an own offset": (OwnOffset(), "freq <OwnOffset>", "another freq"),
+    "an index with it": (dates(OwnOffset()), "freq <OwnOffset>", "another freq"),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_has_no_plain_form_stays_as_it_is(name):
+    """Rare labels are left to pickle, unchanged, and can be told in words."""
+    kept, came, cure = KEPT[name]
     for as_data in (index_as_data, step_as_data):
         assert as_data(kept) is kept
     assert index_from_data(kept) is kept
     assert step_from_data(None) is None
+    words = cure_of_labels(kept)
+    assert re.search(came, words[0]) and cure in words[1]
+    assert cure_of_labels("label") is None
 
 
 @pytest.mark.parametrize("name", INDEXES)
