@@ -18,6 +18,7 @@ __all__ = [
     "few_ticks",
     "hatch_steps",
     "ink",
+    "label_of",
     "line_style",
     "marker",
     "paper",
@@ -29,6 +30,9 @@ __all__ = [
 _LINE_STYLES = ["-", "--", ":", "-."]
 _MARKERS = ["o", "s", "^", "D", "v", "P"]
 
+# Attribute of an axes that lists the panels which stand in its place.
+_PANELS = "_sklstm_panels"
+
 
 class Display:
     """What all displays share: where they draw, and one line about what they hold."""
@@ -39,6 +43,8 @@ class Display:
 
     def _begin(self, ax, n_rows, n_columns, *, size, margin=0.0):
         """Set figure and axes: a new figure, or a grid in the place of an axes.
+
+        What an earlier display has put in its place goes.
 
         Parameters
         ----------
@@ -56,10 +62,22 @@ class Display:
         -------
         list of Axes
             That column, empty and without frames; none where the margin is 0.
+
+        Raises
+        ------
+        ValueError
+            If ax is none, or cannot be divided.
         """
         import matplotlib.pyplot as plt
+        from matplotlib.axes import Axes
         from matplotlib.gridspec import GridSpecFromSubplotSpec
 
+        if not isinstance(ax, Axes | None):
+            raise ValueError(
+                f"The 'ax' parameter of {type(self).__name__} must be a matplotlib "
+                f"Axes or None. Got {type(ax).__name__} instead; of an array of axes "
+                "pass one, as axes.flat[0]."
+            )
         self._is_own_figure = ax is None
         n_all = n_columns + (margin > 0)
         widths = [1.0] * n_columns + [margin] * (margin > 0)
@@ -67,6 +85,8 @@ class Display:
             figure = plt.figure(figsize=size, layout="constrained")
             grid = figure.add_gridspec(n_rows, n_all, width_ratios=widths)
         elif n_rows == n_all == 1:
+            if _remove_panels_in(ax):
+                _hide(ax, False)
             self.figure_, self.axes_, self.ax_ = ax.figure, np.array([[ax]]), ax
             return []
         else:
@@ -76,7 +96,8 @@ class Display:
                     f"{type(self).__name__} draws several panels, so its ax must come "
                     "from plt.subplots or a grid. Got one at a free position."
                 )
-            ax.set_axis_off()
+            _remove_panels_in(ax)
+            _hide(ax, True)
             grid = GridSpecFromSubplotSpec(
                 n_rows,
                 n_all,
@@ -91,11 +112,13 @@ class Display:
             ]
         )
         self.ax_ = self.axes_[0, 0]
-        if not margin:
-            return []
-        beside = [figure.add_subplot(grid[row, n_columns]) for row in range(n_rows)]
+        beside = []
+        if margin:
+            beside = [figure.add_subplot(grid[row, n_columns]) for row in range(n_rows)]
         for panel in beside:
             panel.set_axis_off()
+        if ax is not None:
+            setattr(ax, _PANELS, [*self.axes_.flat, *beside])
         return beside
 
     def _legend(self):
@@ -126,9 +149,32 @@ class Display:
         self.figure_.set_figheight(self.figure_.get_figheight() + more)
 
 
+def _hide(ax, is_hidden):
+    """Hide an axes, with what is drawn in it, or show it again."""
+    ax.set_visible(not is_hidden)
+    ax.axison = not is_hidden
+
+
+def _remove_panels_in(ax):
+    """Remove the panels that stand in the place of an axes; return whether any do."""
+    panels = vars(ax).pop(_PANELS, [])
+    for panel in panels:
+        _remove_panels_in(panel)
+        # The user may have removed it before.
+        if panel.figure is not None:
+            panel.remove()
+    return bool(panels)
+
+
 def line_style(number):
     """Return the line style of the line of a number, counted from 0."""
     return _LINE_STYLES[number % len(_LINE_STYLES)]
+
+
+def label_of(name):
+    """Return a name as a legend shows it: matplotlib omits what begins with "_"."""
+    name = str(name)
+    return f" {name}" if name.startswith("_") else name
 
 
 def marker(number):

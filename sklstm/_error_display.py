@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from sklstm._backtest import BacktestResult
-from sklstm._drawing import Display, line_style, marker
+from sklstm._drawing import Display, label_of, line_style, marker
 from sklstm._index import DataFrame, labels_of
 
 __all__ = ["ErrorByStepDisplay"]
@@ -19,7 +19,8 @@ class ErrorByStepDisplay(Display):
 
     A line for each model, the baselines of a backtest among them, or for each group of
     one model; bars go from the best to the worst fold. With more than six groups, the
-    line is their mean and the bars go from the best to the worst of them.
+    line is the error over the rows of all of them, a group of many rows weighing more,
+    and the bars go from the best to the worst group.
 
     Parameters
     ----------
@@ -106,11 +107,12 @@ class ErrorByStepDisplay(Display):
         by = "fold"
         single = frames.get(None)
         if single is not None and "group" in single.columns:
-            groups = dict(iter(single.groupby("group")))
+            groups = dict(iter(single.reset_index(drop=True).groupby("group")))
             if len(groups) <= _MOST_LINES:
                 frames = groups
             else:
-                by = "group"
+                name = f"all rows of {len(groups)} groups; bars: best to worst group"
+                by, frames = "group", {name: single}
         errors = {name: _errors(each, metric, by) for name, each in frames.items()}
         return cls(errors, metric).plot(ax)
 
@@ -143,7 +145,7 @@ class ErrorByStepDisplay(Display):
                 markersize=4.5,
                 elinewidth=0.8,
                 capsize=2.0,
-                label=None if name is None else str(name),
+                label=None if name is None else label_of(name),
             )
         steps = [step for line in self.errors.values() for step in line.index]
         self.ax_.set_xlim(min(steps) - 0.6, max(steps) + 0.6)
@@ -194,6 +196,8 @@ def _frames_by_name(given):
 
 def _errors(frame, metric, by):
     """Return a DataFrame of the mean, lowest and highest error of each step."""
+    # Labels may be called as columns are, which groupby refuses to tell apart.
+    frame = frame.reset_index(drop=True)
     error = (frame["y_pred"] - frame["y_true"]).abs()
     power = 2 if metric == "rmse" else 1
     powers = frame.assign(error=error**power)

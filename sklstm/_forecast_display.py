@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from textwrap import fill
 from typing import Any, Self
 
@@ -41,14 +42,15 @@ class ForecastDisplay(Display):
     Parameters
     ----------
     history : Series or DataFrame
-        The values up to now. Of a DataFrame, the column(s) named as the forecast, or
-        its only one. For a long frame a long frame, rows in any order.
+        The values up to now: the column(s) named as the forecast. Beside a forecast of
+        one target, a single column may be called otherwise. For a long frame a long
+        frame, rows in any order.
     forecast : Series or DataFrame
         What :func:`forecast` returns. Columns ``load_lower`` and ``load_upper`` beside
         ``load``, or ``lower`` and ``upper`` beside a single other one, are the ends of
         its interval.
     actual : Series or DataFrame, default=None
-        What came true, as ``history``.
+        What came true, as ``history``; groups and targets may be missing.
     groups : str or list of str, default=None
         Columns of long frames that tell series apart. What :func:`forecast` returns
         says by itself; a frame put together from several, or read from a file, does
@@ -210,8 +212,8 @@ class ForecastDisplay(Display):
         Raises
         ------
         ValueError
-            If what is drawn has no labels, the history lacks a series, or there are
-            more series than a picture holds.
+            If what is drawn has no labels, the history lacks a series, ``actual`` has
+            none of the forecast, or there are more series than a picture holds.
         """
         panels = self._series()
         if len(panels) > _MOST_PANELS:
@@ -220,8 +222,11 @@ class ForecastDisplay(Display):
                 f"{len(panels)}; select rows of the forecast."
             )
         self._begin(ax, len(panels), 1, size=(6.4, 2.2 + 1.6 * len(panels)))
-        for panel, parts in zip(self.axes_[:, 0], panels.values(), strict=True):
-            heading, quantity, past, to_come, lower, upper, actual = parts
+        headings = _headings_told_apart(panels)
+        for panel, heading, parts in zip(
+            self.axes_[:, 0], headings, panels.values(), strict=True
+        ):
+            _, quantity, past, to_come, lower, upper, actual = parts
             is_next = _is_next(past.index, to_come.index)
             n_shown = max(4 * len(to_come), 60) if n_past is None else n_past
             past = past.iloc[max(0, len(past) - n_shown) :]
@@ -271,7 +276,7 @@ class ForecastDisplay(Display):
             show_dates(ax)
 
     def _series(self):
-        """Return the parts of each series by its name, as ``_targets`` does."""
+        """Return the parts of each series by its group and target; see ``_targets``."""
         for name in ("history", "forecast", "actual"):
             value = getattr(self, name)
             if value is not None and labels_of(value) is None:
@@ -291,16 +296,15 @@ class ForecastDisplay(Display):
         if kind is not None:
             return self._series_of_long_frames(*kind)
         if self.forecast.index.nlevels == 1:
-            _check_numbers(self.forecast)
+            _check_values(self.forecast)
             return _targets(self.history, self.forecast, self.actual, None)
-        panels = {}
-        for group in self.forecast.index.unique(0):
-            past, to_come, actual = (
-                None if values is None else values.xs(group, level=0)
-                for values in (self.history, self.forecast, self.actual)
-            )
-            panels |= _targets(past, to_come, actual, group)
-        return panels
+        groups = self.forecast.index.unique(0)
+        past, to_come, actual = (
+            {} if values is None else _parts_by_group(values, groups, name)
+            for name, values in vars(self).items()
+            if name in ("history", "forecast", "actual")
+        )
+        return _series_of_groups(past, to_come, actual)
 
     def _series_of_long_frames(self, groups, time):
         past, to_come, actual = (
@@ -312,22 +316,38 @@ class ForecastDisplay(Display):
             for name, rows in vars(self).items()
             if name in ("history", "forecast", "actual")
         )
-        lacking = [group for group in to_come if group not in past]
-        if lacking:
-            raise ValueError(
-                "ForecastDisplay needs rows of every group of the forecast in "
-                f"'history'. Got none of {lacking[0]!r}; pass them, or select rows of "
-                "the forecast."
-            )
-        panels = {}
-        for group, values in to_come.items():
-            panels |= _targets(past[group], values, actual.get(group), group)
-        return panels
+        return _series_of_groups(past, to_come, actual)
 
     def __repr__(self) -> str:
         panels = self._series()
         n_steps = max(len(parts[3]) for parts in panels.values())
         return f"ForecastDisplay(series={len(panels)}, steps={n_steps})"
+
+
+def _parts_by_group(values, groups, owner):
+    """Return the rows of those of the groups that are there, at their times."""
+    if values.index.nlevels != 2:
+        raise ValueError(
+            "ForecastDisplay needs an index of two levels, group and time, in all that "
+            f"it draws, or in none of it. Got {values.index.nlevels} level(s) in "
+            f"'{owner}'."
+        )
+    known = values.index.unique(0)
+    return {group: values.xs(group, level=0) for group in groups if group in known}
+
+
+def _series_of_groups(history, forecast, actual):
+    """Return the parts of each series of groups, each given by its group."""
+    lacking = [group for group in forecast if group not in history]
+    if lacking:
+        raise ValueError(
+            "ForecastDisplay needs rows of every group of the forecast in 'history'. "
+            f"Got none of {lacking[0]!r}; pass them, or select rows of the forecast."
+        )
+    panels = {}
+    for group, values in forecast.items():
+        panels |= _targets(history[group], values, actual.get(group), group)
+    return panels
 
 
 def _is_next(past, to_come):
@@ -350,20 +370,30 @@ def _join(ax, last, first):
     ax.plot(stamps, values, color="C0", lw=2.0, label="_")
 
 
-def _check_numbers(forecast):
+def _check_values(forecast):
     """Raise where a forecast has columns that are none of its values."""
-    columns = dict(forecast.items()) if forecast.ndim == 2 else {}
-    for name, values in columns.items():
-        if values.dtype.kind not in "fiub":
+    if forecast.ndim == 1:
+        return
+    cure = "name the columns of a long frame in groups= and time="
+    kinds = {name: values.dtype.kind for name, values in forecast.items()}
+    for name, kind in kinds.items():
+        # Predictions are floats, numbers of groups and of times are not.
+        is_number = kind == "f" or (kind in "iub" and "f" not in kinds.values())
+        if not is_number:
             raise ValueError(
-                "ForecastDisplay needs a forecast of numbers. Got column "
-                f"{name!r} of dtype {values.dtype}; name the columns of a long frame "
-                "in groups= and time=."
+                "ForecastDisplay needs a forecast of numbers, floats where one column "
+                f"is. Got column {name!r} of dtype {forecast[name].dtype}; {cure}."
             )
+    if len(kinds) > 1 and not forecast.index.is_unique:
+        twice = forecast.index[forecast.index.duplicated()][0]
+        raise ValueError(
+            "ForecastDisplay needs one row for each time in 'forecast'. Got more at "
+            f"{twice}; {cure}."
+        )
 
 
 def _targets(history, forecast, actual, group):
-    """Return the parts of each target of one group, by what they are called.
+    """Return the parts of each target of one group, by (group, target).
 
     The parts are its heading, its quantity (each None where the other says all),
     history, forecast, lower and upper end of the interval, and actual values.
@@ -374,21 +404,36 @@ def _targets(history, forecast, actual, group):
         points, ends = _points_and_ends(dict(forecast.items()))
     panels = {}
     is_one = len(points) == 1
+    past = _columns(history, list(points), "history")
+    came = {} if actual is None else _columns(actual, list(points), "actual")
     for name, values in points.items():
         title = name
         if group is not None:
             words = list(group) if isinstance(group, tuple) else [group]
             words += [] if is_one else [name]
             title = ", ".join(map(str, words))
-        panels[title] = (
+        panels[group, name] = (
             None if is_one and group is None else title,
             name if is_one else None,
-            _column(history, name, "history"),
+            past[name],
             values,
             *ends.get(name, (None, None)),
-            None if actual is None else _column(actual, name, "actual"),
+            came.get(name),
         )
     return panels
+
+
+def _headings_told_apart(panels):
+    """Return the heading of each panel, as Python writes it where two look the same."""
+    counts = Counter(str(heading) for heading, *_ in panels.values())
+    headings = []
+    for (group, name), (heading, quantity, *_) in panels.items():
+        if counts[str(heading)] > 1:
+            words = [] if group is None else [group]
+            words += [name] if quantity is None else []
+            heading = ", ".join(map(repr, words))
+        headings.append(heading)
+    return headings
 
 
 def _points_and_ends(columns):
@@ -407,15 +452,17 @@ def _points_and_ends(columns):
     }
 
 
-def _column(values, name, owner):
-    """Return the Series of a name from a Series or DataFrame."""
-    if values.ndim == 1:
-        return values
-    if name in values.columns:
-        return values[name]
-    if values.shape[1] == 1:
-        return values.iloc[:, 0]
-    raise ValueError(
-        f"ForecastDisplay needs a column {name!r} in '{owner}', as the forecast is "
-        f"named. Got {list(values.columns)}; pass that column as a Series."
-    )
+def _columns(values, targets, owner):
+    """Return those of the targets that a Series or DataFrame has, by name."""
+    columns = {values.name: values} if values.ndim == 1 else dict(values.items())
+    if len(targets) == len(columns) == 1:
+        return dict(zip(targets, columns.values(), strict=True))
+    found = {name: columns[name] for name in targets if name in columns}
+    lacking = [name for name in targets if name not in found]
+    # A target may have no actual values yet; that none has any is a slip.
+    if lacking and (owner == "history" or not found):
+        raise ValueError(
+            f"ForecastDisplay needs a column {lacking[0]!r} in '{owner}', as the "
+            f"forecast is named. Got {list(columns)}; rename what belongs to it."
+        )
+    return found

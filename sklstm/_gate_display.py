@@ -11,6 +11,7 @@ from sklstm._drawing import (
     faint_ink,
     few_ticks,
     hatch_steps,
+    label_of,
     line_style,
     marker,
     paper,
@@ -25,6 +26,9 @@ __all__ = ["GateDisplay"]
 
 # Lines beyond which a panel cannot be read.
 _MOST_CHANNELS = 6
+
+# Columns of panels that matplotlib still draws, and somebody still looks at.
+_MOST_ROWS = 12
 
 # Lightness rises evenly from one end to the other, in grey and for the colour-blind.
 _COLORMAP = "cividis"
@@ -47,7 +51,7 @@ class GateDisplay(Display):
     of the three gates, the candidate, the cell and the hidden state, and the mean of
     the gates over units, of backward layers by thin lines. Hatched is where there is
     nothing: missing steps and, in the heat maps, the newest steps of known columns,
-    which have no gates of their own. One column of panels for each row.
+    which have no gates of their own. One column of panels for each of at most 12 rows.
 
     Parameters
     ----------
@@ -138,7 +142,8 @@ class GateDisplay(Display):
         Raises
         ------
         ValueError
-            If these are no gates, or there is no such layer.
+            If these are no gates, there is no such layer, or there are more rows than a
+            picture holds.
         """
         names = getattr(labels_of(self.gates), "names", None)
         if names is None or "layer" not in names:
@@ -155,6 +160,11 @@ class GateDisplay(Display):
             )
         chosen = self.gates.xs(layers[layer], level="layer")
         rows = list(dict.fromkeys(chosen.index.get_level_values("row")))
+        if len(rows) > _MOST_ROWS:
+            raise ValueError(
+                f"GateDisplay draws at most {_MOST_ROWS} rows. Got {len(rows)}; select "
+                "them by rows=."
+            )
         has_values = int(self.values is not None)
         n_panels = has_values + len(_GATES) + 1
         size = (3.4 + 3.0 * len(rows), 1.2 * n_panels)
@@ -199,7 +209,7 @@ class GateDisplay(Display):
                 marker=marker(number) if number >= 4 else None,
                 markersize=3.5,
                 color=f"C{number}",
-                label=str(name),
+                label=label_of(name),
             )
         hatch_steps(ax, values.index.to_numpy(), values.notna().any(axis=1).to_numpy())
 

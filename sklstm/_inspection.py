@@ -308,7 +308,18 @@ class _Seen:
     channels: list[str]
 
 
+def _check_no_mask(rows: Any, owner: str) -> None:
+    """Raise where rows are truth values, which are no positions."""
+    is_one = isinstance(rows, str) or not hasattr(rows, "__len__")
+    if any(isinstance(row, bool | np.bool_) for row in ([rows] if is_one else rows)):
+        raise ValueError(
+            f"The 'rows' parameter of {owner} must hold positions in X, or labels of "
+            "its index. Got truth values; pass np.flatnonzero(mask)."
+        )
+
+
 def _windows_seen(estimator: Any, X: Any, rows: Any, owner: str) -> _Seen:
+    _check_no_mask(rows, owner)
     fronts, regressor = _parts_of(estimator, owner)
     if not regressor._fitted_recipe.is_ours:
         raise ValueError(

@@ -18,7 +18,8 @@ class LossCurveDisplay(Display):
     Parameters
     ----------
     history : dict of lists of float
-        ``history_`` of an :class:`LSTMRegressor`: ``loss`` and maybe ``val_loss``.
+        ``history_`` of an :class:`LSTMRegressor`: ``loss`` and maybe ``val_loss``,
+        which may be shorter: it is that of the last epochs.
     best_epoch : int, default=None
         The epoch, counted from 1, whose weights were the best; None marks none.
 
@@ -76,6 +77,7 @@ class LossCurveDisplay(Display):
         lstm = lstm_inside(estimator, cls.__name__)
         losses = lstm.history_.get("val_loss", [])
         is_one_fit = len(losses) == len(lstm.history_["loss"]) and not lstm.warm_start
+        is_one_fit &= len(losses) > 0
         best = int(np.argmin(losses)) + 1 if is_one_fit else None
         return cls(lstm.history_, best_epoch=best).plot(ax)
 
@@ -91,15 +93,34 @@ class LossCurveDisplay(Display):
         -------
         LossCurveDisplay
             The display itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no history, no epoch in it, or no validation loss of the best
+            one.
         """
+        losses = self._losses()
+        n_epochs, n_validated = map(len, losses)
+        first = [1, n_epochs - n_validated + 1]
+        if not n_epochs:
+            raise ValueError(
+                "LossCurveDisplay needs the losses of at least one epoch. Got none, as "
+                "of a fit that was interrupted in its first epoch; fit again."
+            )
+        if self.best_epoch is not None and not first[1] <= self.best_epoch <= n_epochs:
+            raise ValueError(
+                "The 'best_epoch' parameter of LossCurveDisplay must be an epoch that "
+                f"has a validation loss. Got {self.best_epoch!r}; epochs with one: "
+                f"{n_validated} of {n_epochs}, the last ones."
+            )
         self._begin(ax, 1, 1, size=(6.4, 3.8))
         panel = self.ax_
-        losses = [self.history["loss"], self.history.get("val_loss", [])]
         names = ("training", "validation")
         for number, values in enumerate(losses):
             if values:
                 panel.plot(
-                    range(1, len(values) + 1),
+                    range(first[number], n_epochs + 1),
                     values,
                     line_style(number),
                     color=f"C{number}",
@@ -110,7 +131,7 @@ class LossCurveDisplay(Display):
         if self.best_epoch is not None:
             panel.plot(
                 self.best_epoch,
-                losses[1][self.best_epoch - 1],
+                losses[1][self.best_epoch - first[1]],
                 linestyle="none",
                 marker="o",
                 markersize=11,
@@ -127,6 +148,18 @@ class LossCurveDisplay(Display):
         self._legend()
         return self
 
+    def _losses(self):
+        """Return the training and the validation losses."""
+        if not isinstance(self.history, dict) or "loss" not in self.history:
+            came = type(self.history).__name__
+            if isinstance(self.history, dict):
+                came = f"a dict of {list(self.history)}"
+            raise ValueError(
+                "LossCurveDisplay needs history_ of an LSTMRegressor, a dict with "
+                f"'loss'. Got {came}; of an estimator call from_estimator."
+            )
+        return [self.history["loss"], self.history.get("val_loss", [])]
+
     def __repr__(self) -> str:
-        n_epochs = len(self.history["loss"])
+        n_epochs = len(self._losses()[0])
         return f"LossCurveDisplay(epochs={n_epochs}, best_epoch={self.best_epoch})"

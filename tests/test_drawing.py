@@ -176,6 +176,56 @@ def test_displays_draw_again_and_into_axes(name, airline_pipe, deep_pipe, airlin
     assert repr(display).startswith(type(display).__name__ + "(")
 
 
+@pytest.mark.parametrize("name", [*ONE_EACH, "gates both ways"])
+def test_drawing_again_in_an_axes_replaces_what_was_drawn(
+    name, airline_pipe, deep_pipe, airline
+):
+    """The panels of the second plot stand where those of the first stood."""
+    display = PICTURES[name](airline_pipe, deep_pipe, airline)
+    figure, (left, ax) = plt.subplots(1, 2, figsize=(24, 12), layout="constrained")
+    left.plot([0, 1])
+    is_divided = display.axes_.size > 1
+    display.plot(ax)
+    n_axes, first = len(figure.axes), display.axes_
+    display.plot(ax)
+    assert len(figure.axes) == n_axes
+    gone = [panel for panel in first.flat if panel.figure is None]
+    assert len(gone) == (first.size if is_divided else 0)
+    assert len(left.lines) == 1
+    if is_divided:
+        check_picture(figure)
+
+
+def test_panels_make_way_for_other_displays(airline_pipe, airline):
+    """One panel after several, and several after one, in the place of the same axes."""
+    figure, (ax, other) = plt.subplots(1, 2, figsize=(20, 12), layout="constrained")
+    inner = GateDisplay.from_estimator(airline_pipe, airline, ax=ax).ax_
+    ContributionDisplay(tiny_contributions()).plot(inner)
+    LossCurveDisplay.from_estimator(airline_pipe, ax=ax)
+    assert figure.axes == [ax, other]
+    assert ax.get_visible() and ax.axison
+    assert ax.get_xlabel() == "epoch"
+    display = GateDisplay.from_estimator(airline_pipe, airline, ax=ax)
+    assert not ax.get_visible()
+    # Panels that somebody has taken away need not go again.
+    display.axes_[-1, 0].remove()
+    display.plot(ax)
+    assert all(panel.figure is figure for panel in display.axes_.flat)
+    LossCurveDisplay.from_estimator(airline_pipe, ax=ax)
+    assert figure.axes == [ax, other]
+
+
+def test_an_array_of_axes_is_no_axes(airline_pipe, airline):
+    """What ``plt.subplots`` returns for several panels is told apart from one of it."""
+    _, axes = plt.subplots(2)
+    for draw in (
+        lambda: GateDisplay.from_estimator(airline_pipe, airline, ax=axes),
+        lambda: LossCurveDisplay.from_estimator(airline_pipe, ax=axes),
+    ):
+        with pytest.raises(ValueError, match=r"'ax' .* must be .* Axes .* ndarray"):
+            draw()
+
+
 def test_several_panels_need_a_place_in_a_grid(airline_pipe, airline):
     """An axes at a free position cannot be divided, and that is said."""
     figure = plt.figure()

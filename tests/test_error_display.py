@@ -97,10 +97,47 @@ def test_many_groups_become_one_line():
     assert list(few.errors) == list("abcdef")
     frame = frame_of_errors(0, groups=list("abcdefg"))
     many = ErrorByStepDisplay.from_predictions(frame)
-    assert list(many.errors) == [None]
+    (line,) = many.errors.values()
     first = frame[frame["step"] == 1]
     sizes = (first["y_pred"] - first["y_true"]).abs().groupby(first["group"]).mean()
-    assert many.errors[None].loc[1, "highest"] == pytest.approx(sizes.max())
+    assert line.loc[1, "highest"] == pytest.approx(sizes.max())
+
+
+def test_the_line_of_many_groups_is_said_to_be_of_all_rows():
+    """Groups weigh as many rows as they have, and the legend says what is drawn."""
+    rows = [("abcdefg"[at], at + 1.0) for at in range(7) for _ in range(at + 1)]
+    frame = pd.DataFrame(rows, columns=["group", "y_pred"])
+    frame = frame.assign(y_true=0.0, step=1, fold=0)
+    display = ErrorByStepDisplay.from_predictions(frame)
+    (line,) = display.errors.values()
+    # 28 rows: one with an error of 1, two with one of 2, and so on to seven of 7.
+    by_hand = sum(n * n for n in range(1, 8)) / 28
+    assert line.loc[1].to_dict() == {"lowest": 1.0, "highest": 7.0, "mean": by_hand}
+    (text,) = display.figure_.legends[0].get_texts()
+    assert text.get_text() == "all rows of 7 groups; bars: best to worst group"
+    check_picture(display.figure_)
+
+
+@pytest.mark.parametrize("name", ["step", "fold", "group"])
+def test_labels_may_be_called_as_columns_are(name):
+    """An index named as a column changes nothing."""
+    for groups in (["north"], ["north", "south"]):
+        result = result_of_errors(0, groups=groups)
+        plain = ErrorByStepDisplay.from_predictions(result.predictions).errors
+        result.predictions.index.name = result.baselines.index.name = name
+        named = ErrorByStepDisplay.from_predictions(result.predictions).errors
+        assert list(named) == list(plain)
+        for line in plain:
+            pd.testing.assert_frame_equal(named[line], plain[line])
+        assert len(ErrorByStepDisplay.from_predictions(result).errors) == 3
+
+
+def test_models_whose_names_begin_with_an_underscore_are_in_the_legend():
+    """Matplotlib leaves such labels out; here each line is named."""
+    frames = {"_old": frame_of_errors(0), "new": frame_of_errors(1)}
+    display = ErrorByStepDisplay.from_predictions(frames)
+    texts = [text.get_text().strip() for text in display.figure_.legends[0].get_texts()]
+    assert texts == ["_old", "new"]
 
 
 def test_a_single_step_is_drawn():

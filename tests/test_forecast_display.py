@@ -294,3 +294,110 @@ def test_panels_say_what_they_show():
     ]
     nameless = history.loc["north"].rename(None)
     assert words(nameless[:9], nameless[9:12]) == [("", "")]
+
+
+def two_targets():
+    """Return history, forecast and actual values of two targets, none of them alike."""
+    values = pd.DataFrame(
+        {"load": np.arange(20.0), "wd": 100 + np.arange(20.0)},
+        pd.date_range("2024-01-01", periods=20),
+    )
+    return values[:16], values[16:] + 0.5, values[16:]
+
+
+def test_actual_values_go_to_the_panel_of_their_name():
+    """Of two targets, one with actual values leaves the other's panel without."""
+    history, to_come, actual = two_targets()
+    for name, other in [("load", "wd"), ("wd", "load")]:
+        for came in (actual[[name]], actual[name], actual[[name]].assign(more=7.0)):
+            display = ForecastDisplay.from_predictions(history, to_come, actual=came)
+            panels = {ax.get_title(loc="left"): ax for ax in display.axes_[:, 0]}
+            drawn = lines_of(panels[name])["actual"].get_ydata()
+            np.testing.assert_array_equal(drawn, actual[name])
+            assert "actual" not in lines_of(panels[other])
+            assert "history" in lines_of(panels[other])
+    both = actual[["wd", "load"]]
+    display = ForecastDisplay.from_predictions(history, to_come, actual=both)
+    for ax in display.axes_[:, 0]:
+        drawn = lines_of(ax)["actual"].get_ydata()
+        np.testing.assert_array_equal(drawn, actual[ax.get_title(loc="left")])
+
+
+def test_values_of_no_target_are_drawn_beside_a_single_one_alone():
+    """One column needs no name beside one target, and a name beside several."""
+    history, to_come, actual = two_targets()
+    for came in (actual["load"].rename("other"), actual["load"].rename(None)):
+        for values in (came, came.to_frame()):
+            display = ForecastDisplay.from_predictions(
+                history["load"].rename("x"), to_come["load"], actual=values
+            )
+            drawn = lines_of(display.ax_)["actual"].get_ydata()
+            np.testing.assert_array_equal(drawn, actual["load"])
+            with pytest.raises(ValueError, match=r"column 'load' in 'actual'.* Got \["):
+                ForecastDisplay.from_predictions(history, to_come, actual=values)
+    for past in (history["load"], history[["load"]]):
+        with pytest.raises(ValueError, match=r"column 'wd' in 'history'.*\['load'\]"):
+            ForecastDisplay.from_predictions(past, to_come)
+
+
+def test_groups_that_read_alike_keep_their_own_panels():
+    """Series are told apart by their group, and so are their titles."""
+    keys = [("a, b", "c"), ("a", "b, c")]
+    parts = [
+        pd.DataFrame({"p": p, "q": q, "day": range(8), "y": np.arange(8.0) + 10 * at})
+        for at, (p, q) in enumerate(keys)
+    ]
+    frame = pd.concat(parts, ignore_index=True)
+    past, to_come = frame[frame["day"] < 6], frame[frame["day"] >= 6]
+    display = ForecastDisplay.from_predictions(
+        past, to_come, groups=["p", "q"], time="day"
+    )
+    drawn = {
+        ax.get_title(loc="left"): lines_of(ax)["forecast"].get_ydata().tolist()
+        for ax in display.axes_[:, 0]
+    }
+    assert drawn == {"('a, b', 'c')": [6.0, 7.0], "('a', 'b, c')": [16.0, 17.0]}
+    # A number and its digits are two groups as well.
+    index = pd.MultiIndex.from_product([[1, "1"], range(3)])
+    values = pd.Series(np.arange(6.0), index, name="y")
+    display = ForecastDisplay.from_predictions(values, values)
+    titles = [ax.get_title(loc="left") for ax in display.axes_[:, 0]]
+    assert titles == ["1", "'1'"]
+
+
+def test_groups_of_an_index_may_lack_actual_values_alone():
+    """A group without history is named; one without actual values is drawn."""
+    history, to_come, actual = panel_of(["a", "b"])
+    display = ForecastDisplay.from_predictions(
+        history, to_come, actual=actual.drop("b", level=0)
+    )
+    has_actual = ["actual" in lines_of(ax) for ax in display.axes_[:, 0]]
+    assert has_actual == [True, False]
+    with pytest.raises(ValueError, match=r"every group .* Got none of 'b'; pass them"):
+        ForecastDisplay.from_predictions(history.drop("b", level=0), to_come)
+    with pytest.raises(ValueError, match=r"two levels.* Got 1 level\(s\) in 'history'"):
+        ForecastDisplay.from_predictions(history.loc["a"], to_come)
+
+
+def test_columns_of_groups_are_not_drawn_as_values():
+    """Numbers of groups and times, of which nothing tells, are not predictions."""
+    frame = pd.DataFrame(
+        {"store": [1, 1, 2, 2], "hour": [0, 1, 0, 1], "load": [1.0, 2.0, 3.0, 4.0]}
+    )
+    to_come = frame.assign(hour=frame["hour"] + 2)
+    with pytest.raises(ValueError, match=r"Got column 'store' of dtype int64; .*time="):
+        ForecastDisplay.from_predictions(frame, to_come)
+    display = ForecastDisplay.from_predictions(
+        frame, to_come, groups="store", time="hour"
+    )
+    assert display.axes_.shape == (2, 1)
+    # Groups that are floats, as after a merge, are told by times that come again.
+    at_times = to_come.astype({"store": float}).set_index("hour")
+    with pytest.raises(
+        ValueError, match=r"one row for each time.* more at 2; .*groups"
+    ):
+        ForecastDisplay.from_predictions(at_times, at_times)
+    # Counts alone are values.
+    counts = frame[["store", "hour"]]
+    display = ForecastDisplay.from_predictions(counts, counts.set_axis(range(4, 8)))
+    assert display.axes_.shape == (2, 1)

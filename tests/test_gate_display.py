@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from pictures import lines_of
+from sklearn.pipeline import make_pipeline
 
-from sklstm import GateDisplay, LSTMRegressor, contributions, gates
+from sklstm import GateDisplay, LSTMRegressor, SlidingWindow, contributions, gates
 
 GATES = ["input", "forget", "output", "candidate", "cell", "hidden"]
 
@@ -106,3 +107,24 @@ def test_other_things_are_no_gates(airline_pipe, airline):
     for other, came in [(frame, "DataFrame"), (airline_pipe, "Pipeline")]:
         with pytest.raises(ValueError, match=rf"step, unit\)\. Got {came}"):
             GateDisplay(other).plot()
+
+
+def test_more_rows_than_a_picture_holds_are_refused(airline_pipe, airline):
+    """Twelve rows are drawn, of more it is said what to do."""
+    frame = gates(airline_pipe, airline, range(20, 33))
+    with pytest.raises(ValueError, match=r"at most 12 rows\. Got 13; .*rows="):
+        GateDisplay(frame).plot()
+    few = frame[frame.index.get_level_values("row") < frame.index.unique("row")[12]]
+    assert GateDisplay(few).plot().axes_.shape == (7, 12)
+
+
+def test_channels_whose_names_begin_with_an_underscore_are_in_the_legend(airline):
+    """Matplotlib leaves such labels out; here each channel is named."""
+    X = airline[["passengers"]].assign(_level=range(len(airline)))
+    windows = SlidingWindow(4)
+    lstm = LSTMRegressor(1, epochs=1, random_state=0)
+    pipe = make_pipeline(windows, lstm).fit(X, X["passengers"])
+    display = GateDisplay.from_estimator(pipe, X)
+    legends = [ax.get_legend() for ax in display.figure_.axes]
+    texts = [[t.get_text().strip() for t in one.get_texts()] for one in legends if one]
+    assert texts == [["passengers", "_level"], ["input", "forget", "output"]]

@@ -476,3 +476,14 @@ def test_patches_and_ensembles_are_seen_through():
     flat = np.repeat(X32.mean(axis=1, keepdims=True), 7, axis=1)
     added = contributions(lstm, X, rows=slice(None)).groupby("row").sum().sum(axis=1)
     np.testing.assert_allclose(added, lstm.predict(X32) - lstm.predict(flat), atol=2e-4)
+
+
+@pytest.mark.parametrize("owner", [gates, contributions])
+def test_a_mask_is_told_to_become_positions(owner, airline_pipe, airline):
+    """Truth values choose no rows; the error says what turns them into positions."""
+    mask = (airline["month"] == 12).to_numpy()
+    for rows in (mask, list(mask), airline["month"] == 12, [True, False], True):
+        with pytest.raises(ValueError, match=r"Got truth values; .*np\.flatnonzero"):
+            owner(airline_pipe, airline, rows)
+    found = owner(airline_pipe, airline, np.flatnonzero(mask))
+    assert list(found.index.unique("row")) == list(airline.index[mask])
