@@ -50,7 +50,7 @@ def habit_of(target: np.ndarray, column: np.ndarray, n_later: int) -> str | None
 
 
 def agree(one: np.ndarray, other: np.ndarray) -> bool:
-    """Return whether most rows of two columns are the same, and vary.
+    """Return whether two columns are the same in most rows in which one changes.
 
     Parameters
     ----------
@@ -58,6 +58,8 @@ def agree(one: np.ndarray, other: np.ndarray) -> bool:
     """
     is_finite = np.isfinite(one) & np.isfinite(other)
     one, other = one[is_finite], other[is_finite]
-    if len(one) < _FEWEST_ROWS or np.ptp(one) == 0:
+    changes = np.flatnonzero(np.diff(one) != 0) + 1
+    if len(changes) < _FEWEST_ROWS:
         return False
+    one, other = one[changes], other[changes]
     return bool(np.isclose(one, other, rtol=1e-6, atol=0).mean() >= _MOST)

@@ -33,6 +33,11 @@ _FEWEST_PAIRS = 8
 # Share of the centred error below which a standardised one is clearly smaller.
 _CLEARLY = 0.98
 
+# Variance of the change from a level, as a multiple of that of the target, above which
+# the channel is no level of it: values of one stationary series that alternate come to
+# 4 at most, and a target in another unit than any channel to whatever.
+_MOST_VARIANCE = 4.01
+
 # Rows for each value of a window from which standardised windows are considered.
 _ROWS_FOR_EACH_VALUE = 10
 
@@ -236,8 +241,9 @@ def fit_scaling(
     ----------
     kind : {"auto", "last", "standard", None}
         ``"standard"`` standardises; ``"last"`` centres each target on the channel from
-        whose newest value it differs with the least variance; ``"auto"`` does so only
-        for targets that vary more themselves; None leaves everything as it is.
+        whose newest value it differs with the least variance, unless it differs from
+        all as no two values of a series do; ``"auto"`` does so only for targets that
+        vary more themselves; None leaves everything as it is.
     windows : ndarray of shape (n_rows, window, n_channels)
         Raw windows with NaN on missing steps.
     targets : ndarray of shape (n_rows, n_outputs)
@@ -350,7 +356,9 @@ def _level_channels(
         own = targets[:, output_of_target == target]
         variances = [(own - level[:, None]).var(axis=0).mean() for level in newest.T]
         best = int(np.argmin(variances))
-        if is_forced or variances[best] < own.var(axis=0).mean():
+        variance = own.var(axis=0).mean()
+        is_close = is_forced and variances[best] <= _MOST_VARIANCE * variance
+        if is_close or variances[best] < variance:
             chosen[output_of_target == target] = best
     return chosen
 

@@ -487,7 +487,8 @@ class SlidingWindow(
             warnings.warn(
                 f"The index of X ({type(labels).__name__} of {labels.dtype}) does not "
                 "count rows, so rows are taken as contiguous and no context is kept; "
-                "use a DatetimeIndex (pd.to_datetime), a PeriodIndex or integers.",
+                "use a DatetimeIndex (pd.to_datetime), a PeriodIndex or integers, and "
+                "for many series a long frame (reset_index) with 'groups' and 'time'.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -953,8 +954,8 @@ class SlidingWindow(
                 warnings.warn(
                     f"y is named {name!r} and is {habit}. Windows end before their row "
                     "by themselves, and forecast takes y for the column of its name: "
-                    "pass the series as it is. TransformedTargetRegressor around the "
-                    "pipeline takes logarithms; another horizon looks further ahead.",
+                    "pass the series as it is. LSTMRegressor(scaling='log') takes "
+                    "logarithms; another horizon looks further ahead.",
                     UserWarning,
                     stacklevel=4,
                 )

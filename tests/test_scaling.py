@@ -548,3 +548,17 @@ def test_a_highway_reads_its_rows_alone():
     )
     assert_array_equal(one.highway.kernel, other.highway.kernel)
     assert_array_equal(one.remainder_scale, other.remainder_scale)
+
+
+def test_a_target_in_another_unit_is_centred_on_no_channel():
+    """A logarithm, say: its change from a raw level would be little but that level."""
+    rng = np.random.default_rng(0)
+    level = 50 + rng.normal(size=200).cumsum()
+    windows = np.lib.stride_tricks.sliding_window_view(level, 5)[:-1, :, None]
+    rows, one = np.arange(len(windows)), np.zeros(1, dtype=int)
+    scaling = fit_scaling("last", windows, np.log(level[5:])[:, None], rows, one)
+    assert scaling.level_channel.tolist() == [-1]
+    alternating = np.where(np.arange(200) % 2, 1.0, -1.0) + rng.normal(size=200) / 50
+    windows = np.lib.stride_tricks.sliding_window_view(alternating, 5)[:-1, :, None]
+    scaling = fit_scaling("last", windows, alternating[5:, None], rows, one)
+    assert scaling.level_channel.tolist() == [0]
