@@ -56,5 +56,7 @@ axes.set(
     title=f"window={WINDOW}, horizon=1: grey is read, yellow predicted, dotted missing",
 )
 axes.title.set_fontsize("medium")
-figure.savefig("alignment.png", dpi=100)
-print("saved alignment.png")
+# Text stays text, and nothing in the file tells when it was drawn.
+plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "alignment"})
+figure.savefig("alignment.svg", metadata={"Date": None})
+print("saved alignment.svg")

@@ -1,11 +1,11 @@
 """Examples run from beginning to end, as a reader would run them."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "examples"
@@ -13,7 +13,7 @@ GUIDE = FOLDER / "guide"
 
 # Something of the last line that an example prints.
 FAST = {
-    "plot_alignment": "saved alignment.png",
+    "plot_alignment": "saved alignment.svg",
     "plot_airline_passengers": "saved airline_passengers.png",
     "plot_backtest": "saved backtest.png",
     "plot_covariates": "saved covariates.png",
@@ -31,6 +31,17 @@ SLOW = {
 }
 
 
+# Every warning is an error, but for what pandas 2.2.0 says when it is imported.
+RUN = r"""
+import runpy
+import sys
+import warnings
+
+warnings.filterwarnings("ignore", r"\s*Pyarrow will", DeprecationWarning)
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
 def last_line_of(name, folder):
     """Return the last line that an example prints, in a process of its own."""
     environment = {
@@ -39,7 +50,7 @@ def last_line_of(name, folder):
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     done = subprocess.run(
-        [sys.executable, "-W", "error", FOLDER / f"{name}.py"],
+        [sys.executable, "-W", "error", "-c", RUN, FOLDER / f"{name}.py"],
         capture_output=True,
         text=True,
         cwd=folder,
@@ -50,12 +61,9 @@ def last_line_of(name, folder):
     return [line for line in done.stdout.splitlines() if line][-1]
 
 
-def assert_same_picture(expected, drawn):
-    """Two pictures differ by no more than versions of matplotlib draw letters."""
-    imread = pytest.importorskip("matplotlib.pyplot").imread
-    expected, drawn = imread(expected), imread(drawn)
-    assert expected.shape == drawn.shape
-    assert np.abs(expected - drawn).mean() < 0.01
+def words_of(picture):
+    """Return what is written in an SVG, in the order in which it is drawn."""
+    return re.findall(r"<text[^>]*>([^<]+)</text>", picture.read_text("utf-8"))
 
 
 def test_every_example_is_run():
@@ -69,9 +77,8 @@ def test_fast_examples_run(name, tmp_path):
     """Examples come to their last line without a warning."""
     pytest.importorskip("matplotlib")
     assert FAST[name] in last_line_of(name, tmp_path)
-    drawn_for_the_guide = GUIDE / f"{name.removeprefix('plot_')}.png"
-    if drawn_for_the_guide.exists():
-        assert_same_picture(drawn_for_the_guide, tmp_path / drawn_for_the_guide.name)
+    for drawn in tmp_path.glob("*.svg"):  # those that the guide shows
+        assert words_of(GUIDE / drawn.name) == words_of(drawn) != []
 
 
 @pytest.mark.slow
