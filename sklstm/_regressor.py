@@ -45,7 +45,7 @@ from sklstm._validation import (
     whole_or_unchanged,
 )
 from sklstm._whole import check_regressor
-from sklstm._windows import row_slices
+from sklstm._windows import base_from_windows, row_slices
 
 __all__ = ["LSTMRegressor"]
 
@@ -447,7 +447,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            If no window is complete.
+            If no window of a series is complete.
         ConvergenceWarning
             If training is interrupted (Ctrl-C); what was learned so far is kept.
         """
@@ -512,7 +512,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             )
         is_incomplete = bool((counts[rows] < windows.shape[1]).any())
         if not goes_on:
-            _warn_of_long_window(int(counts[rows].max()), windows.shape[1])
+            _warn_of_long_window(windows, int(counts[rows].max()))
         if self._scaling.highway is not None if goes_on else self._has_highway():
             rows = complete_rows(counts, rows, windows.shape[1])
         groups = getattr(windows, "groups", None)
@@ -1067,9 +1067,18 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             )
 
 
-def _warn_of_long_window(most: int, window: int) -> None:
-    """Warn where no window is complete."""
-    if most < window:
+def _warn_of_long_window(windows: Any, most: int) -> None:
+    """Warn where no window of a series is complete; sequences are as long as they are.
+
+    Parameters
+    ----------
+    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+        Those of a series overlap in memory.
+    most : int
+        The most true steps of one.
+    """
+    window = windows.shape[1]
+    if most < window and base_from_windows(windows) is not None:
         warnings.warn(
             f"No window is complete: the longest past has {most} of {window} steps, so "
             "the oldest say nothing; choose a shorter window, or pass more rows.",

@@ -2126,3 +2126,6 @@ def test_windows_of_which_none_is_complete_are_told():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pipe.set_params(slidingwindow__window=19).fit(X, X["x"])
+        # Sequences of their own, not windows of a series, may all be short.
+        sequences = SlidingWindow(30).fit_transform(X).copy()
+        tiny().fit(sequences, X["x"])
