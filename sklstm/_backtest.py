@@ -30,10 +30,10 @@ from sklstm._forecast import (
 from sklstm._index import DataFrame, labels_of, table_from
 from sklstm._intervals import (
     distances_beyond,
+    fewest_residuals,
     has_quantile_ends,
     past_distances,
     quantile_ends,
-    residuals_needed,
     widened,
 )
 from sklstm._panel import as_columns, members
@@ -225,13 +225,8 @@ class BacktestResult:
         distances = distances.ravel()
         is_known = np.isfinite(distances)
         if not is_known.any():
-            needed, highest = residuals_needed(coverage)
-            if needed is None:
-                raise ValueError(
-                    "Residuals make intervals of a coverage up to "
-                    f"{highest:g}, since older ones weigh less. Got "
-                    f"coverage={coverage:g}; lower it."
-                )
+            subject = "Residuals make intervals of a coverage"
+            needed = fewest_residuals(coverage, subject=subject)
             of = "" if self.groups is None else " and group"
             raise ValueError(
                 f"Intervals of coverage={coverage:g} need {needed} residuals of each "

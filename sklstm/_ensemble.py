@@ -14,7 +14,13 @@ import numpy as np
 from sklstm._highway import Highway
 from sklstm._member import Member
 from sklstm._progress import Progress
-from sklstm._training import FEWEST_VALIDATION_ROWS, Plan, TrainingSet, train
+from sklstm._training import (
+    FEWEST_VALIDATION_ROWS,
+    Outcome,
+    Plan,
+    TrainingSet,
+    train,
+)
 from sklstm._windows import row_slices
 
 __all__ = ["Finish", "fully_trusted", "train_member"]
@@ -34,8 +40,8 @@ class Finish:
     highway : callable
         Returns the highway that is fitted on them, None where there is none.
     plan : Plan, optional
-        How the network goes on with them; its ``epochs`` are those of the best.
-        None where it does not.
+        How the network goes on with them, but for its epochs and its seed, which are
+        those of the network. None where it does not.
     """
 
     rows: np.ndarray
@@ -92,8 +98,7 @@ def train_member(
         member.optimizer_state,
         progress,
     )
-    member = member.after(outcome.weights, outcome.history)
-    member = replace(member, optimizer_state=outcome.optimizer_state)
+    member = _learned(member, outcome, outcome.history)
     if not len(data.validation_rows):
         return member, outcome.is_interrupted
     has_highway = member.scaling.highway is not None
@@ -135,9 +140,15 @@ def _refitted(
         member.weights,
         progress=progress,
     )
-    member = member.after(outcome.weights)
-    member = replace(member, optimizer_state=outcome.optimizer_state)
-    return member, outcome.is_interrupted
+    return _learned(member, outcome), outcome.is_interrupted
+
+
+def _learned(
+    member: Member, outcome: Outcome, history: dict[str, list[float]] | None = None
+) -> Member:
+    """Return a network after a training, whose losses count or not."""
+    after = member.after(outcome.weights, history)
+    return replace(after, optimizer_state=outcome.optimizer_state)
 
 
 def fully_trusted(member: Member) -> Member:

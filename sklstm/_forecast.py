@@ -30,9 +30,9 @@ from sklstm._index import (
 )
 from sklstm._intervals import (
     conformal_distances,
+    fewest_residuals,
     has_quantile_ends,
     quantile_ends,
-    residuals_needed,
     widened,
 )
 from sklstm._panel import as_columns, longest_gap, members, ordered_rows
@@ -750,13 +750,8 @@ def _distances_of_groups(
     for position, distances in enumerate(made):
         if np.isinf(distances).any():
             of = f" of group {keys[position]!r}" if len(parts) > 1 else ""
-            needed, highest = residuals_needed(coverage)
-            if needed is None:
-                raise ValueError(
-                    "forecast makes intervals from residuals for a coverage up to "
-                    f"{highest:g}, since older ones weigh less. Got "
-                    f"coverage={coverage:g}; lower it."
-                )
+            subject = "forecast makes intervals from residuals for a coverage"
+            needed = fewest_residuals(coverage, subject=subject)
             raise ValueError(
                 f"forecast needs {needed} residuals of each step for "
                 f"coverage={coverage:g}. Got {len(parts[position])}{of}; backtest from "

@@ -22,6 +22,7 @@ import numpy as np
 __all__ = [
     "conformal_distances",
     "distances_beyond",
+    "fewest_residuals",
     "has_quantile_ends",
     "past_distances",
     "quantile_ends",
@@ -115,6 +116,30 @@ def residuals_needed(coverage: float) -> tuple[int | None, float]:
     enough = np.flatnonzero(_is_enough(shares, shares, coverage))
     highest = np.floor(1000 * shares[-1] / (shares[-1] + 1)) / 1000
     return int(enough[0]) + 1 if len(enough) else None, float(highest)
+
+
+def fewest_residuals(coverage: float, *, subject: str) -> int:
+    """Return how many residuals a coverage takes.
+
+    Parameters
+    ----------
+    coverage : float
+        Share of true values that intervals are to hold.
+    subject : str
+        What makes intervals, for the message.
+
+    Raises
+    ------
+    ValueError
+        If no number of them suffices.
+    """
+    needed, highest = residuals_needed(coverage)
+    if needed is None:
+        raise ValueError(
+            f"{subject} up to {highest:g}, since older ones weigh less. Got "
+            f"coverage={coverage:g}; lower it."
+        )
+    return needed
 
 
 def _is_enough(shares: np.ndarray, total: np.ndarray, coverage: float) -> np.ndarray:

@@ -88,10 +88,7 @@ def _newest_run(
     counts = timeline is not None and timeline.kind != "order"
     if timeline is None or not counts or not timeline.accepts(stamps):
         return len(ranks), None
-    away, unit = timeline.away(stamps)
-    holes = np.flatnonzero(np.diff(away[ranks]) != unit)
-    if not len(holes):
-        return len(ranks), None
-    before = int(holes[-1])
-    around = stamps[ranks[before : before + 2]].tolist()
-    return len(ranks) - before - 1, tuple(around)
+    own = stamps[ranks]
+    start = int(timeline.run_starts(own)[-1])
+    around = tuple(own[start - 1 : start + 1].tolist()) if start else None
+    return len(own) - start, around

@@ -311,28 +311,11 @@ def _step_of_data(data: dict[str, Any]) -> Any:
     if kind == "duration":
         return pd.Timedelta(np.timedelta64(data["number"], data["unit"]))
     if kind == "custom":
-        if data["name"] not in _CUSTOM:
-            raise ValueError(f"no offset {data['name']!r}")
-        return getattr(pd.offsets, data["name"])(
-            data["n"],
-            data["is_normalized"],
-            weekmask=data["weekmask"],
-            holidays=data["holidays"],
-            offset=datetime.timedelta(seconds=data["seconds"]),
-        )
+        return _offset_of_data(data, _CUSTOM, "weekmask", "holidays")
     if kind == "hours":
-        if data["name"] not in _HOURS:
-            raise ValueError(f"no offset {data['name']!r}")
         is_custom = data["name"] == "CustomBusinessHour"
-        days = {name: data[name] for name in ("weekmask", "holidays") if is_custom}
-        return getattr(pd.offsets, data["name"])(
-            data["n"],
-            data["is_normalized"],
-            start=data["start"],
-            end=data["end"],
-            offset=datetime.timedelta(seconds=data["seconds"]),
-            **days,
-        )
+        days = ("weekmask", "holidays") if is_custom else ()
+        return _offset_of_data(data, _HOURS, "start", "end", *days)
     if kind == "easter":
         return pd.offsets.Easter(data["n"], data["is_normalized"])
     if kind == "offset":
@@ -340,3 +323,15 @@ def _step_of_data(data: dict[str, Any]) -> Any:
     if kind == "name":
         return pd.tseries.frequencies.to_offset(data["name"])
     raise ValueError(f"no kind {kind!r} of step")
+
+
+def _offset_of_data(data: dict[str, Any], legal: Any, *words: str) -> Any:
+    """Return an offset of one of the legal names, with some words of its data."""
+    if data["name"] not in legal:
+        raise ValueError(f"no offset {data['name']!r}")
+    return getattr(pd.offsets, data["name"])(
+        data["n"],
+        data["is_normalized"],
+        offset=datetime.timedelta(seconds=data["seconds"]),
+        **{word: data[word] for word in words},
+    )
