@@ -301,8 +301,11 @@ class ForecastDisplay(Display):
         groups = self.forecast.index.unique(0)
         past, to_come, actual = (
             {} if values is None else _parts_by_group(values, groups, name)
-            for name, values in vars(self).items()
-            if name in ("history", "forecast", "actual")
+            for name, values in (
+                ("history", self.history),
+                ("forecast", self.forecast),
+                ("actual", self.actual),
+            )
         )
         return _series_of_groups(past, to_come, actual)
 
