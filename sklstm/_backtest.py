@@ -27,7 +27,7 @@ from sklstm._forecast import (
     reader_of_rows,
     window_columns,
 )
-from sklstm._index import DataFrame, labels_of, table_from
+from sklstm._frames import DataFrame, labels_of, table_from
 from sklstm._intervals import (
     distances_beyond,
     fewest_residuals,

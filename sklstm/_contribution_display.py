@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklstm._drawing import Display, faint_ink, few_ticks, hatch_steps, title_of
-from sklstm._index import DataFrame, labels_of
+from sklstm._frames import DataFrame, labels_of
 from sklstm._inspection import contributions as contributions_of
 from sklstm._inspection import name_of_output
 

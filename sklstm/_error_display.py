@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from sklstm._backtest import BacktestResult
 from sklstm._drawing import Display, label_of, line_style, marker
-from sklstm._index import DataFrame, labels_of
+from sklstm._frames import DataFrame, labels_of
 
 __all__ = ["ErrorByStepDisplay"]
 

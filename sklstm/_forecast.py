@@ -13,20 +13,12 @@ from typing import Any
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from sklstm._index import (
-    DataFrame,
-    PanelLabels,
-    Series,
+from sklstm._frames import DataFrame, Series, labels_of, rows_from, series_or_frame
+from sklstm._future_rows import (
     columns_with_future,
     future_columns,
     labels_given_after,
-    labels_of,
-    panel_labels,
-    positions_among,
-    rows_from,
     rows_with_future,
-    series_or_frame,
-    timeline_to_go_on,
 )
 from sklstm._intervals import (
     conformal_distances,
@@ -36,9 +28,11 @@ from sklstm._intervals import (
     widened,
 )
 from sklstm._panel import as_columns, longest_gap, members, ordered_rows
+from sklstm._panel_labels import PanelLabels, panel_labels, positions_among
 from sklstm._panel_rows import PanelRows, columns_by_name, columns_of_panel
 from sklstm._past import words_of_short_past
 from sklstm._sliding_window import SlidingWindow, quiet_windows
+from sklstm._timeline import timeline_to_go_on
 from sklstm._validation import check_array, check_coverage, is_integer
 from sklstm._windows import take_rows
 

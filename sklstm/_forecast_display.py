@@ -10,16 +10,11 @@ import numpy as np
 
 from sklstm._drawing import Display, ink, show_dates
 from sklstm._forecast import forecast as forecast_after
-from sklstm._index import (
-    DataFrame,
-    Series,
-    frames_of_groups,
-    kind_of_long_frame,
-    labels_of,
-    stamps_of,
-    timeline_from_labels,
-)
+from sklstm._frames import DataFrame, Series, labels_of, stamps_of
+from sklstm._future_rows import kind_of_long_frame
 from sklstm._panel import as_columns
+from sklstm._panel_labels import frames_of_groups
+from sklstm._timeline import timeline_from_labels
 
 __all__ = ["ForecastDisplay"]
 

@@ -17,7 +17,7 @@ from sklstm._drawing import (
     paper,
     title_of,
 )
-from sklstm._index import DataFrame, labels_of
+from sklstm._frames import DataFrame, labels_of
 from sklstm._inspection import gates as gates_of
 from sklstm._inspection import window_values
 from sklstm._validation import is_integer

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from sklstm._frames import DataFrame, frame_from_product, labels_of, positions_of
 from sklstm._gradient import value_gradients
-from sklstm._index import DataFrame, frame_from_product, labels_of, positions_of
 from sklstm._network import patched, trace
 from sklstm._reading import LAG_NAME, read_windows
 from sklstm._regressor import LSTMRegressor

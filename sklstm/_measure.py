@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sklstm._index import positions_among
+from sklstm._panel_labels import positions_among
 from sklstm._scaling import closest_channels
 from sklstm._stamp import damaged
 from sklstm._stored_labels import index_as_data, index_from_data

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from sklstm._index import (
+from sklstm._future_rows import (
     future_of_panel,
     labels_after_each,
     labels_given_after_each,
     long_frame,
     long_frame_with_future,
-    panel_labels,
-    timeline_to_go_on,
 )
 from sklstm._panel import as_columns, next_in_group, ordered_rows
+from sklstm._panel_labels import panel_labels
+from sklstm._timeline import timeline_to_go_on
 
 __all__ = ["PanelRows", "columns_by_name", "columns_of_panel"]
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sklstm._index import PanelLabels, Timeline
+from sklstm._panel_labels import PanelLabels
+from sklstm._timeline import Timeline
 
 __all__ = ["words_of_short_past"]
 

@@ -11,22 +11,13 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from sklstm._alignment import agree, habit_of
-from sklstm._index import (
-    PanelLabels,
+from sklstm._frames import (
     check_numeric_columns,
-    check_order,
     check_same_labels,
-    counts_rows,
     frame_from,
-    keys_together,
     labels_of,
-    labels_together,
     names_of,
-    panel_labels,
-    positions_among,
     rows_from,
-    timeline_from_labels,
-    timeline_in_order,
 )
 from sklstm._panel import (
     Runs,
@@ -40,9 +31,22 @@ from sklstm._panel import (
     ordered_rows,
     rows_to_learn,
 )
+from sklstm._panel_labels import (
+    PanelLabels,
+    keys_together,
+    panel_labels,
+    positions_among,
+)
 from sklstm._progress import CallbackSupportMixin, tasks_of
 from sklstm._stamp import stamped, unstamped
 from sklstm._stored_labels import index_as_data, index_from_data
+from sklstm._timeline import (
+    check_order,
+    counts_rows,
+    labels_together,
+    timeline_from_labels,
+    timeline_in_order,
+)
 from sklstm._validation import (
     Interval,
     StrOptions,

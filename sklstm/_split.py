@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator, TimeSeriesSplit
 
-from sklstm._index import is_row_number, labels_of, panel_labels, time_ranks
+from sklstm._frames import labels_of
+from sklstm._panel_labels import panel_labels, time_ranks
+from sklstm._timeline import is_row_number
 
 __all__ = ["PanelTimeSeriesSplit"]
 

@@ -27,7 +27,6 @@ from sklearn.utils import Bunch
 
 from sklstm._files import check_path, check_place, write_whole
 from sklstm._highway import Highway
-from sklstm._index import Timeline
 from sklstm._keras import Recipe
 from sklstm._measure import Measure
 from sklstm._member import Member
@@ -44,6 +43,7 @@ from sklstm._stamp import (
     told_once,
 )
 from sklstm._stored_labels import cure_of_labels
+from sklstm._timeline import Timeline
 
 __all__ = ["TRUSTED", "load", "save"]
 

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from sklstm._index import check_same_labels, labels_of, rows_from
+from sklstm._frames import check_same_labels, labels_of, rows_from
 from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._validation import whole_or_unchanged
 from sklstm._windows import take_rows

@@ -11,17 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from sklstm._index import (
-    PanelLabels,
-    check_order,
-    check_same_labels,
-    counts_rows,
-    labels_of,
-    panel_labels,
-    rows_from,
-    timeline_from_labels,
-)
+from sklstm._frames import check_same_labels, labels_of, rows_from
 from sklstm._panel import as_columns, next_in_group, ordered_rows
+from sklstm._panel_labels import PanelLabels, panel_labels
+from sklstm._timeline import check_order, counts_rows, timeline_from_labels
 from sklstm._validation import check_array, is_integer
 from sklstm._windows import ranges, take_rows
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from sklstm._activations import ACTIVATIONS
-from sklstm._index import Timeline
 from sklstm._keras import Recipe
 from sklstm._measure import Measure
 from sklstm._member import Member
 from sklstm._network import NetworkSpec, weight_shapes
 from sklstm._scaling import Scaling
 from sklstm._stamp import StoredStateError, damaged
+from sklstm._timeline import Timeline
 
 __all__ = ["check_regressor", "check_sliding_window"]
 

@@ -18,6 +18,7 @@ LEVELS = [
     {
         "_activations",
         "_alignment",
+        "_frames",
         "_highway",
         "_intervals",
         "_stored_labels",
@@ -25,10 +26,10 @@ LEVELS = [
         "datasets",
         "metrics",
     },
-    {"_graph", "_index", "_network", "_panel", "_reading", "_scaling"},
-    {"_epochs", "_measure", "_panel_rows", "_past"},
-    {"_fused", "_gradient", "_keras"},
-    {"_member", "_training"},
+    {"_graph", "_network", "_panel", "_reading", "_scaling", "_timeline"},
+    {"_epochs", "_panel_labels"},
+    {"_fused", "_future_rows", "_gradient", "_keras", "_measure", "_past"},
+    {"_member", "_panel_rows", "_training"},
     {"_ensemble", "_onnx", "_whole"},
     {"_regressor", "_sliding_window"},
     {"_forecast", "_inspection", "_split", "_storage", "_update", "_walk"},
@@ -170,10 +171,10 @@ def test_nothing_unpickles():
         assert "load_model" not in path.read_text(encoding="utf-8")
 
 
-def test_pandas_has_three_rooms():
-    """Only the rooms of labels and ``datasets.py`` know pandas."""
-    rooms = {("_index", True), ("_stored_labels", True), ("datasets", True)}
-    assert importers_of("pandas") == rooms
+def test_pandas_has_its_rooms():
+    """Only the rooms of frames and labels and ``datasets.py`` know pandas."""
+    rooms = ["_frames", "_future_rows", "_panel_labels", "_stored_labels", "_timeline"]
+    assert importers_of("pandas") == {(name, True) for name in [*rooms, "datasets"]}
 
 
 def test_private_names_of_scikit_learn_have_one_door():

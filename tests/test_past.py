@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklstm._index import panel_labels, timeline_from_labels
+from sklstm._panel_labels import panel_labels
 from sklstm._past import words_of_short_past
+from sklstm._timeline import timeline_from_labels
 
 INDEXES = {
     "integers": pd.RangeIndex(3, 43),

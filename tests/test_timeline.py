@@ -11,17 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklstm._index import (
-    check_order,
-    frame_from,
-    future_of_panel,
-    labels_of,
-    panel_labels,
-    positions_of,
-    rows_from,
-    series_or_frame,
-    timeline_from_labels,
-)
+from sklstm._timeline import check_order, timeline_from_labels
 
 N_FIT, N_ALL = 40, 52
 # Rows that the differences of labels are computed on at a time.
@@ -66,47 +56,6 @@ def assert_counts_rows(labels, n_fit=N_FIT):
     assert after.equals(future)
     hole = n_fit // 2
     np.testing.assert_array_equal(timeline.run_starts(labels.delete(hole)), [0, hole])
-
-
-# -- pandas objects in, pandas objects out ------------------------------------------
-
-
-def test_series_becomes_a_frame_of_one_named_column():
-    """A Series is a table of one column under its own name, x0 if it has none."""
-    values = pd.Series([1.0, 2.0], index=[5, 6], name="load")
-    assert list(rows_from(values).columns) == ["load"]
-    assert rows_from(values).index.equals(values.index)
-    assert list(rows_from(values.rename(None)).columns) == ["x0"]
-    assert list(rows_from(values.rename(7)).columns) == [7]
-
-
-def test_other_containers_pass_as_they_came():
-    """Arrays, lists and frames are handed on, and only pandas objects have labels."""
-    frame = pd.DataFrame({"load": [1.0, 2.0]}, index=[5, 6])
-    for container in (frame, frame.to_numpy(), [[1.0], [2.0]]):
-        assert rows_from(container) is container
-    assert labels_of(frame).equals(frame.index)
-    assert labels_of(frame["load"]).equals(frame.index)
-    assert labels_of(frame.to_numpy()) is None
-    assert labels_of([[1.0], [2.0]]) is None
-
-
-def test_frame_from_shares_memory():
-    """A table becomes a DataFrame without a copy of its values."""
-    values = np.arange(6.0).reshape(3, 2)
-    frame = frame_from(values, ["a", "b"], pd.RangeIndex(4, 7))
-    assert np.shares_memory(frame.to_numpy(), values)
-    assert list(frame.columns) == ["a", "b"]
-    assert list(frame.index) == [4, 5, 6]
-
-
-def test_series_or_frame_follows_the_shape():
-    """1-D values become a Series and 2-D values a DataFrame, both with labels."""
-    labels = stamps("h", periods=3)
-    series = series_or_frame(np.arange(3.0), labels, ["load"])
-    frame = series_or_frame(np.zeros((3, 2)), labels, ["load", "price"])
-    assert series.name == "load" and series.index.equals(labels)
-    assert list(frame.columns) == ["load", "price"] and frame.index.equals(labels)
 
 
 # -- time stamps --------------------------------------------------------------------
@@ -575,43 +524,6 @@ def test_an_hour_that_clocks_repeat_is_told_from_other_duplicates():
         with pytest.raises(ValueError, match="more than once") as caught:
             check_order(labels, owner="Owner")
         assert "tz_localize" not in str(caught.value)
-
-
-def test_columns_of_a_long_frame_that_are_levels_of_its_index():
-    """A MultiIndex is to be reset, since groups and time are columns."""
-    X = pd.DataFrame({"shop": ["a", "b"], "day": [0, 0], "sales": [1.0, 2.0]})
-    with pytest.raises(ValueError, match=r"index level 'shop'; call reset_index\(\)"):
-        panel_labels(X.set_index(["shop", "day"]), ["shop"], None, owner="Owner")
-    with pytest.raises(ValueError, match=r"no column 'town' in \['shop', .*'\]\.$"):
-        panel_labels(X, ["town"], "day", owner="Owner")
-
-
-def test_times_that_are_strings():
-    """Strings are no time: the column or the index is named, and pd.to_datetime."""
-    X = pd.DataFrame({"shop": ["a", "b"], "day": ["2024-01-01"] * 2})
-    with pytest.raises(ValueError, match=r"in column 'day' of X; call pd\.to_dat"):
-        panel_labels(X, ["shop"], "day", owner="Owner")
-    with pytest.raises(ValueError, match=r"index of X; name the column.*or call pd\."):
-        panel_labels(X.set_index("day"), ["shop"], None, owner="Owner")
-
-
-def test_chosen_labels_that_are_not_in_the_index():
-    """Such a label is said not to be there, between the ends of the index."""
-    match = r"Got '2030-01-01', which is not in the index, 2023-01-15 .* to 2023-01-17"
-    with pytest.raises(ValueError, match=match):
-        positions_of("2030-01-01", stamps("D", periods=3), 3, owner="Owner")
-    with pytest.raises(ValueError, match=r"Got 3 for 3 rows"):
-        positions_of(3, stamps("D", periods=3), 3, owner="Owner")
-
-
-def test_groups_that_have_ended_may_be_left_out():
-    """Where a group lacks rows to come, that is said too."""
-    X = pd.DataFrame({"shop": ["a", "b"], "day": [5, 9], "open": [1.0, 1.0]})
-    to_come = pd.DataFrame({"shop": ["b"], "day": [10], "open": [1.0]})
-    with pytest.raises(ValueError, match=r"day 6 of group 'a'.*ended out of X\.$"):
-        future_of_panel(
-            to_come, X, pd.Index([6, 10]), ["open"], ["open"], ["shop"], "day"
-        )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,240 @@
+"""pandas objects in, pandas objects out: values, labels and names of rows."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame, Series
+
+__all__ = [
+    "DataFrame",
+    "Series",
+    "check_columns_once",
+    "check_numeric_columns",
+    "check_same_labels",
+    "frame_from",
+    "frame_from_product",
+    "labels_of",
+    "names_of",
+    "positions_of",
+    "python_scalar",
+    "rows_from",
+    "series_or_frame",
+    "stamps_of",
+    "table_from",
+]
+
+
+def rows_from(X: Any) -> Any:
+    """Return a Series as a DataFrame of one column; anything else as it came."""
+    if isinstance(X, pd.Series):
+        return X.to_frame(name="x0" if X.name is None else X.name)
+    return X
+
+
+def labels_of(X: Any) -> pd.Index | None:
+    """Return the row labels of a pandas object, None for anything else."""
+    return X.index if isinstance(X, pd.DataFrame | pd.Series) else None
+
+
+def check_numeric_columns(
+    frame: pd.DataFrame, *, owner: str, allow_nan: bool = False
+) -> None:
+    """Raise unless a DataFrame has columns and every one of them holds numbers.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What the user passed as X.
+    owner : str
+        The class that is speaking.
+    allow_nan : bool, default=False
+        Whether objects may be missing.
+
+    Raises
+    ------
+    ValueError
+        If there is no column, or one holds strings, categories, dates or missing
+        objects; it names the first one.
+    """
+    if frame.shape[1] == 0:
+        raise ValueError(
+            f"{owner} needs columns. Found array with 0 feature(s) "
+            f"(shape={frame.shape}) while a minimum of 1 is required."
+        )
+    for position, (name, dtype) in enumerate(frame.dtypes.items()):
+        if not pd.api.types.is_numeric_dtype(dtype) and dtype != np.dtype(object):
+            raise ValueError(
+                f"{owner} needs numeric columns. Got column {name!r} of dtype "
+                f"{dtype}; encode it as numbers or drop it."
+            )
+        if dtype != np.dtype(object):
+            continue
+        values = frame.iloc[:, position]
+        if pd.api.types.infer_dtype(values, skipna=True) == "string":
+            raise ValueError(
+                f"{owner} needs numeric columns. Got column {name!r} of dtype object, "
+                "which holds str; encode it as numbers or drop it."
+            )
+        if not allow_nan:
+            missing = np.flatnonzero(values.isna())
+            if len(missing):
+                raise ValueError(
+                    f"{owner} needs finite values (no NaN, nothing missing). Got NaN "
+                    f"in row {frame.index[missing[0]]!r}, column {name!r}; fill or "
+                    "drop such rows first."
+                )
+
+
+def names_of(y: Any) -> list | None:
+    """Return the column names of a pandas target, None where it has none."""
+    if isinstance(y, pd.DataFrame):
+        return list(y.columns)
+    return [y.name] if isinstance(y, pd.Series) and y.name is not None else None
+
+
+def check_same_labels(X: Any, y: Any, *, owner: str) -> None:
+    """Raise unless y, where it has labels, has those of X.
+
+    Raises
+    ------
+    ValueError
+        If the labels differ; it names the first that does.
+    """
+    if labels_of(X) is None or labels_of(y) is None or X.index.equals(y.index):
+        return
+    came = f"{len(y)} rows of y for {len(X)} rows of X"
+    if len(X) == len(y):
+        row = int(np.flatnonzero(np.asarray(X.index != y.index))[0])
+        came = f"{y.index[row]!r} in y where X has {X.index[row]!r}"
+    raise ValueError(
+        f"{owner} needs y at the index of X: the series itself, row for row. Got "
+        f"{came}; do not shift, drop or reorder rows of one of them."
+    )
+
+
+def frame_from(values: np.ndarray, columns: Any, labels: Any = None) -> pd.DataFrame:
+    """Return a 2-D array as a DataFrame that shares its memory."""
+    return pd.DataFrame(values, columns=columns, index=labels, copy=False)
+
+
+def series_or_frame(
+    values: np.ndarray, labels: pd.Index, names: list
+) -> pd.Series | pd.DataFrame:
+    """Return 1-D values as a Series and 2-D values as a DataFrame, with labels."""
+    if values.ndim == 1:
+        return pd.Series(values, index=labels, name=names[0])
+    return pd.DataFrame(values, index=labels, columns=names)
+
+
+def table_from(columns: dict, labels: Any = None) -> pd.DataFrame:
+    """Return columns of any dtypes, by name, as a DataFrame."""
+    return pd.DataFrame(columns, index=labels)
+
+
+def frame_from_product(
+    parts: list[tuple[np.ndarray, dict[str, Any]]], columns: list
+) -> pd.DataFrame:
+    """Return tables below each other, labelled by every combination of some labels.
+
+    Parameters
+    ----------
+    parts : list of (table, labels)
+        A table of shape (n_lines, n_columns), and its index levels by name, whose
+        lengths multiply to n_lines; the last one changes fastest.
+    columns : list
+        Names of the columns.
+    """
+    frames = [
+        frame_from(
+            table,
+            columns,
+            pd.MultiIndex.from_product(list(labels.values()), names=list(labels)),
+        )
+        for table, labels in parts
+    ]
+    return frames[0] if len(frames) == 1 else pd.concat(frames)
+
+
+def stamps_of(values: pd.Series) -> np.ndarray:
+    """Return the labels of a Series as they are drawn: times on the wall, or numbers.
+
+    Periods are drawn where they begin.
+    """
+    labels = values.index
+    if isinstance(labels, pd.PeriodIndex):
+        labels = labels.to_timestamp()
+    if isinstance(labels, pd.DatetimeIndex):
+        labels = labels.tz_localize(None)
+    return labels.to_numpy()
+
+
+def positions_of(
+    rows: Any, labels: pd.Index | None, n_rows: int, *, owner: str
+) -> np.ndarray:
+    """Return the positions of chosen rows, each of them once.
+
+    Parameters
+    ----------
+    rows : int, label, slice or sequence of ints and labels
+        Integers and slices are positions, anything else is looked up in the labels.
+    labels : Index, optional
+        Labels of all rows.
+    n_rows : int
+        How many rows there are.
+    owner : str
+        What is speaking.
+
+    Raises
+    ------
+    ValueError
+        If there is no such row; it names the first.
+    """
+    every = np.arange(n_rows)
+    is_one = isinstance(rows, str) or not hasattr(rows, "__len__")
+    found = []
+    for row in [rows] if is_one else rows:
+        try:
+            is_position = isinstance(row, numbers.Integral | slice)
+            is_position &= not isinstance(row, bool)
+            at = row if is_position else labels.get_loc(row)  # type: ignore[union-attr]
+            found.append(np.atleast_1d(every[at]))
+        except (LookupError, TypeError, ValueError, AttributeError):
+            came = f"{row!r} for {n_rows} rows"
+            if labels is not None and n_rows and not is_position:
+                came = (
+                    f"{row!r}, which is not in the index, {labels[0]} to {labels[-1]}"
+                )
+            raise ValueError(
+                f"The 'rows' parameter of {owner} must hold positions in X, or labels "
+                f"of its index that are not integers. Got {came}."
+            ) from None
+    if not sum(map(len, found)):
+        raise ValueError(
+            f"The 'rows' parameter of {owner} must choose a row. Got {rows!r} for "
+            f"{n_rows} rows."
+        )
+    return np.array(list(dict.fromkeys(np.concatenate(found).tolist())))
+
+
+def check_columns_once(X: pd.DataFrame, names: Sequence, need: str) -> None:
+    """Raise, with what is needed in words, unless every name is that of one column."""
+    for name in names:
+        n_found = int((X.columns == name).sum())
+        if n_found != 1:
+            do = "."
+            if not n_found and name in X.index.names:
+                do = f", but an index level {name!r}; call reset_index() first."
+            raise ValueError(
+                f"{need}, once each. Got {n_found or 'no'} column {name!r} in "
+                f"{list(X.columns)}{do}"
+            )
+
+
+def python_scalar(value: Any) -> Any:
+    """Return a NumPy scalar as the Python object it stands for."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,61 @@
+"""Frames: values, labels and names of pandas objects, and of others."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklstm._frames import (
+    frame_from,
+    labels_of,
+    positions_of,
+    rows_from,
+    series_or_frame,
+)
+
+
+def test_series_becomes_a_frame_of_one_named_column():
+    """A Series is a table of one column under its own name, x0 if it has none."""
+    values = pd.Series([1.0, 2.0], index=[5, 6], name="load")
+    assert list(rows_from(values).columns) == ["load"]
+    assert rows_from(values).index.equals(values.index)
+    assert list(rows_from(values.rename(None)).columns) == ["x0"]
+    assert list(rows_from(values.rename(7)).columns) == [7]
+
+
+def test_other_containers_pass_as_they_came():
+    """Arrays, lists and frames are handed on, and only pandas objects have labels."""
+    frame = pd.DataFrame({"load": [1.0, 2.0]}, index=[5, 6])
+    for container in (frame, frame.to_numpy(), [[1.0], [2.0]]):
+        assert rows_from(container) is container
+    assert labels_of(frame).equals(frame.index)
+    assert labels_of(frame["load"]).equals(frame.index)
+    assert labels_of(frame.to_numpy()) is None
+    assert labels_of([[1.0], [2.0]]) is None
+
+
+def test_frame_from_shares_memory():
+    """A table becomes a DataFrame without a copy of its values."""
+    values = np.arange(6.0).reshape(3, 2)
+    frame = frame_from(values, ["a", "b"], pd.RangeIndex(4, 7))
+    assert np.shares_memory(frame.to_numpy(), values)
+    assert list(frame.columns) == ["a", "b"]
+    assert list(frame.index) == [4, 5, 6]
+
+
+def test_series_or_frame_follows_the_shape():
+    """1-D values become a Series and 2-D values a DataFrame, both with labels."""
+    labels = pd.date_range("2023-01-15", periods=3, freq="h")
+    series = series_or_frame(np.arange(3.0), labels, ["load"])
+    frame = series_or_frame(np.zeros((3, 2)), labels, ["load", "price"])
+    assert series.name == "load" and series.index.equals(labels)
+    assert list(frame.columns) == ["load", "price"] and frame.index.equals(labels)
+
+
+def test_chosen_labels_that_are_not_in_the_index():
+    """Such a label is said not to be there, between the ends of the index."""
+    labels = pd.date_range("2023-01-15", periods=3, freq="D")
+    match = r"Got '2030-01-01', which is not in the index, 2023-01-15 .* to 2023-01-17"
+    with pytest.raises(ValueError, match=match):
+        positions_of("2030-01-01", labels, 3, owner="Owner")
+    with pytest.raises(ValueError, match=r"Got 3 for 3 rows"):
+        positions_of(3, labels, 3, owner="Owner")
