@@ -263,11 +263,9 @@ def fit_scaling(
     level_channel, level_slope = np.full(n_outputs, -1), np.ones(n_outputs)
     # With a single step nothing would be left of a channel once it is centred.
     if kind in ("auto", "last") and windows.shape[1] > 1:
-        slopes = _slopes(newest, targets[:, 0], rows)
-        level_channel = _level_channels(
-            newest * slopes, targets, output_of_target, is_forced=kind == "last"
+        level_channel, level_slope = _level_channels(
+            newest, targets, rows, output_of_target, is_forced=kind == "last"
         )
-        level_slope = np.where(level_channel >= 0, slopes[level_channel], 1.0)
     is_centred = np.isin(np.arange(n_channels), level_channel)
     # The series of a panel end on many levels, of which the last is no better.
     is_panel = isinstance(windows, PanelWindows) and windows.has_many_groups
@@ -314,9 +312,8 @@ def closest_channels(windows: Any, y: np.ndarray, rows: np.ndarray) -> np.ndarra
     """
     newest = windows[rows, -1, :].astype(np.float64)
     targets = y.reshape(len(y), -1)[rows]
-    newest = newest * _slopes(newest, targets[:, 0], rows)
     every = np.arange(targets.shape[1])
-    return _level_channels(newest, targets, every, is_forced=True)
+    return _level_channels(newest, targets, rows, every, is_forced=True)[0]
 
 
 def _slopes(newest: np.ndarray, target: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -346,21 +343,28 @@ def _slopes(newest: np.ndarray, target: np.ndarray, rows: np.ndarray) -> np.ndar
 def _level_channels(
     newest: np.ndarray,
     targets: np.ndarray,
+    rows: np.ndarray,
     output_of_target: np.ndarray,
     *,
     is_forced: bool,
-) -> np.ndarray:
-    """Return, per output, the channel that serves as its level, or -1."""
-    chosen = np.full(targets.shape[1], -1)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return, per output, the channel that serves as its level, or -1, and its unit.
+
+    The unit is that of the target in units of the channel, 1 where there is no level.
+    """
+    chosen, unit = np.full(targets.shape[1], -1), np.ones(targets.shape[1])
     for target in np.unique(output_of_target):
-        own = targets[:, output_of_target == target]
-        variances = [(own - level[:, None]).var(axis=0).mean() for level in newest.T]
+        outputs = output_of_target == target
+        own = targets[:, outputs]
+        slopes = _slopes(newest, own[:, 0], rows)
+        levels = (newest * slopes).T
+        variances = [(own - level[:, None]).var(axis=0).mean() for level in levels]
         best = int(np.argmin(variances))
         variance = own.var(axis=0).mean()
         is_close = is_forced and variances[best] <= _MOST_VARIANCE * variance
         if is_close or variances[best] < variance:
-            chosen[output_of_target == target] = best
-    return chosen
+            chosen[outputs], unit[outputs] = best, slopes[best]
+    return chosen, unit
 
 
 def _input_moments(

@@ -449,6 +449,21 @@ def test_a_target_in_another_unit_has_a_level_too(horizon, unit):
     assert scaling.level_slope.tolist() == [1.0]
 
 
+def test_every_target_has_a_unit_of_its_own():
+    """Walks whose channels are standardised in front are centred, all of them."""
+    walks = 100 + np.random.default_rng(0).normal(size=(200, 2)).cumsum(axis=0)
+    targets = np.column_stack([walks, -7 * walks[:, 0]])
+    channels = (walks - walks.mean(axis=0)) / walks.std(axis=0)
+    windows = SlidingWindow(6).fit_transform(channels)
+    rows = np.arange(1, 200)
+    scaling = fit_scaling("auto", windows, targets, rows, np.arange(3))
+    assert scaling.level_channel.tolist() == [0, 1, 0]
+    units = [*walks.std(axis=0), -7 * walks[:, 0].std()]
+    assert_allclose(scaling.level_slope, units, rtol=1e-4)
+    changes = np.diff(targets, axis=0)
+    assert_allclose(scaling.target_scale, changes.std(axis=0), rtol=1e-3)
+
+
 # -- with a highway --------------------------------------------------------------------
 
 
