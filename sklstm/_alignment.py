@@ -9,22 +9,29 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["agree", "habit_of"]
+__all__ = ["agree", "habit_of", "is_other_unit"]
 
 # Share of the rows that must agree, and how many there must be.
 _MOST = 0.9
 _FEWEST_ROWS = 8
 
+# Rows by which a target may be shifted, and the newest rows that are looked at.
+_MOST_SHIFT = 30
+_ROWS_TO_COMPARE = 1000
 
-def habit_of(target: np.ndarray, column: np.ndarray, n_later: int) -> str | None:
+# What two units differ by, at least, and what lies this many standard deviations away
+# is on another level.
+_UNITS_APART = 1.5
+_FAR_AWAY = 3.0
+
+
+def habit_of(target: np.ndarray, column: np.ndarray) -> str | None:
     """Return what was done to a target that is named after a column, in words.
 
     Parameters
     ----------
     target, column : ndarray of shape (n_rows,)
         In time order; rows where one is not finite do not count.
-    n_later : int
-        How many rows later a shifted target may be, at most.
 
     Returns
     -------
@@ -36,16 +43,23 @@ def habit_of(target: np.ndarray, column: np.ndarray, n_later: int) -> str | None
     Columns in another unit (standardised in front of the windows) are fine: a
     prediction goes back in front.
     """
+    target, column = target[-_ROWS_TO_COMPARE:], column[-_ROWS_TO_COMPARE:]
     if agree(target, column):
         return None
-    for later in range(1, n_later + 1):
-        if agree(target[:-later], column[later:]):
-            return f"that column {later} row(s) later"
+    for rows in range(1, _MOST_SHIFT + 1):
+        if agree(target[:-rows], column[rows:]):
+            return f"that column {rows} row(s) later"
+        if agree(target[rows:], column[:-rows]):
+            return f"that column {rows} row(s) before"
     with np.errstate(invalid="ignore", divide="ignore"):
-        if agree(target, np.log(column)) or agree(target, np.log1p(column)):
+        logs = np.log(column)
+        changes = np.diff(column)
+        if agree(target, logs) or agree(target, np.log1p(column)):
             return "the logarithm of that column"
-    if agree(target[1:], np.diff(column)):
-        return "the change of that column from the row before"
+        if agree(target[1:], changes):
+            return "the change of that column from the row before"
+        if agree(target[1:], changes / column[:-1]) or agree(target[1:], np.diff(logs)):
+            return "the relative change of that column from the row before"
     return None
 
 
@@ -63,3 +77,31 @@ def agree(one: np.ndarray, other: np.ndarray) -> bool:
         return False
     one, other = one[changes], other[changes]
     return bool(np.isclose(one, other, rtol=1e-6, atol=0).mean() >= _MOST)
+
+
+def is_other_unit(predicted: np.ndarray, column: np.ndarray) -> bool:
+    """Return whether predictions of a column stand in another unit than it does.
+
+    Parameters
+    ----------
+    predicted, column : ndarray of shape (n_rows,)
+
+    Notes
+    -----
+    Predictions may be bad: what they miss the column by must be more than it varies,
+    and they must either go with it by another slope, or lie on a level that is both
+    far away and a multiple of its own.
+    """
+    is_finite = np.isfinite(predicted) & np.isfinite(column)
+    x, y = predicted[is_finite], column[is_finite]
+    if len(x) < _FEWEST_ROWS or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return False
+    if np.square(y - x).mean() < y.var():
+        return False
+    share = np.corrcoef(x, y)[0, 1] ** 2
+    slope = np.sqrt(share) * y.std() / x.std()
+    if share > _MOST and not 1 / _UNITS_APART < slope < _UNITS_APART:
+        return True
+    is_far = abs(y.mean() - x.mean()) > _FAR_AWAY * y.std()
+    ratio = x.mean() / y.mean() if y.mean() != 0 else 0.0
+    return bool(is_far and not 1 / (2 * _UNITS_APART) < ratio < 2 * _UNITS_APART)

@@ -39,6 +39,8 @@ class Finish:
         All rows, those of validation among them.
     highway : callable
         Returns the highway that is fitted on them, None where there is none.
+    last_level : ndarray of shape (n_channels,)
+        That of these rows.
     plan : Plan, optional
         How the network goes on with them, but for its epochs and its seed, which are
         those of the network. None where it does not.
@@ -46,6 +48,7 @@ class Finish:
 
     rows: np.ndarray
     highway: Callable[[], Highway | None]
+    last_level: np.ndarray
     plan: Plan | None
 
 
@@ -108,7 +111,9 @@ def train_member(
     if finish is None:
         return member, outcome.is_interrupted
     # The network knows the remainder in the scale that it was trained with.
-    scaling = replace(member.scaling, highway=finish.highway())
+    scaling = replace(
+        member.scaling, highway=finish.highway(), last_level=finish.last_level
+    )
     member = replace(member, scaling=scaling)
     is_cut = outcome.is_interrupted or outcome.is_stopped
     if finish.plan is None or is_cut or scaling.trust == 0:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
+from sklstm._alignment import is_other_unit
 from sklstm._frames import DataFrame, Series, labels_of, rows_from, series_or_frame
 from sklstm._future_rows import (
     columns_with_future,
@@ -47,6 +48,9 @@ __all__ = [
 
 # Attributes behind which fitted meta-estimators keep the estimators they fitted.
 _INNER = ("best_estimator_", "regressor_", "estimators_", "estimator_", "estimator")
+
+# Known rows that are predicted too, to see their unit.
+_ROWS_TO_COMPARE = 64
 
 
 def forecast(
@@ -127,7 +131,8 @@ def forecast(
     UserWarning
         If the first window lacks steps, since X has too few rows, after a hole or at
         all, and those of ``fit`` do not precede them; of a panel once, with the number
-        of such groups.
+        of such groups. If predictions that are fed back are far from their column, as
+        those of a y that was scaled by hand are.
 
     See Also
     --------
@@ -228,6 +233,8 @@ def _all_values(reader: Reader, rows: Any, target: Any) -> tuple[np.ndarray, Any
         predicted = _predicted_columns(target, values, rows, reader)
         if done < steps:
             _check_recursion(rows, predicted, max(reader.lag, 1))
+            if len(parts) == 1:
+                _warn_of_units(reader, rows, predicted)
             rows.put(done - len(values), predicted, values)
     return np.concatenate(parts), predicted
 
@@ -420,6 +427,11 @@ class _Rows:
         begin = 0 if n_past is None else max(0, self.n_past + start - n_past)
         table = self.table if self.future is None else self.table.iloc
         return table[begin : self.n_past + stop]
+
+    def sample(self, n_rows: int | None) -> Any:
+        """Return the newest rows up to now, None for all of them."""
+        past = self.until(0, 0, None)
+        return past if n_rows is None else past[-n_rows:]
 
     def newest(self, n_rows: int, n_steps: int, n_later: int) -> np.ndarray:
         """Return the positions of the newest steps in rows, but for some later ones."""
@@ -624,15 +636,21 @@ def _newest(
     n_ahead = min(reader.n_ahead, rows.n_steps - done - n_steps)
     window_rows = rows.until(done + n_steps + n_ahead, done, reader.n_past)
     at = rows.newest(len(window_rows), n_steps, n_ahead)
+    return rows.by_step(_predictions(reader, window_rows, at, method), n_steps)
+
+
+def _predictions(
+    reader: Reader, table: Any, at: np.ndarray, method: str = "predict"
+) -> np.ndarray:
+    """Return what a method says of the rows at some positions of a table."""
     with quiet_windows():
         if reader.pipeline is None:
-            values = np.asarray(reader.estimator.predict(window_rows))[at]
+            values = np.asarray(reader.estimator.predict(table))[at]
         else:
             # The rows before are read, but need no prediction.
-            windows = reader.pipeline[:-1].transform(window_rows)
-            predict = getattr(reader.pipeline[-1], method)
-            values = predict(take_rows(windows, at))
-    return rows.by_step(np.asarray(values, dtype=np.float64), n_steps)
+            windows = reader.pipeline[:-1].transform(table)
+            values = getattr(reader.pipeline[-1], method)(take_rows(windows, at))
+    return np.asarray(values, dtype=np.float64)
 
 
 def _in_a_row(values: np.ndarray) -> np.ndarray:
@@ -683,6 +701,34 @@ def _check_recursion(rows: Any, predicted: list[int] | None, lag: int) -> None:
             "given. Put them into X_future, predict all of them (2-D y), or forecast "
             f"at most {lag} step(s) at once."
         )
+
+
+def _warn_of_units(reader: Reader, rows: Any, predicted: list[int]) -> None:
+    """Warn where predictions that are fed back are in another unit than their column.
+
+    They are compared with the newest known rows, of a panel those of one group.
+    """
+    windows = reader.windows
+    n_before = reader.n_past or windows.window + windows.lag_ - 1
+    table = rows.sample(reader.n_past and n_before + _ROWS_TO_COMPARE)
+    at = np.arange(len(table))[n_before:][-_ROWS_TO_COMPARE:]
+    if not len(at):
+        return
+    found = _predictions(reader, table, at).reshape(len(at), -1)
+    taken = take_rows(table, at)
+    for position, column in zip(predicted, found.T, strict=True):
+        own = taken[:, position] if rows.future is None else taken.iloc[:, position]
+        values = np.asarray(own, dtype=np.float64)
+        if is_other_unit(column, values):
+            warnings.warn(
+                f"What is predicted of column {rows.columns[position]!r} is as far "
+                f"from it as if in another unit ({column[-1]:.4g} for a row that holds "
+                f"{values[-1]:.4g}), and is fed back into it. Fit the column itself as "
+                "y: LSTMRegressor scales it, and TransformedTargetRegressor undoes "
+                "what it does to y.",
+                UserWarning,
+                stacklevel=4,
+            )
 
 
 # -- intervals ----------------------------------------------------------------------

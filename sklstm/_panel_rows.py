@@ -122,6 +122,8 @@ class PanelRows:
             by_age = by_age[ages[by_age] < n_past]
         self._ages = ages[by_age]
         self._X, self._last = X, order[stops - 1]
+        longest = int(np.argmax(np.diff(stops, prepend=0)))
+        self._longest = order[stops[longest - 1] if longest else 0 : stops[longest]]
         newest = panel.stamps[panel.ranks[self._last]]
         if windows.elapsed and X_future is not None:
             self.future = labels_given_after_each(
@@ -186,6 +188,10 @@ class PanelRows:
             n_old = int((self._ages >= max(n_past - start, 0)).sum())
             begin = n_old + max(start - n_past, 0) * self.n_groups
         return self.table.iloc[begin : len(self._ages) + stop * self.n_groups]
+
+    def sample(self, n_rows: int | None) -> Any:
+        """Return the newest rows up to now of the longest group, None for all."""
+        return self._X.iloc[self._longest[-n_rows if n_rows else 0 :]]
 
     def newest(self, n_rows: int, n_steps: int, n_later: int) -> np.ndarray:
         """Return the positions of the newest steps in rows, but for some later ones."""

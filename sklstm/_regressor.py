@@ -23,7 +23,7 @@ from sklstm._network import NetworkSpec, default_patch
 from sklstm._onnx import onnx_model
 from sklstm._progress import CallbackSupportMixin, progress_of
 from sklstm._reading import read_target, read_weights, read_windows
-from sklstm._scaling import fit_scaling, fit_scaling_with_highway
+from sklstm._scaling import fit_scaling, fit_scaling_with_highway, last_level
 from sklstm._stamp import stamped, unstamped
 from sklstm._training import (
     FEWEST_VALIDATION_ROWS,
@@ -607,7 +607,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         plan = None
         if self.refit and self.model is None and not self.callbacks:
             plan = self._plan(epochs, len(rows), is_watched=False)
-        return Finish(rows, highway, plan)
+        return Finish(rows, highway, last_level(data.windows, rows), plan)
 
     def _begin(self, windows, y, rows, validation_rows, weights, is_masked):
         """Set what new networks begin with; return what they learn from, and them.
@@ -771,7 +771,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
             Windows as in ``fit``. A window without a true step is predicted from the
-            newest level of the training rows.
+            newest level of the rows of ``fit`` (of a panel from the median of levels),
+            from the mean of its target where windows are standardised.
 
         Returns
         -------

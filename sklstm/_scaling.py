@@ -267,9 +267,6 @@ def fit_scaling(
             newest, targets, rows, output_of_target, is_forced=kind == "last"
         )
     is_centred = np.isin(np.arange(n_channels), level_channel)
-    # The series of a panel end on many levels, of which the last is no better.
-    is_panel = isinstance(windows, PanelWindows) and windows.has_many_groups
-    last_level = np.median(newest, axis=0) if is_panel else newest[-1]
     mean, scale = np.zeros(n_channels), np.ones(n_channels)
     target_mean, target_scale = np.zeros(n_outputs), np.ones(n_outputs)
     if kind is not None:
@@ -290,8 +287,28 @@ def fit_scaling(
         level_slope,
         target_mean,
         target_scale,
-        last_level.astype(np.float32),
+        last_level(windows, rows),
     )
+
+
+def last_level(windows: Any, rows: np.ndarray) -> np.ndarray:
+    """Return the level that stands for that of windows without a true step.
+
+    Parameters
+    ----------
+    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+        Raw windows.
+    rows : ndarray of int
+        Rows that are learned from, each with at least one true step.
+
+    Returns
+    -------
+    ndarray of shape (n_channels,), float32
+    """
+    # The series of a panel end on many levels, of which the last is no better.
+    if isinstance(windows, PanelWindows) and windows.has_many_groups:
+        return np.median(windows[rows, -1, :], axis=0).astype(np.float32)
+    return np.asarray(windows[rows[-1], -1, :], dtype=np.float32)
 
 
 def closest_channels(windows: Any, y: np.ndarray, rows: np.ndarray) -> np.ndarray:

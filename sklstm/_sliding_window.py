@@ -954,7 +954,7 @@ class SlidingWindow(
                     UserWarning,
                     stacklevel=4,
                 )
-            elif habit := habit_of(target, column, max(self.horizon, 1)):
+            elif habit := habit_of(target, column):
                 warnings.warn(
                     f"y is named {name!r} and is {habit}. Windows end before their row "
                     "by themselves, and forecast takes y for the column of its name: "

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sklstm import SlidingWindow
-from sklstm._alignment import agree, habit_of
+from sklstm._alignment import agree, habit_of, is_other_unit
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +20,13 @@ def X():
 HABITS = {
     "shifted": (lambda y: y.shift(-1), "that column 1 row"),
     "shifted by the horizon": (lambda y: y.shift(-3), r"that column 3 row\(s\) later"),
+    "shifted further": (lambda y: y.shift(-12), r"that column 12 row\(s\) later"),
+    "shifted into its window": (lambda y: y.shift(1), r"that column 1 row\(s\) before"),
     "a logarithm": (np.log, "the logarithm of that column"),
     "another logarithm": (np.log1p, "the logarithm of that column"),
     "differences": (lambda y: y.diff(), "the change of that column"),
+    "returns": (lambda y: y.pct_change(), "the relative change of that column"),
+    "log returns": (lambda y: np.log(y).diff(), "the relative change of that column"),
 }
 
 
@@ -77,14 +81,42 @@ def test_habits_in_a_panel_are_told_in_any_order_of_rows(X):
 def test_few_or_constant_rows_say_nothing():
     """Too few rows, or values that do not vary, are no evidence."""
     column = np.arange(6.0)
-    assert habit_of(column + 1, column, 1) is None
-    assert habit_of(np.ones(40), np.ones(40), 1) is None
-    assert habit_of(np.arange(40.0) + 1, np.arange(40.0), 1) is not None
+    assert habit_of(column + 1, column) is None
+    assert habit_of(np.ones(40), np.ones(40)) is None
+    assert habit_of(np.arange(40.0) + 1, np.arange(40.0)) is not None
 
 
 def test_columns_that_hardly_change_say_nothing():
     """Mostly constant columns agree by chance, wherever they are moved."""
     column = np.zeros(200)
     column[[20, 90, 150]] = 1.0
-    assert habit_of(np.roll(column, -1), column, 1) is None
+    assert habit_of(np.roll(column, -1), column) is None
     assert not agree(column, column)
+
+
+@pytest.mark.parametrize("done", [lambda y: y / 100, lambda y: -y, lambda y: 2 * y + 3])
+def test_predictions_in_another_unit_are_recognised(done, X):
+    """Scaled predictions with a little noise are told from the column."""
+    column = X["load"].to_numpy()
+    noise = 0.01 * column.std() * np.random.default_rng(1).normal(size=60)
+    assert is_other_unit(done(column + noise), column)
+    standardised = (column + noise - column.mean()) / column.std()
+    assert is_other_unit(standardised, column)
+
+
+def test_bad_predictions_are_not_taken_for_another_unit(X):
+    """Late, flat, noisy and damped predictions, and those of few rows, are not told."""
+    column = X["load"].to_numpy()
+    noise = np.random.default_rng(1).normal(size=60)
+    for bad in (
+        column,
+        np.full(60, 40.0),
+        np.roll(column, 10),
+        column.mean() + noise,
+        column.mean() + 0.3 * (column - column.mean()),
+        column + 2 * column.std() + noise,
+        np.full(60, np.nan),
+    ):
+        assert not is_other_unit(bad, column)
+    assert not is_other_unit(column[:7] / 100, column[:7])
+    assert not is_other_unit(np.arange(300.0) - 60, np.arange(300.0))

@@ -811,6 +811,40 @@ def test_error_target_not_told():
         forecast(linear().fit(X, X["load"].to_numpy()), X, steps=2)
 
 
+SCALED_BY_HAND = {
+    "thousands": lambda y: y / 1000,
+    "minmax": lambda y: (y - y.min()) / (y.max() - y.min()),
+    "whole hundredths": lambda y: (100 * y).astype(int),
+}
+
+
+@pytest.mark.parametrize("done", SCALED_BY_HAND)
+@pytest.mark.parametrize("kind", ["frame", "array", "panel"])
+def test_a_target_that_was_scaled_by_hand_is_told(kind, done):
+    """Predictions that are fed back into a column of another unit give a warning."""
+    X = frame("load", n_rows=N_ROWS + 30)
+    pipe = linear()
+    if kind == "panel":
+        parts = [X.assign(shop=shop, day=X.index) for shop in "ab"]
+        X = pd.concat(parts, ignore_index=True).sample(frac=1, random_state=0)
+        pipe = linear(groups="shop", time="day")
+    y = SCALED_BY_HAND[done](X["load"])
+    if kind == "array":
+        X, y = X.to_numpy(), y.to_numpy()
+    forecast(pipe.fit(X, y), X, steps=1)  # nothing is fed back
+    with pytest.warns(UserWarning, match=r"as if in another unit \("):
+        forecast(pipe, X, steps=2)
+
+
+def test_a_target_that_is_scaled_by_a_step_is_fine():
+    """A scaler in front, and one around it all, leave units as they are."""
+    X = frame("load", n_rows=N_ROWS + 30)
+    scaler = StandardScaler().set_output(transform="pandas")
+    around = TransformedTargetRegressor(linear(), transformer=StandardScaler())
+    for estimator in (make_pipeline(scaler, linear()), around):
+        forecast(estimator.fit(X, X["load"]), X, steps=2)
+
+
 @pytest.mark.parametrize("target", ["sun", 2, -1, ["load", "wind"], [], 0.0])
 def test_error_target_names_no_column(target):
     """A target that is no column, or too many, is refused with the columns."""

@@ -2129,3 +2129,14 @@ def test_windows_of_which_none_is_complete_are_told():
         # Sequences of their own, not windows of a series, may all be short.
         sequences = SlidingWindow(30).fit_transform(X).copy()
         tiny().fit(sequences, X["x"])
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_a_row_without_a_past_has_the_newest_level_of_all_rows(early_stopping):
+    """Rows of validation count too: a straight line is predicted where it ended."""
+    X = pd.DataFrame({"load": np.arange(400.0)})
+    lstm = LSTMRegressor(2, epochs=1, early_stopping=early_stopping, random_state=0)
+    pipe = make_pipeline(SlidingWindow(5), lstm).fit(X, X["load"])
+    alone = pd.DataFrame({"load": [0.0]}, index=[1000])
+    with pytest.warns(UserWarning, match="X begins at"):
+        assert pipe.predict(alone) == pytest.approx([399.0], abs=1.0)
