@@ -74,6 +74,9 @@ _ROWS_TO_RECOGNISE = 8
 # Attributes that hold labels, which are stored as plain data.
 _LABELS = ("groups_", "_context_labels")
 
+# Windows that there would be without holes, for their loss to be worth a warning.
+_FEWEST_WINDOWS = 20
+
 # Rows looked at to judge whether float32 is fine enough for a column.
 _ROWS_FOR_DIGITS = 1 << 16
 
@@ -285,7 +288,9 @@ class SlidingWindow(
         -----
         UserWarning
             If y is named after a column of X, and that is known, or y is what came of
-            it when it was shifted, differenced or its logarithm was taken.
+            it when it was shifted, differenced or its logarithm was taken; if holes in
+            the index leave less than half of the windows complete; if float32 is too
+            coarse for a column; if the index does not count rows.
         """
         self._learn(X, y)
         return self
@@ -487,6 +492,7 @@ class SlidingWindow(
             self._keep_context(channels, runs, panel)
         self._warn_of_lost_digits(values)
         self._warn_of_misaligned_target(values, y, runs)
+        self._warn_of_holes(runs, len(values))
         if self.timeline_ is None and len(values) > 1:
             warnings.warn(
                 f"The index of X ({type(labels).__name__} of {labels.dtype}) does not "
@@ -927,10 +933,29 @@ class SlidingWindow(
         grain = np.abs(newest).max(axis=0) * np.finfo(np.float32).eps
         coarse = np.flatnonzero((grain > 1e-2 * spread) & (spread > 0))
         if len(coarse):
+            name = self._columns[coarse[0]] if self._columns else int(coarse[0])
             warnings.warn(
-                f"Windows hold float32, which is too coarse for column {coarse[0]}: it "
+                f"Windows hold float32, which is too coarse for column {name!r}: it "
                 f"varies by {spread[coarse[0]]:.3g} around values of "
                 f"{np.abs(newest[:, coarse[0]]).max():.3g}; subtract a constant first.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _warn_of_holes(self, runs, n_rows):
+        """Warn where most windows are incomplete since the index has holes."""
+        lengths = runs.lengths(n_rows)
+        groups = np.zeros_like(lengths) if runs.groups is None else runs.groups
+        n_reads = self.window + self.lag_ - 1
+        n_whole = np.maximum(lengths - n_reads, 0).sum()
+        n_possible = np.maximum(np.bincount(groups, lengths) - n_reads, 0).sum()
+        n_holes = len(lengths) - len(np.unique(groups))
+        if n_possible >= _FEWEST_WINDOWS and n_whole < n_possible / 2:
+            warnings.warn(
+                f"The index has {n_holes} hole(s), which leave {n_whole} of {n_rows} "
+                f"windows of {self.window} steps complete, since none crosses a hole. "
+                "Fill them (asfreq or reindex, then ffill or interpolate), split "
+                "without shuffling, or choose a shorter window.",
                 UserWarning,
                 stacklevel=4,
             )

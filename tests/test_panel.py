@@ -131,6 +131,7 @@ def test_windows_are_those_of_each_group_alone(case):
         )
 
 
+@pytest.mark.filterwarnings("ignore:The index has")
 @settings(deadline=None, max_examples=30)
 @given(panels())
 def test_shuffling_rows_permutes_windows(case):
@@ -147,6 +148,7 @@ def test_shuffling_rows_permutes_windows(case):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.filterwarnings("ignore:The index has")
 @settings(deadline=None, max_examples=30)
 @given(panels())
 def test_adding_a_group_changes_no_other(case):
@@ -161,6 +163,7 @@ def test_adding_a_group_changes_no_other(case):
     np.testing.assert_array_equal(more[: len(new)], fewer)
 
 
+@pytest.mark.filterwarnings("ignore:The index has")
 @settings(deadline=None, max_examples=40)
 @given(panels(), st.integers(0, 18))
 def test_no_window_reads_what_comes_later(case, now):

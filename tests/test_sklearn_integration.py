@@ -223,6 +223,7 @@ def test_gap_between_train_and_test_is_missing(kind):
         np.testing.assert_array_equal(newest[1:], values[test[1:] - 1])
 
 
+@pytest.mark.filterwarnings("ignore:The index has")
 @pytest.mark.parametrize(
     "cv", [KFold(4), KFold(4, shuffle=True, random_state=0)], ids=["plain", "shuffled"]
 )

@@ -371,6 +371,7 @@ def test_time_series_split_gives_the_first_test_row_its_past(make_labels):
         )
 
 
+@pytest.mark.filterwarnings("ignore:The index has")
 @pytest.mark.filterwarnings("ignore:X begins at")
 @pytest.mark.parametrize("make_labels", INDEXES.values(), ids=INDEXES)
 @pytest.mark.parametrize(
@@ -1234,3 +1235,25 @@ def test_integer_columns_are_named_by_their_labels():
     assert sliding_window.is_known_.tolist() == [True, False]
     with pytest.raises(ValueError, match=r"needs the columns of fit, \[1, 0\]"):
         sliding_window.transform(X[[0, 1]])
+
+
+def test_holes_that_leave_few_windows_complete_are_told():
+    """The warning counts complete windows as a loop does; few holes give none."""
+    index = pd.date_range("2024-01-01", periods=120, freq="D")
+    X = pd.DataFrame({"load": np.arange(120.0)}, index=index)
+    holed = X.drop(index[10::12])
+    n_complete = sum(
+        all(day - pd.Timedelta(days=back) in holed.index for back in range(1, 9))
+        for day in holed.index
+    )
+    words = rf"has 10 hole\(s\), which leave {n_complete} of 110 windows of 8 steps"
+    with pytest.warns(UserWarning, match=words):
+        windows = SlidingWindow(8).fit_transform(holed)
+    assert np.isfinite(windows).all(axis=(1, 2)).sum() == n_complete
+    long = pd.concat([holed.assign(shop=shop, day=holed.index) for shop in "ab"])
+    words = rf"has 20 hole\(s\), which leave {2 * n_complete} of 220 windows"
+    with pytest.warns(UserWarning, match=words):
+        SlidingWindow(8, groups="shop", time="day").fit(long)
+    SlidingWindow(3).fit(holed)
+    SlidingWindow(8).fit(X.drop(index[[60]]))
+    SlidingWindow(119).fit(X)
