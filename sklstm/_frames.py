@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame, Series
 
+from sklstm._validation import python_scalar
+
 __all__ = [
     "DataFrame",
     "Series",
@@ -21,12 +23,19 @@ __all__ = [
     "labels_of",
     "names_of",
     "positions_of",
-    "python_scalar",
     "rows_from",
     "series_or_frame",
     "stamps_of",
     "table_from",
 ]
+
+
+# What columns that are no numbers may be for.
+_OF_TIMES = "put it into the index (set_index), or name it in time= of a long frame"
+_OF_KEYS = (
+    "encode it as numbers, or drop it; times belong into the index (pd.to_datetime, "
+    "set_index), and what tells series of a long frame apart into groups="
+)
 
 
 def rows_from(X: Any) -> Any:
@@ -68,9 +77,10 @@ def check_numeric_columns(
         )
     for position, (name, dtype) in enumerate(frame.dtypes.items()):
         if not pd.api.types.is_numeric_dtype(dtype) and dtype != np.dtype(object):
+            is_time = dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype)
             raise ValueError(
                 f"{owner} needs numeric columns. Got column {name!r} of dtype "
-                f"{dtype}; encode it as numbers or drop it."
+                f"{dtype}; {_OF_TIMES if is_time else _OF_KEYS}."
             )
         if dtype != np.dtype(object):
             continue
@@ -78,15 +88,15 @@ def check_numeric_columns(
         if pd.api.types.infer_dtype(values, skipna=True) == "string":
             raise ValueError(
                 f"{owner} needs numeric columns. Got column {name!r} of dtype object, "
-                "which holds str; encode it as numbers or drop it."
+                f"which holds str; {_OF_KEYS}."
             )
         if not allow_nan:
             missing = np.flatnonzero(values.isna())
             if len(missing):
+                row = python_scalar(frame.index[missing[0]])
                 raise ValueError(
                     f"{owner} needs finite values (no NaN, nothing missing). Got NaN "
-                    f"in row {frame.index[missing[0]]!r}, column {name!r}; fill or "
-                    "drop such rows first."
+                    f"in row {row!r}, column {name!r}; fill or drop such rows first."
                 )
 
 
@@ -110,7 +120,8 @@ def check_same_labels(X: Any, y: Any, *, owner: str) -> None:
     came = f"{len(y)} rows of y for {len(X)} rows of X"
     if len(X) == len(y):
         row = int(np.flatnonzero(np.asarray(X.index != y.index))[0])
-        came = f"{y.index[row]!r} in y where X has {X.index[row]!r}"
+        ours, theirs = python_scalar(y.index[row]), python_scalar(X.index[row])
+        came = f"{ours!r} in y where X has {theirs!r}"
     raise ValueError(
         f"{owner} needs y at the index of X: the series itself, row for row. Got "
         f"{came}; do not shift, drop or reorder rows of one of them."
@@ -233,8 +244,3 @@ def check_columns_once(X: pd.DataFrame, names: Sequence, need: str) -> None:
                 f"{need}, once each. Got {n_found or 'no'} column {name!r} in "
                 f"{list(X.columns)}{do}"
             )
-
-
-def python_scalar(value: Any) -> Any:
-    """Return a NumPy scalar as the Python object it stands for."""
-    return value.item() if isinstance(value, np.generic) else value

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklstm._frames import check_columns_once, python_scalar
+from sklstm._frames import check_columns_once
 from sklstm._panel_labels import panel_labels, positions_among
 from sklstm._timeline import Timeline, labels_together
+from sklstm._validation import python_scalar
 
 __all__ = [
     "columns_with_future",

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklstm._frames import check_columns_once, python_scalar
+from sklstm._frames import check_columns_once
 from sklstm._timeline import counts_rows
+from sklstm._validation import python_scalar
 
 __all__ = [
     "PanelLabels",

@@ -13,7 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from sklstm._validation import _check_sample_weight, check_array, validate_data
+from sklstm._validation import (
+    _check_sample_weight,
+    check_array,
+    python_scalar,
+    validate_data,
+)
 from sklstm._windows import (
     PanelWindows,
     base_from_windows,
@@ -174,16 +179,17 @@ def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarr
         y,
         dtype=np.float64,
         ensure_2d=False,
-        ensure_all_finite="allow-nan",
+        ensure_all_finite=False,
         input_name="y",
         estimator=regressor,
     )
-    missing = np.flatnonzero(np.isnan(y).reshape(len(y), -1).any(axis=1))
-    if len(missing):
-        first = missing[0] if labels is None else repr(labels[missing[0]])
+    bad = np.flatnonzero(~np.isfinite(y).reshape(len(y), -1).all(axis=1))
+    if len(bad):
+        first = bad[0] if labels is None else repr(python_scalar(labels[bad[0]]))
+        what = "NaN" if np.isnan(y[bad[0]]).any() else "infinity"
         raise ValueError(
-            "LSTMRegressor needs values as y. Input y contains NaN in "
-            f"{len(missing)} of {len(y)} rows, first in {first}; give them any value "
+            f"LSTMRegressor needs finite values as y. Input y contains {what} in "
+            f"{len(bad)} of {len(y)} rows, first in {first}; give them any value "
             "and the weight 0, as sample_weight (lstmregressor__sample_weight in a "
             "pipeline)."
         )

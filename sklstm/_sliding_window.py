@@ -55,6 +55,7 @@ from sklstm._validation import (
     check_finite,
     check_is_fitted,
     is_integer,
+    python_scalar,
     validate_data,
     whole_or_unchanged,
 )
@@ -578,8 +579,8 @@ class SlidingWindow(
         if timeline.distances(labels[-1:])[0] < 1:
             raise ValueError(
                 "SlidingWindow.partial_fit needs rows after those seen before, which "
-                f"end at {timeline.last[0]!r}. Got rows up to {labels[-1]!r}; pass "
-                "later rows too."
+                f"end at {python_scalar(timeline.last[0])!r}. Got rows up to "
+                f"{python_scalar(labels[-1])!r}; pass later rows too."
             )
         return labels
 
@@ -607,7 +608,8 @@ class SlidingWindow(
         if not is_later.any():
             raise ValueError(
                 "SlidingWindow.partial_fit needs rows after those seen before, of some "
-                f"group. Got rows up to {panel.stamps[-1]!r}; pass later rows too."
+                f"group. Got rows up to {python_scalar(panel.stamps[-1])!r}; pass "
+                "later rows too."
             )
         self.groups_, known, own = keys_together(
             self.groups_, panel.keys, owner="SlidingWindow.partial_fit"
@@ -1018,10 +1020,10 @@ class SlidingWindow(
         """Warn where rows begin later than right after those of ``fit``."""
         if 1 < distance < np.iinfo(np.int64).max and self._has_labels:
             warnings.warn(
-                f"X begins at {labels[0]!r}, {distance - 1} row(s) after the first one "
-                "that follows fit, so its first "
+                f"X begins at {python_scalar(labels[0])!r}, {distance - 1} row(s) after "
+                "the first one that follows fit, so its first "
                 f"{min(self.window + self.lag_ - 1, len(labels))} windows are "
-                "incomplete. Pass the rows between too, and keep the predictions that "
+                "incomplete. Pass the rows between too; of predictions keep those that "
                 "you need.",
                 UserWarning,
                 stacklevel=4,

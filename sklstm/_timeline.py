@@ -26,6 +26,7 @@ from sklstm._stored_labels import (
     step_as_data,
     step_from_data,
 )
+from sklstm._validation import python_scalar
 
 __all__ = [
     "Timeline",
@@ -281,7 +282,7 @@ def check_order(labels: pd.Index, *, owner: str) -> None:
             "sort_index() first, and split without shuffling."
         )
     if not labels.is_unique:
-        duplicate = labels[labels.duplicated()][0]
+        duplicate = python_scalar(labels[labels.duplicated()][0])
         raise ValueError(
             f"{owner} needs one row per label. Got {duplicate!r} more than once in "
             "the index; drop or aggregate the duplicates (groupby(level=0).mean())"

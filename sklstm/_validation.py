@@ -26,6 +26,7 @@ __all__ = [
     "check_is_fitted",
     "check_random_state",
     "is_integer",
+    "python_scalar",
     "validate_data",
     "whole_or_unchanged",
 ]
@@ -93,15 +94,21 @@ def check_finite(
         if finite.all():
             continue
         row, column = np.argwhere(~finite)[0]
-        what = "NaN" if np.isnan(chunk[row, column]) else "inf"
+        value = chunk[row, column]
+        what = "NaN" if np.isnan(value) else f"{value:.3g}"
         row += start
-        where = repr(labels[row]) if labels is not None else int(row)
+        where = int(row) if labels is None else repr(python_scalar(labels[row]))
         name = columns[column] if columns is not None else int(column)
         raise ValueError(
             f"{owner} needs finite values (no NaN, no infinity, nothing beyond "
             f"float32). Got {what} in row {where}, column {name!r}; fill or drop "
             f"such rows first."
         )
+
+
+def python_scalar(value):
+    """Return a NumPy scalar as the Python object it stands for."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 @contextmanager
