@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 
 from sklstm._alignment import is_other_unit
 from sklstm._frames import DataFrame, Series, labels_of, rows_from, series_or_frame
 from sklstm._future_rows import (
+    check_same_kind,
     columns_with_future,
     future_columns,
     labels_given_after,
@@ -119,6 +121,8 @@ def forecast(
 
     Raises
     ------
+    NotFittedError
+        If the estimator is not fitted.
     ValueError
         If the estimator holds no SlidingWindow, the index of X does not count rows, a
         known column has no future values, or a recursion would need a column that is
@@ -298,6 +302,11 @@ class Reader:
 
 def reader_from(estimator: Any) -> Reader:
     found = list(_windows_inside(estimator))
+    if not found and _has_unfitted_windows(estimator):
+        raise NotFittedError(
+            "forecast needs a fitted estimator. Got one whose SlidingWindow is not "
+            "fitted; call fit(X, y) first, of a search with refit=True."
+        )
     if not found:
         raise ValueError(
             "forecast needs a fitted estimator with a SlidingWindow inside. Got "
@@ -355,6 +364,16 @@ def _windows_inside(estimator: Any, is_first: bool = True) -> Any:
         for part in parts:
             if hasattr(part, "get_params"):
                 yield from _windows_inside(part, is_first)
+
+
+def _has_unfitted_windows(estimator: Any) -> bool:
+    """Return whether there is a SlidingWindow among what an estimator is made of."""
+    if isinstance(estimator, FrozenEstimator):
+        return _has_unfitted_windows(estimator.estimator)
+    parts = [estimator]
+    if hasattr(estimator, "get_params") and not isinstance(estimator, type):
+        parts += estimator.get_params(deep=True).values()
+    return any(isinstance(part, SlidingWindow) for part in parts)
 
 
 def _has_windows(steps: Any) -> bool:
@@ -487,6 +506,8 @@ class _Rows:
                 )
             values = list(table.T)
         for column, column_values in zip(self.given, values, strict=True):
+            if self.future is not None:
+                check_same_kind(self.table, column, column_values)
             self._put_column(0, column, column_values)
 
 
@@ -601,8 +622,10 @@ def _labels_after(labels: Any, reader: Reader, steps: int, X_future: Any) -> Any
     given = rows_from(X_future)
     if reader.windows.elapsed and labels_of(given) is not None:
         return labels_given_after(given, labels, steps, timeline)
-    is_usable = timeline is not None and timeline.kind != "order"
-    if not is_usable or not timeline.accepts(labels):
+    accepts = timeline is not None and timeline.accepts(labels)
+    if accepts:
+        timeline.check_comparable(labels)
+    if not accepts or timeline.kind == "order":
         timeline = timeline_to_go_on(labels, n_rows=len(labels))
     if timeline is None:
         raise ValueError(

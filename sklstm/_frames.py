@@ -18,6 +18,7 @@ __all__ = [
     "check_columns_once",
     "check_numeric_columns",
     "check_same_labels",
+    "column_of_target",
     "frame_from",
     "frame_from_product",
     "labels_of",
@@ -105,6 +106,15 @@ def names_of(y: Any) -> list | None:
     if isinstance(y, pd.DataFrame):
         return list(y.columns)
     return [y.name] if isinstance(y, pd.Series) and y.name is not None else None
+
+
+def column_of_target(X: Any, y: Any) -> Any:
+    """Return the name of the column of X that a Series is, None where it is none."""
+    if not isinstance(X, pd.DataFrame) or not isinstance(y, pd.Series):
+        return None
+    if y.name is None or (X.columns == y.name).sum() != 1 or y.nunique() < 2:
+        return None
+    return y.name if np.array_equal(X[y.name].to_numpy(), y.to_numpy()) else None
 
 
 def check_same_labels(X: Any, y: Any, *, owner: str) -> None:

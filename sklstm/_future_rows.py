@@ -13,6 +13,7 @@ from sklstm._timeline import Timeline, labels_together
 from sklstm._validation import python_scalar
 
 __all__ = [
+    "check_same_kind",
     "columns_with_future",
     "future_columns",
     "future_of_panel",
@@ -88,6 +89,23 @@ def future_columns(
         else rows[name].to_numpy()
         for name in columns
     ]
+
+
+def check_same_kind(frame: pd.DataFrame, column: int, values: np.ndarray) -> None:
+    """Raise where values to come of a column of numbers, by position, are none.
+
+    Raises
+    ------
+    ValueError
+        It names the column and the first value.
+    """
+    is_number = pd.api.types.is_numeric_dtype(frame.dtypes.iloc[column])
+    if is_number and not pd.api.types.is_numeric_dtype(values.dtype):
+        raise ValueError(
+            f"forecast needs numbers in column {frame.columns[column]!r} of X_future, "
+            f"as in X. Got {values[0]!r}, a {type(values[0]).__name__}; call "
+            "astype(float) on it."
+        )
 
 
 def labels_given_after(

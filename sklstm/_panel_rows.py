@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sklstm._future_rows import (
+    check_same_kind,
     future_of_panel,
     labels_after_each,
     labels_given_after_each,
@@ -172,6 +173,7 @@ class PanelRows:
         )
         self.given = [self.columns.index(name) for name in given]
         for column, values in zip(self.given, given.values(), strict=True):
+            check_same_kind(self.table, column, values)
             self.table.iloc[len(self._ages) :, column] = values
 
     def put(self, start: int, columns: list[int], values: np.ndarray) -> None:

@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklstm._activations import ACTIVATIONS
 from sklstm._ensemble import Finish, fully_trusted, train_member
 from sklstm._files import write_whole
+from sklstm._frames import column_of_target
 from sklstm._keras import Recipe
 from sklstm._measure import fit_measures, most_accurate
 from sklstm._member import new_member
@@ -447,11 +448,20 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            If no window of a series is complete.
+            If no window of a series is complete, or a column of X is y itself, as
+            without a SlidingWindow in front.
         ConvergenceWarning
             If training is interrupted (Ctrl-C); what was learned so far is kept.
         """
         self._check_parameters()
+        if (name := column_of_target(X, y)) is not None:
+            warnings.warn(
+                f"X holds y itself, column {name!r}. LSTMRegressor reads each row of X "
+                "as a window of past values, oldest first; put a SlidingWindow in "
+                "front, which makes such windows.",
+                UserWarning,
+                stacklevel=2,
+            )
         with whole_or_unchanged(self):
             return self._learn(
                 X,

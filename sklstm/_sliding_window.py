@@ -1019,9 +1019,10 @@ class SlidingWindow(
     def _warn_of_rows_between(self, labels, distance):
         """Warn where rows begin later than right after those of ``fit``."""
         if 1 < distance < np.iinfo(np.int64).max and self._has_labels:
+            begin = python_scalar(labels[0])
             warnings.warn(
-                f"X begins at {python_scalar(labels[0])!r}, {distance - 1} row(s) after "
-                "the first one that follows fit, so its first "
+                f"X begins at {begin!r}, {distance - 1} row(s) after the first one "
+                "that follows fit, so its first "
                 f"{min(self.window + self.lag_ - 1, len(labels))} windows are "
                 "incomplete. Pass the rows between too; of predictions keep those that "
                 "you need.",

@@ -78,6 +78,10 @@ class PanelWindows:
         """float32."""
         return self.base.dtype
 
+    def __repr__(self) -> str:
+        rows, window, n_channels = self.shape
+        return f"<PanelWindows of shape ({rows}, {window}, {n_channels}), {self.dtype}>"
+
     def __len__(self) -> int:
         return len(self.starts)
 

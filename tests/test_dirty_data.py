@@ -206,6 +206,9 @@ def test_infinity_is_an_error_with_every_choice():
     X.iloc[7] = np.inf
     with pytest.raises(ValueError, match="Got inf in row Timestamp"):
         SlidingWindow(12, missing="carry").fit(X)
+    X.iloc[7] = 1.1e39
+    with pytest.raises(ValueError, match=r"beyond float32\). Got 1\.1e\+39 in row Ti"):
+        SlidingWindow(12, missing="carry").fit(X)
 
 
 @pytest.mark.parametrize("dtype", ["Float64", object, "array"])

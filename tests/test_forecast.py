@@ -13,6 +13,7 @@ from sklearn.ensemble import (
     StackingRegressor,
     VotingRegressor,
 )
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, Ridge
@@ -811,6 +812,29 @@ def test_error_target_not_told():
         forecast(linear().fit(X, X["load"].to_numpy()), X, steps=2)
 
 
+def test_error_another_time_zone():
+    """Labels with a zone after a fit without one are told before any work."""
+    X = frame("load")
+    pipe = linear().fit(X, X["load"])
+    with pytest.raises(ValueError, match="one time zone throughout"):
+        forecast(pipe, X.tz_localize("UTC"), steps=2)
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+def test_error_texts_among_the_values_to_come(is_long):
+    """Digits in quotes are no numbers."""
+    X = frame("load").assign(open=1.0)
+    future = pd.DataFrame({"open": ["1", "0"]}, index=days(N_ROWS + 2)[-2:])
+    pipe = linear(known="open")
+    if is_long:
+        X, future = (table.assign(shop="a").reset_index() for table in (X, future))
+        future = future.rename(columns={"index": "day"})
+        pipe = linear(known="open", groups="shop", time="day")
+    pipe.fit(X, X["load"])
+    with pytest.raises(ValueError, match=r"numbers in column 'open' of X_.*'1', a"):
+        forecast(pipe, X, steps=2, X_future=future)
+
+
 SCALED_BY_HAND = {
     "thousands": lambda y: y / 1000,
     "minmax": lambda y: (y - y.min()) / (y.max() - y.min()),
@@ -916,12 +940,15 @@ def test_one_pipeline_for_each_target():
     pd.testing.assert_frame_equal(result, expected, rtol=1e-4)
 
 
-UNFIT = {
+WITHOUT_WINDOWS = {
     "no window": lambda X: LinearRegression().fit(X, X["load"]),
     "no window in a pipeline": lambda X: make_pipeline(
         StandardScaler(), LinearRegression()
     ).fit(X, X["load"]),
+}
+UNFIT = {
     "unfitted pipeline": lambda X: linear(),
+    "frozen": lambda X: FrozenEstimator(linear()),
     "unfitted search": lambda X: search(),
     "unfitted target": lambda X: logarithmic(),
     "search without refit": lambda X: (
@@ -930,11 +957,19 @@ UNFIT = {
 }
 
 
-@pytest.mark.parametrize("name", UNFIT)
-def test_error_no_fitted_window(name):
-    """Without a fitted SlidingWindow inside, the error says what is needed."""
+@pytest.mark.parametrize("name", WITHOUT_WINDOWS)
+def test_error_no_window(name):
+    """Without a SlidingWindow inside, the error says what is needed."""
     X = frame("load")
     with pytest.raises(ValueError, match="needs a fitted estimator with a Sliding"):
+        forecast(WITHOUT_WINDOWS[name](X), X, steps=1)
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_error_not_fitted(name):
+    """What is not fitted is told from what has no windows."""
+    X = frame("load")
+    with pytest.raises(NotFittedError, match="SlidingWindow is not fitted; call fit"):
         forecast(UNFIT[name](X), X, steps=1)
 
 

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from sklstm._frames import (
+    check_numeric_columns,
+    column_of_target,
     frame_from,
     labels_of,
     positions_of,
@@ -59,3 +61,32 @@ def test_chosen_labels_that_are_not_in_the_index():
         positions_of("2030-01-01", labels, 3, owner="Owner")
     with pytest.raises(ValueError, match=r"Got 3 for 3 rows"):
         positions_of(3, labels, 3, owner="Owner")
+
+
+def test_columns_that_are_no_numbers_are_sent_where_they_belong():
+    """A time belongs into the index, a name into groups; both are said."""
+    X = pd.DataFrame(
+        {"day": pd.date_range("2024-01-01", periods=2), "shop": ["a", "b"]}
+    )
+    with pytest.raises(
+        ValueError, match=r"'day' of dtype date.* index \(set_index\), o"
+    ):
+        check_numeric_columns(X, owner="Owner")
+    with pytest.raises(ValueError, match=r"'shop' of dtype .*of a long frame apart in"):
+        check_numeric_columns(X[["shop"]], owner="Owner")
+    with pytest.raises(
+        ValueError, match=r"'day' of dtype period.* or name it in time="
+    ):
+        check_numeric_columns(
+            X[["day"]].apply(lambda c: c.dt.to_period("D")), owner="O"
+        )
+
+
+def test_a_target_among_the_columns():
+    """It is found by its name and all of its values."""
+    X = pd.DataFrame({"load": [1.0, 2.0, 4.0], "day": [0, 1, 2]})
+    assert column_of_target(X, X["load"]) == "load"
+    for y in (X["load"] + 1, X["load"].rename("other"), X["load"].to_numpy(), X):
+        assert column_of_target(X, y) is None
+    assert column_of_target(X.to_numpy(), X["load"]) is None
+    assert column_of_target(X * 0, X["load"] * 0) is None

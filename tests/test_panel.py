@@ -620,3 +620,10 @@ def test_ridge_behind_flat_windows(sales):
         ridge.fit(lags[is_train], rows["load"][is_train])
         expected.append(ridge.score(lags[~is_train], rows["load"][~is_train]))
     np.testing.assert_allclose(scores, expected, rtol=1e-4)
+
+
+def test_windows_of_a_panel_are_written_in_a_line():
+    """Their shape and dtype, not the arrays inside."""
+    X = pd.DataFrame({"shop": [*"aabb"], "day": [0, 1, 0, 1], "load": [1.0, 2, 3, 4]})
+    windows = SlidingWindow(2, groups="shop", time="day").fit_transform(X)
+    assert repr(windows) == "<PanelWindows of shape (4, 2, 1), float32>"

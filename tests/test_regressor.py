@@ -2140,3 +2140,23 @@ def test_a_row_without_a_past_has_the_newest_level_of_all_rows(early_stopping):
     alone = pd.DataFrame({"load": [0.0]}, index=[1000])
     with pytest.warns(UserWarning, match="X begins at"):
         assert pipe.predict(alone) == pytest.approx([399.0], abs=1.0)
+
+
+def test_a_forgotten_sliding_window_is_told():
+    """A table that holds its own target is no table of windows."""
+    X = pd.DataFrame({"load": np.arange(40.0), "day": np.arange(40) % 7})
+    with pytest.warns(
+        UserWarning, match="holds y itself, column 'load'.*SlidingWindow"
+    ):
+        LSTMRegressor(2, epochs=1, random_state=0).fit(X, X["load"])
+
+
+def test_infinity_in_the_target_is_told_as_nan_is():
+    """Its row is named by its label, and the way out by the parameter."""
+    X = pd.DataFrame({"load": np.arange(40.0)}, index=np.arange(100, 140))
+    y = X["load"].where(X.index != 107, np.inf)
+    pipe = make_pipeline(SlidingWindow(3), LSTMRegressor(2, epochs=1))
+    with pytest.raises(
+        ValueError, match="infinity in 1 of 40 rows, first in 107; give"
+    ):
+        pipe.fit(X, y)

@@ -509,7 +509,7 @@ def test_duplicated_labels_are_refused(labels):
     """One label stands for one row; the first that is repeated is named."""
     with pytest.raises(ValueError, match="Owner needs one row per label") as caught:
         check_order(labels, owner="Owner")
-    assert repr(labels[labels.duplicated()][0]) in str(caught.value)
+    assert repr(labels[labels.duplicated()].tolist()[0]) in str(caught.value)
     assert "groupby(level=0)" in str(caught.value)
 
 
