@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,8 @@ _CHUNK = 1 << 18
 
 _SHORTEST_MONTH = pd.Timedelta(days=28)
 _DAY = pd.Timedelta(days=1)
+# Beyond it stamps cannot be told in nanoseconds.
+_LAST = pd.Timestamp("2262-04-11")
 # A day on the wall clock that loses hours to daylight saving.
 _SHORTEST_DAY = pd.Timedelta(hours=22)
 
@@ -239,8 +242,7 @@ class Timeline:
             step = max(1, self.step // pd.Timedelta(1, unit))
             return labels.asi8, int(last.asi8[0]), step
         ends = labels.append(last)
-        grid = pd.date_range(ends.min(), ends.max(), freq=self.step.base).as_unit(unit)
-        numbers = grid.get_indexer(ends)
+        numbers = _calendar_grid(self.step.base, ends).get_indexer(ends)
         if (numbers < 0).any():
             stray = np.flatnonzero(numbers < 0)[0]
             raise ValueError(self._irregular(original.append(self.last)[stray]))
@@ -392,6 +394,23 @@ def timeline_to_go_on(
             "Got irregular ones; resample X, or, with SlidingWindow(elapsed=True), "
             "pass the rows to come at their times as X_future."
         ) from error
+
+
+def _calendar_grid(offset: Any, labels: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return the stamps of an offset from the earliest of some labels on.
+
+    Labels that move on, as those of a forecast do, find the grid of the ones before:
+    it ends a power of two of days later.
+    """
+    begin, end = labels.min(), labels.max()
+    n_days = 1 << ((end - begin) // _DAY).bit_length()
+    latest = begin + min(pd.Timedelta(days=n_days), max(_LAST - begin, end - begin))
+    return _cached_grid(offset, begin, latest, labels.unit)
+
+
+@lru_cache(maxsize=32)
+def _cached_grid(offset: Any, begin: Any, end: Any, unit: str) -> pd.DatetimeIndex:
+    return pd.date_range(begin, end, freq=offset).as_unit(unit)
 
 
 def _offset_of(labels: pd.Index) -> Any:

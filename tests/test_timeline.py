@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklstm._timeline import check_order, timeline_from_labels
+from sklstm._timeline import _cached_grid, check_order, timeline_from_labels
 
 N_FIT, N_ALL = 40, 52
 # Rows that the differences of labels are computed on at a time.
@@ -558,3 +558,26 @@ def test_disorder_at_the_end_is_found_at_once():
     with pytest.raises(ValueError, match="in time order"):
         check_order(labels.append(labels[:1]), owner="Owner")
     assert perf_counter() - start < 0.5
+
+
+@pytest.mark.parametrize("freq", ["MS", "W-SUN", "B", "YE"])
+def test_labels_that_move_on_share_their_grid(freq):
+    """Windows that go on for 200 rows, as those of a forecast do, make few grids."""
+    labels = pd.date_range("2001-01-01", periods=240, freq=freq)
+    timeline = timeline_from_labels(labels[:40], n_rows=40)
+    before = _cached_grid.cache_info().misses
+    for end in range(41, 241):
+        assert timeline.run_starts(labels[end - 12 : end]).tolist() == [0]
+        assert timeline.distances(labels[end - 12 : end])[-1] == end - 40
+    assert _cached_grid.cache_info().misses - before < 60
+
+
+def test_grids_end_where_nanoseconds_do():
+    """Stamps shortly before the last that nanoseconds can tell, and beyond it."""
+    for labels in (
+        pd.date_range("2200-01-01", "2262-04-01", freq="MS", unit="ns"),
+        pd.date_range("2300-01-01", periods=50, freq="MS", unit="s"),
+    ):
+        timeline = timeline_from_labels(labels, n_rows=len(labels))
+        assert timeline.run_starts(labels.delete(20)).tolist() == [0, 20]
+        assert timeline.distances(labels[:1]).tolist() == [1 - len(labels)]
