@@ -47,8 +47,8 @@ _CHUNK = 1 << 18
 
 _SHORTEST_MONTH = pd.Timedelta(days=28)
 _DAY = pd.Timedelta(days=1)
-# Beyond it stamps cannot be told in nanoseconds.
-_LAST = pd.Timestamp("2262-04-11")
+# Offsets beyond it may leave what nanoseconds can tell, which ends in 2262.
+_LAST = pd.Timestamp("2250-01-01")
 # A day on the wall clock that loses hours to daylight saving.
 _SHORTEST_DAY = pd.Timedelta(hours=22)
 
