@@ -53,14 +53,21 @@ def habit_of(target: np.ndarray, column: np.ndarray) -> str | None:
             return f"that column {rows} row(s) before"
     with np.errstate(invalid="ignore", divide="ignore"):
         logs = np.log(column)
-        changes = np.diff(column)
-        if agree(target, logs) or agree(target, np.log1p(column)):
+        if any(agree(target, log) for log in _logarithms(column)):
             return "the logarithm of that column"
-        if agree(target[1:], changes):
-            return "the change of that column from the row before"
-        if agree(target[1:], changes / column[:-1]) or agree(target[1:], np.diff(logs)):
-            return "the relative change of that column from the row before"
+        for rows in range(1, _MOST_SHIFT + 1):
+            since = "the row before" if rows == 1 else f"{rows} rows before"
+            before, now = column[:-rows], column[rows:]
+            if agree(target[rows:], now - before):
+                return f"the change of that column since {since}"
+            changes = (now / before - 1, logs[rows:] - logs[:-rows])
+            if any(agree(target[rows:], change) for change in changes):
+                return f"the relative change of that column since {since}"
     return None
+
+
+def _logarithms(column: np.ndarray) -> tuple[np.ndarray, ...]:
+    return np.log(column), np.log1p(column), np.log10(column), np.log2(column)
 
 
 def agree(one: np.ndarray, other: np.ndarray) -> bool:

@@ -73,7 +73,7 @@ def train_member(
         Is told of every epoch.
     finish : Finish or None
         What follows early stopping; None for a network that goes on, which must be
-        fully trusted.
+        fully trusted if it is ours.
 
     Returns
     -------
@@ -159,10 +159,13 @@ def _learned(
 def fully_trusted(member: Member) -> Member:
     """Take the trust that a network has earned into its output layer.
 
-    It then learns in the scale in which it predicts.
+    It then learns in the scale in which it predicts. A network of the user's own may
+    end in anything: it keeps its trust.
     """
     weights, trust = member.weights, member.scaling.trust
-    if trust < 1 and member.recipe.is_ours:
+    if not member.recipe.is_ours:
+        return member
+    if trust < 1:
         output = ((part * trust).astype(np.float32) for part in weights[-2:])
         weights = [*weights[:-2], *output]
     return replace(member, weights=weights, scaling=replace(member.scaling, trust=1.0))

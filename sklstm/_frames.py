@@ -101,11 +101,24 @@ def check_numeric_columns(
                 )
 
 
-def names_of(y: Any) -> list | None:
-    """Return the column names of a pandas target, None where it has none."""
+def names_of(X: Any, y: Any) -> list | None:
+    """Return the column names of a pandas target, None where it has none.
+
+    Those of a y that scikit-learn has transformed name no column of X.
+    """
+    if _is_numbered_anew(X, y):
+        return None
     if isinstance(y, pd.DataFrame):
         return list(y.columns)
     return [y.name] if isinstance(y, pd.Series) and y.name is not None else None
+
+
+def _is_numbered_anew(X: Any, y: Any) -> bool:
+    """Return whether rows of y are numbered from 0 where those of X have labels."""
+    own, other = labels_of(X), labels_of(y)
+    if own is None or other is None or pd.api.types.is_integer_dtype(own.dtype):
+        return False
+    return other.equals(pd.RangeIndex(len(own)))
 
 
 def column_of_target(X: Any, y: Any) -> Any:
@@ -120,12 +133,17 @@ def column_of_target(X: Any, y: Any) -> Any:
 def check_same_labels(X: Any, y: Any, *, owner: str) -> None:
     """Raise unless y, where it has labels, has those of X.
 
+    Row numbers from 0, which scikit-learn gives to a y that it has transformed, are no
+    labels where those of X are none.
+
     Raises
     ------
     ValueError
         If the labels differ; it names the first that does.
     """
     if labels_of(X) is None or labels_of(y) is None or X.index.equals(y.index):
+        return
+    if _is_numbered_anew(X, y):
         return
     came = f"{len(y)} rows of y for {len(X)} rows of X"
     if len(X) == len(y):

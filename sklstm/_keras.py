@@ -148,7 +148,8 @@ def train_with_keras(
             recipe.is_ours and "optimizer__learning_rate" not in recipe.routed
         )
         rate = plan.learning_rate if has_given_rate else _rate_of(model.optimizer)
-        if optimizer_state is not None:
+        fresh = lent.fresh_state
+        if optimizer_state is not None and _shapes(optimizer_state) == _shapes(fresh):
             _set_variables(model.optimizer.variables, optimizer_state)
         if rate is not None:
             model.optimizer.learning_rate = rate
@@ -397,6 +398,10 @@ def _copied(variables: list[Any]) -> list[np.ndarray]:
 def _set_variables(variables: list[Any], values: list[np.ndarray]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
+
+
+def _shapes(arrays: list[np.ndarray]) -> list[tuple[int, ...]]:
+    return [array.shape for array in arrays]
 
 
 def _rate_of(optimizer: Any) -> float | None:

@@ -1056,6 +1056,12 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def _check_continuation(self):
         """Check that a fit that goes on has the network that it goes on with."""
+        if self.n_models != len(self._members):
+            raise ValueError(
+                "A fit that goes on (warm_start, partial_fit) needs as many networks "
+                f"as the fit before. Got n_models={self.n_models!r} after "
+                f"{len(self._members)}; set warm_start=False to begin anew."
+            )
         new = self._recipe(self._new_spec(self._spec.is_masked))
         if not new.has_network_of(self._fitted_recipe):
             raise ValueError(

@@ -459,8 +459,7 @@ class SlidingWindow(
             name: index_from_data(state[name]) for name in _LABELS if name in state
         }
         super().__setstate__({**state, **labels})
-        if hasattr(self, "context_"):
-            check_sliding_window(self)
+        check_sliding_window(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -475,7 +474,7 @@ class SlidingWindow(
         with whole_or_unchanged(self), tasks_of(self, X, y):
             values, labels, panel = self._read(X, reset=True)
             check_same_labels(X, y, owner=type(self).__name__)
-            self.target_names_ = names_of(y)
+            self.target_names_ = names_of(X, y)
             self.is_known_ = self._known_mask(values.shape[1])
             self.lag_ = 0 if self.is_known_.all() else self.horizon
             self._check_ahead()
@@ -981,7 +980,7 @@ class SlidingWindow(
                     UserWarning,
                     stacklevel=4,
                 )
-            elif habit := habit_of(target, column):
+            elif self.lag_ and (habit := habit_of(target, column)):
                 warnings.warn(
                     f"y is named {name!r} and is {habit}. Windows end before their row "
                     "by themselves, and forecast takes y for the column of its name: "

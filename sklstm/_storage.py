@@ -7,13 +7,15 @@ from one that is whole. ``skops.io`` reads the file too, with the same types to 
 
 Only types that do nothing when they are made are trusted on top of skops's, each by its
 name. Trusting all that is in the package would not do: skops calls what it trusts, and
-there are functions here. Nor are the trees of scikit-learn trusted, which follow
-whatever numbers their nodes hold.
+there are functions here. Nor are the trees of scikit-learn trusted, nor its support
+vector machines with kernels: their compiled code follows whatever numbers they hold.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import os
 import re
 import zipfile
@@ -46,6 +48,12 @@ from sklstm._stored_labels import cure_of_labels
 from sklstm._timeline import Timeline
 
 __all__ = ["TRUSTED", "load", "save"]
+
+# Types that skops trusts, whose compiled code reads memory where their numbers say.
+_FOLLOWING = frozenset(
+    f"sklearn.svm._classes.{name}"
+    for name in ("NuSVC", "NuSVR", "OneClassSVM", "SVC", "SVR")
+)
 
 # The types that a file may hold beside those that skops trusts: our own, ...
 _OWN = (
@@ -118,10 +126,10 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
 
     Notes
     -----
-    Of scikit-learn's regressors it takes linear models, support vector machines,
-    ``MLPRegressor``, and what combines them: bagging, voting, stacking, chains, one for
-    each output, a transformed target. It refuses trees, nearest neighbours and Gaussian
-    processes, since skops does not check what is inside them.
+    Of scikit-learn's regressors it takes linear models, ``MLPRegressor``, and what
+    combines them: bagging, voting, stacking, chains, one for each output, a transformed
+    target. It refuses trees, nearest neighbours, Gaussian processes and support vector
+    machines with kernels, since nothing checks what is inside them.
 
     Examples
     --------
@@ -149,11 +157,11 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
     stored = without_callbacks(estimator)
     try:
         archive = skops.dumps(stored, compression=zipfile.ZIP_DEFLATED)
-        untrusted = set(skops.get_untrusted_types(data=archive)) - set(TRUSTED)
+        untrusted = _untrusted(archive, skops)
     except Exception as error:
         raise _refused(stored, skops, _line(error)) from error
     if untrusted:
-        raise _refused(stored, skops, f"{sorted(untrusted)} in it")
+        raise _refused(stored, skops, f"{untrusted} in it")
     return write_whole(path, _header(archive) + archive)
 
 
@@ -221,6 +229,9 @@ def load(path: str | os.PathLike[str]) -> Any:
 def _estimator_of(archive: bytes, path: Path, skops: Any) -> Any:
     """Return what is in an archive."""
     try:
+        followers = sorted(_types_in(archive) & _FOLLOWING)
+        if followers:
+            raise TypeError(f"{followers} in it are not checked")
         return skops.loads(archive, trusted=TRUSTED)
     except StoredStateError:
         raise
@@ -230,6 +241,27 @@ def _estimator_of(archive: bytes, path: Path, skops: Any) -> Any:
             f"NumPy's and sklstm's types. Got {_name(path)}, which does not "
             f"({_line(error)}); do not trust it, or store the estimator anew."
         ) from error
+
+
+def _untrusted(archive: bytes, skops: Any) -> list[str]:
+    """Return the types in an archive that load does not build."""
+    named = set(skops.get_untrusted_types(data=archive)) - set(TRUSTED)
+    return sorted(named | (_types_in(archive) & _FOLLOWING))
+
+
+def _types_in(archive: bytes) -> set[str]:
+    """Return the names of all types in an archive of skops."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as file:
+        left = [json.loads(file.read("schema.json"))]
+    found = set()
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            found.add(f"{part.get('__module__')}.{part.get('__class__')}")
+            left += part.values()
+        elif isinstance(part, list):
+            left += part
+    return found
 
 
 def _skops(owner: str) -> Any:
@@ -307,8 +339,7 @@ def _culprit(
         return None
     untrusted: list[str] = []
     try:
-        named = skops.get_untrusted_types(data=skops.dumps(part))
-        untrusted = sorted(set(named) - set(TRUSTED))
+        untrusted = _untrusted(skops.dumps(part), skops)
         if not untrusted:
             return None
     except Exception:  # whatever it is, it is looked for in the parts

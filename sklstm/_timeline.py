@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,16 @@ __all__ = [
 Pairs = tuple[np.ndarray, np.ndarray]
 
 _CHUNK = 1 << 18
+
+# What lies between two labels, for each kind of them.
+_STEPS: dict[str, Any] = {
+    "integer": Integral,
+    "period": Integral,
+    "stamp": pd.Timedelta,
+    "day": pd.Timedelta,
+    "calendar": pd.offsets.BaseOffset,
+    "order": type(None),
+}
 
 _SHORTEST_MONTH = pd.Timedelta(days=28)
 _DAY = pd.Timedelta(days=1)
@@ -90,6 +101,9 @@ class Timeline:
         }
         if not isinstance(own["last"], pd.Index) or len(own["last"]) != 1:
             raise damaged("Timeline", f"{own['last']!r} as 'last'")
+        kinds = _STEPS.get(kind) if isinstance(kind, str) else None
+        if kinds is None or not isinstance(own["step"], kinds):
+            raise damaged("Timeline", f"the step {own['step']!r} of kind {kind!r}")
         vars(self).update(own)
 
     @property

@@ -21,6 +21,7 @@ from sklstm._network import NetworkSpec, weight_shapes
 from sklstm._scaling import Scaling
 from sklstm._stamp import StoredStateError, damaged
 from sklstm._timeline import Timeline
+from sklstm._validation import is_integer
 
 __all__ = ["check_regressor", "check_sliding_window"]
 
@@ -69,12 +70,16 @@ def check_regressor(regressor: Any) -> None:
 def check_sliding_window(sliding_window: Any) -> None:
     """Raise unless all that the windows of a fitted SlidingWindow read is whole.
 
+    One of which nothing is fitted is whole.
+
     Raises
     ------
     StoredStateError
         If something is missing or of the wrong shape; it names it.
     """
     owner = type(sliding_window).__name__
+    if not set(_OF_SLIDING_WINDOW) & set(vars(sliding_window)):
+        return
     is_panel = "_context_starts" in vars(sliding_window)
     own = _OF_PANEL if is_panel else _OF_SERIES
     _check_there(sliding_window, _OF_SLIDING_WINDOW + own, owner)
@@ -181,14 +186,21 @@ def _check_scaling(scaling: Any, shape: tuple, n_outputs: int, owner: str) -> No
     """Raise unless the maps around a network make finite values of a window."""
     _check_kind(scaling, Scaling, "_scaling", owner)
     _check_finite(scaling, "_scaling", owner)
+    if scaling.is_centred.dtype != bool or not 0 <= scaling.trust <= 1:
+        came = f"{scaling.is_centred.dtype} as 'is_centred', trust {scaling.trust!r}"
+        raise damaged(owner, came)
+    if (scaling.input_scale < 0).any() or (scaling.target_scale < 0).any():
+        raise damaged(owner, "a scaling by negative numbers")
     window = np.linspace(0, 1, int(np.prod(shape)), dtype=np.float32)
     windows = window.reshape(1, *shape)
     with np.errstate(all="ignore"):
         inputs = scaling.inputs(windows)
         values = scaling.values(np.zeros((1, n_outputs)), windows)
+        # Nothing is read of a window without a true step but its last level.
+        missing = scaling.levels(np.full_like(windows, np.nan))
     if inputs.shape != windows.shape or values.shape != (1, n_outputs):
         raise damaged(owner, f"a scaling of {inputs.shape} and {values.shape}")
-    if not (np.isfinite(inputs).all() and np.isfinite(values).all()):
+    if not all(np.isfinite(each).all() for each in (inputs, values, missing)):
         raise damaged(owner, "a scaling whose values are not finite")
 
 
@@ -201,6 +213,8 @@ def _check_context(sliding_window: Any, owner: str, *, is_panel: bool) -> None:
     masked = sliding_window._masked_columns
     if is_known.dtype != bool or is_known.ndim != 1:
         raise damaged(owner, f"{is_known.dtype} as 'is_known_'")
+    if not is_integer(sliding_window.lag_) or sliding_window.lag_ < 0:
+        raise damaged(owner, f"{sliding_window.lag_!r} as 'lag_'")
     if len(masked) and not 0 <= masked.min() <= masked.max() < len(is_known):
         raise damaged(owner, f"columns {masked.tolist()} of {len(is_known)}")
     if context.dtype != np.float32 or context.ndim != 2:

@@ -24,7 +24,12 @@ HABITS = {
     "shifted into its window": (lambda y: y.shift(1), r"that column 1 row\(s\) before"),
     "a logarithm": (np.log, "the logarithm of that column"),
     "another logarithm": (np.log1p, "the logarithm of that column"),
-    "differences": (lambda y: y.diff(), "the change of that column"),
+    "differences": (
+        lambda y: y.diff(),
+        "the change of that column since the row before",
+    ),
+    "seasonal differences": (lambda y: y.diff(7), "the change of .* 7 rows before"),
+    "a decimal logarithm": (np.log10, "the logarithm of that column"),
     "returns": (lambda y: y.pct_change(), "the relative change of that column"),
     "log returns": (lambda y: np.log(y).diff(), "the relative change of that column"),
 }
@@ -58,6 +63,13 @@ def test_what_is_fine_or_unknown_is_not_told(make, X):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         SlidingWindow(4).fit(X, make(X["load"]))
+
+
+def test_a_window_that_ends_on_its_row_takes_any_target(X):
+    """With horizon 0 the next value is a target as good as any other."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        SlidingWindow(4, horizon=0).fit(X[:-1], X["load"].shift(-1)[:-1])
 
 
 @pytest.mark.parametrize("params", [{"known": ["day", "load"]}, {"horizon": 0}])

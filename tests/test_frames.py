@@ -6,9 +6,11 @@ import pytest
 
 from sklstm._frames import (
     check_numeric_columns,
+    check_same_labels,
     column_of_target,
     frame_from,
     labels_of,
+    names_of,
     positions_of,
     rows_from,
     series_or_frame,
@@ -90,3 +92,21 @@ def test_a_target_among_the_columns():
         assert column_of_target(X, y) is None
     assert column_of_target(X.to_numpy(), X["load"]) is None
     assert column_of_target(X * 0, X["load"] * 0) is None
+
+
+def test_row_numbers_of_a_target_are_no_labels():
+    """scikit-learn numbers a y that it transformed; other labels must be those of X."""
+    X = pd.DataFrame({"load": range(3)}, index=pd.date_range("2024-01-01", periods=3))
+    numbered = pd.Series(range(3), name="x0")
+    check_same_labels(X, numbered, owner="Owner")
+    check_same_labels(X, X["load"], owner="Owner")
+    assert names_of(X, numbered) is None and names_of(X, X["load"]) == ["load"]
+    for y in (
+        pd.Series(range(3), index=range(1, 4)),
+        pd.Series(range(2)),
+        X["load"].shift(freq="D"),
+    ):
+        with pytest.raises(ValueError, match="Owner needs y at the index of X"):
+            check_same_labels(X, y, owner="Owner")
+    with pytest.raises(ValueError, match="Got 0 in y where X has 5"):
+        check_same_labels(X.set_axis(range(5, 8)), numbered, owner="Owner")

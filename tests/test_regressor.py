@@ -2160,3 +2160,46 @@ def test_infinity_in_the_target_is_told_as_nan_is():
         ValueError, match="infinity in 1 of 40 rows, first in 107; give"
     ):
         pipe.fit(X, y)
+
+
+def test_a_network_of_the_users_own_goes_on_where_it_was():
+    """It keeps its trust, so that a step of no size moves no prediction."""
+
+    def build(meta):
+        keras = pytest.importorskip("keras")
+        return keras.Sequential(
+            [
+                keras.Input(meta["X_shape_"][1:]),
+                keras.layers.Masking(meta["mask_value_"]),
+                keras.layers.LSTM(3),
+                keras.layers.Dense(meta["n_outputs_"]),
+            ]
+        )
+
+    y = 50 + np.random.default_rng(0).normal(size=80).cumsum()
+    windows = SlidingWindow(6).fit_transform(y[:, None])
+    regressor = LSTMRegressor(model=build, epochs=2, learning_rate=0.01, random_state=1)
+    before = regressor.fit(windows, y).predict(windows)
+    assert regressor.trust_ < 1
+    regressor.set_params(learning_rate=1e-9).partial_fit(windows[-20:], y[-20:])
+    assert_allclose(regressor.predict(windows), before, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_models", [1, 3])
+def test_error_another_number_of_networks_that_go_on(n_models):
+    """An ensemble neither grows nor shrinks where a fit goes on."""
+    X, y = np.random.default_rng(0).normal(size=(20, 3, 1)), np.arange(20.0)
+    regressor = LSTMRegressor(2, n_models=2, epochs=1, random_state=0).fit(X, y)
+    regressor.set_params(n_models=n_models)
+    with pytest.raises(ValueError, match=rf"Got n_models={n_models} after 2; set warm"):
+        regressor.partial_fit(X, y)
+
+
+def test_another_form_of_an_optimizer_begins_with_a_fresh_state():
+    """Momentum has slots that plain descent does not; nothing is carried over."""
+    X, y = np.random.default_rng(0).normal(size=(20, 3, 1)), np.arange(20.0)
+    plain = LSTMRegressor(
+        2, epochs=1, optimizer="sgd", engine="keras", random_state=0
+    ).fit(X, y)
+    plain.set_params(keras_params={"optimizer__momentum": 0.9}).partial_fit(X, y)
+    assert np.isfinite(plain.predict(X)).all()

@@ -38,7 +38,7 @@ from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.svm import SVR
+from sklearn.svm import SVR, LinearSVR
 from sklearn.tree import DecisionTreeRegressor
 
 from sklstm import LSTMRegressor, SlidingWindow, load, save
@@ -316,6 +316,19 @@ DAMAGED_REGRESSORS = {
         lambda s: changed_scaling(s, input_scale=np.zeros(2, np.float32)),
         "not finite",
     ),
+    "a negative scale": (
+        lambda s: changed_scaling(s, target_scale=np.array([-1.0])),
+        "negative numbers",
+    ),
+    "too much trust": (lambda s: changed_scaling(s, trust=-5.0), r"trust -5\.0"),
+    "channels centred by words": (
+        lambda s: changed_scaling(s, is_centred=np.array(["x", "y"])),
+        "as 'is_centred'",
+    ),
+    "no last level": (
+        lambda s: changed_scaling(s, last_level=None),
+        "not finite|do not fit together",
+    ),
     "channels too many": (
         lambda s: changed_scaling(s, input_mean=np.zeros(5, np.float32)),
         "do not fit together",
@@ -390,6 +403,8 @@ DAMAGED_WINDOWS = {
         lambda s: s.update(timeline_="hourly"),
         "a str as 'timeline_'",
     ),
+    "no context": ("series", lambda s: s.pop("context_"), "without 'context_'"),
+    "a lag before": ("series", lambda s: s.update(lag_=-3), "-3 as 'lag_'"),
     "labels too few": (
         "panel",
         lambda s: s["_context_labels"].update(numbers=np.arange(2)),
@@ -425,6 +440,10 @@ def test_damaged_labels_are_told_when_they_are_read(stored):
         {"last": {"kind": "lunar"}},
         {"last": 3},
         {"step": {"kind": "custom", "name": "eval"}},
+        {"step": None},
+        {"step": 3},
+        {"kind": "lunar"},
+        {"kind": ["stamp"]},
         {"last": {**timeline.__getstate__()["last"], "zone": "dateutil//etc/passwd"}},
     ):
         with pytest.raises(StoredStateError, match="must be whole and as it was"):
@@ -675,13 +694,13 @@ def test_what_is_in_the_way_is_named_with_its_place(tmp_path):
 REGRESSORS = {
     "bagging": BaggingRegressor(Ridge(), n_estimators=2, random_state=0),
     "chain": RegressorChain(Ridge()),
-    "one for each output": MultiOutputRegressor(SVR()),
+    "one for each output": MultiOutputRegressor(LinearSVR()),
     "perceptron": MLPRegressor(
         hidden_layer_sizes=2, solver="sgd", learning_rate_init=1e-6, max_iter=1
     ),
     "perceptron, Adam": MLPRegressor(hidden_layer_sizes=2, max_iter=1, random_state=0),
-    "stacking": StackingRegressor([("a", Ridge()), ("b", SVR())], cv=2),
-    "voting": VotingRegressor([("a", Ridge()), ("b", SVR())]),
+    "stacking": StackingRegressor([("a", Ridge()), ("b", LinearSVR())], cv=2),
+    "voting": VotingRegressor([("a", Ridge()), ("b", LinearSVR())]),
 }
 
 
@@ -713,6 +732,22 @@ def test_trees_are_refused_and_named(regressor, tmp_path):
         ValueError, match=r"Got \[.*[Tt]ree.*at steps\[2\]\[1\].*pickle"
     ):
         save(pipe, tmp_path / "file")
+
+
+def test_support_vectors_are_refused_on_both_ways(tmp_path, monkeypatch):
+    """Compiled code reads where their numbers say, so that no file brings them."""
+    X = series()[["load"]]
+    windows = SlidingWindow(3, layout="flat")
+    pipe = make_pipeline(windows, SimpleImputer(), SVR()).fit(X, X["load"])
+    with pytest.raises(
+        ValueError, match=r"Got \['sklearn.svm.*SVR'\] at steps\[2\]\[1\]"
+    ):
+        save(pipe, tmp_path / "file")
+    with monkeypatch.context() as patch:
+        patch.setattr("sklstm._storage._FOLLOWING", frozenset())
+        save(pipe, tmp_path / "file")
+    with pytest.raises(StoredStateError, match=r"SVR'\] in it are not checked"):
+        load(tmp_path / "file")
 
 
 def test_callbacks_are_left_out(tmp_path):
