@@ -237,13 +237,15 @@ class BacktestResult:
         made = widened(middle[is_known], ends[is_known], distances[is_known])
         return self.predictions[is_known].assign(y_lower=made[:, 0], y_upper=made[:, 1])
 
-    def calibration(self, coverages: Sequence[float] = (0.5, 0.8, 0.9)) -> DataFrame:
+    def calibration(
+        self, coverages: float | Sequence[float] = (0.5, 0.8, 0.9)
+    ) -> DataFrame:
         """Return how many values the intervals held, and how wide they were.
 
         Parameters
         ----------
-        coverages : sequence of float, default=(0.5, 0.8, 0.9)
-            Shares that intervals are to hold.
+        coverages : float or sequence of float, default=(0.5, 0.8, 0.9)
+            Shares that intervals are to hold, or one of them.
 
         Returns
         -------
@@ -253,7 +255,7 @@ class BacktestResult:
             the unit of y) and ``n_rows`` (rows that had an interval).
         """
         rows = []
-        for coverage in coverages:
+        for coverage in np.atleast_1d(np.asarray(coverages, dtype=object)):
             made = self.intervals(coverage)
             ends = made["y_true"], made["y_lower"], made["y_upper"]
             rows.append(
