@@ -1,13 +1,15 @@
 """Check parameters and arrays: the only door to scikit-learn's private names."""
 
 import numbers
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_feature_names_in,
+    _check_method_params,
     _check_sample_weight,
     check_array,
     check_is_fitted,
@@ -19,12 +21,15 @@ __all__ = [
     "Interval",
     "StrOptions",
     "_check_feature_names_in",
+    "_check_method_params",
     "_check_sample_weight",
     "check_array",
     "check_coverage",
     "check_finite",
+    "check_fit_params",
     "check_is_fitted",
     "check_random_state",
+    "check_whole_target",
     "is_integer",
     "validate_data",
     "whole_or_unchanged",
@@ -102,6 +107,67 @@ def check_finite(
             f"float32). Got {what} in row {where}, column {name!r}; fill or drop "
             f"such rows first."
         )
+
+
+def check_whole_target(y: Any, labels: Any, *, owner: str, weights: str) -> np.ndarray:
+    """Return a target as float64, once no value of it is missing.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+    labels : sequence of n_rows labels or None
+        Row labels for the message; positions are used where there are none.
+    owner : str
+        Who is speaking.
+    weights : str
+        How the weight of a row is given, for the message.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN; it names the first row, and how many there are.
+    """
+    values = check_array(
+        y,
+        dtype=np.float64,
+        ensure_2d=False,
+        ensure_all_finite="allow-nan",
+        input_name="y",
+    )
+    missing = np.flatnonzero(np.isnan(values).reshape(len(values), -1).any(axis=1))
+    if len(missing):
+        first: Any = missing[0]
+        if labels is not None and len(labels) == len(values):
+            first = labels[first]
+        first = first.item() if isinstance(first, np.generic) else first
+        raise ValueError(
+            f"{owner} needs values as y. Input y contains NaN in {len(missing)} of "
+            f"{len(values)} rows, first in {first!r}; give them any value and the "
+            f"weight 0, as {weights}."
+        )
+    return values
+
+
+def check_fit_params(params: Mapping[str, Any], n_rows: int, *, owner: str) -> None:
+    """Raise unless sample weights among fit parameters have one number for each row.
+
+    Raises
+    ------
+    ValueError
+        If they are of another shape, or not finite; it names the parameter.
+    """
+    for name, value in params.items():
+        is_weight = name.split("__")[-1] == "sample_weight"
+        if not is_weight or value is None or np.ndim(value) == 0:
+            continue
+        shape = np.shape(value)
+        if shape != (n_rows,):
+            raise ValueError(
+                f"{owner} needs one weight for each row of X in {name!r}. Got shape "
+                f"{shape} for {n_rows} rows; give a row that is not to be learned the "
+                "weight 0."
+            )
+        check_array(value, dtype=np.float64, ensure_2d=False, input_name=name)
 
 
 @contextmanager
