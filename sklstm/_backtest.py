@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklstm._forecast import (
@@ -39,8 +39,19 @@ from sklstm._intervals import (
 from sklstm._panel import as_columns, members
 from sklstm._progress import Line
 from sklstm._sliding_window import SlidingWindow, quiet_windows
-from sklstm._update import check_learner, learner_of, update
-from sklstm._validation import check_coverage, is_integer
+from sklstm._update import (
+    check_learner,
+    learner_of,
+    params_of_last,
+    prefix_of,
+    update,
+)
+from sklstm._validation import (
+    _check_method_params,
+    check_coverage,
+    check_fit_params,
+    is_integer,
+)
 from sklstm._walk import Fold, Walk, folds_of, slice_or_rows, walk_over
 from sklstm._windows import PanelWindows, row_slices, take_rows
 from sklstm.metrics import (
@@ -237,13 +248,15 @@ class BacktestResult:
         made = widened(middle[is_known], ends[is_known], distances[is_known])
         return self.predictions[is_known].assign(y_lower=made[:, 0], y_upper=made[:, 1])
 
-    def calibration(self, coverages: Sequence[float] = (0.5, 0.8, 0.9)) -> DataFrame:
+    def calibration(
+        self, coverages: float | Sequence[float] = (0.5, 0.8, 0.9)
+    ) -> DataFrame:
         """Return how many values the intervals held, and how wide they were.
 
         Parameters
         ----------
-        coverages : sequence of float, default=(0.5, 0.8, 0.9)
-            Shares that intervals are to hold.
+        coverages : float or sequence of float, default=(0.5, 0.8, 0.9)
+            Shares that intervals are to hold, or one of them.
 
         Returns
         -------
@@ -253,7 +266,7 @@ class BacktestResult:
             the unit of y) and ``n_rows`` (rows that had an interval).
         """
         rows = []
-        for coverage in coverages:
+        for coverage in np.atleast_1d(np.asarray(coverages, dtype=object)):
             made = self.intervals(coverage)
             ends = made["y_true"], made["y_lower"], made["y_upper"]
             rows.append(
@@ -269,11 +282,12 @@ class BacktestResult:
         return table_from(columns).set_index("coverage")
 
     def __repr__(self) -> str:
-        n_steps = self.residuals.shape[1]
+        n_steps, n_folds = self.residuals.shape[1], self.predictions["fold"].nunique()
         groups = self.groups
         of = "" if groups is None else f", {len(np.unique(groups))} group(s)"
         return (
-            f"BacktestResult of {len(self.origins)} origins, {n_steps} step(s){of}\n"
+            f"BacktestResult of {len(self.origins)} origins, {n_steps} step(s), "
+            f"{n_folds} fold(s){of}\n"
             f"{self.summary().to_string(float_format='{:.4g}'.format)}"
         )
 
@@ -329,6 +343,7 @@ def backtest(
     refit: bool | int | str = True,
     season: int | None = None,
     target: str | None = None,
+    params: dict[str, Any] | None = None,
     verbose: int = 0,
 ) -> BacktestResult:
     """Forecast the past: from many origins, with what was known at each of them.
@@ -347,7 +362,9 @@ def backtest(
         The rows, oldest first; their labels are kept. For a SlidingWindow with
         ``groups`` or ``time`` a long frame, rows in any order.
     y : Series or array-like of shape (n_rows,)
-        The target of each row, at the labels of X.
+        The target of each row, at the labels of X. None may be missing: fill it with
+        any value, give its row the weight 0 in ``params``, and leave it out of what is
+        scored (see Notes).
     cv : splitter or iterable of (train, test)
         ``TimeSeriesSplit(...)`` or any other whose folds walk forward: contiguous
         training rows, all before the contiguous test rows, which no fold before had.
@@ -355,8 +372,9 @@ def backtest(
     steps : int, default=1
         How many values to predict from each origin. They may lie beyond the fold's
         test rows, which no model of the fold has seen either. Origins after which
-        ``steps`` rows do not follow, at the end of the series or before a hole in its
-        index, are left out.
+        ``steps`` rows do not follow, at the end of the series (of a panel, of their
+        group) or before a hole in its index, are left out, and so is a group without
+        any other; the result counts those that are there.
     stride : int, default=1
         Takes every ``stride``-th origin of a fold (and group), from its first on.
     refit : bool, int or "update", default=True
@@ -369,6 +387,11 @@ def backtest(
         the scale of MASE, which without it is that of the naive forecast.
     target : str or int, optional
         Column of X that y is, by name or position, as in :func:`forecast`.
+    params : dict, optional
+        Parameters of the estimator's ``fit``, as in
+        :func:`sklearn.model_selection.cross_validate`: what is as long as X is taken by
+        the training rows of each fold, such as ``lstmregressor__sample_weight`` for a
+        pipeline, ``sample_weight`` for a regressor. Updates take them too.
     verbose : int, default=0
         0 is silent; more prints a line for each fold when it is done, which in a
         terminal says before what the fold is at.
@@ -383,10 +406,16 @@ def backtest(
     Raises
     ------
     TypeError
-        If the last step has no ``partial_fit`` for ``refit="update"``.
+        If the last step has no ``partial_fit`` for ``refit="update"``, or ``params``
+        are of other steps then.
     ValueError
         If something is wrong with X, y, the folds or the parameters, before the first
         fit.
+
+    Warns
+    -----
+    UserWarning
+        If a fold has no training rows a season apart, before the first fit.
 
     See Also
     --------
@@ -407,7 +436,15 @@ def backtest(
     the means. Of a panel there is one regression for all groups, in the unit of y.
     Where a fold has fewer than ten such windows it is the naive forecast, and so is the
     seasonal naive one where the row a season before is missing. An estimator that wraps
-    a pipeline, other than a search, has no ridge forecasts.
+    a pipeline, other than a search, has no ridge forecasts. With sample weights of the
+    last step a training row of it has the smallest weight of its steps' rows, and is
+    left out where that is 0.
+
+    Weights are for learning alone. A row of weight 0 is scored like any other, its
+    value is the naive forecast of later rows, and a change in the scale of MASE. Where
+    y was filled, leave such rows of ``predictions`` and ``baselines`` out before errors
+    are computed, and such origins of ``residuals`` before they make intervals:
+    ``summary`` and ``intervals`` read all of them.
 
     References
     ----------
@@ -440,13 +477,21 @@ def backtest(
     """
     _check_numbers(steps, stride, season, refit)
     windows = _windows_of(estimator)
+    weights = f"params={{'{prefix_of(estimator)}sample_weight': weights}}"
     walk, places = walk_over(
-        X, y, windows, steps=int(steps), season=season, target=target
+        X, y, windows, steps=int(steps), season=season, target=target, weights=weights
     )
     folds = folds_of(cv, X, y, walk, places, stride)
+    _check_params(estimator, params, walk, refit)
     _check_estimator(estimator, windows, walk, refit)
+    short = None if season is None else _words_of_long_season(season, folds, walk)
+    if short is not None:
+        warnings.warn(short, UserWarning, stacklevel=2)
     parts: list[dict] = []
-    learner = _Learner(estimator, refit, walk)
+    # Rows of the walk stand in its order.
+    params = _check_method_params(walk.X, params or {}, indices=np.argsort(places))
+    learner = _Learner(estimator, refit, walk, params)
+    weights_of_rows = _weights_of(estimator, params, walk)
     with Line(is_silent=not verbose) as line:
         for position, fold in enumerate(folds):
             start = time.perf_counter()
@@ -457,7 +502,7 @@ def backtest(
             text += f", {len(fold.origins)} origins"
             if len(fold.origins):
                 line.show(f"{text}, forecasting")
-                parts.append(_forecasts(model, fold, position, walk))
+                parts.append(_forecasts(model, fold, position, walk, weights_of_rows))
                 newest = parts[-1]
                 missed = mean_absolute_error(newest["y_true"], newest["y_pred"])
                 text += f", MAE {missed:.4g}"
@@ -483,6 +528,49 @@ def _check_numbers(steps: Any, stride: Any, season: Any, refit: Any) -> None:
             "The 'refit' parameter of backtest must be a bool, an int in the range "
             f"[1, inf) or 'update'. Got {refit!r} instead."
         )
+
+
+def _check_params(estimator: Any, params: Any, walk: Walk, refit: Any) -> None:
+    if params is None:
+        return
+    if not isinstance(params, dict):
+        raise ValueError(
+            "The 'params' parameter of backtest must be a dict of fit parameters or "
+            f"None. Got {type(params).__name__}; pass "
+            f"params={{'{prefix_of(estimator)}sample_weight': ...}}."
+        )
+    check_fit_params(params, len(walk.codes), owner="backtest")
+    if refit == "update":
+        params_of_last(estimator, params, owner="backtest(refit='update')")
+
+
+def _words_of_long_season(season: int, folds: list[Fold], walk: Walk) -> str | None:
+    """Return in which folds nothing lies a season apart, None if in none of them."""
+    longest = [walk.longest(fold.train) for fold in folds]
+    short = [n_rows for n_rows in longest if n_rows <= season]
+    if not short:
+        return None
+    others = "MASE is NaN"
+    if len(short) < len(folds):
+        others = "MASE is that of the other folds"
+    return (
+        f"backtest needs more than season={season} training rows of a series for "
+        f"MASE. Got at most {max(short)} in {len(short)} of {len(folds)} fold(s): "
+        f"{others}, and the seasonal naive forecast is the naive one wherever the row "
+        "a season before is missing; lower season, or begin the folds later."
+    )
+
+
+def _weights_of(estimator: Any, params: dict, walk: Walk) -> np.ndarray | None:
+    """Return the sample weights of the last step, None where all rows weigh the same.
+
+    They have no prefix where metadata are routed.
+    """
+    weights = params.get("sample_weight")
+    weights = params.get(f"{prefix_of(estimator)}sample_weight", weights)
+    if weights is None or np.shape(weights) != walk.codes.shape:
+        return None
+    return np.asarray(weights, dtype=np.float64)
 
 
 def _check_estimator(
@@ -533,15 +621,23 @@ def _check_recursion(window: SlidingWindow, regressor: Any, walk: Walk) -> None:
         and names is not None
         and names[0] not in walk.X.columns
     )
-    if n_lagged > 1 or is_elsewhere:
-        what = f"y, which is named {names} and no column of X" if is_elsewhere else ""
-        raise ValueError(
-            f"backtest must feed predictions back to go beyond step {at_once}, so the "
-            "one column that is not known beforehand must be y. Got "
-            f"{what or f'{n_lagged} such columns'}; predict all steps at once "
-            f"(LSTMRegressor(steps={walk.steps})), declare columns as 'known', or "
-            "name the column in target."
+    do = f"predict all steps at once: LSTMRegressor(steps={walk.steps}), or "
+    do += f"SlidingWindow(horizon={walk.steps})"
+    if n_lagged > 1:
+        came = (
+            f"{n_lagged} such columns, {lagged[-n_lagged:]}, of which it predicts one"
         )
+        do += ". Or leave the others out of X, or declare 'known' those whose values "
+        do += "to come are known"
+    elif is_elsewhere:
+        came = f"y, which is named {names}, and the column {lagged[-1]!r}"
+        do += f". Or, if that column is y, pass target={lagged[-1]!r}"
+    else:
+        return
+    raise ValueError(
+        f"backtest must feed predictions back to go beyond step {at_once}, so the "
+        f"one column that is not known beforehand must be y. Got {came}; {do}."
+    )
 
 
 # -- a fold -------------------------------------------------------------------------
@@ -550,9 +646,10 @@ def _check_recursion(window: SlidingWindow, regressor: Any, walk: Walk) -> None:
 class _Learner:
     """The model that forecasts, fitted and updated from fold to fold."""
 
-    def __init__(self, estimator: Any, refit: Any, walk: Walk):
+    def __init__(self, estimator: Any, refit: Any, walk: Walk, params: dict):
         self.estimator = estimator
         self.walk = walk
+        self.params = params
         self.is_updated = refit == "update"
         # Folds from one fit to the next; none after the first.
         self.every = int(refit) if not self.is_updated else 0
@@ -564,15 +661,20 @@ class _Learner:
         walk = self.walk
         stop = int(walk.ranks[fold.train].max()) + 1
         if self.model is None or (self.every and position % self.every == 0):
-            self.model = clone(self.estimator).fit(*walk.of(fold.train))
+            params = self._params_of(fold.train)
+            self.model = clone(self.estimator).fit(*walk.of(fold.train), **params)
             self.stop = stop
         elif self.is_updated and stop > self.stop:
             is_new = (walk.ranks >= self.stop) & (walk.ranks < stop)
             # Rows seen before are the past of the new ones.
             rows = walk.around(np.flatnonzero(is_new), _n_past_of(self.model, walk))
-            update(self.model, *walk.of(rows))
+            update(self.model, *walk.of(rows), **self._params_of(rows))
             self.stop = stop
         return self.model
+
+    def _params_of(self, rows: np.ndarray) -> dict:
+        """Return the fit parameters of some rows."""
+        return _check_method_params(self.walk.X, self.params, indices=rows)
 
 
 def _n_past_of(model: Any, walk: Walk) -> int | None:
@@ -587,7 +689,9 @@ def _reader(model: Any, walk: Walk) -> Reader:
     return reader_of_rows(reader_from(model), walk.X)
 
 
-def _forecasts(model: Any, fold: Fold, position: int, walk: Walk) -> dict:
+def _forecasts(
+    model: Any, fold: Fold, position: int, walk: Walk, weights: np.ndarray | None
+) -> dict:
     """Return every column of the result for the origins of a fold, row by row.
 
     Columns of quantiles are named by their level, a float.
@@ -608,7 +712,7 @@ def _forecasts(model: Any, fold: Fold, position: int, walk: Walk) -> dict:
     }
     if walk.season is not None:
         columns["seasonal naive"] = walk.seasonal_values(fold.origins)
-    ridge = _ridge_predictions(model, fold, walk)
+    ridge = _ridge_predictions(model, fold, walk, weights)
     if ridge is not None:
         columns["ridge"] = ridge
     columns |= quantiles
@@ -771,7 +875,9 @@ def _recursion(reader: Reader, origin: int, walk: Walk) -> np.ndarray:
 # -- what costs nothing -------------------------------------------------------------
 
 
-def _ridge_predictions(model: Any, fold: Fold, walk: Walk) -> np.ndarray | None:
+def _ridge_predictions(
+    model: Any, fold: Fold, walk: Walk, weights: np.ndarray | None
+) -> np.ndarray | None:
     """Return what a ridge regression on the same windows predicts, None without."""
     pipeline = plain_pipeline(model)
     steps = [] if pipeline is None else [step for _, step in pipeline.steps]
@@ -793,14 +899,22 @@ def _ridge_predictions(model: Any, fold: Fold, walk: Walk) -> np.ndarray | None:
     rows = fold.train[is_used]
     windows = table[np.searchsorted(block, rows)]
     is_whole = np.isfinite(windows).all(axis=1)
+    least = None
+    if weights is not None:
+        # A row weighs what the least of the values that it is to predict does.
+        least = weights[rows[:, None] + ahead].min(axis=1)
+        is_whole &= least > 0
+        least = least[is_whole]
+        least /= least.mean() if len(least) else 1
     rows, windows = rows[is_whole], windows[is_whole]
     if len(rows) < _FEWEST_WINDOWS:
         return np.repeat(walk.values[fold.origins][:, None], walk.steps, axis=1)
-    ridge = make_pipeline(StandardScaler(), RidgeCV(_PENALTIES))
-    ridge.fit(windows, walk.values[rows[:, None] + ahead])
+    scaler = StandardScaler().fit(windows)
+    targets = walk.values[rows[:, None] + ahead]
+    ridge = RidgeCV(_PENALTIES).fit(scaler.transform(windows), targets, least)
     asked = table[np.searchsorted(block, fold.origins + lead)]
-    filled = np.where(np.isfinite(asked), asked, ridge[0].mean_)
-    return ridge.predict(filled).reshape(len(asked), -1)
+    filled = np.where(np.isfinite(asked), asked, scaler.mean_)
+    return ridge.predict(scaler.transform(filled)).reshape(len(asked), -1)
 
 
 # -- the result ---------------------------------------------------------------------

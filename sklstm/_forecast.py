@@ -15,7 +15,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 
 from sklstm._alignment import is_other_unit
-from sklstm._frames import DataFrame, Series, labels_of, rows_from, series_or_frame
+from sklstm._frames import (
+    DataFrame,
+    Series,
+    labels_of,
+    rows_from,
+    series_or_frame,
+)
 from sklstm._future_rows import (
     check_same_kind,
     columns_with_future,
@@ -36,7 +42,12 @@ from sklstm._panel_rows import PanelRows, columns_by_name, columns_of_panel
 from sklstm._past import words_of_short_past
 from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._timeline import timeline_to_go_on
-from sklstm._validation import check_array, check_coverage, is_integer
+from sklstm._validation import (
+    check_array,
+    check_coverage,
+    is_integer,
+    python_scalar,
+)
 from sklstm._windows import take_rows
 
 __all__ = [
@@ -777,6 +788,13 @@ def _checked_distances(
     if residuals is None:
         _check_quantiles(reader, steps, share)
         return None, True
+    if "y_pred" in getattr(residuals, "columns", ()):
+        raise ValueError(
+            "The 'residuals' parameter of forecast must be a BacktestResult, or "
+            "residuals of shape (n_origins, >= steps). Got a DataFrame of predictions, "
+            f"with the columns {list(residuals.columns)}; pass the BacktestResult that "
+            "they are of."
+        )
     sizes = None
     if has_quantile_ends(reader.quantiles, share) and steps <= _reach(reader):
         beyond = getattr(residuals, "quantile_residuals", None)
@@ -810,18 +828,41 @@ def _distances_of_groups(
         codes = positions_among(groups, keys)
         parts = [table[own] for own in members(codes, len(keys))]
     made = [conformal_distances(part, coverage) for part in parts]
-    for position, distances in enumerate(made):
-        if np.isinf(distances).any():
-            of = f" of group {keys[position]!r}" if len(parts) > 1 else ""
-            subject = "forecast makes intervals from residuals for a coverage"
-            needed = fewest_residuals(coverage, subject=subject)
-            raise ValueError(
-                f"forecast needs {needed} residuals of each step for "
-                f"coverage={coverage:g}. Got {len(parts[position])}{of}; backtest from "
-                "more origins, or lower the coverage."
-            )
+    short = [at for at, distances in enumerate(made) if np.isinf(distances).any()]
+    if short:
+        subject = "forecast makes intervals from residuals for a coverage"
+        needed = fewest_residuals(coverage, subject=subject)
+        counts = [len(parts[at]) for at in short]
+        came = f"{counts[0]}; backtest from more origins, or lower the coverage"
+        if groups is not None and keys is not None:
+            came = _words_of_short_groups([keys[at] for at in short], counts, rows)
+        raise ValueError(
+            f"forecast needs {needed} residuals of each step for "
+            f"coverage={coverage:g}. Got {came}."
+        )
     distances = np.stack(made, axis=-1)
     return distances if len(rows.shape) > 1 else distances[:, 0]
+
+
+def _words_of_short_groups(keys: list, counts: list[int], rows: Any) -> str:
+    """Return which groups have too few residuals, and what can be done."""
+    first = ", ".join(
+        f"{count} of group {python_scalar(key)!r}"
+        for key, count in list(zip(keys, counts, strict=True))[:5]
+    )
+    more = ", ..." if len(keys) > 5 else ""
+    more += f" ({len(keys)} such group(s) of {len(rows.keys)})"
+    do = "backtest from more origins, lower the coverage, or leave them out of X"
+    if not any(counts):
+        names = rows.groups
+        column = f"X[{names[0]!r}]"
+        if len(names) > 1:
+            column = f"X.set_index({names}).index"
+        do = f"leave them out, as X[{column}.isin(result.groups)] does"
+    return (
+        f"{first}{more}; {do}, or pass one array for all groups, whose intervals are "
+        "then of one width: result.residuals, sorted by the time of their origins"
+    )
 
 
 def _check_quantiles(reader: Reader, steps: int, coverage: float) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from sklstm._validation import (
     _check_sample_weight,
     check_array,
-    python_scalar,
+    check_whole_target,
     validate_data,
 )
 from sklstm._windows import (
@@ -174,25 +174,13 @@ def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarr
             "LSTMRegressor needs numbers as y. Got dates or durations; convert "
             "them to a number of their unit."
         )
-    labels = getattr(y, "index", None)
-    y = check_array(
+    y = check_whole_target(
         y,
-        dtype=np.float64,
-        ensure_2d=False,
-        ensure_all_finite=False,
-        input_name="y",
+        getattr(y, "index", None),
+        owner="LSTMRegressor",
+        weights="sample_weight (lstmregressor__sample_weight in a pipeline)",
         estimator=regressor,
     )
-    bad = np.flatnonzero(~np.isfinite(y).reshape(len(y), -1).all(axis=1))
-    if len(bad):
-        first = bad[0] if labels is None else repr(python_scalar(labels[bad[0]]))
-        what = "NaN" if np.isnan(y[bad[0]]).any() else "infinity"
-        raise ValueError(
-            f"LSTMRegressor needs finite values as y. Input y contains {what} in "
-            f"{len(bad)} of {len(y)} rows, first in {first}; give them any value "
-            "and the weight 0, as sample_weight (lstmregressor__sample_weight in a "
-            "pipeline)."
-        )
     if np.abs(y).max() > np.finfo(np.float32).max:
         raise ValueError(
             "LSTMRegressor needs values of y within float32. Got "

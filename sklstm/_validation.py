@@ -1,13 +1,15 @@
 """Check parameters and arrays: the only door to scikit-learn's private names."""
 
 import numbers
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_feature_names_in,
+    _check_method_params,
     _check_sample_weight,
     check_array,
     check_is_fitted,
@@ -19,12 +21,15 @@ __all__ = [
     "Interval",
     "StrOptions",
     "_check_feature_names_in",
+    "_check_method_params",
     "_check_sample_weight",
     "check_array",
     "check_coverage",
     "check_finite",
+    "check_fit_params",
     "check_is_fitted",
     "check_random_state",
+    "check_whole_target",
     "is_integer",
     "python_scalar",
     "validate_data",
@@ -109,6 +114,71 @@ def check_finite(
 def python_scalar(value):
     """Return a NumPy scalar as the Python object it stands for."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def check_whole_target(
+    y: Any, labels: Any, *, owner: str, weights: str, estimator: Any = None
+) -> np.ndarray:
+    """Return a target as float64, once every value of it is finite.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+    labels : sequence of n_rows labels or None
+        Row labels for the message; positions are used where there are none.
+    owner : str
+        Who is speaking.
+    weights : str
+        How the weight of a row is given, for the message.
+    estimator : estimator, optional
+        The same as scikit-learn's checks name it.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN or infinite; it names the first row, and how many there are.
+    """
+    values = check_array(
+        y,
+        dtype=np.float64,
+        ensure_2d=False,
+        ensure_all_finite=False,
+        input_name="y",
+        estimator=estimator,
+    )
+    bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+    if len(bad):
+        what = "NaN" if np.isnan(values[bad[0]]).any() else "infinity"
+        has_labels = labels is not None and len(labels) == len(values)
+        first = python_scalar((labels if has_labels else range(len(values)))[bad[0]])
+        raise ValueError(
+            f"{owner} needs finite values as y. Input y contains {what} in {len(bad)} "
+            f"of {len(values)} rows, first in {first!r}; give them any value and the "
+            f"weight 0, as {weights}."
+        )
+    return values
+
+
+def check_fit_params(params: Mapping[str, Any], n_rows: int, *, owner: str) -> None:
+    """Raise unless sample weights among fit parameters have one number for each row.
+
+    Raises
+    ------
+    ValueError
+        If they are of another shape, or not finite; it names the parameter.
+    """
+    for name, value in params.items():
+        is_weight = name.split("__")[-1] == "sample_weight"
+        if not is_weight or value is None or np.ndim(value) == 0:
+            continue
+        shape = np.shape(value)
+        if shape != (n_rows,):
+            raise ValueError(
+                f"{owner} needs one weight for each row of X in {name!r}. Got shape "
+                f"{shape} for {n_rows} rows; give a row that is not to be learned the "
+                "weight 0."
+            )
+        check_array(value, dtype=np.float64, ensure_2d=False, input_name=name)
 
 
 @contextmanager

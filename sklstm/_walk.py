@@ -15,7 +15,7 @@ from sklstm._frames import check_same_labels, labels_of, rows_from
 from sklstm._panel import as_columns, next_in_group, ordered_rows
 from sklstm._panel_labels import PanelLabels, panel_labels
 from sklstm._timeline import check_order, counts_rows, timeline_from_labels
-from sklstm._validation import check_array, is_integer
+from sklstm._validation import check_whole_target, is_integer
 from sklstm._windows import ranges, take_rows
 
 __all__ = ["Fold", "Walk", "folds_of", "slice_or_rows", "walk_over"]
@@ -118,6 +118,10 @@ class Walk:
         scales = np.full(n_groups, np.nan)
         return np.divide(sums, counts, out=scales, where=sums > 0)
 
+    def longest(self, train: np.ndarray) -> int:
+        """Return the most training rows of one group."""
+        return int(np.bincount(self.codes[train]).max())
+
     def seasonal_values(self, origins: np.ndarray) -> np.ndarray:
         """Return the newest known value of each step's season; else that of the origin.
 
@@ -158,6 +162,7 @@ def walk_over(
     steps: int,
     season: int | None,
     target: Any,
+    weights: str,
 ) -> tuple[Walk, np.ndarray]:
     """Return the walk over rows, and the place of each row as it came among them.
 
@@ -169,17 +174,19 @@ def walk_over(
         Those that are to read the rows; they say what the groups are.
     steps, season, target
         As in ``backtest``.
+    weights : str
+        How the weight of a row is given, for a message.
 
     Raises
     ------
     ValueError
-        If y does not fit to X, rows are out of order, or what tells groups and time is
-        not there.
+        If y does not fit to X or lacks a value, rows are out of order, or what tells
+        groups and time is not there.
     """
     X = rows_from(X)
     if labels_of(X) is None:
         X = np.asarray(X)
-    y = _checked_target(X, y)
+    y = _checked_target(X, y, weights)
     is_ordered = any(window.elapsed for window in windows)
     panel = _panel_of(X, windows)
     if panel is None:
@@ -206,10 +213,11 @@ def walk_over(
     return walk, np.argsort(order)
 
 
-def _checked_target(X: Any, y: Any) -> Any:
+def _checked_target(X: Any, y: Any, weights: str) -> Any:
     """Return y, which is finite and has one value for each row of X."""
     check_same_labels(X, y, owner="backtest")
-    values = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+    labels = labels_of(X) if labels_of(y) is None else labels_of(y)
+    values = check_whole_target(y, labels, owner="backtest", weights=weights)
     if values.ndim > 1 or len(values) != len(X):
         raise ValueError(
             "backtest needs one value of y for each row of X. Got y of shape "

@@ -7,6 +7,11 @@ import pandas as pd
 __all__ = ["load_airline_passengers", "load_m4_hourly"]
 
 
+def __dir__() -> list[str]:
+    # What a notebook completes: the loaders, not what this file is made of.
+    return sorted({name for name in globals() if name.startswith("__")} | {*__all__})
+
+
 def load_airline_passengers() -> pd.DataFrame:
     """Return the monthly international airline passengers of 1949 to 1960.
 

@@ -17,12 +17,16 @@ __all__ = [
     "interval_coverage",
     "mean_absolute_scaled_error",
     "mean_interval_score",
-    "naive_error",
     "symmetric_mean_absolute_percentage_error",
 ]
 
 # Above it sums of a few values, or of many, may be beyond the largest float.
 _HUGE = 1e290
+
+
+def __dir__() -> list[str]:
+    # What a notebook completes: the metrics, not what this file is made of.
+    return sorted({name for name in globals() if name.startswith("__")} | {*__all__})
 
 
 def mean_absolute_scaled_error(
@@ -91,7 +95,7 @@ def mean_absolute_scaled_error(
             "instead."
         )
     shrink = _shrink(truth, predicted, train)
-    scale = naive_error(train * shrink, season)
+    scale = _naive_error(train * shrink, season)
     if not scale.all():
         raise ValueError(
             "y_train must not repeat itself exactly, since its changes are the unit. "
@@ -273,24 +277,22 @@ def mean_interval_score(
     return _mean(scores, sample_weight, multioutput)
 
 
-def naive_error(y_train: np.ndarray, season: int) -> np.ndarray:
+def _naive_error(y_train: np.ndarray, season: int) -> np.ndarray:
     """Return the mean absolute change over a season, of each output."""
     return np.abs(y_train[season:] - y_train[:-season]).mean(axis=0)
 
 
 def _check_columns(**arrays: Any) -> list[np.ndarray]:
     """Return arrays as float64 of shape (n_rows, n_outputs), all of one shape."""
-    columns = []
-    for name, values in arrays.items():
-        checked = check_array(
-            values, dtype=np.float64, ensure_2d=False, input_name=name
-        )
-        columns.append(checked.reshape(len(checked), -1))
-    shapes = [values.shape for values in columns]
-    if len(set(shapes)) > 1:
+    came = [
+        check_array(values, dtype=np.float64, ensure_2d=False, input_name=name)
+        for name, values in arrays.items()
+    ]
+    columns = [values.reshape(len(values), -1) for values in came]
+    if len({values.shape for values in columns}) > 1:
         raise ValueError(
             f"{', '.join(arrays)} must have the same shape. Got "
-            f"{', '.join(map(str, shapes))}."
+            f"{', '.join(str(values.shape) for values in came)}."
         )
     return columns
 

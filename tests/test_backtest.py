@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
@@ -386,6 +387,207 @@ def test_updates_go_on_in_plain_estimators_and_on_sliding_training_rows():
     )
 
 
+# -- fit parameters -----------------------------------------------------------------
+
+
+def holed(n_rows=60):
+    """Return rows, a target with filled values, and weights that are 0 there."""
+    X = series(n_rows)
+    y = X["load"].copy()
+    weights = pd.Series(np.linspace(0.5, 1.5, n_rows), X.index)
+    filled = [7, 20, 21, 44, 53, n_rows - 1]
+    y.iloc[filled] = -1e3
+    weights.iloc[filled] = 0.0
+    return X, y, weights
+
+
+@pytest.mark.parametrize(
+    ("refit", "steps", "kind"),
+    [
+        (True, 1, pd.Series),
+        (True, 3, np.asarray),
+        (2, 3, list),
+        (False, 1, list),
+        ("update", 1, np.asarray),
+        ("update", 3, pd.Series),
+    ],
+)
+def test_weights_of_a_pipeline_are_taken_by_the_rows_of_each_fold(refit, steps, kind):
+    """Predictions are bit for bit those of a loop that fits with the fold's weights."""
+    X, y, weights = holed()
+    cv = TimeSeriesSplit(3, test_size=6)
+    params = {"lstmregressor__sample_weight": kind(weights)}
+    kwargs = {"cv": cv, "steps": steps, "refit": refit}
+    result = backtest(tiny_lstm(steps=steps), X, y, params=params, **kwargs)
+    windows = SlidingWindow(4).fit_transform(X)
+    w = weights.to_numpy()
+    model, learned = None, 0
+    for fold, (train, test) in enumerate(cv.split(X)):
+        stop = train[-1] + 1
+        is_fitted = refit is True or (refit == 2 and fold % 2 == 0)
+        if model is None or is_fitted:
+            model = clone(tiny_lstm(steps=steps)[-1])
+            model.fit(windows[train], y.iloc[train], sample_weight=w[train])
+        elif refit == "update":
+            new = slice(learned - (steps - 1), stop)
+            model.partial_fit(windows[new], y.iloc[new], sample_weight=w[new])
+        learned = stop
+        origins = np.arange(test[0] - 1, min(test[-1], 60 - steps))
+        expected = model.predict_steps(windows[origins + 1])
+        rows = result.predictions[result.predictions["fold"] == fold]
+        np.testing.assert_array_equal(rows["y_pred"], expected.ravel())
+        assert rows["y_true"].tolist() == [
+            y.iloc[at] for o in origins for at in range(o + 1, o + 1 + steps)
+        ]
+    plain = backtest(tiny_lstm(steps=steps), X, y, **kwargs)
+    assert (plain.predictions["y_pred"] != result.predictions["y_pred"]).all()
+
+
+@pytest.mark.parametrize("refit", [True, False, "update"])
+def test_weights_of_a_regressor_alone_are_taken_by_the_rows_of_each_fold(refit):
+    """Without a pipeline the parameter is ``sample_weight``."""
+    X, y, weights = holed()
+    X = (X.shift(1).bfill() - 50).rename(columns={"load": "before"})
+    y = y.where(weights > 0, 0.0) - 50
+    cv = TimeSeriesSplit(3, test_size=6)
+    model = SGDRegressor(random_state=0)
+    params = {"sample_weight": weights}
+    result = backtest(model, X, y, cv=cv, refit=refit, params=params)
+    expected, learned = [], None
+    for train, test in cv.split(X):
+        if learned is None or refit is True:
+            model = clone(model).fit(
+                X.iloc[train], y.iloc[train], sample_weight=weights.iloc[train]
+            )
+        elif refit == "update":
+            new = slice(learned, train[-1] + 1)
+            model.partial_fit(X.iloc[new], y.iloc[new], sample_weight=weights.iloc[new])
+        learned = train[-1] + 1
+        expected.append(model.predict(X.iloc[test]))
+    ours = result.predictions["y_pred"]
+    np.testing.assert_array_equal(ours, np.concatenate(expected))
+
+
+def test_weights_go_through_a_search_and_other_parameters_as_they_are():
+    """A search takes the names of its pipeline; what is not as long as X is whole."""
+
+    class Noting(Counting):
+        def fit(self, X, y, sample_weight=None, words=None):
+            self.words_ = words
+            assert len(sample_weight) == len(X)
+            super().fit(X, y)
+            self.n_ = len(X) if words == ["a", "b"] else np.nan
+            return self
+
+    X, y, weights = holed()
+    pipe = make_pipeline(SlidingWindow(3, layout="flat"), SimpleImputer(), Noting())
+    search = GridSearchCV(
+        pipe, {"slidingwindow__window": [2]}, cv=TimeSeriesSplit(2), scoring="r2"
+    )
+    params = {"noting__sample_weight": weights, "noting__words": ["a", "b"]}
+    result = backtest(search, X, y, cv=SPLIT, params=params)
+    assert result.predictions["y_pred"].unique().tolist() == [50, 55]
+
+
+def test_routed_weights_are_those_of_a_pipeline():
+    """With scikit-learn's routing the parameter has no prefix; all else is equal."""
+    X, y, weights = holed()
+    pipe, params = flat_ridge(), {"ridge__sample_weight": weights}
+    expected = backtest(pipe, X, y, cv=SPLIT, params=params)
+    with config_context(enable_metadata_routing=True):
+        pipe[-1].set_fit_request(sample_weight=True)
+        result = backtest(pipe, X, y, cv=SPLIT, params={"sample_weight": weights})
+    for table in ("predictions", "baselines"):
+        pd.testing.assert_frame_equal(getattr(result, table), getattr(expected, table))
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_ridge_leaves_out_rows_of_weight_zero(steps):
+    """The baseline is scikit-learn's on rows whose targets all weigh something."""
+    X, y, weights = holed()
+    X = X.assign(load=series(seed=3)["load"])
+    cv = TimeSeriesSplit(2, test_size=8)
+    params = {"ridge__sample_weight": weights.to_numpy()}
+    pipe = flat_ridge(5, known=())
+    result = backtest(pipe, X, y, cv=cv, steps=steps, params=params, target="load")
+    values, w = X["load"].to_numpy(), weights.to_numpy()
+    expected = []
+    for train, test in cv.split(X):
+        rows = [
+            row
+            for row in range(5, train[-1] + 2 - steps)
+            if (w[row : row + steps] > 0).all()
+        ]
+        assert len(rows) < train[-1] + 2 - steps - 5
+        lags = np.array([values[r - 5 : r] for r in rows], dtype=np.float32)
+        targets = np.array([y.iloc[r : r + steps] for r in rows])
+        least = np.array([min(w[r : r + steps]) for r in rows])
+        scaler = StandardScaler().fit(lags)
+        ridge = RidgeCV(10.0 ** np.arange(-3, 5))
+        ridge.fit(scaler.transform(lags), targets, sample_weight=least / least.mean())
+        for origin in range(test[0] - 1, min(test[-1], 60 - steps)):
+            newest = values[None, origin - 4 : origin + 1].astype(np.float32)
+            expected += ridge.predict(scaler.transform(newest)).ravel().tolist()
+    np.testing.assert_allclose(result.baselines["ridge"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        (
+            [1.0],
+            ValueError,
+            "'params' parameter of backtest must be a dict .* Got list",
+        ),
+        (
+            {"unfittable__sample_weight": np.ones(7)},
+            ValueError,
+            r"one weight for each row of X in 'unfittable__sample_weight'. Got shape "
+            r"\(7,\) for 60 rows",
+        ),
+        (
+            {"unfittable__sample_weight": np.full(60, np.nan)},
+            ValueError,
+            "Input unfittable__sample_weight contains NaN",
+        ),
+        (
+            {"slidingwindow__sample_weight": np.ones(60)},
+            TypeError,
+            r"fit parameters of the last step.*name it as in 'unfittable__sample_w",
+        ),
+    ],
+)
+def test_wrong_parameters_of_fit_are_named_before_the_first_fit(params, error, message):
+    """Lengths, kinds and, for updates, names."""
+    X = series()
+    with pytest.raises(error, match=message):
+        backtest(never(), X, X["load"], cv=SPLIT, params=params, refit="update")
+
+
+@pytest.mark.parametrize(
+    "kind", ["pipeline", "regressor", "search", "wrapped", "array"]
+)
+def test_missing_targets_are_told_with_their_row_and_a_way_out(kind):
+    """Label, count and the very parameter that the estimator takes."""
+    X = series()
+    y = X["load"].copy()
+    y.iloc[[20, 33]] = np.nan
+    estimator, name = never(), "unfittable__sample_weight"
+    if kind == "regressor":
+        estimator, name = Unfittable(), "sample_weight"
+    elif kind == "search":
+        estimator = GridSearchCV(never(), {"slidingwindow__window": [2]})
+    elif kind == "wrapped":
+        estimator = TransformedTargetRegressor(never())
+    elif kind == "array":
+        X, y = X.to_numpy(), y.to_numpy()
+    with pytest.raises(ValueError, match="y contains NaN in 2 of 60 rows") as told:
+        backtest(estimator, X, y, cv=SPLIT)
+    first = "20;" if kind == "array" else f"{series().index[20]!r};"
+    assert f"first in {first}" in str(told.value)
+    assert f"params={{'{name}': weights}}" in str(told.value)
+
+
 def test_the_estimator_is_not_changed_and_results_are_repeated():
     """A fitted estimator stays as it is; the same call gives the same bits."""
     X = series()
@@ -521,6 +723,35 @@ def test_a_constant_series_has_no_scaled_error():
     assert summary.loc["model", "MAE"] == pytest.approx(1 / 6)
 
 
+def test_a_season_longer_than_the_training_rows_is_told():
+    """One warning before the first fit, and the numbers that it speaks of."""
+    X = series()
+    kwargs = {"cv": TimeSeriesSplit(3, test_size=8), "season": 40}
+    with pytest.warns(
+        UserWarning, match=r"more than season=40 .*Got at most 36 in 1 of 3"
+    ) as told:
+        result = backtest(flat_ridge(), X, X["load"], **kwargs)
+    assert len(told) == 1
+    assert "MASE is that of the other folds" in str(told[0].message)
+    by_fold = result.summary(by="fold")["MASE"]
+    assert by_fold[0].isna().all()
+    assert by_fold[[1, 2]].notna().all()
+    own = result.predictions["fold"] == 0
+    naive, seasonal = (result.baselines[n][own] for n in ("naive", "seasonal naive"))
+    assert (naive[:4] == seasonal[:4]).all()
+    assert (naive[5:] != seasonal[5:]).all()
+    with pytest.warns(UserWarning, match=r"at most 52 in 3 of 3 fold.s.: MASE is NaN"):
+        result = backtest(flat_ridge(), X, X["load"], **kwargs | {"season": 55})
+    assert result.summary()["MASE"].isna().all()
+    with (
+        pytest.warns(UserWarning, match="season=55"),
+        pytest.raises(pytest.fail.Exception),
+    ):
+        backtest(never(), X, X["load"], **kwargs | {"season": 55})
+    # One more row than the season gives one change.
+    assert backtest(flat_ridge(), X, X["load"], **kwargs | {"season": 35}).scales.all()
+
+
 # -- holes --------------------------------------------------------------------------
 
 
@@ -535,6 +766,9 @@ def test_origins_before_a_hole_are_left_out():
     assert (hours == table["step"]).all()
     # Rows 48 and 49 come before the hole of two rows; 56 and 57 are the last.
     assert result.origins.tolist() == [*range(39, 48), *range(50, 56)]
+    assert repr(result).startswith(
+        "BacktestResult of 15 origins, 2 step(s), 1 fold(s)\n"
+    )
     # Four hours before the first step lies the hole: naive instead of seasonal naive.
     origin = pd.Timestamp("2024-01-03 06:00")
     steps = result.baselines[(table["origin"] == origin).to_numpy()]
@@ -635,12 +869,30 @@ def test_forecasts_that_cannot_be_made_are_named_before_the_first_fit():
     with pytest.raises(ValueError, match="SlidingWindow inside for several steps"):
         backtest(Unfittable(), X, y, cv=SPLIT, steps=2)
     two = X.assign(wind=1.0)
-    with pytest.raises(ValueError, match="Got 2 such columns; predict all steps"):
-        backtest(never(), two, y, cv=SPLIT, steps=2)
-    with pytest.raises(ValueError, match=r"named \['load'\] and no column of X"):
+    for target in (None, "load"):
+        came = r"Got 2 such columns, \['load', 'wind'\], of which it predicts one; pred"
+        with pytest.raises(ValueError, match=came) as told:
+            backtest(never(), two, y, cv=SPLIT, steps=2, target=target)
+        assert "target" not in str(told.value)
+    with pytest.raises(ValueError, match=r"named \['load'\], and the column 'wind'"):
         backtest(never(), two[["wind"]], y, cv=SPLIT, steps=2)
     with pytest.raises(TypeError, match="needs a regressor with partial_fit"):
         backtest(flat_ridge(), X, y, cv=SPLIT, refit="update")
+
+
+def test_what_the_message_of_a_recursion_names_is_possible():
+    """Each of its ways leads to forecasts of three steps."""
+    X = series().assign(wind=np.sin(np.arange(60)), tide=1.0)
+    y = X["load"].rename("other")
+    for pipe, rows, target in [
+        (tiny_lstm(steps=3), X, None),
+        (flat_ridge(horizon=3), X, None),
+        (flat_ridge(), X[["load"]], "load"),
+        (flat_ridge(known=["wind", "tide"]), X, "load"),
+    ]:
+        result = backtest(pipe, rows, y, cv=SPLIT, steps=3, target=target)
+        assert np.isfinite(result.residuals).all()
+        assert result.residuals.shape == (8, 3)
 
 
 def test_several_columns_at_once_need_no_recursion():

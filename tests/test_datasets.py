@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklstm import load_airline_passengers, load_m4_hourly
+from sklstm import datasets, load_airline_passengers, load_m4_hourly
 
 # Box & Jenkins, Series G: the sum of each year from 1949 to 1960.
 YEARLY_SUMS = {
@@ -80,3 +80,9 @@ def test_m4_hourly_holds_the_published_values():
     assert frame["H1"].iloc[-3:].tolist() == [719, 703, 659]
     assert frame["H24"].iloc[-3:].tolist() == [501, 473, 452]
     assert frame.max() == 67_630
+
+
+def test_completion_offers_loaders_alone():
+    """``sklstm.datasets.<tab>`` lists what loads, not what the file imports."""
+    offered = [name for name in dir(datasets) if not name.startswith("__")]
+    assert offered == ["load_airline_passengers", "load_m4_hourly"]

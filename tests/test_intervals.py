@@ -566,3 +566,90 @@ def test_intervals_that_cannot_be_made_are_named(frame, pipe, quantile_pipe, res
     pipe = make_pipeline(SlidingWindow(2, layout="flat"), SimpleImputer(), Ridge())
     with pytest.raises(ValueError, match=r"one value a row. Got 2 values"):
         forecast(pipe.fit(two, two), two, 1, coverage=0.9, residuals=result)
+
+
+def stores(begins, **columns):
+    """Return 40 days of stores that begin at some of them, in a long frame."""
+    rng = np.random.default_rng(1)
+    parts = [
+        pd.DataFrame({"store": store, "day": np.arange(begin, 40)})
+        for store, begin in begins.items()
+    ]
+    X = pd.concat(parts, ignore_index=True).assign(**columns)
+    return X.assign(load=rng.normal(size=len(X)) * X["store"].map(ord))
+
+
+def store_pipe(groups="store"):
+    windows = SlidingWindow(2, groups=groups, time="day", layout="flat")
+    return make_pipeline(windows, SimpleImputer(), Ridge())
+
+
+@pytest.mark.parametrize("groups", ["store", ["town", "store"]])
+@pytest.mark.filterwarnings("ignore:.* made from incomplete windows")
+def test_groups_without_residuals_are_named_with_ways_out_that_work(groups):
+    """Seven of nine stores are too new; both ways that the message names are walked."""
+    X = stores(dict.fromkeys("abcdefg", 37) | {"h": 0, "i": 0}, town="t")
+    if groups == "store":
+        X = X.drop(columns="town")
+    pipe = store_pipe(groups).fit(X, X["load"])
+    cv = PanelTimeSeriesSplit(2, time="day", test_size=10)
+    result = backtest(pipe, X, X["load"], cv=cv, steps=4)
+    with pytest.raises(ValueError, match=r"needs 5 residuals of each step") as told:
+        forecast(pipe, X, 4, coverage=0.8, residuals=result)
+    message = str(told.value)
+    first = "'a'" if groups == "store" else "('t', 'a')"
+    assert f"Got 0 of group {first}, " in message
+    assert message.count(" of group ") == 5
+    assert "(7 such group(s) of 9)" in message
+    # The code in the message leaves two stores, each with its own width.
+    code = message.split("as ")[1].split(" does")[0]
+    rows = eval(code, {"X": X, "result": result})
+    made = forecast(pipe, rows, 4, coverage=0.8, residuals=result)
+    assert made["store"].unique().tolist() == ["h", "i"]
+    # One array gives all nine the width of a loop over all residuals, in time order.
+    table = result.predictions.assign(missed=np.repeat(range(len(result.origins)), 4))
+    by_time = table.sort_values("origin", kind="stable")["missed"].unique()
+    one = result.residuals[by_time]
+    made = forecast(pipe, X, 4, coverage=0.8, residuals=one)
+    for step in range(4):
+        distance = naive_distance(np.abs(one[:, step]), 0.8)
+        ends = made[step::4]
+        np.testing.assert_allclose(ends["load_upper"] - ends["load"], distance)
+    assert len(made) == 36
+
+
+def test_groups_with_a_few_residuals_are_counted():
+    """Where more origins would help, the message says that first."""
+    X = stores({"a": 36, "b": 0})
+    cv = PanelTimeSeriesSplit(2, time="day", test_size=10)
+    pipe = store_pipe().fit(X, X["load"])
+    result = backtest(pipe, X, X["load"], cv=cv)
+    n_own = (result.groups == "a").sum()
+    assert 0 < n_own < 5
+    message = (
+        rf"Got {n_own} of group 'a' \(1 such group\(s\) of 2\); backtest from more"
+    )
+    with pytest.raises(ValueError, match=message):
+        forecast(pipe, X, 1, coverage=0.8, residuals=result)
+
+
+def test_one_coverage_is_a_sequence_of_one(result):
+    """``calibration(0.9)`` is the row of 0.9."""
+    one = result.calibration(0.9)
+    pd.testing.assert_frame_equal(one, result.calibration([0.5, 0.9])[1:])
+    assert one.loc[0.9, "measured"] == interval_coverage(
+        *result.intervals(0.9)[["y_true", "y_lower", "y_upper"]].to_numpy().T
+    )
+    pd.testing.assert_frame_equal(one, result.calibration(np.array([0.9])))
+    with pytest.raises(ValueError, match="'coverage' parameter of intervals must be"):
+        result.calibration("0.9")
+
+
+def test_predictions_are_no_residuals(frame, pipe, result):
+    """The table of a backtest is told apart from its residuals."""
+    with pytest.raises(ValueError, match=r"Got a DataFrame of predictions.* pass the"):
+        forecast(pipe, frame, 3, coverage=0.9, residuals=result.predictions)
+    as_frame = pd.DataFrame(result.residuals)
+    made = forecast(pipe, frame, 3, coverage=0.9, residuals=as_frame)
+    expected = forecast(pipe, frame, 3, coverage=0.9, residuals=result.residuals)
+    pd.testing.assert_frame_equal(made, expected)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import mean_absolute_error, mean_pinball_loss
 
+from sklstm import metrics
 from sklstm.metrics import (
     interval_coverage,
     mean_absolute_scaled_error,
@@ -273,3 +274,24 @@ def test_huge_opposites_differ_by_two_hundred_per_cent():
     assert symmetric_mean_absolute_percentage_error([5e-324], [-5e-324]) == 200
     assert mean_absolute_scaled_error([1e308], [-1e308], y_train=[0, 1e308]) == 2
     assert mean_interval_score([1e308], [-1e308], [-1e308], coverage=0.5) == np.inf
+
+
+def test_wrong_shapes_are_told_as_they_came():
+    """Values of one output stay one-dimensional in the message."""
+    with pytest.raises(ValueError, match=r"same shape\. Got \(2,\), \(3,\)\.$"):
+        symmetric_mean_absolute_percentage_error([1, 2], [1, 2, 3])
+    with pytest.raises(ValueError, match=r"Got \(2,\), \(2, 2\)\.$"):
+        symmetric_mean_absolute_percentage_error([1, 2], np.ones((2, 2)))
+
+
+def test_completion_offers_metrics_alone():
+    """``sklstm.metrics.<tab>`` lists what takes y_true, not what the file imports."""
+    offered = [name for name in dir(metrics) if not name.startswith("__")]
+    taking_truth = [
+        name
+        for name, thing in vars(metrics).items()
+        if not name.startswith("_")
+        and "y_true" in getattr(getattr(thing, "__code__", None), "co_varnames", ())
+    ]
+    assert offered == sorted(taking_truth)
+    assert "__doc__" in dir(metrics)

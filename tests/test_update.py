@@ -424,6 +424,122 @@ def test_a_search_updates_its_best_estimator():
     assert search.best_estimator_[-1].n_iter_ == 2
 
 
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("kind", [pd.Series, np.asarray, list])
+def test_weights_of_the_rows_that_are_learned_go_with_them(steps, kind):
+    """As ``partial_fit`` on the windows of the new rows, with their weights."""
+    X = frame()
+    y, weights = X["load"].copy(), np.linspace(0.5, 2, len(X))
+    y.iloc[[41, 45]], weights[[41, 45]] = -1e3, 0
+    pipe = tiny_lstm(steps=steps).fit(X[:40], y[:40])
+    by_hand = copy.deepcopy(pipe[-1])
+    windows = SlidingWindow(4).fit_transform(X)
+    for start in (40, 46):
+        rows = slice(start - 8, start + 6)
+        own = kind(weights[rows])
+        update(pipe, X[rows], y[rows], lstmregressor__sample_weight=own)
+        new = slice(start - (steps - 1), start + 6)
+        by_hand.partial_fit(windows[new], y[new], sample_weight=weights[new])
+    ours = pipe[-1].predict_steps(pipe[0].transform(X[52:]))
+    np.testing.assert_array_equal(ours, by_hand.predict_steps(windows[52:]))
+
+
+def test_weights_of_a_panel_go_with_rows_in_any_order():
+    """Rows of a shuffled frame are learned with their own weights."""
+    X = stores({"a": range(50), "b": range(10, 50)}).sort_values(["store", "day"])
+    y, t, X = X["load"], X["t"], X.drop(columns="t")
+    weights = pd.Series(np.linspace(0, 2, len(X)), X.index)
+    regressor = LSTMRegressor(2, epochs=1, random_state=0)
+    pipe = make_pipeline(panel_windows(), regressor).fit(X[t < 40], y[t < 40])
+    by_hand = copy.deepcopy(pipe[-1])
+    windows = panel_windows().fit_transform(X)
+    some = X[t >= 36].sample(frac=1, random_state=2).index
+    update(
+        pipe, X.loc[some], y[some], lstmregressor__sample_weight=weights[some].tolist()
+    )
+    new = np.flatnonzero(t >= 40)
+    # What is shuffled is learned in time order, as fit does.
+    by_hand.partial_fit(windows.rows(new), y.iloc[new], sample_weight=weights.iloc[new])
+    ours = pipe[-1].predict_steps(windows.rows(new))
+    np.testing.assert_array_equal(ours, by_hand.predict_steps(windows.rows(new)))
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_rows_that_come_without_a_target_move_the_context_alone(steps):
+    """A service in which values fail: nothing is learned where all weights are 0."""
+    X = frame()
+    y, weights = X["load"].copy(), np.ones(len(X))
+    missing = slice(42, 44)
+    y.iloc[missing] = np.nan
+    pipe = tiny_lstm(steps=steps).fit(X[:40], y[:40])
+    by_hand = copy.deepcopy(pipe[-1])
+    windows = SlidingWindow(4).fit_transform(X)
+    # With three steps the rows before would learn from the filled values too.
+    weights[missing.start - (steps - 1) : missing.stop] = 0
+    filled = y.ffill()
+    for row in range(40, 50):
+        rows = slice(row - 6, row + 1)
+        message = r"y contains NaN in \d of 7 rows, first in Timestamp.*give them any"
+        if y[rows].isna().any():
+            with pytest.raises(ValueError, match=message) as told:
+                update(pipe, X[rows], y[rows])
+            assert "the weight 0, as lstmregressor__sample_weight." in str(told.value)
+        own = {"lstmregressor__sample_weight": weights[rows]}
+        update(pipe, X[rows], filled[rows], **own)
+        assert pipe[0].timeline_.last[0] == X.index[row]
+        learned = row - (steps - 1)
+        if weights[learned]:
+            new = slice(learned, row + 1)
+            by_hand.partial_fit(windows[new], filled[new], weights[new])
+    ours = pipe[-1].predict_steps(pipe[0].transform(X[50:]))
+    np.testing.assert_array_equal(ours, by_hand.predict_steps(windows[50:]))
+    assert pipe[-1].n_iter_ == by_hand.n_iter_ < 11
+
+
+def test_weights_of_a_regressor_alone_are_its_own():
+    """``sample_weight`` goes to partial_fit; all of 0 leave it as it is."""
+    X = frame()
+    y = X["load"]
+    one = SGDRegressor(random_state=0).fit(X[:40], y[:40])
+    two, before = copy.deepcopy(one), one.coef_.copy()
+    update(one, X[40:], y[40:], sample_weight=np.zeros(len(X) - 40))
+    np.testing.assert_array_equal(one.coef_, before)
+    weights = np.linspace(0, 1, len(X) - 40)
+    update(one, X[40:], y[40:], sample_weight=weights)
+    two.partial_fit(X[40:], y[40:], sample_weight=weights)
+    np.testing.assert_array_equal(one.coef_, two.coef_)
+    with pytest.raises(ValueError, match=r"y contains NaN in 1 .*as sample_weight\."):
+        update(one, X[40:], y[40:].where(y.index[40:] != y.index[44]))
+    numbered = X[40:].set_axis(range(7, 7 + len(X) - 40))
+    with pytest.raises(ValueError, match=r"rows, first in 7; give them"):
+        update(one, numbered, numbered["load"] * np.nan)
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"sample_weight": [1.0] * 10}, TypeError, "as in 'lstmregressor__sample_w"),
+        (
+            {"slidingwindow__sample_weight": [1.0] * 10},
+            TypeError,
+            "update takes fit parameters of the last step",
+        ),
+        (
+            {"lstmregressor__sample_weight": [1.0] * 9},
+            ValueError,
+            r"one weight for each row of X .*Got shape \(9,\) for 10 rows",
+        ),
+    ],
+)
+def test_wrong_parameters_are_named_before_anything_moves(params, error, message):
+    """Names of other steps and other lengths leave the context where it was."""
+    X = frame()
+    pipe = tiny_lstm().fit(X[:40], X["load"][:40])
+    with pytest.raises(error, match=message):
+        update(pipe, X[40:50], X["load"][40:50], **params)
+    assert pipe[0].timeline_.last[0] == X.index[39]
+
+
 def test_a_regressor_alone_is_its_own_procedure():
     """Without a pipeline update is partial_fit."""
     X = frame()
@@ -439,6 +555,13 @@ def test_an_update_that_fails_changes_nothing():
     before = pipe.predict(X[40:])
     with pytest.raises(ValueError, match="contains NaN"):
         update(pipe, X[40:50], X["load"][40:50] * np.nan)
+    with pytest.raises(ValueError, match="Negative values in data"):
+        update(
+            pipe,
+            X[40:50],
+            X["load"][40:50],
+            lstmregressor__sample_weight=np.arange(10) - 5.0,
+        )
     assert pipe[0].timeline_.last[0] == X.index[39]
     with pytest.raises(ValueError, match="y at the index of X"):
         update(pipe, X[40:50], X["load"][39:49])

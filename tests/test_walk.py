@@ -257,6 +257,50 @@ def test_updates_are_those_of_the_documented_procedure(steps):
         np.testing.assert_allclose(part["y_pred"], expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("refit", [True, False, "update"])
+def test_weights_of_a_panel_go_with_their_rows(refit, steps):
+    """Rows come in any order; each fold learns from its own with their weights."""
+    X = stores().drop(columns="price")
+    weights = pd.Series(np.linspace(0, 2, len(X)).round(1), X.index)
+    estimator = tiny_lstm(steps=steps)
+    result = backtest(
+        estimator,
+        X,
+        X["load"],
+        cv=CV,
+        steps=steps,
+        refit=refit,
+        params={"lstmregressor__sample_weight": weights},
+    )
+    model = None
+    for fold, (train, _, _) in enumerate(folds(X)):
+        own = {"lstmregressor__sample_weight": weights[train.index].to_numpy()}
+        if model is None or refit is True:
+            model = clone(estimator).fit(train, train["load"], **own)
+        elif refit == "update":
+            update(model, train, train["load"], **own)
+        parts = result.predictions[result.predictions["fold"] == fold]
+        for (store, origin), part in parts.groupby(["group", "origin"]):
+            rows = X[(X["store"] == store) & (X["day"] <= origin)]
+            expected = forecast(model, rows, steps)["load"]
+            np.testing.assert_allclose(part["y_pred"], expected, rtol=1e-6)
+
+
+def test_the_result_counts_its_origins_folds_and_groups():
+    """Stores that end before the test rows, or too soon after, are not counted."""
+    X = stores(DAYS | {"f": range(25), "g": [*range(20), 39]}).drop(columns="price")
+    result = backtest(flat_ridge(), X, X["load"], cv=CV, steps=3)
+    table = result.predictions
+    n_origins = len(table.groupby(["group", "origin"]))
+    n_groups = len({*table["group"]})
+    assert not {"f", "g"} & {*table["group"]}
+    assert repr(result).splitlines()[0] == (
+        f"BacktestResult of {n_origins} origins, 3 step(s), 2 fold(s), "
+        f"{n_groups} group(s)"
+    )
+
+
 # -- dirty data ---------------------------------------------------------------------
 
 
@@ -372,10 +416,8 @@ def test_scaled_errors_have_the_scale_of_their_group():
     by_group = result.summary(by="group")
     assert np.isnan(by_group.loc[("b", "model"), "MASE"])
     assert by_group.loc[("a", "naive"), "MAE"] > 0
-    assert (
-        f"BacktestResult of {len(result.origins)} origins, 1 step(s), 3 group(s)"
-        in (repr(result))
-    )
+    first = f"BacktestResult of {len(result.origins)} origins, 1 step(s), 2 fold(s), "
+    assert repr(result).startswith(f"{first}3 group(s)\n")
 
 
 # -- intervals ----------------------------------------------------------------------
