@@ -42,7 +42,9 @@ class Display:
     ax_: Any
     figure_: Any
 
-    def _begin(self, ax, n_rows, n_columns, *, size, margin=0.0, heights=None):
+    def _begin(
+        self, ax, n_rows, n_columns, *, size, margin=0.0, heights=None, n_beside=1
+    ):
         """Set figure and axes: a new figure, or a grid in the place of an axes.
 
         What an earlier display has put in its place goes.
@@ -60,6 +62,9 @@ class Display:
             is not among ``axes_``.
         heights : list of n_rows floats, optional
             How high the panels are, compared with each other; all alike without.
+        n_beside : int
+            How many rows of a single column stand beside each other, where they would
+            make too long a page.
 
         Returns
         -------
@@ -76,12 +81,13 @@ class Display:
 
         self._check_ax(ax, n_rows * n_columns)
         self._is_own_figure = ax is None
-        n_all = n_columns + (margin > 0)
-        widths = [1.0] * n_columns + [margin] * (margin > 0)
+        n_all = max(n_columns, n_beside) + (margin > 0)
+        n_lines = -(-n_rows // n_beside)
+        widths = [1.0] * max(n_columns, n_beside) + [margin] * (margin > 0)
         if ax is None:
             figure = plt.figure(figsize=size, layout="constrained")
             grid = figure.add_gridspec(
-                n_rows, n_all, width_ratios=widths, height_ratios=heights
+                n_lines, n_all, width_ratios=widths, height_ratios=heights
             )
         elif n_rows == n_all == 1:
             if _remove_panels_in(ax):
@@ -93,7 +99,7 @@ class Display:
             _remove_panels_in(ax)
             _hide(ax, True)
             grid = GridSpecFromSubplotSpec(
-                n_rows,
+                n_lines,
                 n_all,
                 subplot_spec=ax.get_subplotspec(),
                 width_ratios=widths,
@@ -102,7 +108,10 @@ class Display:
         self.figure_ = figure
         self.axes_ = np.array(
             [
-                [figure.add_subplot(grid[row, column]) for column in range(n_columns)]
+                [
+                    figure.add_subplot(grid[row // n_beside, row % n_beside + column])
+                    for column in range(n_columns)
+                ]
                 for row in range(n_rows)
             ]
         )
