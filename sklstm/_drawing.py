@@ -23,6 +23,7 @@ __all__ = [
     "marker",
     "paper",
     "show_dates",
+    "space_between",
     "title_of",
 ]
 
@@ -41,7 +42,9 @@ class Display:
     ax_: Any
     figure_: Any
 
-    def _begin(self, ax, n_rows, n_columns, *, size, margin=0.0):
+    def _begin(
+        self, ax, n_rows, n_columns, *, size, margin=0.0, heights=None, n_beside=1
+    ):
         """Set figure and axes: a new figure, or a grid in the place of an axes.
 
         What an earlier display has put in its place goes.
@@ -57,6 +60,11 @@ class Display:
         margin : float
             Width of a last column for what explains the panels, as share of theirs; it
             is not among ``axes_``.
+        heights : list of n_rows floats, optional
+            How high the panels are, compared with each other; all alike without.
+        n_beside : int
+            How many rows of a single column stand beside each other, where they would
+            make too long a page.
 
         Returns
         -------
@@ -69,21 +77,18 @@ class Display:
             If ax is none, or cannot be divided.
         """
         import matplotlib.pyplot as plt
-        from matplotlib.axes import Axes
         from matplotlib.gridspec import GridSpecFromSubplotSpec
 
-        if not isinstance(ax, Axes | None):
-            raise ValueError(
-                f"The 'ax' parameter of {type(self).__name__} must be a matplotlib "
-                f"Axes or None. Got {type(ax).__name__} instead; of an array of axes "
-                "pass one, as axes.flat[0]."
-            )
+        self._check_ax(ax, n_rows * n_columns)
         self._is_own_figure = ax is None
-        n_all = n_columns + (margin > 0)
-        widths = [1.0] * n_columns + [margin] * (margin > 0)
+        n_all = max(n_columns, n_beside) + (margin > 0)
+        n_lines = -(-n_rows // n_beside)
+        widths = [1.0] * max(n_columns, n_beside) + [margin] * (margin > 0)
         if ax is None:
             figure = plt.figure(figsize=size, layout="constrained")
-            grid = figure.add_gridspec(n_rows, n_all, width_ratios=widths)
+            grid = figure.add_gridspec(
+                n_lines, n_all, width_ratios=widths, height_ratios=heights
+            )
         elif n_rows == n_all == 1:
             if _remove_panels_in(ax):
                 _hide(ax, False)
@@ -91,23 +96,22 @@ class Display:
             return []
         else:
             figure = ax.figure
-            if ax.get_subplotspec() is None:
-                raise ValueError(
-                    f"{type(self).__name__} draws several panels, so its ax must come "
-                    "from plt.subplots or a grid. Got one at a free position."
-                )
             _remove_panels_in(ax)
             _hide(ax, True)
             grid = GridSpecFromSubplotSpec(
-                n_rows,
+                n_lines,
                 n_all,
                 subplot_spec=ax.get_subplotspec(),
                 width_ratios=widths,
+                height_ratios=heights,
             )
         self.figure_ = figure
         self.axes_ = np.array(
             [
-                [figure.add_subplot(grid[row, column]) for column in range(n_columns)]
+                [
+                    figure.add_subplot(grid[row // n_beside, row % n_beside + column])
+                    for column in range(n_columns)
+                ]
                 for row in range(n_rows)
             ]
         )
@@ -120,6 +124,48 @@ class Display:
         if ax is not None:
             setattr(ax, _PANELS, [*self.axes_.flat, *beside])
         return beside
+
+    def _check_ax(self, ax, n_panels):
+        """Raise unless so many panels can stand in the place of an axes."""
+        from matplotlib.axes import Axes
+
+        if not isinstance(ax, Axes | None):
+            raise ValueError(
+                f"The 'ax' parameter of {type(self).__name__} must be a matplotlib "
+                f"Axes or None. Got {type(ax).__name__} instead; of an array of axes "
+                "pass one, as axes.flat[0]."
+            )
+        if ax is not None and n_panels > 1 and ax.get_subplotspec() is None:
+            raise ValueError(
+                f"{type(self).__name__} draws several panels, so its ax must come "
+                "from plt.subplots or a grid. Got one at a free position."
+            )
+
+    def _room(self, ax, least):
+        """Return width and height, in inches, of the place of an axes in a grid.
+
+        That of the grid, before a layout engine moves it.
+
+        Raises
+        ------
+        ValueError
+            If ax is none, is in no grid, or has less room than ``least``.
+        """
+        self._check_ax(ax, 2)
+        place = ax.get_subplotspec().get_position(ax.figure)
+        page = ax.figure.bbox.width, ax.figure.bbox.height
+        shares = np.array([place.width, place.height])
+        room = tuple((shares * page / ax.figure.dpi).tolist())
+        # In tenths, so that what is too little also reads as less.
+        tenths = np.ceil(np.multiply(least, 10)), np.floor(np.multiply(room, 10))
+        if (tenths[1] < tenths[0]).any():
+            needed, came = (f"{w / 10:.1f} x {h / 10:.1f}" for w, h in tenths)
+            raise ValueError(
+                f"{type(self).__name__} needs an ax of at least {needed} inches for "
+                f"its panels. Got {came}; enlarge the figure, or pass ax=None for one "
+                "of the right size."
+            )
+        return room
 
     def _legend(self):
         """Put one legend above all panels; inside the first where these have a host."""
@@ -208,6 +254,13 @@ def paper():
     from matplotlib import rcParams
 
     return rcParams["axes.facecolor"]
+
+
+def space_between():
+    """Return the space between columns of panels, as share of their mean width."""
+    from matplotlib import rcParams
+
+    return rcParams["figure.subplot.wspace"]
 
 
 def show_dates(ax):

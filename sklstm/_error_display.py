@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+import numpy as np
+
 from sklstm._backtest import BacktestResult
 from sklstm._drawing import Display, label_of, line_style, marker
 from sklstm._frames import DataFrame, labels_of
+from sklstm.metrics import symmetric_mean_absolute_percentage_error
 
 __all__ = ["ErrorByStepDisplay"]
 
 # Lines beyond which a picture of default size cannot be read.
 _MOST_LINES = 6
 
+# What a metric is called on the axis.
+_METRICS = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "smape": "sMAPE (%)"}
+
+# Column that holds the unit of MASE, beside the predictions of a backtest.
+_SCALE = "scale of MASE"
+
 
 class ErrorByStepDisplay(Display):
     """How the error of a backtest grows from step to step.
 
     A line for each model, the baselines of a backtest among them, or for each group of
-    one model; bars go from the best to the worst fold. With more than six groups, the
-    line is the error over the rows of all of them, a group of many rows weighing more,
-    and the bars go from the best to the worst group.
+    one model; bars go from the best to the worst fold, as the axis says. With more than
+    six groups, the line is the error over the rows of all of them, a group of many rows
+    weighing more, and the bars go from the best to the worst group.
 
     Parameters
     ----------
@@ -29,6 +38,9 @@ class ErrorByStepDisplay(Display):
         ``mean``, ``lowest`` and ``highest``.
     metric : str
         What the errors are, for the label.
+    bars : str, default=None
+        What the bars go over, for the label: ``"fold"`` or ``"group"``. None says
+        nothing, as where there is one fold alone.
 
     Attributes
     ----------
@@ -60,9 +72,12 @@ class ErrorByStepDisplay(Display):
     ErrorByStepDisplay(lines=2, steps=2, metric='mae')
     """
 
-    def __init__(self, errors: dict[Any, DataFrame], metric: str) -> None:
+    def __init__(
+        self, errors: dict[Any, DataFrame], metric: str, bars: str | None = None
+    ) -> None:
         self.errors = errors
         self.metric = metric
+        self.bars = bars
 
     @classmethod
     def from_predictions(
@@ -83,8 +98,10 @@ class ErrorByStepDisplay(Display):
             series, which then have a line each (``predictions`` of a backtest). Or
             several results or frames by the name of the model, to be compared; of a
             result only the model is then drawn.
-        metric : {"mae", "rmse"}, default="mae"
-            Mean absolute error, or root of the mean squared one.
+        metric : {"mae", "rmse", "mase", "smape"}, default="mae"
+            Mean absolute error, root of the mean squared one, or those that
+            ``summary`` of a :class:`BacktestResult` calls MASE and sMAPE. MASE needs
+            such results: their ``scales`` are its unit.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
 
@@ -95,15 +112,21 @@ class ErrorByStepDisplay(Display):
         Raises
         ------
         ValueError
-            If there are no predictions, a column is missing, or there is no such
-            metric.
+            If there are no predictions, a column is missing, there is no such metric,
+            or there are no scales for MASE.
         """
-        if metric not in ("mae", "rmse"):
+        if metric not in _METRICS:
             raise ValueError(
-                "The 'metric' parameter of ErrorByStepDisplay must be 'mae' or "
-                f"'rmse'. Got {metric!r} instead."
+                "The 'metric' parameter of ErrorByStepDisplay must be one of "
+                f"{list(_METRICS)}. Got {metric!r} instead."
             )
         frames = _frames_by_name(frame)
+        if metric == "mase" and any(_SCALE not in each for each in frames.values()):
+            raise ValueError(
+                "ErrorByStepDisplay needs the scales of a backtest for metric='mase'. "
+                "Got predictions alone; pass the BacktestResult, or choose another "
+                "metric."
+            )
         by = "fold"
         single = frames.get(None)
         if single is not None and "group" in single.columns:
@@ -111,10 +134,10 @@ class ErrorByStepDisplay(Display):
             if len(groups) <= _MOST_LINES:
                 frames = groups
             else:
-                name = f"all rows of {len(groups)} groups; bars: best to worst group"
-                by, frames = "group", {name: single}
+                by, frames = "group", {f"all rows of {len(groups)} groups": single}
+        has_bars = any(each[by].nunique() > 1 for each in frames.values())
         errors = {name: _errors(each, metric, by) for name, each in frames.items()}
-        return cls(errors, metric).plot(ax)
+        return cls(errors, metric, bars=by if has_bars else None).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the errors.
@@ -151,7 +174,10 @@ class ErrorByStepDisplay(Display):
         self.ax_.set_xlim(min(steps) - 0.6, max(steps) + 0.6)
         self.ax_.set_ylim(bottom=0)
         self.ax_.xaxis.get_major_locator().set_params(integer=True)
-        self.ax_.set(xlabel="step ahead", ylabel=self.metric.upper())
+        quantity = _METRICS.get(self.metric, self.metric)
+        if self.bars is not None:
+            quantity += f"\nbars: best to worst {self.bars}"
+        self.ax_.set(xlabel="step ahead", ylabel=quantity)
         if list(self.errors) != [None]:
             self._legend()
         return self
@@ -167,7 +193,7 @@ class ErrorByStepDisplay(Display):
 def _frames_by_name(given):
     """Return the predictions of each line by its name, None for a single frame."""
     if isinstance(given, BacktestResult):
-        made, others = given.predictions, given.baselines
+        made, others = _with_scales(given), given.baselines
         frames = {"model": made}
         for name in others.columns:
             frames[name] = made.assign(y_pred=others[name].to_numpy())
@@ -175,7 +201,7 @@ def _frames_by_name(given):
     frames = {None: given}
     if isinstance(given, dict) and given:
         frames = {
-            name: each.predictions if isinstance(each, BacktestResult) else each
+            name: _with_scales(each) if isinstance(each, BacktestResult) else each
             for name, each in given.items()
         }
     for each in frames.values():
@@ -194,14 +220,32 @@ def _frames_by_name(given):
     return frames
 
 
+def _with_scales(result):
+    """Return the predictions of a backtest, with the unit of MASE beside them."""
+    return result.predictions.assign(**{_SCALE: result.scales})
+
+
 def _errors(frame, metric, by):
     """Return a DataFrame of the mean, lowest and highest error of each step."""
     # Labels may be called as columns are, which groupby refuses to tell apart.
     frame = frame.reset_index(drop=True)
-    error = (frame["y_pred"] - frame["y_true"]).abs()
     power = 2 if metric == "rmse" else 1
-    powers = frame.assign(error=error**power)
+    powers = frame.assign(error=_sizes(frame, metric) ** power)
     whole = powers.groupby("step")["error"].mean() ** (1 / power)
     parts = powers.groupby(["step", by])["error"].mean() ** (1 / power)
     ends = parts.groupby("step").agg(["min", "max"])
     return ends.set_axis(["lowest", "highest"], axis=1).assign(mean=whole)
+
+
+def _sizes(frame, metric):
+    """Return the size of the error of each row; NaN where MASE has no unit."""
+    truth, made = frame["y_true"].to_numpy(), frame["y_pred"].to_numpy()
+    if metric == "smape":
+        # A row as one output of its own.
+        return symmetric_mean_absolute_percentage_error(
+            truth[None], made[None], multioutput="raw_values"
+        )
+    sizes = np.abs(made - truth)
+    if metric == "mase":
+        sizes = sizes / frame[_SCALE].to_numpy()
+    return sizes

@@ -28,6 +28,7 @@ from sklstm._future_rows import (
     future_columns,
     labels_given_after,
     rows_with_future,
+    with_coverage,
 )
 from sklstm._intervals import (
     conformal_distances,
@@ -233,7 +234,10 @@ def forecast(
         values = _with_ends(values.reshape(rows.shape), ends, distances)
         name = "y" if names[0] is None else names[0]
         names = [f"{name}{end}" for end in ("", "_lower", "_upper")]
-    return values if rows.future is None else rows.result(values, names)
+    if rows.future is None:
+        return values
+    frame = rows.result(values, names)
+    return frame if coverage is None else with_coverage(frame, coverage)
 
 
 def _all_values(reader: Reader, rows: Any, target: Any) -> tuple[np.ndarray, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from sklstm._drawing import Display, ink, show_dates
 from sklstm._forecast import forecast as forecast_after
 from sklstm._frames import DataFrame, Series, labels_of, stamps_of
-from sklstm._future_rows import kind_of_long_frame
+from sklstm._future_rows import coverage_of_forecast, kind_of_long_frame
 from sklstm._panel import as_columns
 from sklstm._panel_labels import frames_of_groups
 from sklstm._timeline import timeline_from_labels
@@ -21,6 +21,13 @@ __all__ = ["ForecastDisplay"]
 # Panels of one picture that matplotlib still draws, and somebody still looks at.
 _MOST_PANELS = 100
 
+# Panels below each other, beyond which they are laid out in two columns and then three.
+_MOST_IN_A_COLUMN = 6
+_MOST_COLUMNS = 3
+
+# Steps that are marked one by one, of all panels that stand beside each other.
+_MOST_MARKERS = 40
+
 # Letters of the label of an axis beside a low panel, before it goes on in a next line.
 _WIDTH_OF_LABELS = 16
 
@@ -29,10 +36,13 @@ class ForecastDisplay(Display):
     """History, forecast, interval and, where they have come, the actual values.
 
     The line of the forecast begins at the last value of the history, unless there is a
-    hole between the two.
+    hole between the two. Lines of the history and of actual values break at holes,
+    where labels lack between two rows or a value is NaN; a value without neighbours is
+    a point. Labels without a common step have no holes.
 
     Several series get a panel each: the columns of a forecast of several targets, and
-    the groups of a long frame, or of an index of two levels, group and time.
+    the groups of a long frame, or of an index of two levels, group and time. More than
+    six panels stand in two or three columns, to be read line by line.
 
     Parameters
     ----------
@@ -43,7 +53,8 @@ class ForecastDisplay(Display):
     forecast : Series or DataFrame
         What :func:`forecast` returns. Columns ``load_lower`` and ``load_upper`` beside
         ``load``, or ``lower`` and ``upper`` beside a single other one, are the ends of
-        its interval.
+        its interval, whose coverage the legend says where the forecast still says it:
+        ``forecast`` writes it into its ``attrs``, which slices keep.
     actual : Series or DataFrame, default=None
         What came true, as ``history``; groups and targets may be missing.
     groups : str or list of str, default=None
@@ -216,37 +227,55 @@ class ForecastDisplay(Display):
                 f"ForecastDisplay draws at most {_MOST_PANELS} series. Got "
                 f"{len(panels)}; select rows of the forecast."
             )
-        self._begin(ax, len(panels), 1, size=(6.4, 2.2 + 1.6 * len(panels)))
+        n_beside = min(-(-len(panels) // _MOST_IN_A_COLUMN), _MOST_COLUMNS)
+        n_lines = -(-len(panels) // n_beside)
+        size = (6.4, 2.2 + 1.6 * n_lines)
+        if n_beside > 1:
+            size = (1.0 + 3.4 * n_beside, 1.0 + 1.4 * n_lines)
+        self._begin(ax, len(panels), 1, size=size, n_beside=n_beside)
         headings = _headings_told_apart(panels)
-        for panel, heading, parts in zip(
-            self.axes_[:, 0], headings, panels.values(), strict=True
+        for at, (panel, heading, parts) in enumerate(
+            zip(self.axes_[:, 0], headings, panels.values(), strict=True)
         ):
             _, quantity, past, to_come, lower, upper, actual = parts
             is_next = _is_next(past.index, to_come.index)
+            timeline = _timeline_of(past.index)
             n_shown = max(4 * len(to_come), 60) if n_past is None else n_past
             past = past.iloc[max(0, len(past) - n_shown) :]
-            self._draw(panel, past, to_come, lower, upper, actual)
+            marker = "o" if len(to_come) * n_beside <= _MOST_MARKERS else None
+            self._draw(panel, past, to_come, lower, upper, actual, timeline, marker)
             if is_next and len(past):
                 _join(panel, past.iloc[-1:], to_come.iloc[:1])
             if heading is not None:
                 panel.set_title(str(heading), fontsize="medium", loc="left")
-            if quantity is not None:
+            if quantity is not None and at % n_beside == 0:
                 width = 40 if len(panels) == 1 else _WIDTH_OF_LABELS
                 panel.set_ylabel(fill(str(quantity), width))
         self._legend()
         return self
 
-    def _draw(self, ax, past, to_come, lower, upper, actual):
-        ax.plot(stamps_of(past), past.to_numpy(), color=ink(), lw=1.0, label="history")
-        marker = "o" if len(to_come) <= 40 else None
+    def _draw(self, ax, past, to_come, lower, upper, actual, timeline, marker):
+        stamps, values, points = _broken_line(past, timeline)
+        ax.plot(
+            stamps,
+            values,
+            color=ink(),
+            lw=1.0,
+            marker="." if len(points) else None,
+            markevery=points,
+            markersize=4,
+            label="history",
+        )
         if actual is not None:
+            stamps, values, points = _broken_line(actual, timeline)
             ax.plot(
-                stamps_of(actual),
-                actual.to_numpy(),
+                stamps,
+                values,
                 color=ink(),
                 lw=0.8,
                 linestyle=":",
-                marker=marker,
+                marker="o" if len(points) else marker,
+                markevery=points if marker is None else None,
                 markersize=4,
                 markerfacecolor="none",
                 zorder=3,  # rings stay to be seen where a good forecast lies on them
@@ -256,7 +285,9 @@ class ForecastDisplay(Display):
         if lower is not None:
             ends = lower.to_numpy(), upper.to_numpy()
             ax.fill_between(stamps, *ends, color="C0", alpha=0.25, lw=0)
-            for end, label in zip(ends, ("interval", "_"), strict=True):
+            coverage = coverage_of_forecast(self.forecast)
+            words = "interval" if coverage is None else f"{100 * coverage:g} % interval"
+            for end, label in zip(ends, (words, "_"), strict=True):
                 ax.plot(stamps, end, "--", color="C0", lw=0.8, label=label)
         ax.plot(
             stamps,
@@ -361,6 +392,45 @@ def _is_next(past, to_come):
         return True
 
 
+def _timeline_of(labels):
+    """Return the timeline that tells holes in labels, None where nothing does."""
+    if len(labels) < 2 or not labels.is_monotonic_increasing or not labels.is_unique:
+        return None
+    try:
+        timeline = timeline_from_labels(labels, n_rows=len(labels))
+        n_runs = 1 if timeline is None else len(timeline.run_starts(labels))
+    except ValueError:
+        return None
+    # Times without a common step may still lie whole seconds apart.
+    return timeline if 2 * n_runs <= len(labels) else None
+
+
+def _broken_line(values, timeline):
+    """Return where and what a line draws, NaN at holes, and its single points."""
+    stamps, drawn = stamps_of(values), values.to_numpy(dtype=float, na_value=np.nan)
+    starts = _starts_of_runs(values.index, timeline)
+    stamps = np.insert(stamps, starts, stamps[starts])
+    drawn = np.insert(drawn, starts, np.nan)
+    is_there = np.concatenate([[False], ~np.isnan(drawn), [False]])
+    is_alone = is_there[1:-1] & ~is_there[:-2] & ~is_there[2:]
+    return stamps, drawn, np.flatnonzero(is_alone)
+
+
+def _starts_of_runs(labels, timeline):
+    """Return the positions before which there is a hole."""
+    none = np.empty(0, dtype=np.intp)
+    if timeline is None or not timeline.accepts(labels) or not len(labels):
+        return none
+    if not labels.is_monotonic_increasing or not labels.is_unique:
+        return none
+    try:
+        timeline.check_comparable(labels)
+        return timeline.run_starts(labels)[1:]
+    except ValueError:
+        # Other labels than those of the history may lie between its steps.
+        return none
+
+
 def _join(ax, last, first):
     """Draw the way from the last value of the history to the first of the forecast."""
     stamps = np.concatenate([stamps_of(last), stamps_of(first)])
@@ -372,15 +442,17 @@ def _check_values(forecast):
     """Raise where a forecast has columns that are none of its values."""
     if forecast.ndim == 1:
         return
-    cure = "name the columns of a long frame in groups= and time="
+    cure = "name columns that hold groups or times in groups= and time="
     kinds = {name: values.dtype.kind for name, values in forecast.items()}
     for name, kind in kinds.items():
         # Predictions are floats, numbers of groups and of times are not.
         is_number = kind == "f" or (kind in "iub" and "f" not in kinds.values())
         if not is_number:
             raise ValueError(
-                "ForecastDisplay needs a forecast of numbers, floats where one column "
-                f"is. Got column {name!r} of dtype {forecast[name].dtype}; {cure}."
+                "ForecastDisplay draws every column of 'forecast', so all of them must "
+                "hold predictions: floats, or integers where no column holds floats. "
+                f"Got column {name!r} of dtype {forecast[name].dtype}; {cure}, and "
+                "drop others."
             )
     if len(kinds) > 1 and not forecast.index.is_unique:
         twice = forecast.index[forecast.index.duplicated()][0]

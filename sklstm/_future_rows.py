@@ -15,6 +15,7 @@ from sklstm._validation import python_scalar
 __all__ = [
     "check_same_kind",
     "columns_with_future",
+    "coverage_of_forecast",
     "future_columns",
     "future_of_panel",
     "kind_of_long_frame",
@@ -24,9 +25,10 @@ __all__ = [
     "long_frame",
     "long_frame_with_future",
     "rows_with_future",
+    "with_coverage",
 ]
 
-# Where the long frame of a forecast says what its columns are.
+# Where a forecast says what its columns are.
 _KIND = "sklstm"
 
 
@@ -317,8 +319,20 @@ def long_frame(
 
 def kind_of_long_frame(frame: Any) -> tuple[list, Any] | None:
     """Return the columns of groups and of time of a forecast, None of other things."""
-    kind = getattr(frame, "attrs", {}).get(_KIND)
-    return None if kind is None else (kind["groups"], kind["time"])
+    kind = getattr(frame, "attrs", {}).get(_KIND, {})
+    return (kind["groups"], kind["time"]) if "groups" in kind else None
+
+
+def with_coverage(frame: pd.DataFrame, coverage: float) -> pd.DataFrame:
+    """Let the frame of a forecast say the coverage of its intervals; return it."""
+    own = frame.attrs.get(_KIND, {})
+    frame.attrs[_KIND] = own | {"coverage": float(coverage)}
+    return frame
+
+
+def coverage_of_forecast(frame: Any) -> float | None:
+    """Return the coverage of the intervals of a forecast, None where it says none."""
+    return getattr(frame, "attrs", {}).get(_KIND, {}).get("coverage")
 
 
 def _at_labels(frame: pd.DataFrame, labels: pd.Index, time: Any) -> pd.DataFrame:

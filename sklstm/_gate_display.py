@@ -15,20 +15,29 @@ from sklstm._drawing import (
     line_style,
     marker,
     paper,
+    space_between,
     title_of,
 )
 from sklstm._frames import DataFrame, labels_of
 from sklstm._inspection import gates as gates_of
-from sklstm._inspection import window_values
+from sklstm._inspection import lstm_inside, window_values
 from sklstm._validation import is_integer
 
 __all__ = ["GateDisplay"]
 
-# Lines beyond which a panel cannot be read.
+# Lines beyond which a panel cannot be read, in a figure of its own and in an axes.
 _MOST_CHANNELS = 6
+_MOST_CHANNELS_IN_AX = 3
 
 # Columns of panels that matplotlib still draws, and somebody still looks at.
 _MOST_ROWS = 12
+
+# In the place of an axes: inches of what explains the panels, beside them, and the
+# fewest of a panel; lines are drawn in panels that are higher than heat maps.
+_BESIDE = 1.35
+_LEAST_WIDTH = 1.1
+_LEAST_HEIGHT = 0.31
+_LINES_HEIGHT = 1.8
 
 # Lightness rises evenly from one end to the other, in grey and for the colour-blind.
 _COLORMAP = "cividis"
@@ -52,6 +61,11 @@ class GateDisplay(Display):
     the gates over units, of backward layers by thin lines. Hatched is where there is
     nothing: missing steps and, in the heat maps, the newest steps of known columns,
     which have no gates of their own. One column of panels for each of at most 12 rows.
+    Above them stands how much of the network's output predictions take: where that is
+    nothing, the highway predicts alone, and the gates show what has no effect.
+
+    Of an ensemble the first network is drawn. In the place of an axes the panels are
+    lower, what they are is said beside them, and at most three channels are drawn.
 
     Parameters
     ----------
@@ -59,6 +73,9 @@ class GateDisplay(Display):
         As :func:`gates` returns them.
     values : DataFrame, default=None
         The values of the windows, at an index (row, step), a column for each channel.
+    trust : float, default=None
+        Share of the network's output, from 0 to 1, that predictions take: ``trust_`` of
+        an :class:`LSTMRegressor`. None says nothing of it.
 
     Attributes
     ----------
@@ -86,9 +103,15 @@ class GateDisplay(Display):
     GateDisplay(rows=2, layers=1, steps=12)
     """
 
-    def __init__(self, gates: DataFrame, values: DataFrame | None = None) -> None:
+    def __init__(
+        self,
+        gates: DataFrame,
+        values: DataFrame | None = None,
+        trust: float | None = None,
+    ) -> None:
         self.gates = gates
         self.values = values
+        self.trust = trust
 
     @classmethod
     def from_estimator(
@@ -120,7 +143,9 @@ class GateDisplay(Display):
         GateDisplay
         """
         display = cls(
-            gates_of(estimator, X, rows), values=window_values(estimator, X, rows)
+            gates_of(estimator, X, rows),
+            values=window_values(estimator, X, rows),
+            trust=lstm_inside(estimator, cls.__name__).trust_,
         )
         return display.plot(ax, layer=layer)
 
@@ -142,8 +167,8 @@ class GateDisplay(Display):
         Raises
         ------
         ValueError
-            If these are no gates, there is no such layer, or there are more rows than a
-            picture holds.
+            If these are no gates, there is no such layer, there are more rows than a
+            picture holds, or ax has too little room for them.
         """
         names = getattr(labels_of(self.gates), "names", None)
         if names is None or "layer" not in names:
@@ -166,10 +191,7 @@ class GateDisplay(Display):
                 "them by rows=."
             )
         has_values = int(self.values is not None)
-        n_panels = has_values + len(_GATES) + 1
-        size = (3.4 + 3.0 * len(rows), 1.2 * n_panels)
-        margin = 0.3 if len(rows) == 1 else 0.4
-        beside = self._begin(ax, n_panels, len(rows), size=size, margin=margin)
+        beside = self._begin_panels(ax, has_values, len(rows))
         ends = _ends_of_patches(self.gates.index.unique("step"))
         if self.values is not None:
             every = self.values.index.unique("step")
@@ -192,11 +214,44 @@ class GateDisplay(Display):
                 panel.tick_params(labelbottom=False)
             axes[-1].set_xlabel("step of the window")
         self._label(beside, images, chosen)
+        self._say_trust()
         return self
+
+    def _begin_panels(self, ax, has_values, n_rows):
+        """Set figure and panels; return the axes beside them."""
+        n_panels = has_values + len(_GATES) + 1
+        if ax is None:
+            self._n_channels = _MOST_CHANNELS
+            size = (3.4 + 3.0 * n_rows, 1.2 * n_panels)
+            margin = 0.3 if n_rows == 1 else 0.4
+            return self._begin(None, n_panels, n_rows, size=size, margin=margin)
+        self._n_channels = _MOST_CHANNELS_IN_AX
+        heights = [_LINES_HEIGHT] * has_values + [1.0] * len(_GATES) + [_LINES_HEIGHT]
+        spaces = 1.0 + space_between() * n_rows / (n_rows + 1)
+        least_width = spaces * (_BESIDE + _LEAST_WIDTH * n_rows)
+        width, _ = self._room(ax, (least_width, _LEAST_HEIGHT * sum(heights)))
+        margin = _BESIDE * n_rows / (width / spaces - _BESIDE)
+        return self._begin(
+            ax, n_panels, n_rows, size=None, margin=margin, heights=heights
+        )
+
+    def _say_trust(self):
+        """Say above the title of the first row how much of the network counts."""
+        if self.trust is None:
+            return
+        self.ax_.annotate(
+            f"predictions take {100 * self.trust:.3g} % of this network's output",
+            (0.0, 1.0),
+            xycoords=("axes fraction", self.ax_.title),
+            xytext=(0.0, 4.0),
+            textcoords="offset points",
+            fontsize="medium" if self._is_own_figure else "small",
+            annotation_clip=False,
+        )
 
     def _draw_values(self, ax, row):
         values = self.values.xs(row, level="row")
-        for number, name in enumerate(values.columns[:_MOST_CHANNELS]):
+        for number, name in enumerate(values.columns[: self._n_channels]):
             channel = values[name]
             if values.shape[1] > 1:
                 spread = channel.max() - channel.min()
@@ -217,35 +272,48 @@ class GateDisplay(Display):
         """Say what the panels are, once for each line of them."""
         left = self.axes_[:, 0]
         has_values = int(self.values is not None)
+        is_own = self._is_own_figure
         if has_values:
             n_channels = self.values.shape[1]
-            left[0].set_ylabel("window")
-            if n_channels > _MOST_CHANNELS:
-                left[0].set_ylabel(f"window\n({_MOST_CHANNELS} of {n_channels})")
+            words = "window"
+            if n_channels > self._n_channels:
+                words += f"\n({self._n_channels} of {n_channels})"
             if n_channels > 1:
                 for panel in self.axes_[0]:
                     panel.set_yticks([0, 1], ["min", "max"])
-            _explain(beside[0], self.ax_)
+            _explain(beside[0], self.ax_, words, is_own)
         for at, (title, image) in enumerate(
             zip(_GATES.values(), images, strict=True), start=has_values
         ):
-            left[at].set_ylabel(f"{title}\nunit")
-            bar = self.figure_.colorbar(
-                image, cax=beside[at].inset_axes((0.0, 0.0, 0.15, 1.0))
-            )
-            if image.get_clim() == (0.0, 1.0):
-                bar.set_ticks([0.0, 0.5, 1.0])
-            else:
-                bar.ax.yaxis.set_major_locator(few_ticks())
-        left[-1].set_ylabel("mean of\ngates")
+            self._label_heat_map(at, title, image, beside[at])
         is_both_ways = len(chosen.index.unique("direction")) > 1
-        _explain(beside[-1], left[-1], "thin: backward" if is_both_ways else None)
+        note = "thin: backward" if is_both_ways else None
+        _explain(beside[-1], left[-1], "mean of\ngates", is_own, note)
         if is_both_ways:
             n_units = len(chosen.index.unique("unit"))
             ticks = [n_units / 2 - 0.5, 1.5 * n_units - 0.5]
             for panel in self.axes_[has_values:-1].flat:
                 panel.axhline(n_units - 0.5, color=paper(), linewidth=1.5)
                 panel.set_yticks(ticks, ["forward", "backward"], fontsize="small")
+                if not is_own:
+                    panel.set_ylabel("")  # there is no room for both
+
+    def _label_heat_map(self, at, title, image, beside):
+        """Say what a line of heat maps is, and what its colours are."""
+        panels, is_own = self.axes_[at], self._is_own_figure
+        place = beside.inset_axes((0.0, 0.0, 0.15 if is_own else 0.11, 1.0))
+        bar = self.figure_.colorbar(image, cax=place)
+        if is_own:
+            panels[0].set_ylabel(f"{title}\nunit")
+            _show_scale(bar)
+            return
+        panels[0].set_ylabel("unit", fontsize="small")
+        last_unit = len(image.get_array()) - 1
+        for panel in panels:
+            panel.set_yticks(sorted({0, last_unit}))
+            panel.tick_params(labelsize="x-small", labelleft=panel is panels[0])
+        _show_ends(bar)
+        beside.text(0.4, 0.5, title, va="center", fontsize="small")
 
     def __repr__(self) -> str:
         n_rows, n_layers, n_steps = (
@@ -286,6 +354,7 @@ def _draw_units(ax, values, limits):
         extent=(*_ends_of_patches(steps), len(table) - 0.5, -0.5),
     )
     ax.yaxis.set_major_locator(few_ticks())
+    ax.yaxis.get_major_locator().set_params(integer=True)
     return image
 
 
@@ -321,17 +390,43 @@ def _hatch(ax):
     ax.patch.set(hatch="////", edgecolor=faint_ink(), linewidth=0.0)
 
 
-def _explain(beside, panel, title=None):
-    """Put the legend of a panel beside it, where nothing is drawn."""
+def _show_scale(bar):
+    """Put few numbers beside a colour bar."""
+    if bar.mappable.get_clim() == (0.0, 1.0):
+        bar.set_ticks([0.0, 0.5, 1.0])
+    else:
+        bar.ax.yaxis.set_major_locator(few_ticks())
+
+
+def _show_ends(bar):
+    """Put the ends of its scale beside a low colour bar, inside its height."""
+    ends = bar.mappable.get_clim()
+    bar.set_ticks(
+        ends, labels=[f"{end:.2g}".replace("-", "\N{MINUS SIGN}") for end in ends]
+    )
+    for label, side in zip(bar.ax.get_yticklabels(), ("bottom", "top"), strict=True):
+        label.set(verticalalignment=side, fontsize="x-small")
+    bar.ax.tick_params(length=2.0, pad=2.0)
+
+
+def _explain(beside, panel, words, is_own, note=None):
+    """Say what a panel is, and put its legend beside it, where nothing is drawn."""
+    if is_own:
+        panel.set_ylabel(words)
+    else:
+        note = "\n".join(filter(None, [words.replace("\n", " "), note]))
+    size = "small" if is_own else "x-small"
     beside.legend(
         *panel.get_legend_handles_labels(),
         loc="center left",
         bbox_to_anchor=(0.0, 0.5),
         frameon=False,
-        title=title,
-        title_fontsize="small",
-        fontsize="small",
+        title=note,
+        alignment="left",
+        title_fontsize=size,
+        fontsize=size,
         handlelength=2.2,
+        labelspacing=0.5 if is_own else 0.1,
         borderpad=0.0,
         borderaxespad=0.0,
     )

@@ -40,8 +40,15 @@ _N_POINTS = 64
 def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     """Return how the gates and states of an LSTM move through the windows of rows.
 
-    They come from the pass that predicts: the output layer applied to the hidden
-    states after the last step read gives the prediction.
+    They come from the pass that predicts. The output layer, the last two arrays of
+    ``weights_``, applied to the hidden states of the last layer after the last step
+    that each direction reads gives the network's output. That is not yet the
+    prediction: with a highway it is multiplied by the scale of what the highway leaves
+    and by ``trust_``, and the highway's output is added; then the scaling of the target
+    is undone (its scale, mean and level, in a panel the size of the group or the
+    logarithm too), and the mean over an ensemble is taken. Where ``trust_`` is 0 the
+    network has no part in it. Of an ensemble the gates are those of the first network,
+    as ``weights_`` and ``trust_`` are.
 
     Parameters
     ----------

@@ -49,6 +49,13 @@ def many_channels(frame):
     return pd.DataFrame(values, means.index, LONG)
 
 
+def with_holes():
+    """Return a forecast with its interval, where hours lack in what has come."""
+    history, to_come, actual = (part.loc["north"] for part in panel_of(["north"]))
+    history = history.drop(history.index[[*range(40, 60), 70, 72]])
+    return history, to_come, actual.drop(actual.index[[4, 5, 7]])
+
+
 PICTURES = {
     "gates of two rows": lambda pipe, _, X: GateDisplay.from_estimator(
         pipe, X, rows=["1949-07", "1960-12"]
@@ -56,6 +63,9 @@ PICTURES = {
     "gates both ways": lambda _, deep, X: GateDisplay.from_estimator(
         deep, X[["passengers"]], rows=[4, -1], layer=0
     ),
+    "share of the network": lambda pipe, _, X: GateDisplay(
+        gates(pipe, X), trust=0.375
+    ).plot(),
     "gates alone": lambda pipe, _, X: GateDisplay(gates(pipe, X)).plot(),
     "gates of many channels": lambda pipe, _, X: GateDisplay(
         gates(pipe, X), many_channels(gates(pipe, X))
@@ -87,11 +97,16 @@ PICTURES = {
     "large forecast": lambda *_: ForecastDisplay(
         *(1e5 * values for values in panel_of(["north", "south"]))
     ).plot(),
+    "forecast of nine groups": lambda *_: ForecastDisplay(*panel_of(LONG)).plot(),
+    "forecast after holes": lambda *_: ForecastDisplay(*with_holes()).plot(n_past=96),
     "long forecast": lambda *_: ForecastDisplay(*long_forecast()).plot(),
     "losses": lambda pipe, *_: LossCurveDisplay.from_estimator(pipe),
     "long losses": lambda *_: LossCurveDisplay(long_losses(), 271).plot(),
     "errors of a backtest": lambda *_: ErrorByStepDisplay.from_predictions(
         result_of_errors(0)
+    ),
+    "scaled errors of a backtest": lambda *_: ErrorByStepDisplay.from_predictions(
+        result_of_errors(0), metric="mase"
     ),
     "errors of models": lambda *_: ErrorByStepDisplay.from_predictions(
         {name: frame_of_errors(at) for at, name in enumerate(["LSTM", "ridge"])},

@@ -53,20 +53,35 @@ def result_of_errors(seed, *, groups=("north",)):
     frame = frame.set_index(frame.pop("origin") + frame["step"])
     baselines = pd.DataFrame({"naive": frame["y_true"] + 2.0, "ridge": frame["y_pred"]})
     n_origins = len(frame) // 8
-    return BacktestResult(frame, baselines, np.ones(len(frame)), np.arange(n_origins))
+    # The units of MASE differ from fold to fold; one fold has none.
+    scales = np.array([0.5, 3.0, np.nan])[frame["fold"]]
+    return BacktestResult(frame, baselines, scales, np.arange(n_origins))
 
 
-@pytest.mark.parametrize("metric", ["mae", "rmse"])
+def percent_of_mean(truth, made):
+    """Return the mean of the errors in per cent of the mean of both values."""
+    pairs = zip(truth, made, strict=True)
+    return np.mean([200 * abs(t - m) / (t + m) for t, m in pairs])
+
+
+ERRORS = {
+    "mae": ("MAE", mean_absolute_error),
+    "rmse": ("RMSE", root_mean_squared_error),
+    "smape": ("sMAPE", percent_of_mean),
+}
+
+
+@pytest.mark.parametrize("metric", ERRORS)
 @pytest.mark.parametrize("groups", [["north"], ["north", "south"]])
 def test_a_backtest_is_drawn_beside_its_baselines(metric, groups):
     """Lines are the models of ``summary``, their points its errors by step."""
     result = result_of_errors(1, groups=groups)
     display = ErrorByStepDisplay.from_predictions(result, metric=metric)
     assert list(display.errors) == list(result.summary().index)
-    errors = result.summary(by="step")[metric.upper()].unstack("model")
+    column, error = ERRORS[metric]
+    errors = result.summary(by="step")[column].unstack("model")
     for name, line in display.errors.items():
         np.testing.assert_allclose(line["mean"], errors[name])
-    error = mean_absolute_error if metric == "mae" else root_mean_squared_error
     frame = result.predictions
     for step, line in display.errors["model"].iterrows():
         parts = [
@@ -77,8 +92,43 @@ def test_a_backtest_is_drawn_beside_its_baselines(metric, groups):
         np.testing.assert_allclose(
             (line["lowest"], line["highest"]), (min(folds), max(folds))
         )
-    np.testing.assert_allclose(display.errors["naive"], 2.0)
+    if metric != "smape":
+        np.testing.assert_allclose(display.errors["naive"], 2.0)
     check_picture(display.figure_)
+
+
+def test_mase_by_step_is_that_of_the_summary():
+    """Errors are measured in the unit of their fold; a fold without one is left out."""
+    result = result_of_errors(1)
+    display = ErrorByStepDisplay.from_predictions(result, metric="mase")
+    errors = result.summary(by="step")["MASE"].unstack("model")
+    for name, line in display.errors.items():
+        np.testing.assert_allclose(line["mean"], errors[name])
+    # The naive forecast is off by 2, in units of 0.5 and of 3.
+    by_hand = [2.0 / 3.0, 4.0, (2.0 / 3.0 + 4.0) / 2]
+    found = display.errors["naive"][["lowest", "highest", "mean"]]
+    np.testing.assert_allclose(found, [by_hand] * 8)
+    several = ErrorByStepDisplay.from_predictions({"LSTM": result}, metric="mase")
+    pd.testing.assert_frame_equal(several.errors["LSTM"], display.errors["model"])
+    check_picture(display.figure_)
+    for plain in (result.predictions, {"a": result, "b": result.predictions}):
+        with pytest.raises(ValueError, match=r"for metric='mase'.* Got predictions"):
+            ErrorByStepDisplay.from_predictions(plain, metric="mase")
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [("mae", "MAE"), ("rmse", "RMSE"), ("mase", "MASE"), ("smape", "sMAPE (%)")],
+)
+def test_the_axis_says_what_bars_are(metric, words):
+    """Bars go over folds; where there is one fold alone there are none."""
+    result = result_of_errors(0)
+    display = ErrorByStepDisplay.from_predictions(result, metric=metric)
+    assert display.ax_.get_ylabel() == f"{words}\nbars: best to worst fold"
+    if metric != "mase":
+        one_fold = result.predictions.assign(fold=0)
+        display = ErrorByStepDisplay.from_predictions(one_fold, metric=metric)
+        assert display.ax_.get_ylabel() == words
 
 
 def test_several_backtests_are_compared():
@@ -114,7 +164,8 @@ def test_the_line_of_many_groups_is_said_to_be_of_all_rows():
     by_hand = sum(n * n for n in range(1, 8)) / 28
     assert line.loc[1].to_dict() == {"lowest": 1.0, "highest": 7.0, "mean": by_hand}
     (text,) = display.figure_.legends[0].get_texts()
-    assert text.get_text() == "all rows of 7 groups; bars: best to worst group"
+    assert text.get_text() == "all rows of 7 groups"
+    assert display.ax_.get_ylabel() == "MAE\nbars: best to worst group"
     check_picture(display.figure_)
 
 
@@ -151,7 +202,7 @@ def test_errors_need_their_columns():
     """Missing columns and other metrics are named."""
     with pytest.raises(ValueError, match=r"Got none called \['fold'\]"):
         ErrorByStepDisplay.from_predictions(frame_of_errors(0).drop(columns="fold"))
-    with pytest.raises(ValueError, match=r"must be 'mae' or 'rmse'\. Got 'mape'"):
+    with pytest.raises(ValueError, match=r"one of \['mae', .*\. Got 'mape'"):
         ErrorByStepDisplay.from_predictions(frame_of_errors(0), metric="mape")
 
 

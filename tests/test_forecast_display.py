@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pictures import check_picture, lines_of
+from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import TimeSeriesSplit
@@ -114,7 +115,7 @@ def test_forecasts_of_a_panel_are_drawn_as_they_come(stores):
         assert ax.get_title(loc="left") == store
         lines = lines_of(ax)
         own = to_come[to_come["store"] == store]
-        for label, values in [("forecast", "load"), ("interval", "load_lower")]:
+        for label, values in [("forecast", "load"), ("80 % interval", "load_lower")]:
             np.testing.assert_array_equal(lines[label].get_ydata(), own[values])
             np.testing.assert_array_equal(lines[label].get_xdata(), own["day"])
         before = past[past["store"] == store].sort_values("day")
@@ -157,7 +158,7 @@ def test_groups_of_several_columns_and_of_many_rows(stores):
     """Keys of several columns are written one after another; 101 series are refused."""
     _, past, pipe = stores
     past = past.assign(town=7)
-    windows = pipe[0].set_params(groups=["town", "store"])
+    windows = clone(pipe[0]).set_params(groups=["town", "store"])
     several = make_pipeline(windows, SimpleImputer(), Ridge()).fit(past, past["load"])
     display = ForecastDisplay.from_estimator(several, past, 2)
     titles = [ax.get_title(loc="left") for ax in display.axes_[:, 0]]
@@ -269,6 +270,112 @@ def test_forecasts_of_irregular_times_follow_their_history():
         values[:3].set_axis([0.1, 0.2, 0.3]), values[3:].set_axis([0.4, 0.5])
     )
     assert "_" not in lines_of(display.ax_)
+
+
+def runs_drawn(line):
+    """Return the values of each unbroken piece of a line."""
+    values = line.get_ydata()
+    pieces = np.split(values, np.flatnonzero(np.isnan(values)))
+    return [piece[~np.isnan(piece)].tolist() for piece in pieces]
+
+
+def points_drawn(line):
+    """Return the values at which a line has a marker."""
+    if line.get_marker() in ("None", None):
+        return []
+    values, every = line.get_ydata(), line.get_markevery()
+    return (values if every is None else values[every]).tolist()
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+def test_lines_break_at_holes(kind):
+    """Rows that follow each other are one piece; none leads over those that lack."""
+    values = pd.Series(np.arange(40.0) ** 2, INDEXES[kind], name="load")
+    past, actual = values.iloc[[*range(9), 15, *range(20, 26)]], values.iloc[26:40]
+    actual = actual.iloc[[0, 1, 2, 7, 8, 12]]
+    # A hole does not matter to what comes after it.
+    display = ForecastDisplay.from_predictions(past, values[26:], actual=actual)
+    lines = lines_of(display.ax_)
+    expected = [values[:9], values[15:16], values[20:26]]
+    assert runs_drawn(lines["history"]) == [part.tolist() for part in expected]
+    assert points_drawn(lines["history"]) == [225.0]
+    expected = [values[26:29], values[33:35], values[38:39]]
+    assert runs_drawn(lines["actual"]) == [part.tolist() for part in expected]
+    whole = ForecastDisplay.from_predictions(values[:26], values[26:])
+    assert runs_drawn(lines_of(whole.ax_)["history"]) == [values[:26].tolist()]
+    assert points_drawn(lines_of(whole.ax_)["history"]) == []
+
+
+def test_values_between_missing_ones_are_points():
+    """A value with NaN on both sides is seen, also where many steps have no markers."""
+    history, to_come = long_forecast()
+    history.iloc[[280, 282]] = np.nan
+    actual = to_come.copy()
+    actual.iloc[[3, 5, 58]] = np.nan
+    display = ForecastDisplay.from_predictions(history, to_come, actual=actual)
+    lines = lines_of(display.ax_)
+    assert points_drawn(lines["history"]) == [281.0]
+    assert points_drawn(lines["actual"]) == [304.0, 359.0]
+
+
+@pytest.mark.parametrize("at", [[0, 71, 102, 180, 207], [0, 1, 3, 7, 12]])
+def test_lines_of_irregular_times_do_not_break(at):
+    """Times that no step counts have no holes, even if all are whole hours apart."""
+    stamps = pd.Timestamp("2024-01-01") + pd.to_timedelta(at, "h")
+    values = pd.Series(np.arange(5.0), stamps)
+    future = pd.Series([5.0], [stamps[-1] + pd.Timedelta("1h")])
+    display = ForecastDisplay.from_predictions(values, future)
+    assert runs_drawn(lines_of(display.ax_)["history"]) == [values.tolist()]
+
+
+def test_the_legend_says_the_coverage_of_the_interval(stores):
+    """Slices of a forecast still say it; frames from elsewhere say no number."""
+    _, past, pipe = stores
+    residuals = np.random.default_rng(0).normal(size=(20, 5))
+    of_panel = forecast(pipe, past, 5, coverage=0.8, residuals=residuals)
+    one = past[past["store"] == "a"].set_index("day").sort_index()[["load"]]
+    windows = SlidingWindow(3, layout="flat")
+    alone = make_pipeline(windows, SimpleImputer(), Ridge()).fit(one, one["load"])
+    to_come = forecast(alone, one, 5, coverage=0.725, residuals=residuals)
+    without = forecast(alone, one, 5)
+    for history, values, words in [
+        (past, of_panel, "80 % interval"),
+        (past, of_panel[of_panel["store"] == "b"], "80 % interval"),
+        (one, to_come, "72.5 % interval"),
+        (one, to_come.iloc[1:3], "72.5 % interval"),
+        (one, to_come.rename(columns=str).astype("float64"), "72.5 % interval"),
+        (one, pd.DataFrame(to_come.to_dict()), "interval"),
+        (one, without, None),
+    ]:
+        display = ForecastDisplay.from_predictions(history, values)
+        texts = [text.get_text() for text in display.figure_.legends[0].get_texts()]
+        found = [text for text in texts if "interval" in text]
+        assert found == ([] if words is None else [words])
+
+
+@pytest.mark.parametrize(("n_groups", "n_columns"), [(6, 1), (7, 2), (13, 3), (50, 3)])
+def test_many_groups_stand_beside_each_other(n_groups, n_columns):
+    """Panels are read line by line, and a picture of fifty is no ribbon."""
+    groups = [f"store {at:02d}" for at in range(n_groups)]
+    index = pd.MultiIndex.from_product([groups, range(8)])
+    values = pd.Series(np.arange(8.0 * n_groups), index, name="sales")
+    is_past = index.get_level_values(1) < 6
+    display = ForecastDisplay.from_predictions(values[is_past], values[~is_past])
+    panels = display.axes_[:, 0]
+    assert [ax.get_title(loc="left") for ax in panels] == groups
+    display.figure_.canvas.draw()
+    corners = np.array([ax.get_window_extent().corners()[1] for ax in panels]).round()
+    assert len(np.unique(corners[:, 0])) == n_columns
+    # From the top down, from left to right.
+    assert np.lexsort((corners[:, 0], -corners[:, 1])).tolist() == [*range(n_groups)]
+    said = [bool(ax.get_ylabel()) for ax in panels]
+    assert said == [at % n_columns == 0 for at in range(n_groups)]
+    for ax, group in zip(panels, groups, strict=True):
+        assert lines_of(ax)["forecast"].get_ydata().tolist() == [*values[group][6:]]
+    width, height = display.figure_.get_size_inches()
+    assert height < 2.5 * width
+    if n_groups < 50:
+        check_picture(display.figure_)
 
 
 def test_panels_say_what_they_show():
@@ -385,7 +492,11 @@ def test_columns_of_groups_are_not_drawn_as_values():
         {"store": [1, 1, 2, 2], "hour": [0, 1, 0, 1], "load": [1.0, 2.0, 3.0, 4.0]}
     )
     to_come = frame.assign(hour=frame["hour"] + 2)
-    with pytest.raises(ValueError, match=r"Got column 'store' of dtype int64; .*time="):
+    with pytest.raises(
+        ValueError,
+        match=r"predictions: floats, or integers where no column holds floats\. Got "
+        r"column 'store' of dtype int64; .* in groups= and time=, and drop others\.",
+    ):
         ForecastDisplay.from_predictions(frame, to_come)
     display = ForecastDisplay.from_predictions(
         frame, to_come, groups="store", time="hour"

@@ -1,8 +1,9 @@
 """GateDisplay: heat maps and lines are the gates."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from pictures import lines_of
+from pictures import check_picture, lines_of
 from sklearn.pipeline import make_pipeline
 
 from sklstm import GateDisplay, LSTMRegressor, SlidingWindow, contributions, gates
@@ -128,3 +129,65 @@ def test_channels_whose_names_begin_with_an_underscore_are_in_the_legend(airline
     legends = [ax.get_legend() for ax in display.figure_.axes]
     texts = [[t.get_text().strip() for t in one.get_texts()] for one in legends if one]
     assert texts == [["passengers", "_level"], ["input", "forget", "output"]]
+
+
+@pytest.mark.parametrize("n_models", [1, 2])
+def test_the_share_of_the_network_is_said(n_models, airline, set_trust):
+    """It is how far predictions go from the highway's to those of full trust."""
+    X, y = airline[["passengers"]], airline["passengers"]
+    lstm = LSTMRegressor(2, epochs=3, n_models=n_models, random_state=0)
+    pipe = make_pipeline(SlidingWindow(4), lstm).fit(X, y)
+    predictions = {}
+    for trust in (0.0, 0.375, 1.0):
+        set_trust(lstm, trust)
+        predictions[trust] = pipe.predict(X)
+        display = GateDisplay.from_estimator(pipe, X, rows=[-1, -2])
+        (words,) = [text.get_text() for text in display.ax_.texts]
+        assert words.startswith(f"predictions take {100 * trust:g} % of this network")
+        check_picture(display.figure_)
+    way = predictions[1.0] - predictions[0.0]
+    assert np.abs(way).max() > 0
+    np.testing.assert_allclose(predictions[0.375] - predictions[0.0], 0.375 * way)
+    # Of an ensemble the first network is drawn, whatever the others earned.
+    first = lstm._members[0]
+    set_trust(lstm, 0.0)
+    lstm._members = [first, *lstm._members[1:]]
+    display = GateDisplay.from_estimator(pipe, X)
+    assert "take 100 %" in display.ax_.texts[0].get_text()
+    assert not GateDisplay(gates(pipe, X)).plot().ax_.texts
+
+
+def test_panels_in_an_axes_are_legible(airline_pipe, deep_pipe, airline):
+    """In a figure of default size, and in halves of a wide one, nothing overlaps."""
+    series = airline[["passengers"]]
+    of_default_size = {"layout": "constrained"}
+    halves = {"ncols": 2, "figsize": (12, 5)}
+    for options in (of_default_size, halves):
+        for pipe, X in [(airline_pipe, airline), (deep_pipe, series)]:
+            figure, axes = plt.subplots(**options)
+            for ax in np.ravel(axes):
+                display = GateDisplay.from_estimator(pipe, X, ax=ax)
+            check_picture(figure)
+            words = {text.get_text() for ax in figure.axes for text in ax.texts}
+            assert {"input gate", "forget gate", "output gate", "candidate"} < words
+            (image,) = display.axes_[6, 0].images
+            assert image.get_clim()[1] == pytest.approx(
+                gates(pipe, X)["hidden"]
+                .xs(-1 + len(np.atleast_1d(pipe[-1].units)), level="layer")
+                .abs()
+                .max()
+            )
+
+
+def test_an_axes_without_room_is_refused(airline_pipe, airline):
+    """One sentence says how much is needed, before anything is drawn."""
+    for options, came in [
+        ({"ncols": 3}, r"1\.4 x 3\.6"),
+        ({"nrows": 2, "ncols": 2}, r"2\.2 x 1\.6"),
+    ]:
+        figure, axes = plt.subplots(**options)
+        n_axes = len(figure.axes)
+        with pytest.raises(ValueError, match=rf"at least .* inches .* Got {came};"):
+            GateDisplay.from_estimator(airline_pipe, airline, ax=axes.flat[0])
+        assert len(figure.axes) == n_axes
+        assert axes.flat[0].get_visible()

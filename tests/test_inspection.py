@@ -86,6 +86,30 @@ def test_predictions_follow_from_the_gates(pipe, X):
     np.testing.assert_allclose(values[:, middle], expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("trust", [0.0, 0.375])
+def test_hidden_states_become_predictions_as_is_said(X, set_trust, trust):
+    """Output layer, remainder, trust, highway, then scale, mean and level."""
+    lstm = LSTMRegressor(2, epochs=5, learning_rate=0.02, random_state=0)
+    pipe = make_pipeline(SlidingWindow(WINDOW), lstm)
+    pipe.fit(X[["passengers"]], X["passengers"])
+    set_trust(lstm, trust)
+    rows = [40, -1]
+    frame = gates(pipe, X[["passengers"]], rows)["hidden"]
+    hidden = frame.xs(-1, level="step").unstack("unit").to_numpy()
+    kernel, bias = lstm.weights_[-2:]
+    windows = pipe[0].transform(X[["passengers"]])[rows]
+    scaling, highway = lstm._scaling, lstm._scaling.highway
+    scaled = (windows - windows[:, -1:]) / scaling.input_scale
+    linear = scaled[:, :, 0].astype(float) @ highway.kernel + highway.bias
+    output = (hidden @ kernel + bias) * scaling.remainder_scale * lstm.trust_
+    values = (output + linear) * scaling.target_scale + scaling.target_mean
+    values += windows[:, -1]
+    expected = pipe.predict(X[["passengers"]])[rows]
+    np.testing.assert_allclose(values[:, 0], expected, rtol=1e-9)
+    # The output layer says something, trusted or not.
+    assert np.abs(hidden @ kernel + bias).min() > 1e-6
+
+
 def test_cells_follow_from_the_gates(pipe, X):
     """Cells are f * c + i * g and hidden states o * activation(c), step by step."""
     frame = gates(pipe, X, [2, -1]).dropna()
