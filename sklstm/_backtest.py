@@ -848,8 +848,10 @@ def _in_steps(windows: np.ndarray, window: int) -> np.ndarray:
 
 def _recursion(reader: Reader, origin: int, walk: Walk) -> np.ndarray:
     """Return what ``forecast`` predicts from one origin."""
-    X, _ = walk.of(_read(reader, np.array([origin]), walk, 0))
-    future, _ = walk.of(origin + np.arange(1, walk.steps + 1))
+    at = np.array([origin])
+    n_before = None if reader.n_past is None else reader.n_past - 1
+    X, _ = walk.of(walk.around(at, n_before))
+    future, _ = walk.of(walk.around(at, 0, walk.steps + reader.n_ahead)[1:])
     labels = labels_of(X)
     names = list(range(X.shape[1])) if labels is None else list(X.columns)
     known, _ = window_columns(names, labels, reader)

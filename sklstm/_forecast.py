@@ -27,6 +27,7 @@ from sklstm._future_rows import (
     columns_with_future,
     future_columns,
     labels_given_after,
+    n_whole_rows,
     rows_with_future,
     with_coverage,
 )
@@ -98,11 +99,12 @@ def forecast(
         How many values to predict, at least 1; of each group.
     X_future : DataFrame or array-like of shape (steps, n_known), optional
         The ``known`` columns of the rows to come, at their labels; an array holds them
-        in their order in X. An LSTMRegressor with ``steps=k`` reads them at the first
-        of every k rows alone, unless ``SlidingWindow(known_ahead=k - 1)`` shows it the
-        others: take that, or ``steps=1``, where they vary within the k rows. Columns
-        that are neither known nor predicted may be given too, by name. For a panel a
-        long frame with the columns of groups and time. With
+        in their order in X. With ``SlidingWindow(known_ahead=k)`` up to k more rows
+        are read, where they are given. An LSTMRegressor with ``steps=k`` reads them at
+        the first of every k rows alone, unless ``SlidingWindow(known_ahead=k - 1)``
+        shows it the others: take that, or ``steps=1``, where they vary within the k
+        rows. Columns that are neither known nor predicted may be given too, by name.
+        For a panel a long frame with the columns of groups and time. With
         ``SlidingWindow(elapsed=True)`` its first labels after those of X are those of
         the rows to come, in any steps: a frame without columns will do.
     target : str, int or list of them, default=None
@@ -210,15 +212,17 @@ def forecast(
     reader = reader_of_rows(reader, X)
     rows: Any = None
     if reader.reads_panels:
-        rows = PanelRows(X, int(steps), reader.windows, reader.n_past, X_future)
+        rows = PanelRows(
+            X, int(steps), reader.windows, reader.n_past, reader.n_ahead, X_future
+        )
     else:
         labels = labels_of(X)
         future = None
         if labels is not None:
-            future = _labels_after(labels, reader, steps, X_future)
-        rows = _Rows(X, future, int(steps), reader)
+            future = _labels_after(labels, reader, int(steps), X_future)
+        rows = _Rows(X, future, int(steps), reader, X_future)
     distances, has_ends = _checked_distances(reader, rows, coverage, residuals)
-    rows.put_future(X_future)
+    rows.put_future(X_future, may_lack=reader.carries)
     short = _words_of_short_past(X, rows, reader)
     if short is not None:
         warnings.warn(short, UserWarning, stacklevel=2)
@@ -427,21 +431,38 @@ class _Rows:
         Positions in X of the columns that windows hold, by their kind.
     given : list of int
         Positions of the columns whose values to come are given.
+    n_ahead : int
+        Rows after those to come whose known values are given too, and read.
     """
 
-    def __init__(self, X: Any, future: Any, steps: int, reader: Reader):
-        self.future = future
+    def __init__(
+        self, X: Any, labels: Any, steps: int, reader: Reader, X_future: Any = None
+    ):
+        self.future = None if labels is None else labels[:steps]
         self.n_steps = steps
         self.shape = (steps,)
         self.n_past = len(X)
         self.given: list[int] = []
-        if future is None:
-            self.table: Any = np.concatenate([X, np.repeat(X[-1:], steps, axis=0)])
-            self.columns: list = list(range(X.shape[1]))
+        self.columns: list = [*range(X.shape[1])] if labels is None else [*X.columns]
+        self.known, self.lagged = window_columns(self.columns, labels, reader)
+        self.n_ahead = self._n_given_ahead(labels, reader.n_ahead, X_future)
+        n_rows = steps + self.n_ahead
+        if labels is None:
+            self.table: Any = np.concatenate([X, np.repeat(X[-1:], n_rows, axis=0)])
         else:
-            self.table = rows_with_future(X, future)
-            self.columns = list(X.columns)
-        self.known, self.lagged = window_columns(self.columns, future, reader)
+            self.table = rows_with_future(X, labels[:n_rows])
+
+    def _n_given_ahead(self, labels: Any, most: int, X_future: Any) -> int:
+        """Return how many rows after those to come are given, up to the most read."""
+        if not self.known and labels is not None:
+            return len(labels) - self.n_steps  # a step in front makes what is known
+        if not most or X_future is None:
+            return 0
+        frame = rows_from(X_future)
+        if labels is None or labels_of(frame) is None:
+            return min(max(len(frame) - self.n_steps, 0), most)
+        names = [self.columns[i] for i in self.known]
+        return n_whole_rows(frame, labels[self.n_steps :], names)
 
     def put(self, start: int, columns: list[int], values: np.ndarray) -> None:
         """Write values of some columns (by position) into rows to come."""
@@ -483,8 +504,8 @@ class _Rows:
         """Return values of all rows to come with their labels."""
         return series_or_frame(values, self.future, names)
 
-    def put_future(self, X_future: Any) -> None:
-        """Write what is given of the rows to come."""
+    def put_future(self, X_future: Any, *, may_lack: bool) -> None:
+        """Write what is given of the rows to come, of which some values may lack."""
         if X_future is None:
             if self.known:
                 raise ValueError(
@@ -506,24 +527,39 @@ class _Rows:
                 | {i for i, name in enumerate(self.columns) if name in whole}
             )
             names = [self.columns[i] for i in self.given]
-            values = future_columns(frame, self.future, names, owner="forecast")
+            values = future_columns(
+                frame, self.future, names, owner="forecast", may_lack=may_lack
+            )
+            self._put_ahead(frame)
         else:
             self.given = self.known
             table = check_array(
-                X_future, dtype=np.float64, ensure_2d=False, input_name="X_future"
+                X_future,
+                dtype=np.float64,
+                ensure_2d=False,
+                ensure_all_finite="allow-nan" if may_lack else True,
+                input_name="X_future",
             )
-            shape = (self.n_steps, len(self.known))
+            shape = (self.n_steps + self.n_ahead, len(self.known))
             if table.shape != shape:
                 raise ValueError(
-                    f"forecast needs X_future of shape (steps, n_known) = {shape}. Got "
-                    f"{table.shape}; pass a row for each step, or a DataFrame at the "
-                    "labels to come."
+                    "forecast needs X_future of shape (steps, n_known) = "
+                    f"{self.n_steps, len(self.known)}. Got {table.shape}; pass a row "
+                    "for each step, or a DataFrame at the labels to come."
                 )
             values = list(table.T)
         for column, column_values in zip(self.given, values, strict=True):
             if self.future is not None:
                 check_same_kind(self.table, column, column_values)
             self._put_column(0, column, column_values)
+
+    def _put_ahead(self, frame: Any) -> None:
+        """Write the known columns of the rows after those to come."""
+        if self.n_ahead:
+            labels = self.table.index[self.n_past + self.n_steps :]
+            names = [self.columns[i] for i in self.known]
+            values = future_columns(frame, labels, names, owner="forecast")
+            self.put(self.n_steps, self.known, np.stack(values, axis=-1))
 
 
 def window_columns(
@@ -632,11 +668,14 @@ def _words_of_short_past(X: Any, rows: Any, reader: Reader) -> str | None:
 
 
 def _labels_after(labels: Any, reader: Reader, steps: int, X_future: Any) -> Any:
-    """Return the labels of the rows to come, with ``elapsed`` those that are given."""
+    """Return the labels of the rows to come, and of those that are known ahead.
+
+    With ``elapsed`` those that are given, which are so many at most.
+    """
     timeline = reader.windows.timeline_
     given = rows_from(X_future)
     if reader.windows.elapsed and labels_of(given) is not None:
-        return labels_given_after(given, labels, steps, timeline)
+        return labels_given_after(given, labels, steps, timeline, reader.n_ahead)
     accepts = timeline is not None and timeline.accepts(labels)
     if accepts:
         timeline.check_comparable(labels)
@@ -648,7 +687,7 @@ def _labels_after(labels: Any, reader: Reader, steps: int, X_future: Any) -> Any
             f"{type(labels).__name__} of {labels.dtype}; use a DatetimeIndex "
             "(pd.to_datetime), a PeriodIndex or integers."
         )
-    return timeline.after(labels[-1:], steps)
+    return timeline.after(labels[-1:], steps + reader.n_ahead)
 
 
 # -- predicting ---------------------------------------------------------------------
@@ -671,7 +710,7 @@ def _newest(
 
     Of shape (n_steps, …) or, for a panel, (n_steps, n_groups, …).
     """
-    n_ahead = min(reader.n_ahead, rows.n_steps - done - n_steps)
+    n_ahead = min(reader.n_ahead, rows.n_steps + rows.n_ahead - done - n_steps)
     window_rows = rows.until(done + n_steps + n_ahead, done, reader.n_past)
     at = rows.newest(len(window_rows), n_steps, n_ahead)
     return rows.by_step(_predictions(reader, window_rows, at, method), n_steps)

@@ -13,6 +13,7 @@ from sklstm._timeline import Timeline, labels_together
 from sklstm._validation import python_scalar
 
 __all__ = [
+    "ahead_of_panel",
     "check_same_kind",
     "columns_with_future",
     "coverage_of_forecast",
@@ -24,6 +25,7 @@ __all__ = [
     "labels_given_after_each",
     "long_frame",
     "long_frame_with_future",
+    "n_whole_rows",
     "rows_with_future",
     "with_coverage",
 ]
@@ -47,7 +49,12 @@ def rows_with_future(X: pd.DataFrame, future: pd.Index) -> pd.DataFrame:
 
 
 def future_columns(
-    X_future: pd.DataFrame, labels: pd.Index, columns: list, *, owner: str
+    X_future: pd.DataFrame,
+    labels: pd.Index,
+    columns: list,
+    *,
+    owner: str,
+    may_lack: bool = False,
 ) -> list[np.ndarray]:
     """Return some columns of X_future at some labels, each as an array.
 
@@ -61,6 +68,8 @@ def future_columns(
         Columns to read.
     owner : str
         The function that is speaking.
+    may_lack : bool, default=False
+        Whether values may be NaN, in rows that are there.
 
     Raises
     ------
@@ -78,6 +87,8 @@ def future_columns(
         )
     rows = X_future[columns].reindex(labels)
     bad = rows.isna().any(axis=1).to_numpy()
+    if may_lack:
+        bad = bad & ~labels.isin(X_future.index)
     if bad.any():
         absent = ", ".join(str(label) for label in labels[bad][:5])
         raise ValueError(
@@ -91,6 +102,17 @@ def future_columns(
         else rows[name].to_numpy()
         for name in columns
     ]
+
+
+def n_whole_rows(X_future: pd.DataFrame, labels: pd.Index, columns: list) -> int:
+    """Return how many labels, from the first on, have a value in all of some columns.
+
+    0 where the columns or the rows of X_future are not there once each.
+    """
+    if not X_future.index.is_unique or set(columns) - set(X_future.columns):
+        return 0
+    is_whole = X_future[columns].reindex(labels).notna().all(axis=1).to_numpy()
+    return len(labels) if is_whole.all() else int(np.argmin(is_whole))
 
 
 def check_same_kind(frame: pd.DataFrame, column: int, values: np.ndarray) -> None:
@@ -111,7 +133,11 @@ def check_same_kind(frame: pd.DataFrame, column: int, values: np.ndarray) -> Non
 
 
 def labels_given_after(
-    X_future: pd.DataFrame, labels: pd.Index, steps: int, timeline: Timeline
+    X_future: pd.DataFrame,
+    labels: pd.Index,
+    steps: int,
+    timeline: Timeline,
+    n_more: int = 0,
 ) -> pd.Index:
     """Return the first labels of X_future after the last one of X.
 
@@ -125,6 +151,8 @@ def labels_given_after(
         How many labels to return.
     timeline : Timeline
         Of kind ``"order"``: every label follows the one before.
+    n_more : int, default=0
+        How many more labels to return, where they are there.
 
     Raises
     ------
@@ -140,7 +168,8 @@ def labels_given_after(
             f"{', '.join(str(label) for label in later[:5]) or 'none'}; append rows, "
             "or forecast fewer steps."
         )
-    return labels_together(labels[:0], later[:steps]).rename(labels.name)
+    later = later[: steps + n_more]
+    return labels_together(labels[:0], later).rename(labels.name)
 
 
 def _check_labels_to_come(given: pd.Index, timeline: Timeline) -> None:
@@ -352,6 +381,8 @@ def future_of_panel(
     columns: list,
     groups: list,
     time: Any,
+    *,
+    may_lack: bool = False,
 ) -> dict:
     """Return the columns of X_future that are given for all rows to come.
 
@@ -368,6 +399,8 @@ def future_of_panel(
     columns : list
         Columns that may be there.
     groups, time : see :func:`long_frame_with_future`
+    may_lack : bool, default=False
+        Whether values may be NaN, in rows that are there.
 
     Returns
     -------
@@ -397,6 +430,8 @@ def future_of_panel(
     names = [name for name in columns if (X_future.columns == name).sum() == 1]
     rows = X_future[names].set_axis(given, axis=0).reindex(keys)
     bad = rows[known].isna().any(axis=1).to_numpy()
+    if may_lack:
+        bad = bad & ~keys.isin(given)
     if bad.any():
         absent = "; ".join(_key_words(key, time) for key in keys[bad][:5])
         raise ValueError(
@@ -411,6 +446,47 @@ def future_of_panel(
         for name in names
         if name in known or bool(is_whole[name])
     }
+
+
+def ahead_of_panel(
+    X_future: Any,
+    last: pd.DataFrame,
+    ahead: pd.Index,
+    before: dict,
+    groups: list,
+    time: Any,
+) -> dict:
+    """Return known columns of the rows after those to come, where they are given.
+
+    Parameters
+    ----------
+    X_future : DataFrame
+        As :func:`future_of_panel` takes it, and has checked it.
+    last : DataFrame of n_groups rows
+        The newest row of each group.
+    ahead : Index of length n_ahead * n_groups
+        Labels, step by step.
+    before : dict of ndarray of shape (n_groups,)
+        The known columns of the row before, whose values stand where none is given.
+    groups, time : see :func:`long_frame_with_future`
+
+    Returns
+    -------
+    dict of ndarray of shape (n_ahead * n_groups,)
+    """
+    n_groups = len(last)
+    n_ahead = len(ahead) // n_groups
+    wanted = _at_labels(last.iloc[np.tile(np.arange(n_groups), n_ahead)], ahead, time)
+    keys, given = _row_keys(wanted, groups, time), _row_keys(X_future, groups, time)
+    rows = X_future[list(before)].set_axis(given, axis=0).reindex(keys)
+    found = {}
+    for name, values in before.items():
+        steps = [pd.Series(values)]
+        column = rows[name].to_numpy().reshape(n_ahead, n_groups)
+        for own in column:
+            steps.append(pd.Series(own).where(pd.notna(own), steps[-1]))
+        found[name] = np.concatenate([step.to_numpy() for step in steps[1:]])
+    return found
 
 
 def _row_keys(frame: pd.DataFrame, groups: list, time: Any) -> pd.MultiIndex:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sklstm._future_rows import (
+    ahead_of_panel,
     check_same_kind,
     future_of_panel,
     labels_after_each,
@@ -79,6 +80,8 @@ class PanelRows:
         Fitted, with ``groups`` or ``time``.
     n_past : int or None
         Rows before the first to come that are read; None for all.
+    n_ahead : int
+        Rows after those to come whose known values are read.
     X_future : DataFrame, optional
         With ``elapsed`` its times are those of the rows to come.
 
@@ -96,6 +99,8 @@ class PanelRows:
         Positions in X of the columns that windows hold, by their kind.
     given : list of int
         Positions of the columns whose values to come are given.
+    n_ahead : int
+        Rows after those to come whose known values are read.
     """
 
     def __init__(
@@ -104,6 +109,7 @@ class PanelRows:
         steps: int,
         windows: Any,
         n_past: int | None,
+        n_ahead: int = 0,
         X_future: Any = None,
     ):
         groups, time = as_columns(windows.groups), windows.time
@@ -130,12 +136,17 @@ class PanelRows:
             self.future = labels_given_after_each(
                 X_future, self.keys, newest, steps, windows.timeline_, groups, time
             )
+            n_ahead = 0
+            labels = self.future
         else:
             pairs = next_in_group(codes, panel.ranks[order])
             timeline = self._timeline(windows.timeline_, panel.stamps, pairs)
-            self.future = labels_after_each(timeline, newest, steps)
+            labels = labels_after_each(timeline, newest, steps + n_ahead)
+            self.future = labels[: steps * self.n_groups]
+        self.n_ahead = n_ahead
+        self._ahead = labels[steps * self.n_groups :]
         self.table = long_frame_with_future(
-            X, order[by_age], self._last, self.future, groups, time
+            X, order[by_age], self._last, labels, groups, time
         )
         self.columns = list(self.table.columns)
         self.given: list[int] = []
@@ -152,8 +163,8 @@ class PanelRows:
             )
         return timeline
 
-    def put_future(self, X_future: Any) -> None:
-        """Write what is given of the rows to come."""
+    def put_future(self, X_future: Any, *, may_lack: bool) -> None:
+        """Write what is given of the rows to come, of which some values may lack."""
         names = [self.columns[i] for i in self.known]
         if X_future is None:
             if names:
@@ -170,11 +181,21 @@ class PanelRows:
             [n for n in self.columns if n not in (*self.groups, self.time)],
             self.groups,
             self.time,
+            may_lack=may_lack,
         )
         self.given = [self.columns.index(name) for name in given]
+        end = len(self._ages) + len(self.future)
         for column, values in zip(self.given, given.values(), strict=True):
             check_same_kind(self.table, column, values)
-            self.table.iloc[len(self._ages) :, column] = values
+            self.table.iloc[len(self._ages) : end, column] = values
+        if self.n_ahead:
+            before = {name: given[name][-self.n_groups :] for name in names}
+            last = self._X.iloc[self._last]
+            ahead = ahead_of_panel(
+                X_future, last, self._ahead, before, self.groups, self.time
+            )
+            for name, values in ahead.items():
+                self.table.iloc[end:, self.columns.index(name)] = values
 
     def put(self, start: int, columns: list[int], values: np.ndarray) -> None:
         """Write values (n_steps, n_groups, …) of some columns into rows to come."""

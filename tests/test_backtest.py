@@ -1003,3 +1003,34 @@ def test_ridge_reads_what_is_known_ahead_too():
     cv = last_rows(120, 20)
     result = backtest(pipe, X, X["load"], cv=cv, steps=4)
     assert result.summary().loc["ridge", "MAE"] < 0.1
+
+
+@pytest.mark.parametrize("is_array", [False, True])
+@pytest.mark.parametrize("is_wrapped", [False, True])
+@pytest.mark.parametrize("steps", [2, 4, 7])
+def test_rows_known_ahead_are_those_that_a_forecast_reads(steps, is_wrapped, is_array):
+    """From every origin the forecast of the rows up to it, and no later value."""
+    X = series(70).assign(open=np.arange(70) % 3 == 0).astype(float)
+    windows = SlidingWindow(6, known=[1] if is_array else "open", known_ahead=2)
+    pipe = make_pipeline(windows, LSTMRegressor(2, steps=3, epochs=1, random_state=0))
+    if is_wrapped:
+        pipe = TransformedTargetRegressor(pipe, func=np.log, inverse_func=np.exp)
+    values = X.to_numpy() if is_array else X
+    y = values[:, 0] if is_array else X["load"]
+
+    def predicted(X, y):
+        result = backtest(pipe, X, y, cv=last_rows(70, 20), steps=steps)
+        return result.predictions["y_pred"].to_numpy().reshape(-1, steps)
+
+    found = predicted(values, y)
+    fitted = clone(pipe).fit(values[:50], y[:50])
+    for row, by_step in enumerate(found):
+        past, later = values[: 50 + row], values[50 + row :]
+        known = later[:, 1:] if is_array else later[["open"]]
+        known = known[: steps + 2]
+        expected = forecast(fitted, past, steps, X_future=known)
+        np.testing.assert_allclose(by_step, expected, rtol=1e-6)
+    changed = values.copy()
+    (changed if is_array else changed.iloc)[60:, 0] *= 1.2
+    after = predicted(changed, y)
+    np.testing.assert_array_equal(after[:11], found[:11])

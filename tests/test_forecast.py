@@ -835,6 +835,65 @@ def test_error_texts_among_the_values_to_come(is_long):
         forecast(pipe, X, steps=2, X_future=future)
 
 
+@pytest.mark.parametrize("kind", ["frame", "array", "panel", "made in front"])
+def test_known_rows_after_those_to_come_are_read(kind):
+    """The first steps do not depend on how many follow, once known rows are given."""
+    X = frame("load").assign(open=np.arange(N_ROWS) % 3 == 0).astype(float)
+    future = pd.DataFrame({"open": np.arange(9) % 2.0}, index=days(N_ROWS + 9)[-9:])
+    known = {"known": "open", "known_ahead": 2}
+    pipe = linear(**known)
+    if kind == "array":
+        X, future = X.to_numpy(), future.to_numpy()
+        pipe, y = linear(known=[1], known_ahead=2), X[:, 0]
+    elif kind == "panel":
+        X = pd.concat([X.assign(shop=s, day=X.index) for s in "ab"], ignore_index=True)
+        future = pd.concat([future.assign(shop=s, day=future.index) for s in "ab"])
+        pipe, y = linear(groups="shop", time="day", **known), X["load"]
+    elif kind == "made in front":
+        weekday = FunctionTransformer(lambda t: t.assign(open=t.index.day_of_week))
+        X, future = X[["load"]], None
+        pipe, y = make_pipeline(weekday, *linear(**known)), X["load"]
+    else:
+        y = X["load"]
+    pipe.fit(X, y)
+    long = np.asarray(forecast(pipe, X, 6, X_future=take(future, 8)))
+    for steps in (1, 3):
+        short = np.asarray(forecast(pipe, X, steps, X_future=take(future, steps + 2)))
+        by_group = [long[:steps], long[6 : 6 + steps]]
+        expected = np.concatenate(by_group if kind == "panel" else by_group[:1])
+        assert (short == expected).all()
+        if kind in ("frame", "array"):
+            few = np.asarray(forecast(pipe, X, steps, X_future=take(future, steps)))
+            assert few[-1] != short[-1]
+
+
+def take(future, n_rows):
+    """Return the first rows of what is known, of each shop."""
+    if isinstance(future, pd.DataFrame) and "shop" in future:
+        return future.groupby("shop").head(n_rows)
+    return None if future is None else future[:n_rows]
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+def test_values_to_come_may_lack_where_they_are_carried(is_long):
+    """NaN in X_future is the value before, as NaN in X is; a missing row is none."""
+    X = frame("load").assign(open=1.0)
+    future = pd.DataFrame({"open": [0.0, np.nan, 1.0]}, index=days(N_ROWS + 3)[-3:])
+    filled = future.ffill()
+    pipe = linear(known="open", missing="carry")
+    if is_long:
+        X = X.assign(shop="a").reset_index()
+        future, filled = (
+            table.assign(shop="a", day=table.index) for table in (future, filled)
+        )
+        pipe = linear(known="open", missing="carry", groups="shop", time="day")
+    pipe.fit(X, X["load"])
+    found = forecast(pipe, X, 3, X_future=future)
+    assert found.equals(forecast(pipe, X, 3, X_future=filled))
+    with pytest.raises(ValueError, match="needs a row of X_future"):
+        forecast(pipe, X, 3, X_future=future[:2])
+
+
 SCALED_BY_HAND = {
     "thousands": lambda y: y / 1000,
     "minmax": lambda y: (y - y.min()) / (y.max() - y.min()),
