@@ -16,13 +16,13 @@ __all__ = [
     "DataFrame",
     "Series",
     "check_columns_once",
-    "check_numeric_columns",
     "check_same_labels",
     "column_of_target",
     "frame_from",
     "frame_from_product",
     "labels_of",
     "names_of",
+    "numeric_frame",
     "positions_of",
     "rows_from",
     "series_or_frame",
@@ -51,10 +51,10 @@ def labels_of(X: Any) -> pd.Index | None:
     return X.index if isinstance(X, pd.DataFrame | pd.Series) else None
 
 
-def check_numeric_columns(
+def numeric_frame(
     frame: pd.DataFrame, *, owner: str, allow_nan: bool = False
-) -> None:
-    """Raise unless a DataFrame has columns and every one of them holds numbers.
+) -> pd.DataFrame:
+    """Return a DataFrame as numbers, once it has columns and all of them hold some.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def check_numeric_columns(
     owner : str
         The class that is speaking.
     allow_nan : bool, default=False
-        Whether objects may be missing.
+        Whether objects may be missing; they are NaN then.
 
     Raises
     ------
@@ -76,6 +76,7 @@ def check_numeric_columns(
             f"{owner} needs columns. Found array with 0 feature(s) "
             f"(shape={frame.shape}) while a minimum of 1 is required."
         )
+    objects = {}
     for position, (name, dtype) in enumerate(frame.dtypes.items()):
         if not pd.api.types.is_numeric_dtype(dtype) and dtype != np.dtype(object):
             is_time = dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype)
@@ -99,6 +100,12 @@ def check_numeric_columns(
                     f"{owner} needs finite values (no NaN, nothing missing). Got NaN "
                     f"in row {row!r}, column {name!r}; fill or drop such rows first."
                 )
+        objects[position] = values.where(values.notna(), np.nan)
+    if objects:
+        frame = frame.copy(deep=False)
+        for position, values in objects.items():
+            frame.isetitem(position, values)
+    return frame
 
 
 def names_of(X: Any, y: Any) -> list | None:

@@ -347,9 +347,16 @@ def long_frame(
 
 
 def kind_of_long_frame(frame: Any) -> tuple[list, Any] | None:
-    """Return the columns of groups and of time of a forecast, None of other things."""
+    """Return the columns of groups and of time of a forecast, None of other things.
+
+    A frame keeps what it was where its columns became the index, which says it then.
+    """
     kind = getattr(frame, "attrs", {}).get(_KIND, {})
-    return (kind["groups"], kind["time"]) if "groups" in kind else None
+    if "groups" not in kind:
+        return None
+    groups, time = kind["groups"], kind["time"]
+    columns = {*groups} if time is None else {*groups, time}
+    return (groups, time) if columns <= set(frame.columns) else None
 
 
 def with_coverage(frame: pd.DataFrame, coverage: float) -> pd.DataFrame:

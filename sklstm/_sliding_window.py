@@ -12,11 +12,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from sklstm._alignment import agree, habit_of
 from sklstm._frames import (
-    check_numeric_columns,
     check_same_labels,
     frame_from,
     labels_of,
     names_of,
+    numeric_frame,
     rows_from,
 )
 from sklstm._panel import (
@@ -665,7 +665,7 @@ class SlidingWindow(
         if self._reads_long_frames():
             return self._read_panel(X, reset=reset)
         if labels is not None:
-            check_numeric_columns(X, owner=owner, allow_nan=self.missing != "error")
+            X = numeric_frame(X, owner=owner, allow_nan=self.missing != "error")
         values = validate_data(
             self, X, reset=reset, dtype="numeric", ensure_all_finite=False
         )
@@ -694,7 +694,9 @@ class SlidingWindow(
         panel = panel_labels(X, groups, self.time, owner=owner)
         validate_data(self, X, reset=reset, skip_check_array=True)
         channels = X.drop(columns=groups if self.time is None else [*groups, self.time])
-        check_numeric_columns(channels, owner=owner, allow_nan=self.missing != "error")
+        channels = numeric_frame(
+            channels, owner=owner, allow_nan=self.missing != "error"
+        )
         values = check_array(
             channels, dtype="numeric", ensure_all_finite=False, estimator=self
         )

@@ -211,7 +211,7 @@ def test_infinity_is_an_error_with_every_choice():
         SlidingWindow(12, missing="carry").fit(X)
 
 
-@pytest.mark.parametrize("dtype", ["Float64", object, "array"])
+@pytest.mark.parametrize("dtype", ["Float64", object, "NA", "array"])
 def test_missing_values_of_every_kind(dtype):
     """NA, None and NaN are missing alike."""
     X = passengers(n_rows=40)
@@ -219,8 +219,9 @@ def test_missing_values_of_every_kind(dtype):
     expected = SlidingWindow(3, missing="carry").fit_transform(X)
     if dtype == "array":
         rows = X.to_numpy()
-    elif dtype is object:
-        rows = X.astype(object).where(X.notna(), None)
+    elif dtype in (object, "NA"):
+        absent = pd.NA if dtype == "NA" else None
+        rows = X.astype(object).where(X.notna(), absent)
     else:
         rows = X.astype(dtype)
     found = SlidingWindow(3, missing="carry").fit_transform(rows)

@@ -486,6 +486,19 @@ def test_groups_of_an_index_may_lack_actual_values_alone():
         ForecastDisplay.from_predictions(history.loc["a"], to_come)
 
 
+def test_a_forecast_whose_columns_became_its_index(stores):
+    """The index says groups and time, whatever the frame was."""
+    _, past, pipe = stores
+    to_come = forecast(pipe, past, steps=3)
+    display = ForecastDisplay.from_predictions(
+        past.set_index(["store", "day"]).sort_index(),
+        to_come.set_index(["store", "day"]),
+    )
+    for ax, store in zip(display.axes_[:, 0], ["a", "b"], strict=True):
+        own = to_come[to_come["store"] == store]
+        np.testing.assert_array_equal(lines_of(ax)["forecast"].get_ydata(), own["load"])
+
+
 def test_columns_of_groups_are_not_drawn_as_values():
     """Numbers of groups and times, of which nothing tells, are not predictions."""
     frame = pd.DataFrame(

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 
 from sklstm._frames import (
-    check_numeric_columns,
     check_same_labels,
     column_of_target,
     frame_from,
     labels_of,
     names_of,
+    numeric_frame,
     positions_of,
     rows_from,
     series_or_frame,
@@ -73,15 +73,13 @@ def test_columns_that_are_no_numbers_are_sent_where_they_belong():
     with pytest.raises(
         ValueError, match=r"'day' of dtype date.* index \(set_index\), o"
     ):
-        check_numeric_columns(X, owner="Owner")
+        numeric_frame(X, owner="Owner")
     with pytest.raises(ValueError, match=r"'shop' of dtype .*of a long frame apart in"):
-        check_numeric_columns(X[["shop"]], owner="Owner")
+        numeric_frame(X[["shop"]], owner="Owner")
     with pytest.raises(
         ValueError, match=r"'day' of dtype period.* or name it in time="
     ):
-        check_numeric_columns(
-            X[["day"]].apply(lambda c: c.dt.to_period("D")), owner="O"
-        )
+        numeric_frame(X[["day"]].apply(lambda c: c.dt.to_period("D")), owner="O")
 
 
 def test_a_target_among_the_columns():
