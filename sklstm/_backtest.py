@@ -425,8 +425,10 @@ def backtest(
 
     Notes
     -----
-    Values after an origin change no prediction from it, as long as steps in front of
-    the windows turn each row into one row and look at no later one.
+    Values after an origin change no prediction from it, but those of columns known
+    beforehand, as long as steps in front of the windows turn each row into one row and
+    look at no later one. The model of a fold has learned from its training rows, which
+    for some groups of a panel may end after the first origins of others.
 
     The ridge regression predicts all steps at once, from what the pipeline hands on up
     to its SlidingWindow: the same windows, every column of them standardised. It is

@@ -71,7 +71,7 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
         ``"backward"``; steps count back from the predicted row, so that -1 is the row
         before it. Missing steps are NaN. A step is called by the columns that are not
         known beforehand: of a known one the network reads at the same time the value
-        ``horizon`` rows later.
+        ``horizon + known_ahead`` rows later.
 
     Raises
     ------
@@ -153,8 +153,8 @@ def contributions(
     DataFrame
         One line for each (row, step), the levels of its index; one column for each
         channel. Steps count back from the predicted row, which is step 0: a known
-        column has its newest value there, others ``horizon`` steps earlier. In the
-        unit of the target that the regressor was fitted on; NaN at missing steps, and
+        column has its newest value ``known_ahead`` steps later, others ``horizon``
+        steps earlier. In the unit of the target that the regressor was fitted on; NaN at missing steps, and
         at steps that only other channels have.
 
     Raises
