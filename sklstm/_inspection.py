@@ -154,8 +154,8 @@ def contributions(
         One line for each (row, step), the levels of its index; one column for each
         channel. Steps count back from the predicted row, which is step 0: a known
         column has its newest value ``known_ahead`` steps later, others ``horizon``
-        steps earlier. In the unit of the target that the regressor was fitted on; NaN at missing steps, and
-        at steps that only other channels have.
+        steps earlier. In the unit of the target that the regressor was fitted on; NaN
+        at missing steps, and at steps that only other channels have.
 
     Raises
     ------

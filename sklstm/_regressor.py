@@ -196,7 +196,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     n_models : int, default=1
         Number of networks that are trained from different initial weights, and whose
         predictions are averaged, in logarithms where those are learned (an ensemble:
-        Hansen & Salamon 1990, doi:10.1109/34.58871). What ends in ``_`` is of the first.
+        Hansen & Salamon 1990, doi:10.1109/34.58871). What ends in ``_`` is of the
+        first.
     callbacks : list of keras.callbacks.Callback, default=None
         Passed to Keras; one that sets ``model.stop_training`` keeps what was learned.
         Those of scikit-learn (1.9 and later) are given to ``set_callbacks``: see
