@@ -460,7 +460,8 @@ class _Rows:
             return 0
         frame = rows_from(X_future)
         if labels is None or labels_of(frame) is None:
-            return min(max(len(frame) - self.n_steps, 0), most)
+            n_given = len(frame) if hasattr(frame, "__len__") else 0
+            return min(max(n_given - self.n_steps, 0), most)
         names = [self.columns[i] for i in self.known]
         return n_whole_rows(frame, labels[self.n_steps :], names)
 
