@@ -7,9 +7,11 @@ forecasts that look fine and are wrong.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-__all__ = ["agree", "habit_of", "is_other_unit"]
+__all__ = ["agree", "habit_of", "is_other_unit", "words_of_other_unit"]
 
 # Share of the rows that must agree, and how many there must be.
 _MOST = 0.9
@@ -84,6 +86,32 @@ def agree(one: np.ndarray, other: np.ndarray) -> bool:
         return False
     one, other = one[changes], other[changes]
     return bool(np.isclose(one, other, rtol=1e-6, atol=0).mean() >= _MOST)
+
+
+def words_of_other_unit(
+    name: Any, predicted: np.ndarray, column: np.ndarray
+) -> str | None:
+    """Return that predictions stand in another unit than their column, in a sentence.
+
+    Parameters
+    ----------
+    name : str or int
+        What the column is called.
+    predicted, column : ndarray of shape (n_rows,)
+
+    Returns
+    -------
+    str or None
+        None where they do not.
+    """
+    if not is_other_unit(predicted, column):
+        return None
+    return (
+        f"What is predicted of column {name!r} is as far from it as if in another unit "
+        f"({predicted[-1]:.4g} for a row that holds {column[-1]:.4g}), and is fed back "
+        "into it. Fit the column itself as y: LSTMRegressor scales it, and "
+        "TransformedTargetRegressor undoes what it does to y."
+    )
 
 
 def is_other_unit(predicted: np.ndarray, column: np.ndarray) -> bool:

@@ -19,6 +19,7 @@ from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sklstm._alignment import words_of_other_unit
 from sklstm._forecast import (
     Reader,
     forecast,
@@ -742,8 +743,23 @@ def _predictions(
             windows = reader.windows.transform(walk.of(block)[0])
         if not hasattr(windows, "iloc"):
             at = np.searchsorted(block, origins)
-            return _recursion_of_all(pipeline, windows, at, walk.steps), {}
+            values = _recursion_of_all(pipeline, windows, at, walk.steps)
+            _warn_of_units(reader, origins + 1, walk)
+            return values, {}
     return np.stack([_recursion(reader, int(at), walk) for at in origins]), {}
+
+
+def _warn_of_units(reader: Reader, rows: np.ndarray, walk: Walk) -> None:
+    """Warn where y is in another unit than the column that it is fed back into."""
+    table, _ = walk.of(rows)
+    labels = labels_of(table)
+    names = [*range(table.shape[1])] if labels is None else [*table.columns]
+    _, lagged = window_columns(names, labels, reader)
+    column = table[:, lagged[0]] if labels is None else table.iloc[:, lagged[0]]
+    values = np.asarray(column, dtype=np.float64)
+    words = words_of_other_unit(names[lagged[0]], walk.values[rows], values)
+    if words is not None:
+        warnings.warn(words, UserWarning, stacklevel=5)
 
 
 def _read(reader: Reader, origins: np.ndarray, walk: Walk, n_after: int) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 
-from sklstm._alignment import is_other_unit
+from sklstm._alignment import words_of_other_unit
 from sklstm._frames import (
     DataFrame,
     Series,
@@ -797,16 +797,9 @@ def _warn_of_units(reader: Reader, rows: Any, predicted: list[int]) -> None:
     for position, column in zip(predicted, found.T, strict=True):
         own = taken[:, position] if rows.future is None else taken.iloc[:, position]
         values = np.asarray(own, dtype=np.float64)
-        if is_other_unit(column, values):
-            warnings.warn(
-                f"What is predicted of column {rows.columns[position]!r} is as far "
-                f"from it as if in another unit ({column[-1]:.4g} for a row that holds "
-                f"{values[-1]:.4g}), and is fed back into it. Fit the column itself as "
-                "y: LSTMRegressor scales it, and TransformedTargetRegressor undoes "
-                "what it does to y.",
-                UserWarning,
-                stacklevel=4,
-            )
+        words = words_of_other_unit(rows.columns[position], column, values)
+        if words is not None:
+            warnings.warn(words, UserWarning, stacklevel=4)
 
 
 # -- intervals ----------------------------------------------------------------------

@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklstm import (
     LSTMRegressor,
+    PanelTimeSeriesSplit,
     SlidingWindow,
     backtest,
     forecast,
@@ -1034,3 +1035,17 @@ def test_rows_known_ahead_are_those_that_a_forecast_reads(steps, is_wrapped, is_
     (changed if is_array else changed.iloc)[60:, 0] *= 1.2
     after = predicted(changed, y)
     np.testing.assert_array_equal(after[:11], found[:11])
+
+
+@pytest.mark.parametrize("is_panel", [False, True])
+def test_a_target_that_was_scaled_by_hand_is_told(is_panel):
+    """Where predictions are fed back, their unit must be that of the column."""
+    X, pipe, cv = series(), flat_ridge(), last_rows(60, 20)
+    if is_panel:
+        parts = [X.assign(shop=shop, hour=X.index) for shop in "ab"]
+        X = pd.concat(parts, ignore_index=True)
+        pipe = flat_ridge(groups="shop", time="hour")
+        cv = PanelTimeSeriesSplit(2, time="hour", test_size=20)
+    backtest(pipe, X, X["load"], cv=cv, steps=2)
+    with pytest.warns(UserWarning, match=r"column 'load' is as far .* another unit \("):
+        backtest(pipe, X, X["load"] / 1000, cv=cv, steps=2)
