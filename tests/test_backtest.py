@@ -502,6 +502,7 @@ def test_routed_weights_are_those_of_a_pipeline():
         pd.testing.assert_frame_equal(getattr(result, table), getattr(expected, table))
 
 
+@pytest.mark.filterwarnings("ignore:What is predicted of column 'load' is as far")
 @pytest.mark.parametrize("steps", [1, 3])
 def test_ridge_leaves_out_rows_of_weight_zero(steps):
     """The baseline is scikit-learn's on rows whose targets all weigh something."""
