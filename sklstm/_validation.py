@@ -111,7 +111,7 @@ def check_finite(
         )
 
 
-def python_scalar(value):
+def python_scalar(value: Any) -> Any:
     """Return a NumPy scalar as the Python object it stands for."""
     return value.item() if isinstance(value, np.generic) else value
 
