@@ -58,8 +58,8 @@ _STEPS: dict[str, Any] = {
 
 _SHORTEST_MONTH = pd.Timedelta(days=28)
 _DAY = pd.Timedelta(days=1)
-# Offsets beyond it may leave what nanoseconds can tell, which ends in 2262.
-_LAST = pd.Timestamp("2250-01-01")
+# Offsets after it may leave what nanoseconds can tell, which ends in 2262.
+_LAST_YEAR = 2250
 # A day on the wall clock that loses hours to daylight saving.
 _SHORTEST_DAY = pd.Timedelta(hours=22)
 
@@ -414,11 +414,13 @@ def _calendar_grid(offset: Any, labels: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """Return the stamps of an offset from the earliest of some labels on.
 
     Labels that move on, as those of a forecast do, find the grid of the ones before:
-    it ends a power of two of days later.
+    it goes on for a power of two of years.
     """
     begin, end = labels.min(), labels.max()
-    n_days = 1 << ((end - begin) // _DAY).bit_length()
-    latest = begin + min(pd.Timedelta(days=n_days), max(_LAST - begin, end - begin))
+    n_years = 1 << (end.year - begin.year).bit_length()
+    latest = end
+    if begin.year + n_years < _LAST_YEAR:
+        latest = begin + pd.Timedelta(days=366 * n_years)
     return _cached_grid(offset, begin, latest, labels.unit)
 
 
