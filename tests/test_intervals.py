@@ -636,7 +636,7 @@ def test_groups_with_a_few_residuals_are_counted():
 def test_one_coverage_is_a_sequence_of_one(result):
     """``calibration(0.9)`` is the row of 0.9."""
     one = result.calibration(0.9)
-    pd.testing.assert_frame_equal(one, result.calibration([0.5, 0.9])[1:])
+    pd.testing.assert_frame_equal(one, result.calibration([0.5, 0.9]).iloc[1:])
     assert one.loc[0.9, "measured"] == interval_coverage(
         *result.intervals(0.9)[["y_true", "y_lower", "y_upper"]].to_numpy().T
     )

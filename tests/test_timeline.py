@@ -574,10 +574,10 @@ def test_labels_that_move_on_share_their_grid(freq):
 
 def test_grids_end_where_nanoseconds_do():
     """Stamps shortly before the last that nanoseconds can tell, and beyond it."""
-    for labels in (
-        pd.date_range("2200-01-01", "2262-04-01", freq="MS", unit="ns"),
-        pd.date_range("2300-01-01", periods=50, freq="MS", unit="s"),
-    ):
+    every = [pd.date_range("2200-01-01", "2262-04-01", freq="MS", unit="ns")]
+    if int(pd.__version__.split(".")[0]) >= 3:  # date_range counted nanoseconds before
+        every.append(pd.date_range("2300-01-01", periods=50, freq="MS", unit="s"))
+    for labels in every:
         timeline = timeline_from_labels(labels, n_rows=len(labels))
         assert timeline.run_starts(labels.delete(20)).tolist() == [0, 20]
         assert timeline.distances(labels[:1]).tolist() == [1 - len(labels)]
