@@ -55,7 +55,8 @@ def habit_of(target: np.ndarray, column: np.ndarray) -> str | None:
             return f"that column {rows} row(s) before"
     with np.errstate(invalid="ignore", divide="ignore"):
         logs = np.log(column)
-        if any(agree(target, log) for log in _logarithms(column)):
+        others = np.log1p(column), np.log10(column), np.log2(column)
+        if any(agree(target, each) for each in (logs, *others)):
             return "the logarithm of that column"
         for rows in range(1, _MOST_SHIFT + 1):
             since = "the row before" if rows == 1 else f"{rows} rows before"
@@ -66,10 +67,6 @@ def habit_of(target: np.ndarray, column: np.ndarray) -> str | None:
             if any(agree(target[rows:], change) for change in changes):
                 return f"the relative change of that column since {since}"
     return None
-
-
-def _logarithms(column: np.ndarray) -> tuple[np.ndarray, ...]:
-    return np.log(column), np.log1p(column), np.log10(column), np.log2(column)
 
 
 def agree(one: np.ndarray, other: np.ndarray) -> bool:

@@ -618,7 +618,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         plan = None
         if self.refit and self.model is None and not self.callbacks:
             plan = self._plan(epochs, len(rows), is_watched=False)
-        return Finish(rows, highway, last_level(data.windows, rows), plan)
+        level = last_level(data.windows, data.windows[rows, -1, :])
+        return Finish(rows, highway, level, plan)
 
     def _begin(self, windows, y, rows, validation_rows, weights, is_masked):
         """Set what new networks begin with; return what they learn from, and them.

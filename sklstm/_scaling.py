@@ -287,19 +287,19 @@ def fit_scaling(
         level_slope,
         target_mean,
         target_scale,
-        last_level(windows, rows),
+        last_level(windows, newest),
     )
 
 
-def last_level(windows: Any, rows: np.ndarray) -> np.ndarray:
+def last_level(windows: Any, newest: np.ndarray) -> np.ndarray:
     """Return the level that stands for that of windows without a true step.
 
     Parameters
     ----------
     windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
         Raw windows.
-    rows : ndarray of int
-        Rows that are learned from, each with at least one true step.
+    newest : ndarray of shape (n_learned, n_channels)
+        The newest step of those that are learned from, none of them missing.
 
     Returns
     -------
@@ -307,8 +307,8 @@ def last_level(windows: Any, rows: np.ndarray) -> np.ndarray:
     """
     # The series of a panel end on many levels, of which the last is no better.
     if isinstance(windows, PanelWindows) and windows.has_many_groups:
-        return np.median(windows[rows, -1, :], axis=0).astype(np.float32)
-    return np.asarray(windows[rows[-1], -1, :], dtype=np.float32)
+        return np.median(newest.astype(np.float32), axis=0)
+    return newest[-1].astype(np.float32)
 
 
 def closest_channels(windows: Any, y: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -184,27 +184,26 @@ def test_step_is_the_commonest_where_rows_are_missing(freq):
     )
 
 
+def labels_of_kind(kind, rows):
+    """Return the labels of some of eight rows."""
+    return {
+        "integers": pd.RangeIndex(8),
+        "stamps": stamps("h", periods=8),
+        "periods": pd.period_range("2024-01", periods=8, freq="M"),
+    }[kind][rows]
+
+
 @pytest.mark.parametrize("kind", ["integers", "stamps", "periods"])
 def test_step_is_the_smallest_of_the_commonest(kind):
     """Where two steps are equally common, the finer one counts the rows."""
-    rows = [0, 2, 3, 5, 6]
-    labels = {
-        "integers": pd.RangeIndex(7),
-        "stamps": stamps("h", periods=7),
-        "periods": pd.period_range("2024-01", periods=7, freq="M"),
-    }[kind][rows]
+    labels = labels_of_kind(kind, [0, 2, 3, 5, 6])
     np.testing.assert_array_equal(timeline_of(labels).run_starts(labels), [0, 1, 3])
 
 
 @pytest.mark.parametrize("kind", ["integers", "stamps", "periods"])
 def test_step_divides_every_difference(kind):
     """Rows two steps apart are no run where other rows are one step apart."""
-    rows = [0, 2, 4, 6, 7]
-    labels = {
-        "integers": pd.RangeIndex(8),
-        "stamps": stamps("h", periods=8),
-        "periods": pd.period_range("2024-01", periods=8, freq="M"),
-    }[kind][rows]
+    labels = labels_of_kind(kind, [0, 2, 4, 6, 7])
     np.testing.assert_array_equal(timeline_of(labels).run_starts(labels), [0, 1, 2, 3])
 
 
