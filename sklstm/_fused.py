@@ -173,6 +173,7 @@ def train_fused(
                 is_stopped |= monitor.after_epoch(loss, validation_loss, get_weights)
             if is_stopped:
                 break
+            monitor.let_interrupt_through()
     except KeyboardInterrupt:
         is_interrupted = True
     weights, *slots = (_weights(architecture, part) for part in changing["state"])

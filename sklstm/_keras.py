@@ -13,6 +13,7 @@ and lent to one fit at a time with weights, optimizer and seeds set anew.
 from __future__ import annotations
 
 import functools
+import gc
 import inspect
 import threading
 import warnings
@@ -174,11 +175,16 @@ def train_with_keras(
         except KeyboardInterrupt:
             is_interrupted = True
         finally:
-            # TensorFlow keeps the generators of a fit for as long as the process runs.
+            # TensorFlow keeps the generators of a fit for as long as the process runs,
+            # and after an interrupt its threads may go on reading for a while.
             training.release()
             if validation is not None:
                 validation.release()
             model._eval_epoch_iterator = None
+        if is_interrupted:
+            # The half-read batches refer to themselves, and TensorFlow's threads must
+            # not find Python gone when they let go of them.
+            gc.collect()
         state = _copied(model.optimizer.variables)
         result = model.get_weights(), state, is_interrupted
     return result
@@ -345,10 +351,15 @@ def _batches(keras: Any, data: Any, rows: np.ndarray, size: int) -> Any:
             return -(-len(self.rows) // size)
 
         def __getitem__(self, position):
-            return self.data.batch(self.rows[position * size :][:size])
+            data, rows = self.data, self.rows
+            if data is None:
+                return self.nothing
+            return data.batch(rows[position * size :][:size])
 
         def release(self):
-            self.data = self.rows = None
+            self.nothing = self.data.batch(self.rows[:0])
+            self.rows = np.zeros(0, dtype=np.int32)
+            self.data = None
 
     return Batches(data, rows)
 
@@ -370,6 +381,9 @@ def _listener(keras: Any, monitor: Any, batches: Any, orders: Iterator) -> Any:
                 logs["loss"], logs.get("val_loss"), self.model.get_weights
             ):
                 self.model.stop_training = True
+
+        def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
+            monitor.let_interrupt_through()
 
     return Listener()
 

@@ -452,7 +452,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             If no window of a series is complete, or a column of X is y itself, as
             without a SlidingWindow in front.
         ConvergenceWarning
-            If training is interrupted (Ctrl-C); what was learned so far is kept.
+            If training is interrupted (Ctrl-C); what was learned so far is kept. It
+            waits for the step under way; a second Ctrl-C does not.
         """
         self._check_parameters()
         if (name := column_of_target(X, y)) is not None:

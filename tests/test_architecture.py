@@ -14,10 +14,19 @@ PACKAGE = Path(sklstm.__file__).parent
 
 # Levels from the ground up; inside a level nobody imports anybody ...
 LEVELS = [
-    {"_backend", "_drawing", "_files", "_pool", "_progress", "_stamp", "_validation"},
+    {
+        "_drawing",
+        "_files",
+        "_interrupts",
+        "_pool",
+        "_progress",
+        "_stamp",
+        "_validation",
+    },
     {
         "_activations",
         "_alignment",
+        "_backend",
         "_frames",
         "_highway",
         "_intervals",

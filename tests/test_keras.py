@@ -301,15 +301,14 @@ def test_routed_parameters_that_cannot_be_filed_are_no_hindrance(builds):
     assert len(_keras._models) == 0
 
 
-def interrupter(error, after):
+def interrupter(error, after, on="on_epoch_end"):
     import keras
 
-    class Interrupter(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs):  # noqa: ARG002
-            if epoch == after:
-                raise error
+    def interrupt(self, number, logs):
+        if number == after:
+            raise error
 
-    return Interrupter()
+    return type("Interrupter", (keras.callbacks.Callback,), {on: interrupt})()
 
 
 def test_an_interrupt_keeps_what_was_learned_and_harms_no_later_fit(builds):
@@ -365,6 +364,23 @@ def test_no_fit_leaves_its_windows_behind(is_interrupted):
     del data, callbacks
     gc.collect()
     assert held() is None
+
+
+def test_an_interrupt_leaves_no_half_read_batches():
+    """TensorFlow's threads would let go of them when Python is gone, and crash."""
+
+    def names():
+        return {type(thing).__name__ for thing in gc.get_objects()}
+
+    gc.collect()
+    assert "TFEpochIterator" not in names()
+    gc.disable()
+    try:
+        press = interrupter(KeyboardInterrupt, 0, on="on_train_batch_end")
+        assert trained(Recipe(PLAIN, routed=EAGER), callbacks=(press,))[2]
+        assert "TFEpochIterator" not in names()
+    finally:
+        gc.enable()
 
 
 # -- threads ------------------------------------------------------------------------
