@@ -226,6 +226,7 @@ def labels_given_after_each(
     timeline: Timeline,
     groups: list,
     time: Any,
+    n_more: int = 0,
 ) -> pd.Index:
     """Return the first labels of X_future after the newest one of each group.
 
@@ -239,10 +240,13 @@ def labels_given_after_each(
         The newest label of each group.
     steps, timeline : see :func:`labels_given_after`
     groups, time : see :func:`long_frame_with_future`
+    n_more : int, default=0
+        How many more labels to return of each group, where some group has them. In
+        the others stand labels right after their last ones, which X_future lacks.
 
     Returns
     -------
-    Index of length steps * n_groups
+    Index of length (steps + n_more or less) * n_groups
         Step by step.
 
     Raises
@@ -273,10 +277,19 @@ def labels_given_after_each(
             f"each group. Got {came}; append rows, forecast fewer steps"
             f"{'' if keys is None else ', or leave groups that have ended out of X'}."
         )
-    places = np.arange(len(rows)) - np.searchsorted(own, own)
-    by_group = rows[places < steps].reshape(len(newest), steps)
-    labels = panel.times_of(by_group.T.ravel())
-    return labels_together(newest[:0], labels).rename(newest.name)
+    starts = np.cumsum(counts) - counts
+    places = np.arange(min(steps + n_more, counts.max()))[:, None]
+    n_beyond = np.maximum(places - (counts - 1), 0)
+    labels = panel.times_of(rows[starts + places - n_beyond].ravel())
+    labels = labels_together(newest[:0], labels)
+    return _moments_later(labels, n_beyond.ravel()).rename(newest.name)
+
+
+def _moments_later(labels: pd.Index, counts: np.ndarray) -> pd.Index:
+    """Return labels each of which is later by a count of the least that can be told."""
+    if isinstance(labels, pd.DatetimeIndex):
+        return labels + pd.to_timedelta(counts, unit=labels.unit).as_unit(labels.unit)
+    return labels + counts
 
 
 def long_frame_with_future(

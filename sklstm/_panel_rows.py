@@ -133,17 +133,22 @@ class PanelRows:
         self._longest = order[stops[longest - 1] if longest else 0 : stops[longest]]
         newest = panel.stamps[panel.ranks[self._last]]
         if windows.elapsed and X_future is not None:
-            self.future = labels_given_after_each(
-                X_future, self.keys, newest, steps, windows.timeline_, groups, time
+            labels = labels_given_after_each(
+                X_future,
+                self.keys,
+                newest,
+                steps,
+                windows.timeline_,
+                groups,
+                time,
+                n_ahead,
             )
-            n_ahead = 0
-            labels = self.future
         else:
             pairs = next_in_group(codes, panel.ranks[order])
             timeline = self._timeline(windows.timeline_, panel.stamps, pairs)
             labels = labels_after_each(timeline, newest, steps + n_ahead)
-            self.future = labels[: steps * self.n_groups]
-        self.n_ahead = n_ahead
+        self.n_ahead = len(labels) // self.n_groups - steps
+        self.future = labels[: steps * self.n_groups]
         self._ahead = labels[steps * self.n_groups :]
         self.table = long_frame_with_future(
             X, order[by_age], self._last, labels, groups, time

@@ -197,6 +197,46 @@ def test_given_irregular_times(steps, time):
         assert own["time"].tolist() == every["time"].tolist()[n_rows : n_rows + 4]
 
 
+@pytest.mark.parametrize("kind", ["times", "seconds", "periods", "integers"])
+def test_irregular_rows_after_those_to_come_are_read(kind):
+    """Each group reads its own, whose number differs; as a single series does."""
+    first, hour = pd.Timestamp("2024-01-01"), pd.Timedelta("1h")
+    as_kind = {
+        "times": lambda times: times,
+        "seconds": lambda times: times.dt.as_unit("s"),
+        "periods": lambda times: times.dt.to_period("h"),
+        "integers": lambda times: (times - first) // hour,
+    }[kind]
+    frame, to_come = (
+        each.assign(time=as_kind(each["time"])) for each in irregular_shops()
+    )
+    more = {"s0": 0, "s1": 1, "s2": 2}
+    given = pd.concat(
+        [
+            to_come[to_come["shop"] == shop].sort_values("time")[: 2 + n_more]
+            for shop, n_more in more.items()
+        ]
+    ).drop(columns="sales")
+    params = {"known": "price", "known_ahead": 2, "elapsed": True, "layout": "flat"}
+    ridge = make_pipeline(SimpleImputer(), StandardScaler(), Ridge())
+    pipe = make_pipeline(SlidingWindow(3, groups="shop", time="time", **params), ridge)
+    pipe.fit(frame, frame["sales"])
+    found = forecast(pipe, frame, 2, X_future=given)
+    for shop in more:
+        own, future = (
+            each[each["shop"] == shop].set_index("time").sort_index()
+            for each in (frame, given)
+        )
+        own, future = own[["sales", "price"]], future[["price"]]
+        alone = make_pipeline(SlidingWindow(3, **params).fit(own), pipe[-1])
+        expected = forecast(alone, own, 2, X_future=future, target="sales")
+        of_shop = found[found["shop"] == shop].set_index("time")["sales"]
+        pd.testing.assert_series_equal(of_shop, expected, check_freq=False)
+        if more[shop]:
+            less = forecast(alone, own, 2, X_future=future[:2], target="sales")
+            assert (less != expected).any()
+
+
 def test_irregular_times_that_are_not_given_are_named():
     """A group with too few times to come is named, and times of another kind."""
     frame, to_come = irregular_shops()
