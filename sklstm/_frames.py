@@ -137,8 +137,10 @@ def column_of_target(X: Any, y: Any) -> Any:
     return y.name if np.array_equal(X[y.name].to_numpy(), y.to_numpy()) else None
 
 
-def check_same_labels(X: Any, y: Any, *, owner: str) -> None:
-    """Raise unless y, where it has labels, has those of X.
+def check_same_labels(
+    X: Any, y: Any, *, owner: str, names: tuple[str, str] = ("X", "y")
+) -> None:
+    """Raise unless y, where it has labels, has those of X; or other two of other names.
 
     Row numbers from 0, which scikit-learn gives to a y that it has transformed, are no
     labels where those of X are none.
@@ -152,14 +154,15 @@ def check_same_labels(X: Any, y: Any, *, owner: str) -> None:
         return
     if _is_numbered_anew(X, y):
         return
-    came = f"{len(y)} rows of y for {len(X)} rows of X"
+    first, second = names
+    came = f"{len(y)} rows of {second} for {len(X)} rows of {first}"
     if len(X) == len(y):
         row = int(np.flatnonzero(np.asarray(X.index != y.index))[0])
         ours, theirs = python_scalar(y.index[row]), python_scalar(X.index[row])
-        came = f"{ours!r} in y where X has {theirs!r}"
+        came = f"{ours!r} in {second} where {first} has {theirs!r}"
     raise ValueError(
-        f"{owner} needs y at the index of X: the series itself, row for row. Got "
-        f"{came}; do not shift, drop or reorder rows of one of them."
+        f"{owner} needs {second} at the index of {first}, row for row. Got {came}; do "
+        "not shift, drop or reorder rows of one of them."
     )
 
 

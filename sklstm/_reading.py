@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from sklstm._frames import check_same_labels
 from sklstm._validation import (
     _check_sample_weight,
     check_array,
@@ -209,7 +210,7 @@ def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarr
     return y
 
 
-def read_weights(sample_weight: Any, windows: Any) -> np.ndarray | None:
+def read_weights(sample_weight: Any, windows: Any, y: Any) -> np.ndarray | None:
     """Return sample weights as float64, None where none are given.
 
     Parameters
@@ -217,6 +218,8 @@ def read_weights(sample_weight: Any, windows: Any) -> np.ndarray | None:
     sample_weight : array-like of shape (n_rows,) or None
         Weights of the rows.
     windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+        The targets as they were given.
 
     Returns
     -------
@@ -225,10 +228,14 @@ def read_weights(sample_weight: Any, windows: Any) -> np.ndarray | None:
     Raises
     ------
     ValueError
-        If a weight is negative or not finite, or all are 0.
+        If a weight is negative or not finite, all are 0, or they have other labels
+        than y.
     """
     if sample_weight is None:
         return None
+    check_same_labels(
+        y, sample_weight, owner="LSTMRegressor", names=("y", "sample_weight")
+    )
     weights = _check_sample_weight(
         sample_weight, windows, dtype=np.float64, ensure_non_negative=True
     )

@@ -433,7 +433,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         y : array-like of shape (n_rows,) or (n_rows, n_outputs)
             The target of each row.
         sample_weight : array-like of shape (n_rows,), optional
-            Weights of the rows, at least 0. Rows of weight 0 are left out.
+            Weights of the rows, at least 0; a Series has the index of y. Rows of
+            weight 0 are left out.
 
         Returns
         -------
@@ -512,7 +513,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             self._check_continuation()
         windows, counts = read_windows(self, X, reset=not goes_on)
         y_given, y = y, read_target(self, y, len(windows), reset=not goes_on)
-        weights = read_weights(sample_weight, windows)
+        weights = read_weights(sample_weight, windows, y_given)
         windows, counts, y, weights = in_time_order(windows, counts, y, weights)
         rows = learnable_rows(windows, counts, self.steps, weights)
         if not len(rows):

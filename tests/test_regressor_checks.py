@@ -316,6 +316,22 @@ def test_inputs_are_not_written_to():
         assert_array_equal(array, copy)
 
 
+def test_weights_of_other_rows_are_refused(data):
+    """Weights that were shifted against y would teach the wrong rows."""
+    X, y = data
+    days = pd.date_range("2024-01-01", periods=len(y), freq="D")
+    y, weights = pd.Series(y, days), pd.Series(1.0, days).where(days != days[3], 0)
+    fitted = tiny(epochs=1).fit(X, y, sample_weight=weights)
+    match = r"needs sample_weight at the index of y.*01-02.* in sample_weight where y"
+    with pytest.raises(ValueError, match=match):
+        fitted.fit(X, y, sample_weight=weights.shift(1, freq="D"))
+    with pytest.raises(ValueError, match="rows of sample_weight for"):
+        fitted.partial_fit(X, y, sample_weight=weights[1:])
+    for others in (weights.to_numpy(), weights.reset_index(drop=True)):
+        again = tiny(epochs=1).fit(X, y, sample_weight=others)
+        np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
+
+
 @pytest.mark.parametrize("kind", [list, pd.Series, OnlyAnArray, tuple])
 def test_targets_and_weights_of_any_kind(data, fitted, kind):
     """Targets and weights may be lists, tuples, Series or array-likes."""
