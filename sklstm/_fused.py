@@ -30,6 +30,7 @@ import numpy as np
 from sklstm._backend import backend
 from sklstm._epochs import N_SLOTS, SHARDS, traced_epochs
 from sklstm._graph import Architecture
+from sklstm._interrupts import let_interrupt_through
 from sklstm._network import NetworkSpec
 from sklstm._windows import row_slices
 
@@ -173,7 +174,7 @@ def train_fused(
                 is_stopped |= monitor.after_epoch(loss, validation_loss, get_weights)
             if is_stopped:
                 break
-            monitor.let_interrupt_through()
+            let_interrupt_through()
     except KeyboardInterrupt:
         is_interrupted = True
     weights, *slots = (_weights(architecture, part) for part in changing["state"])

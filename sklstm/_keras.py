@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from sklstm._backend import backend, untouched_random
+from sklstm._interrupts import let_interrupt_through
 from sklstm._network import MISSING, NetworkSpec, build_keras_model
 from sklstm._pool import Pool
 
@@ -383,7 +384,7 @@ def _listener(keras: Any, monitor: Any, batches: Any, orders: Iterator) -> Any:
                 self.model.stop_training = True
 
         def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
-            monitor.let_interrupt_through()
+            let_interrupt_through()
 
     return Listener()
 

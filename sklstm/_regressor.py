@@ -17,6 +17,7 @@ from sklstm._activations import ACTIVATIONS
 from sklstm._ensemble import Finish, fully_trusted, train_member
 from sklstm._files import write_whole
 from sklstm._frames import column_of_target
+from sklstm._interrupts import interrupts_held
 from sklstm._keras import Recipe
 from sklstm._measure import fit_measures, most_accurate
 from sklstm._member import new_member
@@ -453,8 +454,9 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             If no window of a series is complete, or a column of X is y itself, as
             without a SlidingWindow in front.
         ConvergenceWarning
-            If training is interrupted (Ctrl-C); what was learned so far is kept. It
-            waits for the step under way; a second Ctrl-C does not.
+            If training is interrupted (Ctrl-C); what was learned so far is kept. Two
+            within two seconds raise KeyboardInterrupt as well, when that is done, and
+            so leave what called ``fit``: a search, a loop.
         """
         self._check_parameters()
         if (name := column_of_target(X, y)) is not None:
@@ -465,7 +467,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=2,
             )
-        with whole_or_unchanged(self):
+        with interrupts_held(), whole_or_unchanged(self):
             return self._learn(
                 X,
                 y,
@@ -497,7 +499,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             The estimator itself.
         """
         self._check_parameters()
-        with whole_or_unchanged(self):
+        with interrupts_held(), whole_or_unchanged(self):
             return self._learn(
                 X,
                 y,

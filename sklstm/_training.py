@@ -16,7 +16,6 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sklstm._fused import train_fused, unfused_option
-from sklstm._interrupts import interrupts_held
 from sklstm._keras import Recipe, train_with_keras
 from sklstm._network import MISSING, patched
 from sklstm._progress import Progress
@@ -350,14 +349,10 @@ class Monitor:
         As in :class:`Plan`.
     progress : Progress, optional
         Is told of every epoch, and may be asked by a callback to stop.
-    let_interrupt_through : callable
-        For the engine to call between its steps: raises KeyboardInterrupt where the
-        user interrupted training meanwhile.
     """
 
     patience: int | None
     progress: Progress | None = None
-    let_interrupt_through: Callable[[], None] = lambda: None
     history: dict[str, list[float]] = field(default_factory=lambda: {"loss": []})
     best_loss: float = np.inf
     best_weights: list[np.ndarray] | None = None
@@ -474,20 +469,17 @@ def train(
         If the user interrupts it (Ctrl-C); what was learned so far is kept.
     """
     engine = _engine_for(recipe, plan)
+    monitor = Monitor(plan.patience, progress)
     kind = f"{engine} {recipe.optimizer}"
     run = train_fused if engine == "fused" else train_with_keras
-    known_state = None
-    if optimizer_state is not None and optimizer_state[0] == kind:
-        known_state = optimizer_state[1]
-    with interrupts_held() as let_through:
-        monitor = Monitor(plan.patience, progress, let_through)
-        weights, state, is_interrupted = run(
-            recipe, data, plan, monitor, weights, known_state
-        )
-        try:
-            let_through()
-        except KeyboardInterrupt:
-            is_interrupted = True
+    weights, state, is_interrupted = run(
+        recipe,
+        data,
+        plan,
+        monitor,
+        weights,
+        optimizer_state[1] if optimizer_state and optimizer_state[0] == kind else None,
+    )
     if monitor.best_weights is not None:
         weights = monitor.best_weights
     if monitor.has_diverged or not all(np.isfinite(array).all() for array in weights):
@@ -504,7 +496,8 @@ def train(
             progress.end()
         warnings.warn(
             f"Training was interrupted after {len(monitor.history['loss'])} of "
-            f"{plan.epochs} epochs; what was learned until then is kept.",
+            f"{plan.epochs} epochs; what was learned until then is kept. Press Ctrl-C "
+            "twice to leave what called fit, too.",
             ConvergenceWarning,
             stacklevel=6,
         )

@@ -4,16 +4,34 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 
 import pytest
 
+from sklstm import _interrupts
 from sklstm._backend import backend
-from sklstm._interrupts import interrupts_held
+from sklstm._interrupts import interrupts_held, let_interrupt_through
 
 
 def press():
     """Send this process what Ctrl-C sends."""
     signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """Let interrupts come at times that a test sets, the first one long after any."""
+
+    class Clock:
+        now = 1e9
+
+        def monotonic(self):
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(_interrupts, "time", clock)
+    monkeypatch.setattr(_interrupts._Hold, "newest", -float("inf"))
+    return clock
 
 
 @pytest.fixture
@@ -25,24 +43,32 @@ def heard():
     signal.signal(signal.SIGINT, before)
 
 
+def caught():
+    """Let an interrupt through, and return whether one came."""
+    try:
+        let_interrupt_through()
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
 def test_nothing_comes_where_nothing_was_pressed():
     """Without an interrupt the block is as it would be, and the handler as it was."""
     before = signal.getsignal(signal.SIGINT)
-    with interrupts_held() as let_through:
+    with interrupts_held():
         assert signal.getsignal(signal.SIGINT) != before
-        let_through()
+        assert not caught()
     assert signal.getsignal(signal.SIGINT) is before
+    let_interrupt_through()
 
 
 def test_an_interrupt_waits_until_it_is_let_through():
     """It comes where it is asked for, and once."""
-    is_past = False
-    with interrupts_held() as let_through:
+    with interrupts_held():
         press()
         is_past = True
-        with pytest.raises(KeyboardInterrupt):
-            let_through()
-        let_through()
+        assert caught()
+        assert not caught()
     assert is_past
 
 
@@ -59,69 +85,134 @@ def test_an_interrupt_that_nobody_asks_for_comes_at_the_end():
 
 def test_an_error_does_not_swallow_an_interrupt():
     """A search that goes on after an error must stop for Ctrl-C all the same."""
-    with pytest.raises(KeyboardInterrupt) as caught, interrupts_held():
+    with pytest.raises(KeyboardInterrupt) as info, interrupts_held():
         press()
         raise ValueError("diverged")
-    assert str(caught.value.__context__) == "diverged"
+    assert str(info.value.__context__) == "diverged"
 
 
-def test_the_second_interrupt_waits_for_nothing():
-    """Code that hangs can be left."""
+@pytest.mark.parametrize("seconds", [0.1, 1.9, 2.1, 60])
+def test_a_second_interrupt_right_after_the_first_leaves_the_caller_too(clock, seconds):
+    """What was caught is raised again at the end of the block, and only there."""
+    done = []
+    with pytest.raises(KeyboardInterrupt) if seconds < 2 else nullcontext():
+        with interrupts_held():
+            press()
+            assert caught()
+            clock.now += seconds
+            press()
+            assert caught()
+            done.append("all")
+    assert done == ["all"]
+
+
+@pytest.mark.parametrize("seconds", [0.1, 60])
+def test_the_second_may_come_in_the_next_block(clock, seconds):
+    """In a search the first ends one fit, and the second finds another."""
+    with interrupts_held():
+        press()
+        assert caught()
+    clock.now += seconds
+    with pytest.raises(KeyboardInterrupt) if seconds < 2 else nullcontext():
+        with interrupts_held():
+            press()
+            assert caught()
+    with interrupts_held():
+        assert not caught()
+
+
+def test_two_at_once_are_held_as_one():
+    """Whoever presses twice in haste harms nothing, and is let out at the end."""
+    done = []
     with pytest.raises(KeyboardInterrupt), interrupts_held():
         press()
+        press()
+        assert caught()
+        assert not caught()
+        done.append("all")
+    assert done == ["all"]
+
+
+def test_code_that_hangs_can_be_left(clock):
+    """One that comes when another has waited for long waits for nothing."""
+    with pytest.raises(KeyboardInterrupt), interrupts_held():
+        press()
+        clock.now += 3
         press()
         pytest.fail("the second interrupt was held as well")
 
 
-def test_a_second_interrupt_that_is_lost_leaves_the_first():
+def test_one_that_is_lost_is_not_forgotten(clock):
     """Python prints what a destructor raises, and goes on."""
-    with interrupts_held() as let_through:
+    with interrupts_held():
         press()
-        try:
-            press()
-        except KeyboardInterrupt:
-            lost = True
-        assert lost
+        clock.now += 3
         with pytest.raises(KeyboardInterrupt):
-            let_through()
+            press()
+        assert caught()
 
 
-def test_a_hold_within_a_hold_hands_on_what_came():
+def test_a_hold_within_a_hold_holds_nothing_by_itself():
     """Whoever holds outermost decides when it comes."""
-    with interrupts_held() as let_through:
+    with interrupts_held():
         with interrupts_held():
             press()
-        with pytest.raises(KeyboardInterrupt):
-            let_through()
+        is_past = True
+        assert caught()
+    assert is_past
 
 
 def test_a_handler_of_the_users_own_is_called_later(heard):
-    """It gets the signal's number and a frame, as from Python."""
-    with interrupts_held() as let_through:
+    """It gets the signal's number and a frame, as from Python, once for each."""
+    with interrupts_held():
         press()
         assert heard == []
-        let_through()
+        let_interrupt_through()
         assert [number for number, _ in heard] == [signal.SIGINT]
         assert heard[0][1].f_code.co_filename.endswith("_interrupts.py")
-    assert len(heard) == 1
+        press()
+    assert len(heard) == 2
 
 
-def test_in_another_thread_nothing_is_held(heard):
-    """Handlers belong to the main thread, which hears of interrupts as it did."""
+def test_an_error_of_the_users_own_handler_comes_where_it_is_let_through():
+    """It is not taken for a KeyboardInterrupt, and not raised twice."""
+
+    def stop(*_):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        with interrupts_held():
+            press()
+            press()
+            with pytest.raises(TimeoutError):
+                let_interrupt_through()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_in_another_thread_nothing_is_held():
+    """Handlers belong to the main thread, whose interrupts no other one lets out."""
     before = signal.getsignal(signal.SIGINT)
     seen = []
 
     def work():
-        with interrupts_held() as let_through:
+        with interrupts_held():
             seen.append(signal.getsignal(signal.SIGINT))
-            let_through()
+            let_interrupt_through()
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
+    def run():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+
+    run()
     assert seen == [before]
-    press()
-    assert len(heard) == 1
+    with interrupts_held():
+        press()
+        run()
+        assert len(seen) == 2
+        assert caught()
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL])
@@ -129,9 +220,9 @@ def test_what_python_does_not_handle_is_left_alone(handler):
     """An interrupt that is ignored stays ignored."""
     before = signal.signal(signal.SIGINT, handler)
     try:
-        with interrupts_held() as let_through:
+        with interrupts_held():
             assert signal.getsignal(signal.SIGINT) is handler
-            let_through()
+            let_interrupt_through()
         assert signal.getsignal(signal.SIGINT) is handler
     finally:
         signal.signal(signal.SIGINT, before)

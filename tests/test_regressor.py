@@ -1111,6 +1111,13 @@ class PressAt(keras.callbacks.Callback):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.fixture
+def lone_interrupt(monkeypatch):
+    """Forget when the newest interrupt came: another test may just have sent it."""
+    monkeypatch.setattr("sklstm._interrupts._Hold.newest", -np.inf)
+
+
+@pytest.mark.usefixtures("lone_interrupt")
 def test_an_interrupt_waits_for_the_batch(data):
     """Pressed before a batch, it comes when that is learned, and before the next."""
     X, y = data
@@ -1123,15 +1130,44 @@ def test_an_interrupt_waits_for_the_batch(data):
     assert_same_weights(pressed, raised)
 
 
+@pytest.mark.usefixtures("lone_interrupt")
 def test_an_interrupt_after_the_last_epoch_keeps_them_all(data):
-    """Ctrl-C while the results are gathered loses nothing."""
+    """Ctrl-C while the results are gathered comes when they are."""
     X, y = data
     regressor = tiny(epochs=3, engine="keras", callbacks=[PressAt()])
-    with pytest.warns(ConvergenceWarning, match="interrupted after 3 of 3 epochs"):
+    with pytest.raises(KeyboardInterrupt):
         regressor.fit(X, y)
     assert_same_weights(regressor, tiny(epochs=3, engine="keras").fit(X, y))
 
 
+@pytest.mark.usefixtures("lone_interrupt")
+@pytest.mark.parametrize("engine", ["fused", "keras"])
+def test_two_interrupts_leave_a_search_and_keep_the_fit(data, monkeypatch, engine):
+    """The first ends a fit, as each would; the second right after it raises."""
+    X, y = data
+    fits = []
+
+    def press(monitor, get_weights):
+        fits[-1] += 1
+        if fits[-1] == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Monitor, "before_epoch", press)
+    regressors = [tiny(epochs=5000, engine=engine) for _ in range(4)]
+    with (
+        pytest.warns(ConvergenceWarning, match="Press Ctrl-C twice to leave"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        for regressor in regressors:
+            fits.append(0)
+            regressor.fit(X, y)
+    assert len(fits) == 2
+    for regressor in regressors[:2]:
+        assert 1 <= regressor.n_iter_ < 5000
+        assert np.isfinite(regressor.predict(X)).all()
+
+
+@pytest.mark.usefixtures("lone_interrupt")
 def test_an_interrupt_of_the_fused_engine_waits_for_the_epochs(data, monkeypatch):
     """The weights are those of a fit of as many epochs as the history has."""
     X, y = data
