@@ -264,7 +264,7 @@ def test_a_search_is_fitted_in_every_fold():
 # -- no look-ahead ------------------------------------------------------------------
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.integers(30, 56),
     st.sampled_from([1, 2, 4]),

@@ -102,7 +102,7 @@ def test_nan_is_an_error_by_default(call):
     assert repr(first) in str(e.value)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(holed_rows(), st.sampled_from(["series", "groups"]))
 def test_carried_values_are_what_a_loop_carries(case, kind):
     """Fitted rows and rows after them are filled from earlier rows of their run."""

@@ -303,7 +303,7 @@ def test_each_output_has_its_contributions():
         assert sizes.idxmax() == step
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 5))
 def test_a_flat_window_has_no_contributions(plain, seed, n_missing):
     """Where every channel stays at its mean there is nothing to tell apart."""

@@ -278,7 +278,7 @@ def test_a_target_without_a_name_is_called_y(frame, result):
     assert list(made.columns) == ["y", "y_lower", "y_upper"]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(one=COVERAGES, other=COVERAGES)
 def test_a_wider_forecast_contains_a_narrower_one(frame, pipe, result, one, other):
     """Intervals of a forecast are nested."""

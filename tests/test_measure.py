@@ -143,7 +143,7 @@ def test_a_prediction_of_the_wrong_sign_is_no_good_one():
 # -- laws ---------------------------------------------------------------------------
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(
     seed=st.integers(0, 3),
     factors=st.tuples(*[st.sampled_from([0.01, 3.0, 7.0, 2000.0])] * 3),

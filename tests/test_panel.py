@@ -108,7 +108,8 @@ def windows_of_group(params, fitted, rows):
 # -- windows ------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=40)
+@pytest.mark.filterwarnings("ignore:The index has")
+@settings(max_examples=40)
 @given(panels())
 def test_windows_are_those_of_each_group_alone(case):
     """Fitted rows, later rows and new groups see what each group alone would see."""
@@ -132,7 +133,7 @@ def test_windows_are_those_of_each_group_alone(case):
 
 
 @pytest.mark.filterwarnings("ignore:The index has")
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(panels())
 def test_shuffling_rows_permutes_windows(case):
     """The order of rows changes nothing but the order of windows."""
@@ -149,7 +150,7 @@ def test_shuffling_rows_permutes_windows(case):
 
 
 @pytest.mark.filterwarnings("ignore:The index has")
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(panels())
 def test_adding_a_group_changes_no_other(case):
     """Windows of a group are the same whoever else is in the frame."""
@@ -164,7 +165,7 @@ def test_adding_a_group_changes_no_other(case):
 
 
 @pytest.mark.filterwarnings("ignore:The index has")
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(panels(), st.integers(0, 18))
 def test_no_window_reads_what_comes_later(case, now):
     """Values after a time change no window up to it, in no group."""

@@ -1604,7 +1604,7 @@ def test_what_is_linear_goes_on_exactly(series, steps):
     b=st.floats(-100, 100),
     scaling=st.sampled_from(["auto", "last", "standard"]),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_predictions_follow_an_affine_map(a, b, scaling):
     """Predictions of a * y + b are a times the predictions of y, plus b."""
 
@@ -1999,7 +1999,7 @@ def steps_after(pipe, frame):
     return pipe[-1].predict_steps(pipe[:-1].transform(frame))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     row=st.integers(1, N_SEEN + N_NEW),
     begins=st.sampled_from([0, N_SEEN]),

@@ -161,7 +161,7 @@ def test_none_leaves_everything_in_its_unit():
 # -- affine equivariance ------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 99),
     kind=st.sampled_from(["auto", "last", "standard"]),

@@ -284,7 +284,7 @@ def early_stopped():
 @pytest.mark.filterwarnings("ignore:The integer index of X starts:UserWarning")
 @BOTH
 @given(change=CHANGES, start=st.integers(0, N_ROWS - 1))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_later_values_change_no_lstm_prediction(early_stopped, kind, change, start):
     """Other values after row t change no prediction up to row t + 1, bit for bit."""
     row, values = change
@@ -310,7 +310,7 @@ def out_of_sample(pipe, X, cv):
 
 @BOTH
 @given(change=CHANGES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_later_values_change_no_refitted_prediction(kind, change):
     """Nor do they change what refits on the past predict, scaling included."""
     row, values = change

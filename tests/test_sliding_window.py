@@ -217,7 +217,7 @@ def test_target_stays_where_it_is():
 # -- rule 2: context comes from the index -------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(two_blocks())
 def test_windows_are_what_a_loop_reads(case):
     """Context, overlaps and holes: every window is the true past that was kept."""
@@ -457,7 +457,7 @@ def test_periods_of_another_frequency_are_no_continuation():
 # -- rule 3: incomplete windows -----------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(two_blocks())
 def test_missing_steps_are_whole_and_oldest(case):
     """A missing step is NaN in every channel, and no true step is older than it."""
@@ -515,7 +515,7 @@ def test_five_million_rows_cost_about_one_series(long_series, container):
 # -- rule 5: no look-ahead ----------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(case=two_blocks(), data=st.data())
 def test_no_window_reads_what_comes_later(case, data):
     """Other values after row t leave every window up to row t bit for bit equal."""

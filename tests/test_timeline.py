@@ -153,7 +153,7 @@ def test_milliseconds_between_stamps_in_seconds_are_off_step():
         timeline.distances(whole)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     freq=st.sampled_from(["h", "D", "W-SUN", "MS", "QE", "B", "BME"]),
     zone=st.sampled_from([None, "Europe/Berlin"]),
@@ -320,7 +320,7 @@ def test_integers_count_rows(labels):
     np.testing.assert_array_equal(timeline.run_starts(left), [0, 4])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     step=st.integers(1, 5),
     last=st.integers(-50, 50),

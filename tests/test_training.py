@@ -17,7 +17,7 @@ from sklstm._training import (
 )
 from sklstm._windows import true_steps
 
-MANY = settings(max_examples=200, deadline=None)
+MANY = settings(max_examples=200)
 
 
 # -- targets of several steps -------------------------------------------------------

@@ -36,7 +36,7 @@ def tiny_lstm(**kwargs):
 # -- the context of SlidingWindow ---------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 6),
     st.integers(1, 3),
@@ -174,7 +174,7 @@ def growing_panels(draw):
     return times_of, stops, draw(st.integers(0, 7)), params
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(growing_panels(), st.sampled_from([None, "Europe/Berlin"]))
 def test_moved_contexts_of_a_panel_are_those_of_a_fit_on_all_rows(case, zone):
     """Every group moves for itself; new ones join; those without new rows stay."""

@@ -210,7 +210,7 @@ def test_one_series_with_its_time_in_a_column_has_no_groups():
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.integers(1, 10),
     st.integers(1, 4),

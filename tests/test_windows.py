@@ -15,7 +15,7 @@ from sklstm._windows import (
     windows_from_base,
 )
 
-MANY = settings(max_examples=150, deadline=None)
+MANY = settings(max_examples=150)
 
 
 @st.composite
@@ -160,7 +160,7 @@ def test_windows_of_a_long_series_cost_one_series():
 # -- windows to base ----------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n_rows=st.integers(2, 12),
     window=st.integers(1, 6),
