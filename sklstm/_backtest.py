@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklstm._alignment import words_of_other_unit
 from sklstm._forecast import (
     Reader,
-    forecast,
+    forecast_by,
     plain_pipeline,
     reader_from,
     reader_of_rows,
@@ -427,9 +427,13 @@ def backtest(
     Notes
     -----
     Values after an origin change no prediction from it, but those of columns known
-    beforehand, as long as steps in front of the windows turn each row into one row and
-    look at no later one. The model of a fold has learned from its training rows, which
-    for some groups of a panel may end after the first origins of others.
+    beforehand, or that known ones are made from, as long as steps in front of the
+    windows turn each row into one row and look at no later one. The model of a fold has
+    learned from its training rows, which for some groups of a panel may end after the
+    first origins of others.
+
+    Where predictions are fed back, steps in front are applied anew for each origin and
+    step, which takes some milliseconds; make their columns before, if that is too slow.
 
     The ridge regression predicts all steps at once, from what the pipeline hands on up
     to its SlidingWindow: the same windows, every column of them standardised. It is
@@ -882,12 +886,12 @@ def _recursion(reader: Reader, origin: int, walk: Walk) -> np.ndarray:
         future = future.iloc[:, known]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r".* made from incomplete windows")
-        values = forecast(
-            reader.estimator,
+        values: Any = forecast_by(
+            reader,
             X,
             walk.steps,
-            X_future=future if known or reader.windows.elapsed else None,
-            target=walk.target,
+            future if known or reader.windows.elapsed else None,
+            walk.target,
         )
     return _column(values.iloc[:, -1] if reader.reads_panels else values)
 

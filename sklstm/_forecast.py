@@ -55,6 +55,7 @@ from sklstm._windows import take_rows
 __all__ = [
     "Reader",
     "forecast",
+    "forecast_by",
     "plain_pipeline",
     "reader_from",
     "reader_of_rows",
@@ -103,7 +104,8 @@ def forecast(
         are read, where they are given. An LSTMRegressor with ``steps=k`` reads them at
         the first of every k rows alone, unless ``SlidingWindow(known_ahead=k - 1)``
         shows it the others: take that, or ``steps=1``, where they vary within the k
-        rows. Columns that are neither known nor predicted may be given too, by name.
+        rows. Columns that are neither known nor predicted may be given too, by name;
+        those that a step in front makes ``known`` columns from must be.
         For a panel a long frame with the columns of groups and time. With
         ``SlidingWindow(elapsed=True)`` its first labels after those of X are those of
         the rows to come, in any steps: a frame without columns will do.
@@ -210,22 +212,41 @@ def forecast(
     X = _checked_rows(rows_from(X), carries=reader.carries)
     _check_columns(X, reader)
     reader = reader_of_rows(reader, X)
+    return forecast_by(reader, X, int(steps), X_future, target, coverage, residuals)
+
+
+def forecast_by(
+    reader: Reader,
+    X: Any,
+    steps: int,
+    X_future: Any,
+    target: Any,
+    coverage: float | None = None,
+    residuals: Any = None,
+) -> Series | DataFrame:
+    """Return what :func:`forecast` does, by a reader of rows like X."""
     rows: Any = None
     if reader.reads_panels:
         rows = PanelRows(
-            X, int(steps), reader.windows, reader.n_past, reader.n_ahead, X_future
+            X,
+            steps,
+            reader.windows,
+            reader.n_past,
+            reader.n_ahead,
+            X_future,
+            reader.behind_known,
         )
     else:
         labels = labels_of(X)
         future = None
         if labels is not None:
-            future = _labels_after(labels, reader, int(steps), X_future)
-        rows = _Rows(X, future, int(steps), reader, X_future)
+            future = _labels_after(labels, reader, steps, X_future)
+        rows = _Rows(X, future, steps, reader, X_future)
     distances, has_ends = _checked_distances(reader, rows, coverage, residuals)
     rows.put_future(X_future, may_lack=reader.carries)
     short = _words_of_short_past(X, rows, reader)
     if short is not None:
-        warnings.warn(short, UserWarning, stacklevel=2)
+        warnings.warn(short, UserWarning, stacklevel=3)
     ends = None
     if coverage is not None and has_ends:
         ends = _ends_from_quantiles(reader, rows, coverage)
@@ -288,6 +309,9 @@ class Reader:
         Whether NaN in X is filled from earlier rows.
     n_ahead : int
         Rows after the predicted one whose known values are read.
+    behind_known : tuple, default=()
+        Columns of X that are in no window, and that a step in front makes known ones
+        from: they are known too.
     """
 
     estimator: Any
@@ -298,6 +322,7 @@ class Reader:
     is_direct: bool
     carries: bool
     n_ahead: int
+    behind_known: tuple = ()
 
     @property
     def n_direct(self) -> int:
@@ -360,11 +385,51 @@ def reader_from(estimator: Any) -> Reader:
 
 
 def reader_of_rows(reader: Reader, X: Any) -> Reader:
-    """Return a reader that reads as many rows as X makes it."""
-    if not reader.carries or reader.n_past is None:
+    """Return a reader that reads as many rows, and such columns, as X makes it."""
+    if reader.n_past is None:
+        return replace(reader, behind_known=_columns_behind_known(X, reader))
+    if not reader.carries:
         return reader
     # What is carried may lie before the rows that windows read.
     return replace(reader, n_past=reader.n_past + _longest_gap(X, reader))
+
+
+def _columns_behind_known(X: Any, reader: Reader) -> tuple:
+    """Return the columns of X, in no window, that known columns are made from.
+
+    Nothing tells what a step in front makes of which column, so they are shuffled one
+    after another: those are meant that change a prediction.
+    """
+    windows = reader.windows
+    names = list(getattr(windows, "feature_names_in_", ()))
+    if labels_of(X) is None or not names:
+        return ()
+    keys = [*as_columns(windows.groups), windows.time]
+    in_windows = [name for name in names if name not in keys]
+    known = np.array(in_windows, dtype=object)[windows.is_known_]
+    others = [i for i, name in enumerate(X.columns) if name not in (*names, *keys)]
+    if not others or set(known) <= set(X.columns):
+        return ()
+    rows = np.arange(len(X))
+    if reader.reads_panels:
+        panel = panel_labels(
+            X, as_columns(windows.groups), windows.time, owner="forecast"
+        )
+        rows = rows[panel.codes == np.bincount(panel.codes).argmax()]
+        rows = rows[np.argsort(panel.ranks[rows])]
+    table = X.iloc[rows[-(windows.window + windows.lag_ + _ROWS_TO_COMPARE) :]]
+    every = np.arange(len(table))
+    order = np.random.default_rng(0).permutation(every)
+    expected = _predictions(reader, table, every)
+
+    def is_behind(position):
+        shuffled = table.copy(deep=False)
+        column = table.iloc[order, position].set_axis(table.index)
+        shuffled.isetitem(position, column)
+        found = _predictions(reader, shuffled, every)
+        return not np.array_equal(found, expected, equal_nan=True)
+
+    return tuple(X.columns[i] for i in others if is_behind(i))
 
 
 def _windows_inside(estimator: Any, is_first: bool = True) -> Any:
@@ -560,7 +625,8 @@ class _Rows:
             labels = self.table.index[self.n_past + self.n_steps :]
             names = [self.columns[i] for i in self.known]
             values = future_columns(frame, labels, names, owner="forecast")
-            self.put(self.n_steps, self.known, np.stack(values, axis=-1))
+            for column, column_values in zip(self.known, values, strict=True):
+                self._put_column(self.n_steps, column, column_values)
 
 
 def window_columns(
@@ -569,11 +635,12 @@ def window_columns(
     """Return the positions in X of the known and of the lagged window columns.
 
     Steps in front of the windows may add, drop or move columns; names tell which are
-    which. Known columns that such a step makes are not among those of X.
+    which. Of known columns that such a step makes, those of X that it makes them from
+    are meant.
     """
     windows = reader.windows
     if reader.reads_panels:
-        return columns_of_panel(columns, windows)
+        return columns_of_panel(columns, windows, reader.behind_known)
     names = list(getattr(windows, "feature_names_in_", ()))
     if reader.n_past is not None or not names or future is None:
         if len(columns) != windows.n_features_in_:
@@ -584,7 +651,7 @@ def window_columns(
             )
         mask = windows.is_known_
         return np.flatnonzero(mask).tolist(), np.flatnonzero(~mask).tolist()
-    return columns_by_name(columns, names, windows.is_known_)
+    return columns_by_name(columns, names, windows.is_known_, reader.behind_known)
 
 
 def _longest_gap(X: Any, reader: Reader) -> int:
@@ -799,7 +866,7 @@ def _warn_of_units(reader: Reader, rows: Any, predicted: list[int]) -> None:
         values = np.asarray(own, dtype=np.float64)
         words = words_of_other_unit(rows.columns[position], column, values)
         if words is not None:
-            warnings.warn(words, UserWarning, stacklevel=4)
+            warnings.warn(words, UserWarning, stacklevel=5)
 
 
 # -- intervals ----------------------------------------------------------------------

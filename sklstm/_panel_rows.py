@@ -26,16 +26,18 @@ from sklstm._timeline import timeline_to_go_on
 __all__ = ["PanelRows", "columns_by_name", "columns_of_panel"]
 
 
-def columns_of_panel(columns: list, windows: Any) -> tuple[list[int], list[int]]:
+def columns_of_panel(
+    columns: list, windows: Any, behind_known: tuple = ()
+) -> tuple[list[int], list[int]]:
     """Return the positions in a long frame of the known and lagged window columns."""
     others = [*as_columns(windows.groups), windows.time]
     names = getattr(windows, "feature_names_in_", columns)
     names = [name for name in names if name not in others]
-    return columns_by_name(columns, names, windows.is_known_)
+    return columns_by_name(columns, names, windows.is_known_, behind_known)
 
 
 def columns_by_name(
-    columns: list, names: list, is_known: np.ndarray
+    columns: list, names: list, is_known: np.ndarray, behind_known: tuple
 ) -> tuple[list[int], list[int]]:
     """Return the positions of the known and of the lagged window columns.
 
@@ -48,6 +50,8 @@ def columns_by_name(
     is_known : ndarray of bool
         Which of these are known beforehand. A step in front may make them, so that
         they are not among those of X.
+    behind_known : tuple
+        The columns that it makes them from.
 
     Raises
     ------
@@ -56,6 +60,7 @@ def columns_by_name(
     """
     known = [name for name, is_one in zip(names, is_known, strict=True) if is_one]
     lagged = [name for name in names if name not in known]
+    known += behind_known
     made = [name for name in lagged if name not in columns]
     if made:
         raise ValueError(
@@ -84,6 +89,8 @@ class PanelRows:
         Rows after those to come whose known values are read.
     X_future : DataFrame, optional
         With ``elapsed`` its times are those of the rows to come.
+    behind_known : tuple, default=()
+        Columns of X that a step in front makes known ones from.
 
     Attributes
     ----------
@@ -111,6 +118,7 @@ class PanelRows:
         n_past: int | None,
         n_ahead: int = 0,
         X_future: Any = None,
+        behind_known: tuple = (),
     ):
         groups, time = as_columns(windows.groups), windows.time
         self.groups, self.time, self.n_steps = groups, time, steps
@@ -155,7 +163,7 @@ class PanelRows:
         )
         self.columns = list(self.table.columns)
         self.given: list[int] = []
-        self.known, self.lagged = columns_of_panel(self.columns, windows)
+        self.known, self.lagged = columns_of_panel(self.columns, windows, behind_known)
 
     def _timeline(self, timeline: Any, stamps: Any, pairs: Any) -> Any:
         """Return the timeline by which the groups go on."""

@@ -17,7 +17,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, Ridge, RidgeCV, SGDRegressor
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklstm import (
     LSTMRegressor,
@@ -991,6 +991,30 @@ def test_known_columns_ahead_are_those_that_forecast_is_given():
     ]
     found = result.predictions["y_pred"].to_numpy()
     np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-6)
+
+
+@pytest.mark.parametrize("is_panel", [False, True])
+def test_columns_that_known_ones_are_made_from_are_read(is_panel):
+    """Predictions are those from columns that were made before."""
+    rng = np.random.default_rng(0)
+    X = series(60).assign(name=np.where(rng.random(60) < 0.4, "promo", "none"))
+    X["load"] += 20 * (X["name"] == "promo")
+    X["stock"] = rng.normal(size=60)
+    columns, keys, cv = ["load"], {}, last_rows(60, 12)
+    if is_panel:
+        X = pd.concat([X.assign(shop=s, hour=X.index) for s in "ab"], ignore_index=True)
+        columns, keys = ["load", "shop", "hour"], {"groups": "shop", "time": "hour"}
+        cv = PanelTimeSeriesSplit(2, time="hour", test_size=12)
+    front = FunctionTransformer(
+        lambda X: X[columns].assign(promo=1.0 * (X["name"] == "promo"))
+    )
+    plain = flat_ridge(known="promo", **keys)
+    ready = front.transform(X)
+    expected = backtest(plain, ready, X["load"], cv=cv, steps=3)
+    found = backtest(make_pipeline(front, *plain), X, X["load"], cv=cv, steps=3)
+    np.testing.assert_allclose(
+        found.predictions["y_pred"], expected.predictions["y_pred"], rtol=1e-6
+    )
 
 
 def test_ridge_reads_what_is_known_ahead_too():

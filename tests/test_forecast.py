@@ -1157,6 +1157,76 @@ def test_known_column_added_in_front():
     np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
+def shop_days(n_rows=60):
+    """Return sales that a promotion doubles, its name, and a column of no use."""
+    rng = np.random.default_rng(0)
+    is_promo = rng.random(n_rows) < 0.4
+    sales = 10 * (1 + is_promo) + 0.1 * rng.normal(size=n_rows)
+    names = np.where(is_promo, "promo", "none")
+    return pd.DataFrame(
+        {"sales": sales, "name": names, "stock": rng.normal(size=n_rows)},
+        index=days(n_rows),
+    )
+
+
+def encoded(*others, **known):
+    """Return a pipeline that makes the known column of the name of the day."""
+    front = FunctionTransformer(
+        lambda X: X[["sales", *others]].assign(promo=1.0 * (X["name"] == "promo"))
+    )
+    return make_pipeline(front, *linear(known="promo", **known))
+
+
+@pytest.mark.parametrize("is_wrapped", [False, True])
+@pytest.mark.parametrize("is_panel", [False, True])
+def test_columns_that_known_ones_are_made_from_are_known(is_panel, is_wrapped):
+    """They are needed in X_future by their own names, and read; others are not."""
+    X, steps = shop_days(), 5
+    pipe, plain = encoded(), linear(known="promo")
+    past, later = X[:-steps], X[["name"]][-steps:]
+    ready = X[["sales"]].assign(promo=1.0 * (X["name"] == "promo"))
+    plain.fit(ready[:-steps], ready["sales"][:-steps])
+    expected = forecast(plain, ready[:-steps], steps, X_future=ready[["promo"]])
+    assert np.abs(expected - X["sales"][-steps:]).max() < 1
+    if is_panel:
+        past, later = (
+            pd.concat([rows.assign(shop=shop, day=rows.index) for shop in "ab"])
+            for rows in (past, later)
+        )
+        pipe = encoded("shop", "day", groups="shop", time="day")
+        past = past.sample(frac=1, random_state=0)
+        expected = np.tile(expected, 2)
+    if is_wrapped:
+        pipe = TransformedTargetRegressor(pipe)
+    pipe.fit(past, past["sales"])
+    found = forecast(pipe, past, steps, X_future=later)
+    found = found["sales"] if is_panel else found
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"values to come of .* \['name'\]. Got None"):
+        forecast(pipe, past, steps)
+    with pytest.raises(ValueError, match=r"known columns \['name'\] in X_future"):
+        forecast(pipe, past, steps, X_future=later.rename(columns={"name": "nmae"}))
+
+
+def test_columns_that_known_ones_are_made_from_are_read_ahead():
+    """Steps that are predicted at once read them at every row of theirs."""
+    X = shop_days(90)
+    front = encoded()[0]
+    windows = SlidingWindow(7, known="promo", known_ahead=6)
+    lstm = LSTMRegressor(2, steps=7, epochs=1, random_state=0)
+    pipe = make_pipeline(front, windows, lstm).fit(X[:-14], X["sales"][:-14])
+    ready = front.transform(X)
+    plain = make_pipeline(windows, lstm).fit(ready[:-14], ready["sales"][:-14])
+    for steps in (3, 7, 14):
+        found = forecast(pipe, X[:-14], steps, X_future=X[["name"]][-14:])
+        expected = forecast(plain, ready[:-14], steps, X_future=ready[["promo"]][-14:])
+        pd.testing.assert_series_equal(found, expected)
+    other = X[["name"]][-14:].copy()
+    other.iloc[6] = "promo" if other.iloc[6, 0] == "none" else "none"
+    changed = forecast(pipe, X[:-14], 14, X_future=other)
+    assert (changed != found).all()
+
+
 # -- what is read and what is left alone --------------------------------------------
 
 
