@@ -23,6 +23,7 @@ from sklstm._alignment import words_of_other_unit
 from sklstm._forecast import (
     Reader,
     forecast_by,
+    is_direct,
     plain_pipeline,
     reader_from,
     reader_of_rows,
@@ -608,7 +609,8 @@ def _windows_of(estimator: Any) -> list[SlidingWindow]:
 
 def _check_recursion(window: SlidingWindow, regressor: Any, walk: Walk) -> None:
     """Raise where predictions would be fed back and a column has no values to come."""
-    at_once = max(window.lag_, 1) - 1 + getattr(regressor, "steps", 1)
+    at_once = max(window.lag_, 1) - 1
+    at_once += regressor.steps if is_direct(regressor) else 1
     if window.lag_ == 0 or walk.steps <= at_once:
         return
     labels = labels_of(walk.X)

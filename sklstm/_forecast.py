@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import FeatureUnion
+from sklearn.utils.validation import check_is_fitted
 
 from sklstm._alignment import words_of_other_unit
 from sklstm._frames import (
@@ -56,6 +58,7 @@ __all__ = [
     "Reader",
     "forecast",
     "forecast_by",
+    "is_direct",
     "plain_pipeline",
     "reader_from",
     "reader_of_rows",
@@ -277,6 +280,13 @@ def _all_values(reader: Reader, rows: Any, target: Any) -> tuple[np.ndarray, Any
         predicted = _predicted_columns(target, values, rows, reader)
         if done < steps:
             _check_recursion(rows, predicted, max(reader.lag, 1))
+            if not np.isfinite(values).all():
+                raise ValueError(
+                    "forecast needs finite predictions, which it feeds back. Got NaN "
+                    f"or infinity up to step {done}: they grow from step to step, or "
+                    "the regressor makes such; forecast fewer steps, or fit without "
+                    "the transformation of the target that does it."
+                )
             if len(parts) == 1:
                 _warn_of_units(reader, rows, predicted)
             rows.put(done - len(values), predicted, values)
@@ -346,6 +356,12 @@ class Reader:
 
 def reader_from(estimator: Any) -> Reader:
     found = list(_windows_inside(estimator))
+    if not found and _has_fitted_elsewhere(estimator):
+        raise ValueError(
+            "forecast finds a SlidingWindow in pipelines, unions, searches and what "
+            f"wraps these. Got one elsewhere in {estimator!r}; make the windows in a "
+            "step of their own."
+        )
     if not found and _has_unfitted_windows(estimator):
         raise NotFittedError(
             "forecast needs a fitted estimator. Got one whose SlidingWindow is not "
@@ -378,10 +394,10 @@ def reader_from(estimator: Any) -> Reader:
     pipeline = plain_pipeline(estimator)
     if pipeline is not None and not _has_windows(pipeline[:-1]):
         pipeline = None
-    is_direct = pipeline is not None and _is_direct(pipeline[-1])
+    has_steps = pipeline is not None and is_direct(pipeline[-1])
     carries = any(window.missing != "error" for window in windows)
     n_ahead = max(window.known_ahead for window in windows)
-    return Reader(estimator, first, lag, n_past, pipeline, is_direct, carries, n_ahead)
+    return Reader(estimator, first, lag, n_past, pipeline, has_steps, carries, n_ahead)
 
 
 def reader_of_rows(reader: Reader, X: Any) -> Reader:
@@ -440,6 +456,9 @@ def _windows_inside(estimator: Any, is_first: bool = True) -> Any:
     elif hasattr(estimator, "steps") and isinstance(estimator.steps, list):
         for position, (_, step) in enumerate(estimator.steps):
             yield from _windows_inside(step, is_first and position == 0)
+    elif isinstance(estimator, FeatureUnion):
+        for _, part in estimator.transformer_list:
+            yield from _windows_inside(part, is_first)
     else:
         inner = [
             getattr(estimator, name) for name in _INNER if hasattr(estimator, name)
@@ -460,6 +479,17 @@ def _has_unfitted_windows(estimator: Any) -> bool:
     return any(isinstance(part, SlidingWindow) for part in parts)
 
 
+def _has_fitted_elsewhere(estimator: Any) -> bool:
+    """Return whether an estimator is fitted with windows that cannot be found."""
+    if not _has_unfitted_windows(estimator) or not hasattr(estimator, "predict"):
+        return False
+    try:
+        check_is_fitted(estimator)
+    except (NotFittedError, TypeError):
+        return False
+    return True
+
+
 def _has_windows(steps: Any) -> bool:
     return any(True for _ in _windows_inside(steps))
 
@@ -473,7 +503,7 @@ def plain_pipeline(estimator: Any) -> Any:
     return estimator if isinstance(getattr(estimator, "steps", None), list) else None
 
 
-def _is_direct(regressor: Any) -> bool:
+def is_direct(regressor: Any) -> bool:
     """Return whether a regressor predicts several steps of the same target."""
     return hasattr(regressor, "predict_steps") and regressor.steps > 1
 

@@ -20,6 +20,7 @@ __all__ = [
     "column_of_target",
     "frame_from",
     "frame_from_product",
+    "is_numbered",
     "labels_of",
     "names_of",
     "numeric_frame",
@@ -98,7 +99,8 @@ def numeric_frame(
                 row = python_scalar(frame.index[missing[0]])
                 raise ValueError(
                     f"{owner} needs finite values (no NaN, nothing missing). Got NaN "
-                    f"in row {row!r}, column {name!r}; fill or drop such rows first."
+                    f"in row {row!r}, column {name!r}; fill or drop such rows first, "
+                    "or set missing='carry' or 'mask'."
                 )
         objects[position] = values.where(values.notna(), np.nan)
     if objects:
@@ -123,9 +125,15 @@ def names_of(X: Any, y: Any) -> list | None:
 def _is_numbered_anew(X: Any, y: Any) -> bool:
     """Return whether rows of y are numbered from 0 where those of X have labels."""
     own, other = labels_of(X), labels_of(y)
-    if own is None or other is None or pd.api.types.is_integer_dtype(own.dtype):
+    if own is None or other is None or is_numbered(X):
         return False
     return other.equals(pd.RangeIndex(len(own)))
+
+
+def is_numbered(rows: Any) -> bool:
+    """Return whether rows have labels, and these are integers."""
+    labels = labels_of(rows)
+    return labels is not None and pd.api.types.is_integer_dtype(labels.dtype)
 
 
 def column_of_target(X: Any, y: Any) -> Any:
@@ -157,7 +165,10 @@ def check_same_labels(
     first, second = names
     came = f"{len(y)} rows of {second} for {len(X)} rows of {first}"
     if len(X) == len(y):
-        row = int(np.flatnonzero(np.asarray(X.index != y.index))[0])
+        others = np.flatnonzero(np.asarray(X.index != y.index))
+        if not len(others):
+            return  # the same moments in another time zone, or as text
+        row = int(others[0])
         ours, theirs = python_scalar(y.index[row]), python_scalar(X.index[row])
         came = f"{ours!r} in {second} where {first} has {theirs!r}"
     raise ValueError(

@@ -106,8 +106,9 @@ def ordered_rows(panel: Any, *, owner: str) -> np.ndarray | None:
         rows = np.sort(order[twice + 1])
         raise ValueError(
             f"{owner} needs one row per group and time. Got {len(rows)} more: "
-            f"{', '.join(panel.words(row) for row in rows[:_ROWS_TO_NAME])}; drop or "
-            "aggregate the duplicates."
+            f"{', '.join(panel.words(row) for row in rows[:_ROWS_TO_NAME])}; "
+            f"{'' if panel.keys is not None else 'name the columns of groups, or '}"
+            "drop or aggregate the duplicates."
         )
     return order
 

@@ -154,7 +154,8 @@ def _coded_column(
     if len(codes) and codes.min() < 0:
         raise ValueError(
             f"{owner} needs a group for every row. Got NaN in row "
-            f"{X.index[int(np.argmin(codes))]!r}, column {name!r}; drop or fill it."
+            f"{python_scalar(X.index[int(np.argmin(codes))])!r}, column {name!r}; drop "
+            "or fill it."
         )
     values = pd.Index(found, name=name)
     if isinstance(values, pd.CategoricalIndex):

@@ -58,10 +58,10 @@ def words_of_short_past(
     elif hole is not None:
         cause = f"{who} has a hole between {hole[0]!r} and {hole[1]!r}, and "
         cause += f"{n_rows} row(s) after it, {few}"
-        cure = (
-            "Fill it (asfreq or reindex, then ffill or interpolate), or give the index "
-            "a freq that knows it, such as pd.offsets.CustomBusinessDay."
-        )
+        cure = "Fill it (asfreq or reindex, then ffill or interpolate), or give the "
+        cure += "index a freq that knows it, such as pd.offsets.CustomBusinessDay."
+        if panel is not None and panel.keys is not None:
+            cure = "Fill it, group by group (asfreq or reindex, then ffill)."
     else:
         cause, cure = f"{who} has {n_rows} row(s), {few}", "Pass more of the past."
     return f"{cause}, so the first forecasts are made from incomplete windows. {cure}"

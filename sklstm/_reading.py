@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sklstm._frames import check_same_labels
+from sklstm._frames import check_same_labels, is_numbered
 from sklstm._validation import (
     _check_sample_weight,
     check_array,
@@ -233,9 +233,11 @@ def read_weights(sample_weight: Any, windows: Any, y: Any) -> np.ndarray | None:
     """
     if sample_weight is None:
         return None
-    check_same_labels(
-        y, sample_weight, owner="LSTMRegressor", names=("y", "sample_weight")
-    )
+    # Numbers beside other labels say nothing: whoever took some rows of both has them.
+    if is_numbered(sample_weight) == is_numbered(y):
+        check_same_labels(
+            y, sample_weight, owner="LSTMRegressor", names=("y", "sample_weight")
+        )
     weights = _check_sample_weight(
         sample_weight, windows, dtype=np.float64, ensure_non_negative=True
     )

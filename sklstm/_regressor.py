@@ -55,13 +55,8 @@ __all__ = ["LSTMRegressor"]
 _ROUTED = ("model__", "optimizer__", "loss__", "compile__")
 
 # Losses that are about values in their own unit, which scaled targets are not.
-_UNSCALED_LOSSES = {
-    "mape",
-    "mean_absolute_percentage_error",
-    "mean_squared_logarithmic_error",
-    "msle",
-    "poisson",
-}
+_POSITIVE_LOSSES = {"mean_squared_logarithmic_error", "msle", "poisson"}
+_UNSCALED_LOSSES = {"mape", "mean_absolute_percentage_error"} | _POSITIVE_LOSSES
 _LOSSES = {
     "huber",
     "log_cosh",
@@ -1016,6 +1011,13 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=3,
             )
+        if self.loss in _POSITIVE_LOSSES and self.model is None:
+            raise ValueError(
+                f"The loss {self.loss!r} is about positive predictions, and the "
+                "network ends in a linear layer, which makes negative ones too. Got "
+                "model=None; set scaling='log' and another loss, or pass as model= a "
+                "network whose last activation is positive, such as 'softplus'."
+            )
         if self.loss in _UNSCALED_LOSSES and self.scaling is not None:
             raise ValueError(
                 f"The loss {self.loss!r} is about values in their own unit. Got "
@@ -1050,6 +1052,12 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                     f"'model__{routed[0]}' with model=None; pass model=."
                 )
             return
+        if hasattr(self.model, "trainable_weights"):
+            raise ValueError(
+                "The 'model' parameter of LSTMRegressor must be a function that builds "
+                f"a network, one for each fit. Got a {type(self.model).__name__} that "
+                "is built; pass a function that returns it."
+            )
         parameters = inspect.signature(self.model).parameters
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         for name in routed:
@@ -1070,9 +1078,15 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             )
         new = self._recipe(self._new_spec(self._spec.is_masked))
         if not new.has_network_of(self._fitted_recipe):
+            spec, before = vars(new.spec), vars(self._fitted_recipe.spec)
+            changes = [
+                f"{name}={spec[name]!r} after {before[name]!r}"
+                for name in spec
+                if spec[name] != before[name]
+            ]
             raise ValueError(
                 "A fit that goes on (warm_start, partial_fit) needs the network of the "
-                f"fit before. Got {new} after {self._fitted_recipe}; set "
+                f"fit before. Got {', '.join(changes) or 'another model'}; set "
                 "warm_start=False to begin anew."
             )
 

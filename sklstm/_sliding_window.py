@@ -932,7 +932,8 @@ class SlidingWindow(
         newest = newest[np.isfinite(newest).all(axis=1)]
         if not len(newest):
             return
-        spread = newest.std(axis=0)
+        is_constant = newest.min(axis=0) == newest.max(axis=0)
+        spread = np.where(is_constant, 0, newest.std(axis=0))
         grain = np.abs(newest).max(axis=0) * np.finfo(np.float32).eps
         coarse = np.flatnonzero((grain > 1e-2 * spread) & (spread > 0))
         if len(coarse):

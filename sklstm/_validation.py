@@ -104,10 +104,11 @@ def check_finite(
         row += start
         where = int(row) if labels is None else repr(python_scalar(labels[row]))
         name = columns[column] if columns is not None else int(column)
+        carry = ", or set missing='carry' or 'mask'" if what == "NaN" else ""
         raise ValueError(
             f"{owner} needs finite values (no NaN, no infinity, nothing beyond "
             f"float32). Got {what} in row {where}, column {name!r}; fill or drop "
-            f"such rows first."
+            f"such rows first{carry}."
         )
 
 
@@ -136,16 +137,24 @@ def check_whole_target(
     Raises
     ------
     ValueError
-        If a value is NaN or infinite; it names the first row, and how many there are.
+        If a value is text, NaN or infinite; of the latter it names the first row, and
+        how many there are.
     """
-    values = check_array(
-        y,
-        dtype=np.float64,
-        ensure_2d=False,
-        ensure_all_finite=False,
-        input_name="y",
-        estimator=estimator,
-    )
+    try:
+        values = check_array(
+            y,
+            dtype=np.float64,
+            ensure_2d=False,
+            ensure_all_finite=False,
+            input_name="y",
+            estimator=estimator,
+        )
+    except ValueError as error:
+        if "could not convert" not in str(error):
+            raise
+        raise ValueError(
+            f"{owner} needs numbers as y. Got text ({error}); encode it as numbers."
+        ) from error
     bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
     if len(bad):
         what = "NaN" if np.isnan(values[bad[0]]).any() else "infinity"

@@ -993,6 +993,18 @@ def test_known_columns_ahead_are_those_that_forecast_is_given():
     np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-6)
 
 
+def test_a_pipeline_behind_the_windows():
+    """A pipeline in the place of the regressor is no regressor of several steps."""
+    X = series()
+    flat = flat_ridge()
+    nested = make_pipeline(flat[0], make_pipeline(*flat[1:]))
+    found, expected = (
+        backtest(pipe, X, X["load"], cv=last_rows(60, 10), steps=3).predictions
+        for pipe in (nested, flat)
+    )
+    pd.testing.assert_frame_equal(found, expected)
+
+
 @pytest.mark.parametrize("is_panel", [False, True])
 def test_columns_that_known_ones_are_made_from_are_read(is_panel):
     """Predictions are those from columns that were made before."""

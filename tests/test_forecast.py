@@ -19,7 +19,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.multioutput import MultiOutputRegressor
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
@@ -1030,6 +1030,48 @@ def test_error_not_fitted(name):
     X = frame("load")
     with pytest.raises(NotFittedError, match="SlidingWindow is not fitted; call fit"):
         forecast(UNFIT[name](X), X, steps=1)
+
+
+def test_windows_where_none_are_looked_for():
+    """That they are fitted, but elsewhere, is told from not being fitted."""
+    X = frame("load")
+    elsewhere = make_column_transformer((SlidingWindow(2, layout="flat"), ["load"]))
+    pipe = make_pipeline(elsewhere, SimpleImputer(), LinearRegression())
+    pipe.fit(X, X["load"])
+    with pytest.raises(ValueError, match="Got one elsewhere in Pipeline"):
+        forecast(pipe, X, steps=1)
+
+
+def test_windows_of_a_union():
+    """Windows of several lengths side by side are those of a table of all of them."""
+    X = frame("load")
+    union = make_union(SlidingWindow(2, layout="flat"), SlidingWindow(5, layout="flat"))
+    pipe = make_pipeline(union, SimpleImputer(), LinearRegression()).fit(X, X["load"])
+    values = X["load"].tolist()
+    for _ in range(3):
+        both = [[*values[-2:], *values[-5:]]]
+        values.append(float(pipe[-1].predict(both)[0]))
+    found = forecast(pipe, X, steps=3)
+    np.testing.assert_allclose(found, values[-3:], rtol=1e-6)
+    assert found.index[0] == X.index[-1] + pd.Timedelta(days=1)
+
+
+def test_predictions_that_grow_without_bound():
+    """What cannot be fed back is told as such, not as a row of X."""
+
+    class Growing(RegressorMixin, BaseEstimator):
+        def fit(self, X, y):  # noqa: ARG002
+            self.fitted_ = True
+            return self
+
+        def predict(self, X):
+            return np.where(X[:, -1] < 300, X[:, -1] * 1.4, np.inf)
+
+    X = frame("load")
+    pipe = make_pipeline(SlidingWindow(2, layout="flat"), Growing()).fit(X, X["load"])
+    assert np.isfinite(forecast(pipe, X, steps=2)).all()
+    with pytest.raises(ValueError, match="needs finite predictions, which it feeds"):
+        forecast(pipe, X, steps=12)
 
 
 def test_error_window_reads_the_row_itself():

@@ -106,5 +106,9 @@ def test_row_numbers_of_a_target_are_no_labels():
     ):
         with pytest.raises(ValueError, match="Owner needs y at the index of X"):
             check_same_labels(X, y, owner="Owner")
+    there = X.tz_localize("Europe/Berlin")
+    check_same_labels(there, there["load"].tz_convert("UTC"), owner="Owner")
+    with pytest.raises(ValueError, match="Owner needs y at the index of X"):
+        check_same_labels(there, X["load"].tz_localize("UTC"), owner="Owner")
     with pytest.raises(ValueError, match="Got 0 in y where X has 5"):
         check_same_labels(X.set_axis(range(5, 8)), numbered, owner="Owner")

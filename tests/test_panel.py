@@ -302,6 +302,13 @@ def panel_error(frame, match, **params):
         SlidingWindow(2, **{"groups": "store", "time": "t"} | params).fit(frame)
 
 
+def test_times_of_several_series_without_groups():
+    """That rows may be of several groups is said before they are dropped."""
+    frame = long_frame({1: range(6), 2: range(6)})
+    with pytest.raises(ValueError, match="name the columns of groups, or drop"):
+        SlidingWindow(2, time="t").fit(frame[["t", "load", "price"]])
+
+
 def test_duplicates_are_named():
     """Every group has one row per time; those that come again are named."""
     frame = long_frame({4: [0, 1, 2], 5: [0, 1, 1, 2, 2]})

@@ -498,8 +498,33 @@ def test_losses_of_the_unit_need_no_scaling(data, loss):
     """A loss about values in their own unit is refused on scaled targets."""
     X, y = data
     for scaling in ("auto", "last", "standard"):
+        regressor = tiny(loss=loss, scaling=scaling, model=lambda meta: None)
         with pytest.raises(ValueError, match=f"{loss}.*set scaling=None or choose"):
-            tiny(loss=loss, scaling=scaling).fit(X, y)
+            regressor.fit(X, y)
+
+
+@pytest.mark.parametrize("loss", ["poisson", "msle", "mean_squared_logarithmic_error"])
+def test_losses_of_positive_predictions_need_a_network_that_makes_them(data, loss):
+    """A linear layer may begin below 0, and stay there; softplus cannot."""
+    X, y = np.abs(data[0]) + 1, np.abs(data[1]) + 1
+    with pytest.raises(ValueError, match=f"{loss}.*linear layer.*set scaling='log'"):
+        tiny(loss=loss, scaling=None).fit(X, y)
+
+    def positive(meta):
+        return keras.Sequential(
+            [
+                keras.Input(meta["X_shape_"][1:]),
+                keras.layers.Masking(meta["mask_value_"]),
+                keras.layers.LSTM(4),
+                keras.layers.Dense(meta["n_outputs_"], activation="softplus"),
+            ]
+        )
+
+    params = {"scaling": None, "learning_rate": 0.05, "epochs": 20}
+    regressor = tiny(loss=loss, model=positive, **params).fit(X, y)
+    assert (regressor.predict(X) > 0).all()
+    losses = regressor.history_["loss"]
+    assert losses[-1] < losses[0]
 
 
 def test_a_loss_of_the_unit_runs_without_scaling(data):

@@ -2,6 +2,7 @@
 
 import pickle
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -316,6 +317,21 @@ def test_inputs_are_not_written_to():
         assert_array_equal(array, copy)
 
 
+def test_text_as_y_is_named(data):
+    """What is wrong, and where, is in the sentence."""
+    X, y = data
+    with pytest.raises(ValueError, match=r"needs numbers as y\. Got text .*'up'"):
+        tiny().fit(X, np.where(y > y.mean(), "up", "down"))
+
+
+def test_a_ready_network_is_no_builder(data):
+    """Each fit builds its own, so a function is asked for."""
+    X, y = data
+    network = keras.Sequential([keras.Input(X.shape[1:]), keras.layers.LSTM(1)])
+    with pytest.raises(ValueError, match=r"a function that builds .*Got a Sequential"):
+        tiny(model=network).fit(X, y)
+
+
 def test_weights_of_other_rows_are_refused(data):
     """Weights that were shifted against y would teach the wrong rows."""
     X, y = data
@@ -327,7 +343,8 @@ def test_weights_of_other_rows_are_refused(data):
         fitted.fit(X, y, sample_weight=weights.shift(1, freq="D"))
     with pytest.raises(ValueError, match="rows of sample_weight for"):
         fitted.partial_fit(X, y, sample_weight=weights[1:])
-    for others in (weights.to_numpy(), weights.reset_index(drop=True)):
+    numbered = weights.reset_index(drop=True)
+    for others in (weights.to_numpy(), numbered, numbered.set_axis(numbered.index + 9)):
         again = tiny(epochs=1).fit(X, y, sample_weight=others)
         np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
 

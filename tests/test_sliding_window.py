@@ -868,6 +868,13 @@ def test_another_kind_of_index_warns():
         sliding_window.transform(X[20:].reset_index(drop=True))
 
 
+@pytest.mark.parametrize("value", [0.1, 19.99, 1 / 3, 1e9 + 0.1])
+def test_a_constant_column_is_not_too_coarse(value):
+    """The standard deviation of equal numbers is a rounding error, not a spread."""
+    X = pd.DataFrame({"load": np.sin(np.arange(50.0)), "price": value})
+    SlidingWindow(3).fit(X)
+
+
 def test_large_levels_warn_of_lost_digits():
     """A column whose changes float32 rounds away is named with its size."""
     X = np.column_stack([np.arange(50.0), 1e9 + np.arange(50.0)])
