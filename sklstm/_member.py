@@ -83,7 +83,18 @@ class Member:
 
     @cached_property
     def keras_model(self) -> Any:
-        """The network with its weights as a ``keras.Model``; never stored."""
+        """The network with its weights as a ``keras.Model``, the user's; never stored.
+
+        What is done with it changes no prediction.
+        """
+        return self._new_keras_model()
+
+    @cached_property
+    def _predicting_model(self) -> Any:
+        """The same for predictions alone."""
+        return self._new_keras_model()
+
+    def _new_keras_model(self) -> Any:
         if self.recipe.is_ours:
             model = build_keras_model(self.spec)
         else:
@@ -106,7 +117,7 @@ class Member:
         if self.recipe.is_ours:
             return forward(self.spec, self.weights, inputs)
         filled = np.nan_to_num(inputs, nan=float(self.fill))
-        return predict_with_keras(self.keras_model, filled)
+        return predict_with_keras(self._predicting_model, filled)
 
     def values(self, windows: np.ndarray) -> np.ndarray:
         """Return the predictions for measured windows, in their measure.

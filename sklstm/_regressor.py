@@ -166,7 +166,9 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         pinball loss of Koenker & Bassett 1978, doi:10.2307/1913643. Huber's loss is
         the squared error up to one unit of what the highway leaves, and the absolute
         error beyond: a few abrupt values then cannot lead the network astray, as they
-        do with ``"mse"`` (Huber 1964, doi:10.1214/aoms/1177703732).
+        do with ``"mse"`` (Huber 1964, doi:10.1214/aoms/1177703732). ``"poisson"`` and
+        ``"msle"`` need a ``model`` whose predictions are positive, and ``scaling=None``
+        as ``"mape"`` does.
     quantiles : sequence of float, default=(0.5,)
         Levels in (0, 1), increasing, that are predicted with ``loss="quantile"``; see
         :meth:`predict_quantiles`. ``predict`` returns the one closest to 0.5.
@@ -890,7 +892,11 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     @property
     def model_(self) -> Any:
-        """The fitted network as a ``keras.Model``, built when first asked for."""
+        """The fitted network as a ``keras.Model``, built when first asked for.
+
+        It is a copy, from scaled windows to scaled targets: what is done with it
+        changes no prediction. Only a network of ``model`` is compiled.
+        """
         check_is_fitted(self)
         return self._members[0].keras_model
 

@@ -1430,6 +1430,20 @@ def test_an_own_network_takes_routed_parameters(own):
         assert_array_equal(array, weights)
 
 
+@pytest.mark.parametrize("is_own", [False, True])
+def test_what_is_done_with_model_changes_no_prediction(data, is_own):
+    """`model_` is the user's, to go on with; predictions stay those of the fit."""
+    X, y = data
+    regressor = tiny(scaling="standard", epochs=1)
+    if is_own:
+        regressor.set_params(model=masked_network)
+    expected = regressor.fit(X, y).predict(X)
+    model = regressor.model_
+    model.set_weights([array + 1 for array in model.get_weights()])
+    assert_array_equal(regressor.predict(X), expected)
+    assert regressor.model_ is model
+
+
 def test_an_own_network_predicts_in_the_unit_of_y(own, data):
     """Predictions are the own model's outputs on scaled windows, scaled back."""
     X, y = incomplete(data[0]), data[1]
