@@ -15,9 +15,11 @@ from __future__ import annotations
 import functools
 import gc
 import inspect
+import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,14 +167,15 @@ def train_with_keras(
             listeners.append(_annealer(keras, rate, plan.rate_factors, len(training)))
         is_interrupted = False
         try:
-            model.fit(
-                training,
-                epochs=plan.epochs,
-                validation_data=validation,
-                shuffle=False,
-                verbose=0,
-                callbacks=[*listeners, *plan.callbacks],
-            )
+            with _retracing_unsaid():
+                model.fit(
+                    training,
+                    epochs=plan.epochs,
+                    validation_data=validation,
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[*listeners, *plan.callbacks],
+                )
         except KeyboardInterrupt:
             is_interrupted = True
         finally:
@@ -205,11 +208,27 @@ def predict_with_keras(model: Any, inputs: np.ndarray) -> np.ndarray:
     -------
     ndarray of shape (n_rows, n_outputs), float32
     """
-    parts = [
-        np.asarray(model.predict_on_batch(inputs[start : start + _ROWS_AT_ONCE]))
-        for start in range(0, len(inputs), _ROWS_AT_ONCE)
-    ]
+    with _retracing_unsaid():
+        parts = [
+            np.asarray(model.predict_on_batch(inputs[start : start + _ROWS_AT_ONCE]))
+            for start in range(0, len(inputs), _ROWS_AT_ONCE)
+        ]
     return np.concatenate(parts).reshape(len(inputs), -1)
+
+
+@contextmanager
+def _retracing_unsaid() -> Iterator[None]:
+    """Keep TensorFlow from warning of the trace that every new model needs once."""
+
+    def is_other(record):
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def build_compiled_model(recipe: Recipe, seed: int, learning_rate: float) -> Any:

@@ -3,6 +3,7 @@
 import functools
 import gc
 import hashlib
+import logging
 import random
 import subprocess
 import sys
@@ -299,6 +300,33 @@ def test_routed_parameters_that_cannot_be_filed_are_no_hindrance(builds):
     assert are_equal(first, second)
     assert len(builds) == 2
     assert len(_keras._models) == 0
+
+
+def test_traces_of_new_models_are_not_warned_of():
+    """TensorFlow takes a search for a loop that traces one function again and again."""
+    logger = logging.getLogger("tensorflow")
+    words = "5 out of the last 9 calls to f triggered tf.function retracing."
+    said = []
+
+    class Saying:
+        def predict_on_batch(self, inputs):
+            logger.warning(words)
+            logger.warning("something else")
+            return inputs
+
+    class Hearing(logging.Handler):
+        def emit(self, record):
+            said.append(record.getMessage())
+
+    handler = Hearing()
+    logger.addHandler(handler)
+    try:
+        predict_with_keras(Saying(), np.zeros((2, 1), np.float32))
+        assert said == ["something else"]
+        logger.warning(words)
+        assert said[1:] == [words]
+    finally:
+        logger.removeHandler(handler)
 
 
 def interrupter(error, after, on="on_epoch_end"):
