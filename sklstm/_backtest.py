@@ -20,15 +20,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklstm._alignment import words_of_other_unit
-from sklstm._forecast import (
-    Reader,
-    forecast_by,
-    is_direct,
-    plain_pipeline,
-    reader_from,
-    reader_of_rows,
-    window_columns,
-)
+from sklstm._forecast import forecast_by
 from sklstm._frames import DataFrame, labels_of, table_from
 from sklstm._intervals import (
     distances_beyond,
@@ -40,6 +32,14 @@ from sklstm._intervals import (
 )
 from sklstm._panel import as_columns, members
 from sklstm._progress import Line
+from sklstm._reader import (
+    Reader,
+    is_direct,
+    plain_pipeline,
+    reader_from,
+    reader_of_rows,
+    window_columns,
+)
 from sklstm._sliding_window import SlidingWindow, quiet_windows
 from sklstm._update import (
     check_learner,

@@ -41,7 +41,8 @@ LEVELS = [
     {"_member", "_panel_rows", "_training"},
     {"_ensemble", "_onnx", "_whole"},
     {"_regressor", "_sliding_window"},
-    {"_forecast", "_inspection", "_split", "_storage", "_update", "_walk"},
+    {"_inspection", "_reader", "_split", "_storage", "_update", "_walk"},
+    {"_forecast"},
     {
         "_backtest",
         "_contribution_display",

@@ -256,7 +256,7 @@ def test_no_global_generator_is_touched(series):
         ({"activation": "relu"}, "activation='relu'"),
         ({"recurrent_activation": "hard_sigmoid"}, "recurrent_activation="),
         ({"optimizer": "nadam"}, "optimizer='nadam'"),
-        ({"loss": "poisson", "scaling": None}, "loss='poisson'"),
+        ({"loss": "mape", "scaling": None}, "loss='mape'"),
         ({"keras_params": {"optimizer__clipnorm": 1.0}}, "clipnorm"),
     ],
 )
