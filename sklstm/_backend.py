@@ -20,7 +20,7 @@ __all__ = ["backend", "untouched_random"]
 
 def backend(name: str) -> Any:
     """Return a module by name, imported whole, the global generator as it was."""
-    with interrupts_held(), untouched_random():
+    with interrupts_held(is_import=True), untouched_random():
         return import_module(name)
 
 

@@ -22,13 +22,14 @@ _AT_ONCE = 2.0
 
 
 @contextmanager
-def interrupts_held() -> Iterator[None]:
+def interrupts_held(*, is_import: bool = False) -> Iterator[None]:
     """Hold an interrupt (SIGINT) back until the block asks for it, or ends.
 
     Whoever caught what it raised goes on after the block; but where the user insisted
     with a second one right after the first, in this block or in one before, the block
     ends with KeyboardInterrupt all the same. One that comes when another has waited
-    for long is not held, so that code that hangs can be left.
+    for long is not held, so that Python code that hangs can be left; but imports,
+    which end by themselves, are never cut.
 
     Only the main thread hears of interrupts: in others, within a block that holds them,
     and where they are ignored or not Python's business, nothing is held.
@@ -46,11 +47,18 @@ def interrupts_held() -> Iterator[None]:
     still here
     interrupted
     """
+    if is_import and _is_main_thread() and _holds:
+        _holds[-1].is_import, before = True, _holds[-1].is_import
+        try:
+            yield
+        finally:
+            _holds[-1].is_import = before
+        return
     handler = signal.getsignal(signal.SIGINT)
     if not _is_main_thread() or _holds or not callable(handler):
         yield
         return
-    hold = _Hold(handler)
+    hold = _Hold(handler, is_import)
     _holds.append(hold)
     signal.signal(signal.SIGINT, hold.hear)
     try:
@@ -76,8 +84,9 @@ class _Hold:
     # When the newest interrupt came, in this hold or in one before.
     newest = -float("inf")
 
-    def __init__(self, handler: Callable[[int, Any], Any]):
+    def __init__(self, handler: Callable[[int, Any], Any], is_import: bool):
         self.handler = handler
+        self.is_import = is_import
         self.waits_since: float | None = None
         self.is_caught = False
         self.is_insisted = False
@@ -93,7 +102,7 @@ class _Hold:
         _Hold.newest = now
         if self.waits_since is None:
             self.waits_since = now
-        elif now - self.waits_since > _AT_ONCE:
+        elif now - self.waits_since > _AT_ONCE and not self.is_import:
             self._handle()
 
     def let_through(self) -> None:

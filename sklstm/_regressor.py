@@ -17,7 +17,7 @@ from sklstm._activations import ACTIVATIONS
 from sklstm._ensemble import Finish, fully_trusted, train_member
 from sklstm._files import write_whole
 from sklstm._frames import column_of_target
-from sklstm._interrupts import interrupts_held
+from sklstm._interrupts import interrupts_held, let_interrupt_through
 from sklstm._keras import Recipe
 from sklstm._measure import fit_measures, most_accurate
 from sklstm._member import new_member
@@ -559,6 +559,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         n_refit = 0
         if len(validation_rows) and finish is not None and finish.plan is not None:
             n_refit = -(-epochs // 2)
+        let_interrupt_through()  # there is nothing yet that could be kept
         with progress_of(
             self,
             X,
@@ -1080,7 +1081,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             raise ValueError(
                 "A fit that goes on (warm_start, partial_fit) needs as many networks "
                 f"as the fit before. Got n_models={self.n_models!r} after "
-                f"{len(self._members)}; set warm_start=False to begin anew."
+                f"{len(self._members)}, which an interrupt may have left; set n_models="
+                f"{len(self._members)} to go on, or warm_start=False and fit anew."
             )
         new = self._recipe(self._new_spec(self._spec.is_masked))
         if not new.has_network_of(self._fitted_recipe):

@@ -142,6 +142,28 @@ def test_code_that_hangs_can_be_left(clock):
         pytest.fail("the second interrupt was held as well")
 
 
+@pytest.mark.parametrize("is_within", [False, True])
+def test_no_interrupt_cuts_an_import(clock, is_within):
+    """However long it takes and often the user presses; the fit around goes on so."""
+    done = []
+
+    def load():
+        with interrupts_held(is_import=True):
+            for _ in range(3):
+                press()
+                clock.now += 3
+            done.append("all")
+
+    with pytest.raises(KeyboardInterrupt):
+        if not is_within:
+            load()
+        with interrupts_held():
+            load()
+            done.append("more")
+            press()
+    assert done == (["all", "more"] if is_within else ["all"])
+
+
 def test_one_that_is_lost_is_not_forgotten(clock):
     """Python prints what a destructor raises, and goes on."""
     with interrupts_held():

@@ -1156,6 +1156,21 @@ def test_an_interrupt_waits_for_the_batch(data):
 
 
 @pytest.mark.usefixtures("lone_interrupt")
+def test_an_interrupt_before_training_leaves_nothing_fitted(data):
+    """Ctrl-C while the data are read does not wait for an epoch."""
+    X, y = data
+
+    class Pressing(np.ndarray):
+        def __array_finalize__(self, other):
+            signal.raise_signal(signal.SIGINT)
+
+    regressor = tiny(epochs=1)
+    with pytest.raises(KeyboardInterrupt):
+        regressor.fit(X, y.view(Pressing))
+    assert not hasattr(regressor, "history_")
+
+
+@pytest.mark.usefixtures("lone_interrupt")
 def test_an_interrupt_after_the_last_epoch_keeps_them_all(data):
     """Ctrl-C while the results are gathered comes when they are."""
     X, y = data
@@ -2332,7 +2347,10 @@ def test_error_another_number_of_networks_that_go_on(n_models):
     X, y = np.random.default_rng(0).normal(size=(20, 3, 1)), np.arange(20.0)
     regressor = LSTMRegressor(2, n_models=2, epochs=1, random_state=0).fit(X, y)
     regressor.set_params(n_models=n_models)
-    with pytest.raises(ValueError, match=rf"Got n_models={n_models} after 2; set warm"):
+    with pytest.raises(
+        ValueError,
+        match=rf"Got n_models={n_models} after 2,.*; set n_models=2 to",
+    ):
         regressor.partial_fit(X, y)
 
 
