@@ -1,0 +1,204 @@
+// What runs jobs: the level of instructions that the processor has, memory for tapes,
+// and threads that live as long as one call.
+
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "jobs.hpp"
+
+#if defined(_MSC_VER)
+#include <intrin.h>
+#endif
+
+namespace sklstm {
+
+// -- levels ---------------------------------------------------------------------------
+
+inline bool has_avx2() {
+#if defined(SKLSTM_HAS_LEVELS) && defined(__GNUC__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#elif defined(SKLSTM_HAS_LEVELS) && defined(_MSC_VER)
+    int info[4];
+    __cpuid(info, 1);
+    const bool has_fma = info[2] & 1 << 12, has_os = info[2] & 1 << 27;
+    if (!has_fma || !has_os || (_xgetbv(0) & 6) != 6) return false;
+    __cpuidex(info, 7, 0);
+    return info[1] & 1 << 5;
+#else
+    return false;
+#endif
+}
+
+inline bool has_avx512() {
+#if defined(SKLSTM_HAS_LEVELS) && defined(__GNUC__)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+#elif defined(SKLSTM_HAS_LEVELS) && defined(_MSC_VER)
+    if (!has_avx2() || (_xgetbv(0) & 0xe6) != 0xe6) return false;
+    int info[4];
+    __cpuidex(info, 7, 0);
+    const int wanted = 1 << 16 | 1 << 17 | 1 << 30 | 1 << 31;
+    return (info[1] & wanted) == wanted;
+#else
+    return false;
+#endif
+}
+
+// Return the levels that this processor has, the best last.
+inline std::vector<const Kernels*> levels() {
+    std::vector<const Kernels*> found = {baseline_kernels()};
+#if defined(SKLSTM_HAS_LEVELS)
+    if (has_avx2()) found.push_back(avx2_kernels());
+    if (has_avx512()) found.push_back(avx512_kernels());
+#endif
+    return found;
+}
+
+// -- memory ---------------------------------------------------------------------------
+
+// Memory that begins at a cache line and holds zeros.
+class Memory {
+  public:
+    explicit Memory(size_t n_bytes)
+        : bytes_(static_cast<char*>(::operator new(n_bytes, std::align_val_t(64)))) {
+        std::memset(bytes_, 0, n_bytes);
+    }
+    ~Memory() { ::operator delete(bytes_, std::align_val_t(64)); }
+    Memory(const Memory&) = delete;
+    Memory& operator=(const Memory&) = delete;
+    char* bytes() { return bytes_; }
+
+  private:
+    char* bytes_;
+};
+
+// A tape with its memory.
+class OwnTape {
+  public:
+    OwnTape(const Network& network, int n_rows, bool is_kept) {
+        lay_out(network, n_rows, is_kept, nullptr);
+        memory_ = std::make_unique<Memory>(n_bytes_);
+        lay_out(network, n_rows, is_kept, memory_->bytes());
+    }
+    Tape tape;
+
+    // Return the bytes that one row of a tape takes.
+    static size_t bytes_per_row(const Network& network) {
+        size_t n = 0;
+        for (int at = 0; at < network.n_layers * network.n_directions; ++at) {
+            const Cell& cell = network.cells[at];
+            n += 2 * (size_t)cell.n_inputs + 7 * (size_t)cell.units;
+        }
+        return 4 * n * (size_t)network.n_steps;
+    }
+
+  private:
+    std::unique_ptr<Memory> memory_;
+    std::vector<float*> pointers_;
+    size_t n_bytes_ = 0;
+
+    void lay_out(const Network& network, int n_rows, bool is_kept, char* memory) {
+        const int n_cells = network.n_layers * network.n_directions;
+        const size_t stride = ((size_t)n_rows + 15) / 16 * 16;
+        const size_t n_steps = (size_t)network.n_steps;
+        size_t used = 0;
+        auto take = [&](size_t n_floats) {
+            float* at = memory ? reinterpret_cast<float*>(memory + used) : nullptr;
+            used += (n_floats * 4 + 63) / 64 * 64;
+            return at;
+        };
+        pointers_.assign(5 * (size_t)n_cells + 1, nullptr);
+        tape.stride = (ptrdiff_t)stride;
+        tape.is_kept = is_kept;
+        float*** tables[] = {&tape.read, &tape.gates, &tape.cell, &tape.shown,
+                             &tape.read_slopes};
+        for (int k = 0; k < 5; ++k) *tables[k] = pointers_.data() + k * n_cells;
+        size_t most_units = 0, most_inputs = 0, n_final = 0;
+        for (int at = 0; at < n_cells; ++at) {
+            const Cell& cell = network.cells[at];
+            const size_t units = (size_t)cell.units, n_inputs = (size_t)cell.n_inputs;
+            most_units = std::max(most_units, units);
+            most_inputs = std::max(most_inputs, n_inputs);
+            n_final = units * (size_t)network.n_directions;
+            tape.read[at] = take((n_steps + 1) * (size_t)spaced(cell.n_inputs + cell.units) * stride);
+            tape.cell[at] = take((is_kept ? n_steps + 1 : 1) * units * stride);
+            if (!is_kept) continue;
+            tape.gates[at] = take(n_steps * (size_t)spaced(4 * cell.units) * stride);
+            tape.shown[at] = take(n_steps * units * stride);
+        }
+        if (is_kept) {
+            for (int layer = 0; layer < network.n_layers; ++layer)
+                tape.read_slopes[layer] =
+                    take(n_steps * (size_t)network.cell(layer, 0).n_inputs * stride);
+            // What the second direction adds.
+            tape.read_slopes[network.n_layers] = take(most_inputs * stride);
+        }
+        const size_t n_outputs = ((size_t)network.n_outputs + 3) / 4 * 4;
+        tape.hidden_slopes = take(most_units * stride);
+        tape.cell_slopes = take(most_units * stride);
+        tape.carried = take(most_units * stride);
+        tape.final = take(n_final * stride);
+        tape.final_slopes = take(n_final * stride);
+        tape.outputs = take(n_outputs * stride);
+        tape.output_slopes = take(n_outputs * stride);
+        tape.is_true = take(stride);
+        tape.factors = take(stride);
+        tape.n_missing = reinterpret_cast<int32_t*>(take(stride));
+        n_bytes_ = used;
+    }
+};
+
+// -- threads --------------------------------------------------------------------------
+
+// A point that threads pass together. They wait in a loop, since they meet some
+// thousand times a second; and let others run where the wait is long.
+class Meeting {
+  public:
+    explicit Meeting(int n_threads) : n_threads_(n_threads) {}
+
+    void wait() {
+        const int round = round_.load(std::memory_order_acquire);
+        if (n_here_.fetch_add(1, std::memory_order_acq_rel) + 1 == n_threads_) {
+            n_here_.store(0, std::memory_order_relaxed);
+            round_.store(round + 1, std::memory_order_release);
+            return;
+        }
+        for (int n = 0; round_.load(std::memory_order_acquire) == round; ++n)
+            if (n > 4000) std::this_thread::yield();
+    }
+
+    static void wait_at(void* meeting) { static_cast<Meeting*>(meeting)->wait(); }
+
+  private:
+    const int n_threads_;
+    std::atomic<int> n_here_{0};
+    std::atomic<int> round_{0};
+};
+
+// Run a job in some threads, of which this is one.
+inline void run(void (*work)(Job&, const Crew&, int), Job& job, int n_threads) {
+    Meeting meeting(n_threads);
+    const Crew crew = {n_threads, &meeting, Meeting::wait_at};
+    std::vector<std::thread> threads;
+    for (int thread = 1; thread < n_threads; ++thread)
+        threads.emplace_back([&, thread] { work(job, crew, thread); });
+    work(job, crew, 0);
+    for (std::thread& thread : threads) thread.join();
+}
+
+// Return seconds of a clock that never goes back.
+inline double seconds() {
+    using namespace std::chrono;
+    return duration<double>(steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace sklstm
