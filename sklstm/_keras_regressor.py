@@ -361,9 +361,9 @@ class KerasRegressor(WindowRegressor):
         ]
         if hasattr(self.model, "trainable_weights"):
             raise ValueError(
-                "The 'model' parameter of KerasRegressor must be a function that "
-                "builds a network, one for each fit. Got a "
-                f"{type(self.model).__name__} that is built; pass a function that returns it."
+                "The 'model' parameter of KerasRegressor must be a function that builds"
+                f" a network, one for each fit. Got a {type(self.model).__name__} that "
+                "is built; pass a function that returns it."
             )
         parameters = inspect.signature(self.model).parameters
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())

@@ -23,7 +23,7 @@ from sklstm._network import (
     weight_shapes,
 )
 
-__all__ = ["LOSSES", "OPTIMIZERS", "LSTMRecipe"]
+__all__ = ["LOSSES", "LSTMRecipe", "OPTIMIZERS"]  # noqa: RUF022
 
 LOSSES = ("huber", "mse", "mae", "log_cosh")
 
