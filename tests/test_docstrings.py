@@ -174,15 +174,15 @@ def test_docstrings_have_their_sections(thing):
     assert "+SKIP" not in inspect.getdoc(thing)
 
 
-def linear_network(meta):
-    """Return a network that masks, flattens and is linear."""
+def small_network(meta):
+    """Return a recurrent network."""
     import keras
 
     return keras.Sequential(
         [
             keras.Input(meta["X_shape_"][1:]),
             keras.layers.Masking(meta["mask_value_"]),
-            keras.layers.Flatten(),
+            keras.layers.SimpleRNN(1),
             keras.layers.Dense(meta["n_outputs_"]),
         ]
     )
@@ -211,7 +211,7 @@ def fitted():
     table = window.fit_transform(X)
     lstm = LSTMRegressor(1, epochs=1, early_stopping=True)
     keras = KerasRegressor(
-        linear_network,
+        small_network,
         epochs=1,
         early_stopping=True,
         keras_params={"compile__run_eagerly": True},

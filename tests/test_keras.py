@@ -247,7 +247,7 @@ def test_traces_of_new_models_are_not_warned_of():
     said = []
 
     class Saying:
-        def _flatten_layers(self, **which):
+        def _flatten_layers(self, **_):
             return []
 
         def predict_on_batch(self, inputs):
