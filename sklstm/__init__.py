@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sklstm._forecast_display import ForecastDisplay
     from sklstm._gate_display import GateDisplay
     from sklstm._inspection import contributions, gates
+    from sklstm._keras_regressor import KerasRegressor
     from sklstm._loss_display import LossCurveDisplay
     from sklstm._regressor import LSTMRegressor
     from sklstm._sliding_window import SlidingWindow
@@ -33,6 +34,7 @@ __all__ = [
     "ErrorByStepDisplay",
     "ForecastDisplay",
     "GateDisplay",
+    "KerasRegressor",
     "LSTMRegressor",
     "LossCurveDisplay",
     "PanelTimeSeriesSplit",
@@ -58,6 +60,7 @@ _ROOMS = {
     "ErrorByStepDisplay": "sklstm._error_display",
     "ForecastDisplay": "sklstm._forecast_display",
     "GateDisplay": "sklstm._gate_display",
+    "KerasRegressor": "sklstm._keras_regressor",
     "LSTMRegressor": "sklstm._regressor",
     "LossCurveDisplay": "sklstm._loss_display",
     "PanelTimeSeriesSplit": "sklstm._split",

@@ -96,7 +96,7 @@ class BacktestResult:
     origins : ndarray of shape (n_origins,), int
         Position of each origin in X; of a panel, in X by group and time.
     quantiles : DataFrame of shape (n_origins * steps, n_quantiles), optional
-        What an LSTMRegressor with ``loss="quantile"`` predicts for the same rows, in a
+        What a regressor with ``quantiles`` predicts for the same rows, in a
         column for each level. None of other estimators, and where one predicts fewer
         steps at once.
 

@@ -25,9 +25,6 @@ from sklstm._windows import row_slices
 
 __all__ = ["Finish", "fully_trusted", "train_member"]
 
-# Losses whose best prediction is a mean, or close to it.
-_LOSSES_OF_MEANS = ("huber", "log_cosh", "mean_squared_error", "mse")
-
 
 @dataclass(frozen=True)
 class Finish:
@@ -73,7 +70,7 @@ def train_member(
         Is told of every epoch.
     finish : Finish or None
         What follows early stopping; None for a network that goes on, which must be
-        fully trusted if it is ours.
+        fully trusted if it can be.
 
     Returns
     -------
@@ -105,7 +102,7 @@ def train_member(
     if not len(data.validation_rows):
         return member, outcome.is_interrupted
     has_highway = member.scaling.highway is not None
-    if has_highway and member.recipe.loss in _LOSSES_OF_MEANS:
+    if has_highway and member.recipe.learns_means:
         trust = _supported_share(member, data)
         member = replace(member, scaling=replace(member.scaling, trust=trust))
     if finish is None:
@@ -162,12 +159,12 @@ def fully_trusted(member: Member) -> Member:
     It then learns in the scale in which it predicts. A network of the user's own may
     end in anything: it keeps its trust.
     """
-    weights, trust = member.weights, member.scaling.trust
-    if not member.recipe.is_ours:
+    trust = member.scaling.trust
+    if trust == 1:
         return member
-    if trust < 1:
-        output = ((part * trust).astype(np.float32) for part in weights[-2:])
-        weights = [*weights[:-2], *output]
+    weights = member.recipe.multiplied(member.weights, trust)
+    if weights is None:
+        return member
     return replace(member, weights=weights, scaling=replace(member.scaling, trust=1.0))
 
 

@@ -114,7 +114,7 @@ def forecast(
     residuals : BacktestResult or array-like of shape (n_origins, >= steps), optional
         How far out-of-sample forecasts of an estimator like this one were off, for each
         step, the oldest origin first: what :func:`backtest` returns, in the unit of y.
-        The quantiles of an LSTMRegressor with ``loss="quantile"`` are widened, or
+        The quantiles of a regressor with ``quantiles`` are widened, or
         narrowed, by what a backtest of it says; without residuals they are as the
         network learned them, mostly too narrow.
 
@@ -725,16 +725,17 @@ def _check_quantiles(reader: Reader, steps: int, coverage: float) -> None:
     if not reader.quantiles:
         raise ValueError(
             "forecast needs 'residuals' for intervals, out of sample, or an "
-            "LSTMRegressor with loss='quantile'. Got residuals=None; pass what "
+            "LSTMRegressor with quantiles. Got residuals=None; pass what "
             "backtest returns for this estimator."
         )
     quantile_ends(reader.quantiles, coverage)
     reach = _reach(reader)
+    name = type(reader.pipeline[-1]).__name__
     if steps > reach:
         raise ValueError(
             f"forecast makes intervals from quantiles up to step {reach}: quantiles "
-            f"cannot be fed back. Got steps={steps}; fit LSTMRegressor(steps={steps}) "
-            "or pass residuals from a backtest."
+            f"cannot be fed back. Got steps={steps}; fit {name}(steps={steps}) or pass "
+            "residuals from a backtest."
         )
 
 

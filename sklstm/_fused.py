@@ -22,7 +22,6 @@ import functools
 import itertools
 import threading
 from collections.abc import Iterator
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ from sklstm._interrupts import let_interrupt_through
 from sklstm._network import NetworkSpec
 from sklstm._windows import row_slices
 
-__all__ = ["train_fused", "unfused_option"]
+__all__ = ["train_fused"]
 
 # Programs kept for later fits.
 _MOST_PROGRAMS = 16
@@ -51,61 +50,8 @@ _STATES_AT_ONCE = 1 << 19
 _WORK_AT_ONCE = 1 << 20
 _MOST_EPOCHS_AT_ONCE = 64
 
-_LOSSES = {
-    "huber": "huber",
-    "log_cosh": "log_cosh",
-    "mae": "mae",
-    "mean_absolute_error": "mae",
-    "mean_squared_error": "mse",
-    "mse": "mse",
-    "quantile": "quantile",
-}
-
-# Numbers that an optimizer takes besides the learning rate, with Keras's defaults.
-_OPTIMIZERS: dict[str, dict[str, float]] = {
-    "adam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
-    "adamw": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "weight_decay": 0.004},
-    "rmsprop": {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7},
-    "sgd": {},
-}
-
 # Patience of fits that do not stop early.
 _ENDLESS = np.iinfo(np.int32).max
-
-
-def unfused_option(recipe: Any, plan: Any) -> str | None:
-    """Return what keeps a network from the fused path, None if nothing does.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What is to be trained.
-    plan : Plan
-        How.
-
-    Returns
-    -------
-    str or None
-        The option in words, such as ``"activation='relu'"``.
-    """
-    spec = recipe.spec
-    if recipe.builder is not None:
-        return "model"
-    for name, allowed in (("activation", "tanh"), ("recurrent_activation", "sigmoid")):
-        if getattr(spec, name) != allowed:
-            return f"{name}={getattr(spec, name)!r}"
-    for name, legal in (("loss", _LOSSES), ("optimizer", _OPTIMIZERS)):
-        value = getattr(recipe, name)
-        if not isinstance(value, str) or value not in legal:
-            return f"{name}={value!r}"
-    legal_routed = {"optimizer__learning_rate", "optimizer__global_clipnorm"}
-    legal_routed |= {f"optimizer__{name}" for name in _OPTIMIZERS[recipe.optimizer]}
-    if _LOSSES[recipe.loss] == "huber":
-        legal_routed.add("loss__delta")
-    for name, value in recipe.routed.items():
-        if name not in legal_routed or not isinstance(value, Real):
-            return f"{name}={value!r}"
-    return "callbacks" if plan.callbacks else None
 
 
 _lock = threading.Lock()
@@ -132,8 +78,8 @@ def train_fused(
 
     Parameters
     ----------
-    recipe : Recipe
-        What to train; :func:`unfused_option` must have returned None for it.
+    recipe : LSTMRecipe
+        What to train.
     data : TrainingSet
         What to learn from.
     plan : Plan
@@ -150,6 +96,11 @@ def train_fused(
     is_interrupted : bool
         Whether the user interrupted training.
     """
+    if recipe.spec.activation != "tanh":
+        raise ValueError(
+            "The fused engine trains networks with activation='tanh'. Got "
+            f"activation={recipe.spec.activation!r}; set 'tanh'."
+        )
     architecture = _architecture_from(recipe)
     with _lock:
         in_parts = plan.batch_size > _rows_at_once(recipe.spec)
@@ -221,9 +172,9 @@ def _architecture_from(recipe: Any) -> Architecture:
         n_directions=spec.n_directions,
         has_dropout=spec.dropout > 0,
         is_masked=spec.is_masked,
-        loss=_LOSSES[recipe.loss],
+        loss="quantile" if recipe.quantiles else recipe.loss,
         optimizer=recipe.optimizer,
-        is_clipped="optimizer__global_clipnorm" in recipe.routed,
+        is_clipped="global_clipnorm" in recipe.numbers,
         patch=spec.patch,
     )
 
@@ -317,18 +268,11 @@ def _base(architecture: Architecture, data: Any) -> tuple[np.ndarray, ...]:
 
 def _numbers(recipe: Any, plan: Any) -> np.ndarray:
     """Return the numbers of optimizer and loss in the order of the program."""
-    given = recipe.routed
-    constants = [
-        given.get(f"optimizer__{name}", value)
-        for name, value in _OPTIMIZERS[recipe.optimizer].items()
-    ]
-    numbers = [
-        given.get("optimizer__learning_rate", plan.learning_rate),
-        recipe.spec.dropout,
-        given.get("optimizer__global_clipnorm", 0.0),
-        given.get("loss__delta", 1.0),
-        *constants,
-    ]
+    constants = recipe.numbers
+    clipnorm = constants.pop("global_clipnorm", 0.0)
+    # Huber's loss is the squared error up to 1.
+    numbers = [plan.learning_rate, recipe.spec.dropout, clipnorm, 1.0]
+    numbers += constants.values()
     return np.array(numbers + [0.0] * (8 - len(numbers)), np.float32)
 
 

@@ -20,7 +20,7 @@ from sklstm._drawing import (
 )
 from sklstm._frames import DataFrame, labels_of
 from sklstm._inspection import gates as gates_of
-from sklstm._inspection import lstm_inside, window_values
+from sklstm._inspection import regressor_inside, window_values
 from sklstm._validation import is_integer
 
 __all__ = ["GateDisplay"]
@@ -145,7 +145,7 @@ class GateDisplay(Display):
         display = cls(
             gates_of(estimator, X, rows),
             values=window_values(estimator, X, rows),
-            trust=lstm_inside(estimator, cls.__name__).trust_,
+            trust=regressor_inside(estimator, cls.__name__).trust_,
         )
         return display.plot(ax, layer=layer)
 

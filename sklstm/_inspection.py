@@ -17,13 +17,14 @@ from sklstm._network import patched, trace
 from sklstm._reading import LAG_NAME, read_windows
 from sklstm._regressor import LSTMRegressor
 from sklstm._validation import check_is_fitted, is_integer
+from sklstm._window_regressor import WindowRegressor
 from sklstm._windows import row_slices, take_rows
 
 __all__ = [
     "contributions",
     "gates",
-    "lstm_inside",
     "name_of_output",
+    "regressor_inside",
     "window_values",
 ]
 
@@ -101,7 +102,7 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     """
     seen = _windows_seen(estimator, X, rows, "gates")
     member = seen.regressor._members[0]
-    spec = member.spec
+    spec = member.recipe.spec
     measured = seen.regressor._measure.windows(seen.windows, seen.sizes)
     inputs = member.scaling.inputs(measured)
     _, traces = trace(spec, member.weights, inputs)
@@ -195,15 +196,13 @@ def contributions(
     {-3: 0.66, -2: 0.0, -1: 0.0}
     """
     seen = _windows_seen(estimator, X, rows, "contributions")
-    regressor, spec = seen.regressor, seen.regressor._spec
+    regressor, recipe = seen.regressor, seen.regressor._fitted_recipe
     if not is_integer(output) or not 0 <= output < regressor.n_outputs_:
         raise ValueError(
             "The 'output' parameter of contributions must be a column of "
             f"predict_steps, 0 to {regressor.n_outputs_ - 1}. Got {output!r} instead."
         )
-    n_levels = spec.n_outputs // regressor.n_outputs_
-    levels = np.asarray(regressor._fitted_recipe.levels)
-    position = output * n_levels + int(np.argmin(np.abs(levels - 0.5)))
+    position = output * len(recipe.levels) + recipe.middle
     values = np.empty(seen.windows.shape)
     for some in row_slices(seen.windows, len(values)):
         values[some] = _integrated_gradients(
@@ -228,7 +227,7 @@ def _integrated_gradients(
         gradients = np.mean(
             [
                 value_gradients(
-                    member.spec,
+                    member.recipe.spec,
                     member.weights,
                     member.scaling,
                     member.scaling.inputs(at),
@@ -238,7 +237,7 @@ def _integrated_gradients(
             ],
             axis=0,
         )
-        values = np.ones((len(at), regressor._spec.n_outputs))
+        values = np.ones((len(at), regressor._fitted_recipe.shape[2]))
         if measure.kind == "log":
             values = regressor._means(at)
         slopes = measure.slopes(values, sizes)[:, output]
@@ -328,10 +327,10 @@ def _check_no_mask(rows: Any, owner: str) -> None:
 def _windows_seen(estimator: Any, X: Any, rows: Any, owner: str) -> _Seen:
     _check_no_mask(rows, owner)
     fronts, regressor = _parts_of(estimator, owner)
-    if not regressor._fitted_recipe.is_ours:
+    if not isinstance(regressor, LSTMRegressor):
         raise ValueError(
-            f"{owner} needs LSTM layers of the package's own. Got a network built by "
-            "model=; look into its Keras model, model_."
+            f"{owner} needs the LSTM of LSTMRegressor. Got a "
+            f"{type(regressor).__name__}; look into its Keras model, model_."
         )
     labels = labels_of(X)
     names = getattr(regressor, "feature_names_in_", None)
@@ -351,8 +350,8 @@ def _windows_seen(estimator: Any, X: Any, rows: Any, owner: str) -> _Seen:
     return _Seen(regressor, np.asarray(own), sizes, chosen, newest, channels)
 
 
-def lstm_inside(estimator: Any, owner: str) -> LSTMRegressor:
-    """Return the fitted LSTMRegressor that predicts in a pipeline or search.
+def regressor_inside(estimator: Any, owner: str) -> WindowRegressor:
+    """Return the fitted regressor of ours that predicts in a pipeline or search.
 
     Raises
     ------
@@ -368,7 +367,7 @@ def name_of_output(estimator: Any, output: int) -> str | None:
     Parameters
     ----------
     estimator : fitted estimator
-        A pipeline or search that ends in an LSTMRegressor, or that itself.
+        A pipeline or search that ends in a regressor of ours, or that itself.
     output : int
         Which column.
 
@@ -389,10 +388,10 @@ def name_of_output(estimator: Any, output: int) -> str | None:
 
 
 def _parts_of(estimator: Any, owner: str) -> tuple[list, Any]:
-    """Return what stands in front of the LSTMRegressor that predicts, and that."""
+    """Return what stands in front of the regressor that predicts, and that."""
     fronts = []
     inner = estimator
-    while not isinstance(inner, LSTMRegressor):
+    while not isinstance(inner, WindowRegressor):
         if isinstance(getattr(inner, "steps", None), list):
             if len(inner.steps) > 1:
                 fronts.append(inner[:-1])

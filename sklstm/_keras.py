@@ -1,18 +1,13 @@
-"""The general way to train: scikeras builds and compiles, Keras runs the epochs.
+"""A network of one's own as a kind of network: scikeras builds it, Keras trains it.
 
 The only file that imports scikeras. Its ``KerasRegressor`` routes ``model__…``,
 ``optimizer__…`` and ``loss__…`` parameters to a builder and to ``compile``; its own
 ``fit`` is not used, because it seeds global generators, keeps copies of all windows
 and cannot be told which rows to validate on.
-
-Keras traces a new graph for every compiled model, which takes seconds and memory that
-never comes back. Networks of our own spec are therefore kept compiled, a few of them,
-and lent to one fit at a time with weights, optimizer and seeds set anew.
 """
 
 from __future__ import annotations
 
-import functools
 import gc
 import inspect
 import logging
@@ -21,177 +16,140 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from sklstm._backend import backend, untouched_random
 from sklstm._interrupts import let_interrupt_through
-from sklstm._network import MISSING, NetworkSpec, build_keras_model
-from sklstm._pool import Pool
+from sklstm._member import Recipe
+from sklstm._network import MISSING
 
-__all__ = [
-    "Recipe",
-    "build_compiled_model",
-    "has_masking",
-    "predict_with_keras",
-    "train_with_keras",
-]
+__all__ = ["KerasRecipe", "build_compiled_model", "has_masking", "predict_with_keras"]
 
-# Compiled models kept for later fits, and rows in a validation or prediction batch.
-_MOST_MODELS = 16
+# Rows in a validation or prediction batch.
 _ROWS_AT_ONCE = 1024
 
 # scikeras and Keras count and seed in globals while they build.
 _building = threading.Lock()
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What a compiled model is made from.
+@dataclass(frozen=True, kw_only=True)
+class KerasRecipe(Recipe):
+    """What a builder's compiled model is made from.
 
     Parameters
     ----------
-    spec : NetworkSpec
-        Shapes; and the network itself where there is no builder.
-    builder : callable, optional
-        The user's own builder.
-    optimizer, loss : str or callable
-        What ``compile`` takes.
+    window, n_channels, n_outputs : int
+        Input is (window, n_channels), output is (n_outputs,).
+    builder : callable
+        The user's own.
+    learning_rate : float
+        Of an optimizer that is compiled with none.
     routed : mapping
         ``model__…``, ``optimizer__…``, ``loss__…`` and ``compile__…`` parameters.
-    levels : tuple of float
-        Levels of the loss ``"quantile"``; outputs take them in turn.
     """
 
-    spec: NetworkSpec
-    builder: Callable | None = None
-    optimizer: Any = "adam"
-    loss: Any = "mse"
+    window: int
+    n_channels: int
+    n_outputs: int
+    builder: Callable
+    learning_rate: float = 0.002
     routed: Mapping[str, Any] = field(default_factory=dict)
-    levels: tuple[float, ...] = (0.5,)
-
-    def has_network_of(self, other: Recipe) -> bool:
-        """Return whether both recipes make the same network, however compiled."""
-        return (self.spec, self.builder, self._network_parameters()) == (
-            other.spec,
-            other.builder,
-            other._network_parameters(),
-        )
-
-    def _network_parameters(self) -> dict[str, Any]:
-        return {k: v for k, v in self.routed.items() if k.startswith("model__")}
 
     @property
-    def is_ours(self) -> bool:
-        """Return whether the network is of our own spec, not a user's builder."""
-        return self.builder is None
+    def shape(self) -> tuple[int, int, int]:
+        """The steps and channels of its windows, and the number of its outputs."""
+        return self.window, self.n_channels, self.n_outputs
 
-    def key(self) -> Any:
-        """Return what compiled models are filed under, None if they are not kept."""
-        if not self.is_ours:
-            return None
-        routed = tuple(sorted(self.routed.items()))
-        key = (self.spec, self.optimizer, self.loss, self.levels, routed)
-        try:
-            hash(key)
-        except TypeError:
-            return None
-        return key
+    def network(self) -> dict[str, Any]:
+        """Return what a fit that goes on must leave as it was, by name."""
+        routed = {k: v for k, v in self.routed.items() if k.startswith("model__")}
+        return {"n_outputs": self.n_outputs, "model": self.builder, **routed}
 
+    def first_weights(
+        self,
+        seed: int,
+        *,
+        has_highway: bool,  # noqa: ARG002
+    ) -> tuple[list[np.ndarray], bool]:
+        """Return the weights to begin with, and whether missing steps are masked."""
+        model = build_compiled_model(self, seed)
+        return model.get_weights(), has_masking(model)
 
-@dataclass
-class _CompiledModel:
-    """A compiled model, and its optimizer's variables as they were at first."""
-
-    model: Any
-    fresh_state: list[np.ndarray]
-
-
-_models: Pool[_CompiledModel] = Pool(_MOST_MODELS)
-
-
-def train_with_keras(
-    recipe: Recipe,
-    data: Any,
-    plan: Any,
-    monitor: Any,
-    weights: list[np.ndarray],
-    optimizer_state: list[np.ndarray] | None,
-) -> tuple[list[np.ndarray], list[np.ndarray], bool]:
-    """Train with ``keras.Model.fit``.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What to train.
-    data : TrainingSet
-        What to learn from.
-    plan : Plan
-        For how long, and in what steps.
-    monitor : Monitor
-        Hears of every epoch.
-    weights : list of ndarray
-        What to begin with.
-    optimizer_state : list of ndarray or None
-        What to begin with; None for a fresh one.
-
-    Returns
-    -------
-    weights, optimizer_state : list of ndarray
-        After the last epoch.
-    is_interrupted : bool
-        Whether the user interrupted training.
-    """
-    keras = backend("keras")
-    with _models.lent(recipe.key(), lambda: _made_model(recipe, plan)) as lent:
-        model = lent.model
+    def train(
+        self,
+        data: Any,
+        plan: Any,
+        monitor: Any,
+        weights: list[np.ndarray],
+        optimizer_state: list[np.ndarray] | None,
+    ) -> tuple[list[np.ndarray], list[np.ndarray], bool]:
+        """Train weights for some epochs, as :meth:`Recipe.train` says."""
+        model = build_compiled_model(self, plan.seed[0])
         model.set_weights(weights)
-        _set_variables(model.optimizer.variables, lent.fresh_state)
-        has_given_rate = (
-            recipe.is_ours and "optimizer__learning_rate" not in recipe.routed
-        )
-        rate = plan.learning_rate if has_given_rate else _rate_of(model.optimizer)
-        fresh = lent.fresh_state
-        if optimizer_state is not None and _shapes(optimizer_state) == _shapes(fresh):
-            _set_variables(model.optimizer.variables, optimizer_state)
+        variables, rate = model.optimizer.variables, _rate_of(model.optimizer)
+        state = [] if optimizer_state is None else optimizer_state
+        if [value.shape for value in state] == [tuple(v.shape) for v in variables]:
+            for variable, value in zip(variables, state, strict=True):
+                variable.assign(value)
         if rate is not None:
             model.optimizer.learning_rate = rate
         _seed_dropout(model, plan.seed)
-        training = _batches(keras, data, data.rows, plan.batch_size)
-        validation = None
-        if len(data.validation_rows):
-            validation = _batches(keras, data, data.validation_rows, _ROWS_AT_ONCE)
-        listeners = [_listener(keras, monitor, training, data.orders(plan.seed))]
-        if plan.is_annealed and rate is not None:
-            listeners.append(_annealer(keras, rate, plan.rate_factors, len(training)))
-        is_interrupted = False
-        try:
-            with _retracing_unsaid():
-                model.fit(
-                    training,
-                    epochs=plan.epochs,
-                    validation_data=validation,
-                    shuffle=False,
-                    verbose=0,
-                    callbacks=[*listeners, *plan.callbacks],
-                )
-        except KeyboardInterrupt:
-            is_interrupted = True
-        finally:
-            # TensorFlow keeps the generators of a fit for as long as the process runs,
-            # and after an interrupt its threads may go on reading for a while.
-            training.release()
-            if validation is not None:
-                validation.release()
-            model._eval_epoch_iterator = None
-        if is_interrupted:
-            # The half-read batches refer to themselves, and TensorFlow's threads must
-            # not find Python gone when they let go of them.
-            gc.collect()
-        state = _copied(model.optimizer.variables)
-        result = model.get_weights(), state, is_interrupted
-    return result
+        is_interrupted = _fit(model, data, plan, monitor)
+        state = [np.array(variable.numpy()) for variable in variables]
+        return model.get_weights(), state, is_interrupted
+
+    def predictor(
+        self, weights: list[np.ndarray], seed: int
+    ) -> Callable[[np.ndarray], np.ndarray]:
+        """Return the function from scaled windows, NaN at missing steps, to outputs."""
+        return partial(predict_with_keras, self.keras_model(weights, seed))
+
+    def keras_model(self, weights: list[np.ndarray], seed: int) -> Any:
+        """Return the network with its weights as a ``keras.Model``, compiled."""
+        model = build_compiled_model(self, seed)
+        model.set_weights(weights)
+        return model
+
+    def check(self, weights: list[np.ndarray]) -> None:
+        """Do nothing: what a builder makes is not known before it is called."""
+
+
+def _fit(model: Any, data: Any, plan: Any, monitor: Any) -> bool:
+    """Run the epochs with ``keras.Model.fit``; return whether the user cut them off."""
+    keras, fill = backend("keras"), _fill_of(model)
+    training = _batches(keras, data, data.rows, plan.batch_size, fill)
+    validation = None
+    if len(data.validation_rows):
+        validation = _batches(keras, data, data.validation_rows, _ROWS_AT_ONCE, fill)
+    listener = _listener(keras, monitor, training, data.orders(plan.seed))
+    is_interrupted = False
+    try:
+        with _retracing_unsaid():
+            model.fit(
+                training,
+                epochs=plan.epochs,
+                validation_data=validation,
+                shuffle=False,
+                verbose=0,
+                callbacks=[listener, *plan.callbacks],
+            )
+    except KeyboardInterrupt:
+        is_interrupted = True
+    finally:
+        # TensorFlow keeps the generators of a fit for as long as the process runs,
+        # and after an interrupt its threads may go on reading for a while.
+        training.release()
+        if validation is not None:
+            validation.release()
+        model._eval_epoch_iterator = None
+    if is_interrupted:
+        # The half-read batches refer to themselves, and TensorFlow's threads must
+        # not find Python gone when they let go of them.
+        gc.collect()
+    return is_interrupted
 
 
 def predict_with_keras(model: Any, inputs: np.ndarray) -> np.ndarray:
@@ -202,12 +160,13 @@ def predict_with_keras(model: Any, inputs: np.ndarray) -> np.ndarray:
     model : keras.Model
         Any model from windows to outputs.
     inputs : ndarray of shape (n_rows, window, n_channels), float32
-        Without NaN.
+        NaN at missing steps.
 
     Returns
     -------
     ndarray of shape (n_rows, n_outputs), float32
     """
+    inputs = np.nan_to_num(inputs, nan=_fill_of(model))
     with _retracing_unsaid():
         parts = [
             np.asarray(model.predict_on_batch(inputs[start : start + _ROWS_AT_ONCE]))
@@ -231,17 +190,15 @@ def _retracing_unsaid() -> Iterator[None]:
         logger.removeFilter(is_other)
 
 
-def build_compiled_model(recipe: Recipe, seed: int, learning_rate: float) -> Any:
+def build_compiled_model(recipe: KerasRecipe, seed: int) -> Any:
     """Return the compiled model of a builder, its random weights drawn from a seed.
 
     Parameters
     ----------
-    recipe : Recipe
-        With a builder; our own specs are built like any other.
+    recipe : KerasRecipe
+        With the builder.
     seed : int
         Of the initial weights of layers whose initializers have no seed themselves.
-    learning_rate : float
-        For the optimizer, unless it is routed or the builder compiles by itself.
 
     Raises
     ------
@@ -249,42 +206,40 @@ def build_compiled_model(recipe: Recipe, seed: int, learning_rate: float) -> Any
         If the model's output does not fit the target.
     """
     scikeras = backend("scikeras.wrappers")
-    spec = recipe.spec
-    builder = recipe.builder or functools.partial(build_keras_model, spec)
-    routed = {"optimizer__learning_rate": learning_rate, **recipe.routed}
+    window, n_channels, n_outputs = recipe.shape
+    routed = {"optimizer__learning_rate": recipe.learning_rate, **recipe.routed}
     wrapper = scikeras.KerasRegressor(
-        model=_compiling(builder),
+        model=_compiling(recipe.builder),
         optimizer=recipe.optimizer,
         loss=_loss_from(recipe),
         **routed,
     )
     wrapper.mask_value_ = float(MISSING)
     # scikeras reads shapes from data; constants of the right shape serve.
-    inputs = np.broadcast_to(np.float32(0.5), (2, spec.n_steps, spec.n_inputs))
-    shape = (2,) if spec.n_outputs == 1 else (2, spec.n_outputs)
+    inputs = np.broadcast_to(np.float32(0.5), (2, window, n_channels))
+    shape = (2,) if n_outputs == 1 else (2, n_outputs)
     targets = np.full(shape, 0.5, dtype=np.float32)
     with _building, untouched_random(), warnings.catch_warnings():
         # Raised by scikeras on any current scikit-learn, about its own tags.
         warnings.filterwarnings("ignore", module="scikeras|sklearn")
         model = wrapper.initialize(inputs, targets).model_
-    if not recipe.is_ours:
-        built: Any = tuple(model.output_shape[1:]) if model.built else "no input shape"
-        if built != (spec.n_outputs,):
-            raise ValueError(
-                "The 'model' parameter of LSTMRegressor must build a network with "
-                f"outputs of shape ({spec.n_outputs},), one per target. Got {built}; "
-                "begin it with keras.Input(meta['X_shape_'][1:]) and end it in "
-                "keras.layers.Dense(meta['n_outputs_'])."
-            )
-        _draw_weights(model, seed)
+    built: Any = tuple(model.output_shape[1:]) if model.built else "no input shape"
+    if built != (n_outputs,):
+        raise ValueError(
+            "The 'model' parameter of KerasRegressor must build a network with "
+            f"outputs of shape ({n_outputs},), one per target. Got {built}; "
+            "begin it with keras.Input(meta['X_shape_'][1:]) and end it in "
+            "keras.layers.Dense(meta['n_outputs_'])."
+        )
+    _draw_weights(model, seed)
     model.optimizer.build(model.trainable_variables)
     return model
 
 
-def _loss_from(recipe: Recipe) -> Any:
+def _loss_from(recipe: KerasRecipe) -> Any:
     """Return the loss, as a class where parameters are routed to one named."""
-    if recipe.loss == "quantile":
-        return _quantile_loss(recipe.levels)
+    if recipe.quantiles is not None:
+        return _quantile_loss(recipe.quantiles)
     has_parameters = any(name.startswith("loss__") for name in recipe.routed)
     if not has_parameters or not isinstance(recipe.loss, str):
         return recipe.loss
@@ -312,13 +267,9 @@ def has_masking(model: Any) -> bool:
     return any(type(layer).__name__ == "Masking" for layer in _layers(model))
 
 
-# -- models that are lent -----------------------------------------------------------
-
-
-def _made_model(recipe: Recipe, plan: Any) -> _CompiledModel:
-    """Return a compiled model that no fit has used."""
-    model = build_compiled_model(recipe, plan.seed[0], plan.learning_rate)
-    return _CompiledModel(model, _copied(model.optimizer.variables))
+def _fill_of(model: Any) -> float:
+    """Return what stands for missing steps in what a model sees."""
+    return float(MISSING) if has_masking(model) else 0.0
 
 
 def _compiling(builder: Callable) -> Callable:
@@ -337,7 +288,7 @@ def _compiling(builder: Callable) -> Callable:
         model = builder(**arguments)
         if not isinstance(model, backend("keras").Model):
             raise ValueError(
-                "The 'model' parameter of LSTMRegressor must build a keras.Model. Got "
+                "The 'model' parameter of KerasRegressor must build a keras.Model. Got "
                 f"{model!r} from it."
             )
         if not model.compiled:
@@ -359,7 +310,7 @@ def _compiling(builder: Callable) -> Callable:
 # -- what Keras is fed and what it reports ------------------------------------------
 
 
-def _batches(keras: Any, data: Any, rows: np.ndarray, size: int) -> Any:
+def _batches(keras: Any, data: Any, rows: np.ndarray, size: int, fill: float) -> Any:
     """Return the batches of some rows as a ``keras.utils.PyDataset``."""
 
     class Batches(keras.utils.PyDataset):
@@ -374,10 +325,10 @@ def _batches(keras: Any, data: Any, rows: np.ndarray, size: int) -> Any:
             data, rows = self.data, self.rows
             if data is None:
                 return self.nothing
-            return data.batch(rows[position * size :][:size])
+            return data.batch(rows[position * size :][:size], fill)
 
         def release(self):
-            self.nothing = self.data.batch(self.rows[:0])
+            self.nothing = self.data.batch(self.rows[:0], fill)
             self.rows = np.zeros(0, dtype=np.int32)
             self.data = None
 
@@ -408,34 +359,7 @@ def _listener(keras: Any, monitor: Any, batches: Any, orders: Iterator) -> Any:
     return Listener()
 
 
-def _annealer(keras: Any, rate: float, rate_factors: Callable, n_batches: int) -> Any:
-    """Return the callback that sets the learning rate of each batch."""
-
-    class Annealer(keras.callbacks.Callback):
-        n_steps = 0
-
-        def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002
-            factor = rate_factors(self.n_steps, n_batches)
-            self.model.optimizer.learning_rate = rate * factor
-            self.n_steps += 1
-
-    return Annealer()
-
-
-# -- variables and seeds ------------------------------------------------------------
-
-
-def _copied(variables: list[Any]) -> list[np.ndarray]:
-    return [np.array(variable.numpy()) for variable in variables]
-
-
-def _set_variables(variables: list[Any], values: list[np.ndarray]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-def _shapes(arrays: list[np.ndarray]) -> list[tuple[int, ...]]:
-    return [array.shape for array in arrays]
+# -- learning rates and seeds -------------------------------------------------------
 
 
 def _rate_of(optimizer: Any) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklstm._drawing import Display, ink, line_style, marker
-from sklstm._inspection import lstm_inside
+from sklstm._inspection import regressor_inside
 
 __all__ = ["LossCurveDisplay"]
 
@@ -74,7 +74,7 @@ class LossCurveDisplay(Display):
         all rows, validation rows among them. After several fits that went on from each
         other it cannot be told from ``history_``, and none is marked.
         """
-        lstm = lstm_inside(estimator, cls.__name__)
+        lstm = regressor_inside(estimator, cls.__name__)
         losses = lstm.history_.get("val_loss", [])
         is_one_fit = len(losses) == len(lstm.history_["loss"]) and not lstm.warm_start
         is_one_fit &= len(losses) > 0
@@ -155,7 +155,7 @@ class LossCurveDisplay(Display):
             if isinstance(self.history, dict):
                 came = f"a dict of {list(self.history)}"
             raise ValueError(
-                "LossCurveDisplay needs history_ of an LSTMRegressor, a dict with "
+                "LossCurveDisplay needs history_ of a fitted regressor, a dict with "
                 f"'loss'. Got {came}; of an estimator call from_estimator."
             )
         return [self.history["loss"], self.history.get("val_loss", [])]

@@ -1,33 +1,138 @@
 """A member of an ensemble: one network, the maps around it, and what they predict.
 
-An :class:`sklstm._regressor.LSTMRegressor` is made of one or several; what is written
-and read of a fit are these.
+A :class:`sklstm._window_regressor.WindowRegressor` is made of one or several; what is
+written and read of a fit are these. What kind of network it is, its recipe knows alone:
+how it begins, learns and predicts.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from sklstm._keras import (
-    Recipe,
-    build_compiled_model,
-    has_masking,
-    predict_with_keras,
-)
-from sklstm._network import (
-    MISSING,
-    NetworkSpec,
-    build_keras_model,
-    forward,
-    initial_weights,
-)
 from sklstm._scaling import Scaling
 
-__all__ = ["Member", "new_member"]
+__all__ = ["Member", "Recipe", "new_member"]
+
+# Losses whose best prediction is a mean, or close to it.
+_LOSSES_OF_MEANS = ("huber", "log_cosh", "mean_squared_error", "mse")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(ABC):
+    """What a network is and how it is trained: a subclass for each kind of network.
+
+    Parameters
+    ----------
+    optimizer, loss : str or callable
+        With what it is trained.
+    quantiles : tuple of float, optional
+        Levels of the pinball loss, which is then the loss; outputs take them in turn.
+    """
+
+    optimizer: Any = "adam"
+    loss: Any = "huber"
+    quantiles: tuple[float, ...] | None = None
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The levels of each target's outputs; one without quantiles."""
+        return self.quantiles or (0.5,)
+
+    @property
+    def middle(self) -> int:
+        """Where the level that is closest to 0.5 stands among them."""
+        return int(np.argmin(np.abs(np.array(self.levels) - 0.5)))
+
+    @property
+    def learns_means(self) -> bool:
+        """Whether its best prediction is a mean, or close to it."""
+        return self.quantiles is None and self.loss in _LOSSES_OF_MEANS
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int, int]:
+        """The steps and channels of its windows, and the number of its outputs."""
+
+    @abstractmethod
+    def network(self) -> dict[str, Any]:
+        """Return what a fit that goes on must leave as it was, by name."""
+
+    def changes_from(self, before: Recipe) -> list[str]:
+        """Return in words what of the network is not as in another recipe."""
+        old = before.network()
+        return [
+            f"{name}={value!r} after {old.get(name)!r}"
+            for name, value in self.network().items()
+            if name not in old or value != old[name]
+        ]
+
+    def going_on_from(self, before: Recipe) -> Recipe:  # noqa: ARG002
+        """Return the recipe of a network that goes on from what another one made."""
+        return self
+
+    @abstractmethod
+    def first_weights(
+        self, seed: int, *, has_highway: bool
+    ) -> tuple[list[np.ndarray], bool]:
+        """Return the weights to begin with, and whether missing steps are masked."""
+
+    @abstractmethod
+    def train(
+        self,
+        data: Any,
+        plan: Any,
+        monitor: Any,
+        weights: list[np.ndarray],
+        optimizer_state: list[np.ndarray] | None,
+    ) -> tuple[list[np.ndarray], list[np.ndarray], bool]:
+        """Train weights for some epochs.
+
+        Parameters
+        ----------
+        data : TrainingSet
+            What to learn from.
+        plan : Plan
+            For how long, and in what steps.
+        monitor : Monitor
+            Hears of every epoch.
+        weights, optimizer_state : list of ndarray
+            What to begin with; None for a fresh optimizer.
+
+        Returns
+        -------
+        weights, optimizer_state : list of ndarray
+            After the last epoch.
+        is_interrupted : bool
+            Whether the user interrupted training.
+        """
+
+    @abstractmethod
+    def predictor(
+        self, weights: list[np.ndarray], seed: int
+    ) -> Callable[[np.ndarray], np.ndarray]:
+        """Return the function from scaled windows, NaN at missing steps, to outputs."""
+
+    @abstractmethod
+    def keras_model(self, weights: list[np.ndarray], seed: int) -> Any:
+        """Return the network with its weights as a ``keras.Model``."""
+
+    def multiplied(
+        self,
+        weights: list[np.ndarray],  # noqa: ARG002
+        factor: float,  # noqa: ARG002
+    ) -> list[np.ndarray] | None:
+        """Return weights whose outputs are multiplied; None where that is unknown."""
+        return None
+
+    @abstractmethod
+    def check(self, weights: list[np.ndarray]) -> None:
+        """Raise unless weights are of the network, as far as that is known."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +142,9 @@ class Member:
     Parameters
     ----------
     recipe : Recipe
-        What it is, and how it is compiled.
+        What it is, and how it is trained.
     seed : int
         Of its first weights, of the order of its rows and of its dropout.
-    learning_rate : float
-        Step size that its Keras model is compiled with.
     scaling : Scaling
         The maps around it.
     weights : list of ndarray
@@ -56,7 +159,6 @@ class Member:
 
     recipe: Recipe
     seed: int
-    learning_rate: float
     scaling: Scaling
     weights: list[np.ndarray]
     has_masking: bool = True
@@ -67,19 +169,9 @@ class Member:
         return {own.name: getattr(self, own.name) for own in fields(self)}
 
     @property
-    def spec(self) -> NetworkSpec:
-        """The shape of the network."""
-        return self.recipe.spec
-
-    @property
     def n_epochs(self) -> int:
         """The number of epochs in the history."""
         return len(self.history.get("loss", ()))
-
-    @property
-    def fill(self) -> np.float32:
-        """What stands for missing steps in what Keras sees."""
-        return MISSING if self.has_masking else np.float32(0)
 
     @cached_property
     def keras_model(self) -> Any:
@@ -87,37 +179,12 @@ class Member:
 
         What is done with it changes no prediction.
         """
-        return self._new_keras_model()
+        return self.recipe.keras_model(self.weights, self.seed)
 
     @cached_property
-    def _predicting_model(self) -> Any:
-        """The same for predictions alone."""
-        return self._new_keras_model()
-
-    def _new_keras_model(self) -> Any:
-        if self.recipe.is_ours:
-            model = build_keras_model(self.spec)
-        else:
-            model = build_compiled_model(self.recipe, self.seed, self.learning_rate)
-        model.set_weights(self.weights)
-        return model
-
-    def outputs(self, inputs: np.ndarray) -> np.ndarray:
-        """Return the network's outputs for scaled windows.
-
-        Parameters
-        ----------
-        inputs : ndarray of shape (n_rows, window, n_channels), float32
-            NaN at missing steps.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_outputs), float32
-        """
-        if self.recipe.is_ours:
-            return forward(self.spec, self.weights, inputs)
-        filled = np.nan_to_num(inputs, nan=float(self.fill))
-        return predict_with_keras(self._predicting_model, filled)
+    def outputs(self) -> Callable[[np.ndarray], np.ndarray]:
+        """The function from scaled windows to the network's outputs; never stored."""
+        return self.recipe.predictor(self.weights, self.seed)
 
     def values(self, windows: np.ndarray) -> np.ndarray:
         """Return the predictions for measured windows, in their measure.
@@ -151,21 +218,14 @@ class Member:
         return replace(self, weights=weights, history=longer)
 
 
-def new_member(
-    recipe: Recipe, scaling: Scaling, seed: int, learning_rate: float
-) -> Member:
+def new_member(recipe: Recipe, scaling: Scaling, seed: int) -> Member:
     """Return a network with its first weights.
 
     Parameters
     ----------
-    recipe, scaling, seed, learning_rate
+    recipe, scaling, seed
         As in :class:`Member`.
     """
-    if not recipe.is_ours:
-        model = build_compiled_model(recipe, seed, learning_rate)
-        weights = model.get_weights()
-        return Member(recipe, seed, learning_rate, scaling, weights, has_masking(model))
-    weights = initial_weights(recipe.spec, seed)
-    if scaling.highway is not None:
-        weights[-2][:] = 0  # begin with the highway alone
-    return Member(recipe, seed, learning_rate, scaling, weights)
+    has_highway = scaling.highway is not None
+    weights, has_masking = recipe.first_weights(seed, has_highway=has_highway)
+    return Member(recipe, seed, scaling, weights, has_masking)

@@ -7,15 +7,17 @@ that is too much, and only an own pass can show the gates.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from sklstm._activations import ACTIVATIONS
 from sklstm._backend import backend
 
 __all__ = [
+    "ACTIVATIONS",
     "MISSING",
     "NetworkSpec",
     "build_keras_model",
@@ -26,6 +28,12 @@ __all__ = [
     "trace",
     "weight_shapes",
 ]
+
+# Of candidate and output, by Keras's names; the gates are sigmoids.
+ACTIVATIONS: dict[str, Callable[..., np.ndarray]] = {
+    "relu": partial(np.maximum, 0),
+    "tanh": np.tanh,
+}
 
 # What stands for a missing step in Keras, whose Masking layer looks for one value. No
 # normalised series reaches it; exact zeros, which a series does reach, would not do.
@@ -52,8 +60,8 @@ class NetworkSpec:
         Input is (window, n_channels), output is (n_outputs,).
     units : tuple of int
         Size of the cell state of each LSTM layer, the first layer first.
-    activation, recurrent_activation : str
-        Names in :data:`sklstm._activations.ACTIVATIONS`.
+    activation : str
+        A name in :data:`ACTIVATIONS`.
     dropout : float
         Share of each layer's outputs that is dropped in training.
     bidirectional : bool
@@ -69,7 +77,6 @@ class NetworkSpec:
     n_outputs: int
     units: tuple[int, ...]
     activation: str = "tanh"
-    recurrent_activation: str = "sigmoid"
     dropout: float = 0.0
     bidirectional: bool = False
     is_masked: bool = False
@@ -328,11 +335,11 @@ def _lstm_states(
 
     With x the input of a step, h the hidden and c the cell state, and * elementwise:
 
-    - forget gate  f = recurrent_activation(x Wf + h Uf + bf), what c keeps
-    - input gate   i = recurrent_activation(x Wi + h Ui + bi), what c lets in
+    - forget gate  f = sigmoid(x Wf + h Uf + bf), what c keeps
+    - input gate   i = sigmoid(x Wi + h Ui + bi), what c lets in
     - candidate    g = activation(x Wc + h Uc + bc)
     - cell state   c = f * c + i * g
-    - output gate  o = recurrent_activation(x Wo + h Uo + bo)
+    - output gate  o = sigmoid(x Wo + h Uo + bo)
     - hidden state h = o * activation(c)
 
     A missing step leaves both states as they are.
@@ -349,8 +356,7 @@ def _lstm_states(
     weights = np.concatenate([kernel, recurrent_kernel, bias[None]]).T
     i, f, g, o = np.split(weights, 4)
     weights = np.concatenate([i, f, o, g])
-    if _is_usual(spec):
-        weights[: 3 * units] /= 2  # sigmoid(x) = tanh(x / 2) / 2 + 1 / 2
+    weights[: 3 * units] /= 2  # sigmoid(x) = tanh(x / 2) / 2 + 1 / 2
     read = np.zeros((n_inputs + units + 1, n_rows))
     read[-1] = 1
     hidden = read[n_inputs:-1]
@@ -378,41 +384,29 @@ def _lstm_states(
     return hidden.T if states is None else states
 
 
-def _is_usual(spec: NetworkSpec) -> bool:
-    """Return whether gates are sigmoids and everything else tanh."""
-    return (spec.activation, spec.recurrent_activation) == ("tanh", "sigmoid")
-
-
 def _next_states(
     spec: NetworkSpec, drive: np.ndarray, cell: np.ndarray, record: np.ndarray | None
 ) -> np.ndarray:
     """Return the hidden state after a step; the cell state is changed in place.
 
-    The drive holds what goes into the gates i, f, o and the candidate g, halved for
-    the gates where activations are the usual ones; these are taken in place. What
-    comes out of them goes into a record of shape (n_rows, >= 4, units), if any.
+    The drive holds what goes into the gates i, f, o, halved, and the candidate g, which
+    are taken in place. What comes out of them goes into a record of shape
+    (n_rows, >= 4, units), if any.
     """
     units = len(cell)
+    activate = ACTIVATIONS[spec.activation]
     gates = drive[: 3 * units]
-    if not _is_usual(spec):
-        activation = ACTIVATIONS[spec.activation]
-        i, f, o = np.split(ACTIVATIONS[spec.recurrent_activation](gates), 3)
-        g = activation(drive[3 * units :])
-        if record is not None:
-            record[:, :4] = np.stack([i, f, o, g]).transpose(2, 0, 1)
-        cell *= f
-        cell += i * g
-        return o * activation(cell)
-    np.tanh(drive, out=drive)
+    i, f, o, g = (drive[k * units : (k + 1) * units] for k in range(4))
+    np.tanh(gates, out=gates)
     gates *= 0.5
     gates += 0.5
-    i, f, o, g = (drive[k * units : (k + 1) * units] for k in range(4))
+    activate(g, out=g)
     if record is not None:
         record[:, :4] = drive.reshape(4, units, -1).transpose(2, 0, 1)
     cell *= f
     i *= g
     cell += i
-    np.tanh(cell, out=g)
+    activate(cell, out=g)
     o *= g
     return o
 
@@ -433,7 +427,6 @@ def build_keras_model(spec: NetworkSpec) -> Any:
         layer = layers.LSTM(
             units,
             activation=spec.activation,
-            recurrent_activation=spec.recurrent_activation,
             kernel_initializer="zeros",
             recurrent_initializer="zeros",
             return_sequences=position < len(spec.units) - 1,

@@ -5,7 +5,7 @@ Each function adds the nodes of one function of the NumPy pass, in the same orde
 
 Layers are a ``Scan`` in float64 over their steps. ONNX's own LSTM operator is float32
 in onnxruntime, and strayed by more than 1e-6 of the target's scale where layers are
-large and windows long; nor has it a mask for missing oldest steps, or all activations.
+large and windows long; nor has it a mask for missing oldest steps.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from sklstm._highway import Highway
+from sklstm._lstm import LSTMRecipe
 from sklstm._measure import FLAT_SIZE, GRAIN, Measure
 from sklstm._member import Member
 from sklstm._network import NetworkSpec
@@ -137,79 +138,9 @@ class _Value:
         return self.op("IsNaN").op("Where", other, self)
 
 
-# Keras's activations by its names, as in ``_activations.py``.
-def _sigmoid(x: _Value) -> _Value:
-    return x.op("Sigmoid")
-
-
-def _tanh(x: _Value) -> _Value:
-    return x.op("Tanh")
-
-
-def _relu(x: _Value) -> _Value:
-    return x.op("Max", 0.0)
-
-
-def _negative_part(x: _Value) -> _Value:
-    return x.op("Min", 0.0).op("Exp") - 1.0
-
-
-def _elu(x: _Value) -> _Value:
-    return _relu(x) + _negative_part(x)
-
-
-def _softplus(x: _Value) -> _Value:
-    return _relu(x) + (x.op("Abs").op("Neg").op("Exp") + 1.0).op("Log")
-
-
-def _hard_sigmoid(x: _Value) -> _Value:
-    return (x + 3.0).clipped(0.0, 6.0) / 6.0
-
-
-def _silu(x: _Value) -> _Value:
-    # The sigmoid as a tanh: onnxruntime fuses x * sigmoid(x), which float64 then lacks.
-    return x * (_tanh(x * 0.5) + 1.0) * 0.5
-
-
-def _gelu(x: _Value) -> _Value:
-    # onnxruntime has no erf in float64.
-    erf = (x * 0.5**0.5).cast("FLOAT").op("Erf").cast("DOUBLE")
-    return x * (erf + 1.0) * 0.5
-
-
-def _sparse_plus(x: _Value) -> _Value:
-    inside = (x + 1.0).clipped(0.0, 2.0)
-    return x.op("GreaterOrEqual", 1.0).op("Where", x, inside * inside / 4.0)
-
-
 _ACTIVATIONS: dict[str, Callable[[_Value], _Value]] = {
-    "celu": _elu,
-    "elu": _elu,
-    "exponential": lambda x: x.op("Exp"),
-    "gelu": _gelu,
-    "hard_shrink": lambda x: x.op("Abs").op("Greater", 0.5).op("Where", x, 0.0),
-    "hard_sigmoid": _hard_sigmoid,
-    "hard_silu": lambda x: x * _hard_sigmoid(x),
-    "hard_tanh": lambda x: x.clipped(-1.0, 1.0),
-    "leaky_relu": lambda x: _relu(x) + x.op("Min", 0.0) * 0.2,
-    "linear": lambda x: x,
-    "log_sigmoid": lambda x: _softplus(x.op("Neg")).op("Neg"),
-    "mish": lambda x: x * _tanh(_softplus(x)),
-    "relu": _relu,
-    "relu6": lambda x: x.clipped(0.0, 6.0),
-    "selu": lambda x: (
-        (_relu(x) + _negative_part(x) * 1.6732632423543772) * 1.0507009873554805
-    ),
-    "sigmoid": _sigmoid,
-    "silu": _silu,
-    "soft_shrink": lambda x: x - x.clipped(-0.5, 0.5),
-    "softplus": _softplus,
-    "softsign": lambda x: x / (x.op("Abs") + 1.0),
-    "sparse_plus": _sparse_plus,
-    "sparse_sigmoid": lambda x: ((x + 1.0) / 2.0).clipped(0.0, 1.0),
-    "squareplus": lambda x: (x + (x * x + 4.0).op("Sqrt")) / 2.0,
-    "tanh": _tanh,
-    "tanh_shrink": lambda x: x - _tanh(x),
+    "relu": lambda x: x.op("Max", 0.0),
+    "tanh": lambda x: x.op("Tanh"),
 }
 
 
@@ -220,9 +151,7 @@ def onnx_model(
     measure: Measure,
     networks: Sequence[Member],
     n_outputs: int,
-    levels: Sequence[float],
-    *,
-    has_quantiles: bool,
+    recipe: LSTMRecipe,
 ) -> bytes:
     """Return the ONNX file of an ensemble.
 
@@ -234,10 +163,8 @@ def onnx_model(
         The ensemble, whose predictions are averaged.
     n_outputs : int
         Targets of y, or steps.
-    levels : sequence of float
-        Levels of each target's outputs.
-    has_quantiles : bool
-        Whether every level is an output of the graph.
+    recipe : LSTMRecipe
+        What each of them is; every level of its quantiles is an output of the graph.
 
     Returns
     -------
@@ -247,18 +174,8 @@ def onnx_model(
     ------
     ImportError
         If onnx is not installed.
-    ValueError
-        If an activation has no form in ONNX.
     """
-    spec = networks[0].spec
-    for parameter in ("activation", "recurrent_activation"):
-        name = getattr(spec, parameter)
-        if name not in _ACTIVATIONS:
-            raise ValueError(
-                f"to_onnx needs an activation that ONNX can express, one of "
-                f"{sorted(_ACTIVATIONS)}. Got {parameter}={name!r}; fit with one of "
-                "them, or store the estimator with sklstm.save."
-            )
+    spec, levels = recipe.spec, recipe.levels
     onnx = _imported()
     helper, kinds = onnx.helper, onnx.TensorProto
     graph = _Graph(onnx)
@@ -270,9 +187,8 @@ def onnx_model(
         values = graph.add("Sum", *every) / float(len(every))
     values = _unmeasured(measure, values, sizes, spec.n_outputs)
     values = _sorted(values.shaped(-1, n_outputs, len(levels)), len(levels))
-    middle = int(np.argmin(np.abs(np.array(levels) - 0.5)))
-    outputs = {"values": (values.op("Gather", middle, axis=2), [n_outputs])}
-    if has_quantiles:
+    outputs = {"values": (values.op("Gather", recipe.middle, axis=2), [n_outputs])}
+    if recipe.quantiles is not None:
         outputs["quantiles"] = (values, [n_outputs, len(levels)])
     for name, (value, _) in outputs.items():
         graph.nodes.append(helper.make_node("Identity", [value.name], [name]))
@@ -318,12 +234,12 @@ def _sorted(values: _Value, n_levels: int) -> _Value:
     return ordered
 
 
-def _network_values(network: Member, windows: _Value) -> _Value:
+def _network_values(network: Any, windows: _Value) -> _Value:
     """Add what a network makes of raw windows, in the unit of the target."""
-    window = network.spec.window
+    spec = network.recipe.spec
     inputs = _inputs(network.scaling, windows)
-    outputs = _forward(network.spec, network.weights, inputs)
-    return _values(network.scaling, outputs, inputs, windows, window)
+    outputs = _forward(spec, network.weights, inputs)
+    return _values(network.scaling, outputs, inputs, windows, spec.window)
 
 
 # -- around the scaling: the functions of Measure ---------------------------------
@@ -485,8 +401,7 @@ def _lstm_states(
     names = [f"{name}_{place}" for name in ("hidden", "cell", "drive", "is_true")]
     hidden, cell, drive, is_there = map(step.value, names)
     drive = drive + hidden @ recurrent_kernel
-    gates = drive.op("Slice", [0], [3 * units], [1])
-    gates = _ACTIVATIONS[spec.recurrent_activation](gates)
+    gates = drive.op("Slice", [0], [3 * units], [1]).op("Sigmoid")
     i, f, o = gates.op("Split", [units] * 3, n_outputs=3, axis=1)
     g = _ACTIVATIONS[spec.activation](drive.newest(units, axis=1))
     next_cell = f * cell + i * g

@@ -87,10 +87,10 @@ class Reader:
     def quantiles(self) -> tuple[float, ...]:
         """The levels that its regressor predicts for each step; none without them."""
         regressor: Any = None if self.pipeline is None else self.pipeline[-1]
-        learns_them = getattr(regressor, "loss", None) == "quantile"
-        if not learns_them or not hasattr(regressor, "predict_quantiles"):
+        levels = getattr(regressor, "quantiles", None)
+        if levels is None or not hasattr(regressor, "predict_quantiles"):
             return ()
-        return tuple(float(level) for level in regressor.quantiles)
+        return tuple(float(level) for level in levels)
 
     @property
     def reads_panels(self) -> bool:

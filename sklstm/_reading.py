@@ -1,4 +1,4 @@
-"""Read what LSTMRegressor is given: X as windows, y as targets, sample weights.
+"""Read what a regressor is given: X as windows, y as targets, sample weights.
 
 Whatever cannot be learned from, or predicted, is told in one sentence before any work
 starts. As scikit-learn's ``validate_data`` does, a first fit sets on the regressor what
@@ -38,11 +38,11 @@ def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarra
 
     Parameters
     ----------
-    regressor : LSTMRegressor
+    regressor : WindowRegressor
         Whose fit, or prediction, reads them; with ``reset`` it learns the number and
         the names of the columns of X.
     X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
-        Windows as in ``LSTMRegressor.fit``.
+        Windows as in its ``fit``.
     reset : bool
         Whether this is a first fit.
 
@@ -57,6 +57,7 @@ def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarra
     ValueError
         If X is not finite but for missing oldest steps, or not of the right shape.
     """
+    owner = type(regressor).__name__
     with np.errstate(over="ignore"):  # beyond float32 is reported as infinity
         windows = _shaped_windows(regressor, X, reset=reset)
     counts = true_steps(windows)
@@ -64,12 +65,12 @@ def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarra
     infinite = np.isinf(windows if base is None else base).nonzero()
     if len(infinite[0]):
         raise ValueError(
-            "LSTMRegressor needs finite windows. Got infinity or a value beyond "
+            f"{owner} needs finite windows. Got infinity or a value beyond "
             f"float32 in row {infinite[0][0]}; fix or drop such rows."
         )
     if (counts < 0).any():
         raise ValueError(
-            "LSTMRegressor needs windows without NaN inside: only whole steps may "
+            f"{owner} needs windows without NaN inside: only whole steps may "
             "be missing, the oldest ones. Got NaN after a true step, or in part of "
             f"a step, in row {np.flatnonzero(counts < 0)[0]} of X; fill or drop "
             "missing values before windows are made."
@@ -78,12 +79,13 @@ def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarra
         regressor, "feature_names_in_"
     )
     if is_table and (reset or not regressor._takes_incomplete):
-        _check_table_start(windows, counts)
+        _check_table_start(windows, counts, owner)
     return windows, counts
 
 
 def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
     """Return X as float32 windows of the right shape, contents unchecked."""
+    owner = type(regressor).__name__
     if not hasattr(X, "ndim"):
         X = np.asarray(X)
     if X.ndim == 3:
@@ -98,7 +100,7 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
             )
         if 0 in windows.shape:
             raise ValueError(
-                "LSTMRegressor needs windows of at least one step and channel. Got "
+                f"{owner} needs windows of at least one step and channel. Got "
                 f"X of shape {windows.shape}; pass (n_rows, window, n_channels)."
             )
         n_channels = windows.shape[2]
@@ -113,13 +115,13 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
         windows = table.reshape(len(table), -1, n_channels)
     if reset and n_channels != (regressor.n_channels or n_channels):
         raise ValueError(
-            f"The 'n_channels' parameter of LSTMRegressor must fit X. Got "
+            f"The 'n_channels' parameter of {owner} must fit X. Got "
             f"n_channels={regressor.n_channels!r} and X of shape {np.shape(X)}; leave "
             "it None for 3-D X."
         )
     if not reset and windows.shape[1:] != (regressor.window_, regressor.n_channels_):
         raise ValueError(
-            "LSTMRegressor needs windows as in fit: "
+            f"{owner} needs windows as in fit: "
             f"{regressor.window_} steps of {regressor.n_channels_} channel(s). Got "
             f"{windows.shape[1]} steps of {windows.shape[2]} channel(s); make them "
             "with the SlidingWindow of the fit."
@@ -134,7 +136,7 @@ def _channels_of_table(regressor: Any) -> int:
     )
     if regressor.n_features_in_ % n_channels:
         raise ValueError(
-            "LSTMRegressor needs rows of window * n_channels values. Got "
+            f"{type(regressor).__name__} needs rows of window * n_channels values. Got "
             f"{regressor.n_features_in_} columns with n_channels={n_channels}; pass "
             "the number of channels of a step."
         )
@@ -146,7 +148,7 @@ def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarr
 
     Parameters
     ----------
-    regressor : LSTMRegressor
+    regressor : WindowRegressor
         Whose fit reads it.
     y : array-like of shape (n_rows,) or (n_rows, n_outputs)
         The target of each row.
@@ -165,44 +167,44 @@ def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarr
         If y is not finite numbers, one row per window, of the shape that ``steps`` and
         an earlier fit ask for.
     """
+    owner = type(regressor).__name__
     if y is None:
         raise ValueError(
-            "This LSTMRegressor estimator requires y to be passed, but the target "
-            "y is None."
+            f"This {owner} estimator requires y to be passed, but the target y is None."
         )
     if np.asarray(y).dtype.kind in "mM":
         raise ValueError(
-            "LSTMRegressor needs numbers as y. Got dates or durations; convert "
+            f"{owner} needs numbers as y. Got dates or durations; convert "
             "them to a number of their unit."
         )
     y = check_whole_target(
         y,
         getattr(y, "index", None),
-        owner="LSTMRegressor",
-        weights="sample_weight (lstmregressor__sample_weight in a pipeline)",
+        owner=owner,
+        weights=f"sample_weight ({owner.lower()}__sample_weight in a pipeline)",
         estimator=regressor,
     )
     if np.abs(y).max() > np.finfo(np.float32).max:
         raise ValueError(
-            "LSTMRegressor needs values of y within float32. Got "
+            f"{owner} needs values of y within float32. Got "
             f"{np.abs(y).max():.3g}; divide y by a constant."
         )
     if len(y) != n_rows:
         raise ValueError(
-            "LSTMRegressor needs one target per window: inconsistent numbers of "
+            f"{owner} needs one target per window: inconsistent numbers of "
             f"samples, {n_rows} windows but {len(y)} values of y. Got y cut or "
             "shifted? Pass the series itself, row for row."
         )
     if regressor.steps > 1 and y.ndim > 1:
         raise ValueError(
-            "LSTMRegressor builds the targets of steps > 1 from a 1-D y. Got "
+            f"{owner} builds the targets of steps > 1 from a 1-D y. Got "
             f"steps={regressor.steps} and y of shape {y.shape}; pass one column as a "
             "Series, y['name'], or a 1-D array."
         )
     n_outputs = regressor.steps if regressor.steps > 1 else y[:1].size
     if not reset and (y.ndim, n_outputs) != (regressor._y_ndim, regressor.n_outputs_):
         raise ValueError(
-            f"LSTMRegressor goes on from a fit with {regressor.n_outputs_} output(s) "
+            f"{owner} goes on from a fit with {regressor.n_outputs_} output(s) "
             f"and {regressor._y_ndim}-D y. Got {n_outputs} output(s) and {y.ndim}-D y; "
             "keep its shape, or fit anew with warm_start=False."
         )
@@ -210,11 +212,15 @@ def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarr
     return y
 
 
-def read_weights(sample_weight: Any, windows: Any, y: Any) -> np.ndarray | None:
+def read_weights(
+    regressor: Any, sample_weight: Any, windows: Any, y: Any
+) -> np.ndarray | None:
     """Return sample weights as float64, None where none are given.
 
     Parameters
     ----------
+    regressor : WindowRegressor
+        Whose fit reads them.
     sample_weight : array-like of shape (n_rows,) or None
         Weights of the rows.
     windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
@@ -235,9 +241,8 @@ def read_weights(sample_weight: Any, windows: Any, y: Any) -> np.ndarray | None:
         return None
     # Numbers beside other labels say nothing: whoever took some rows of both has them.
     if is_numbered(sample_weight) == is_numbered(y):
-        check_same_labels(
-            y, sample_weight, owner="LSTMRegressor", names=("y", "sample_weight")
-        )
+        owner = type(regressor).__name__
+        check_same_labels(y, sample_weight, owner=owner, names=("y", "sample_weight"))
     weights = _check_sample_weight(
         sample_weight, windows, dtype=np.float64, ensure_non_negative=True
     )
@@ -249,7 +254,7 @@ def read_weights(sample_weight: Any, windows: Any, y: Any) -> np.ndarray | None:
     return weights
 
 
-def _check_table_start(windows: Any, counts: np.ndarray) -> None:
+def _check_table_start(windows: Any, counts: np.ndarray, owner: str) -> None:
     """Raise if missing steps of a nameless table do not look like a series' start.
 
     A series starts with windows that lack fewer and fewer steps. A lone NaN in the
@@ -261,7 +266,7 @@ def _check_table_start(windows: Any, counts: np.ndarray) -> None:
     if len(windows) > 1 and is_next_window(windows, counts)[is_incomplete[:-1]].any():
         return
     raise ValueError(
-        "LSTMRegressor needs values without NaN. Got NaN in row "
+        f"{owner} needs values without NaN. Got NaN in row "
         f"{np.flatnonzero(is_incomplete)[0]} of a 2-D X, where no neighbouring row "
         "shows that a series starts there; fill or drop it, or pass 3-D windows."
     )

@@ -26,7 +26,7 @@ __all__ = [
     "unstamped",
 ]
 
-FORMAT = 2
+FORMAT = 3
 
 _FORMAT_NAME = "_sklstm_format"
 _VERSION_NAME = "_sklstm_version"

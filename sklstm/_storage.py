@@ -29,7 +29,9 @@ from sklearn.utils import Bunch
 
 from sklstm._files import check_path, check_place, write_whole
 from sklstm._highway import Highway
-from sklstm._keras import Recipe
+from sklstm._keras import KerasRecipe
+from sklstm._keras_regressor import KerasRegressor
+from sklstm._lstm import LSTMRecipe
 from sklstm._measure import Measure
 from sklstm._member import Member
 from sklstm._network import NetworkSpec
@@ -58,11 +60,13 @@ _FOLLOWING = frozenset(
 # The types that a file may hold beside those that skops trusts: our own, ...
 _OWN = (
     Highway,
+    KerasRecipe,
+    KerasRegressor,
+    LSTMRecipe,
     LSTMRegressor,
     Measure,
     Member,
     NetworkSpec,
-    Recipe,
     Scaling,
     SlidingWindow,
     Timeline,

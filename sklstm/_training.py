@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sklstm._fused import train_fused, unfused_option
-from sklstm._keras import Recipe, train_with_keras
-from sklstm._network import MISSING, patched
+from sklstm._member import Recipe
 from sklstm._progress import Progress
 from sklstm._scaling import Scaling
 from sklstm._windows import PanelWindows, base_from_windows, is_next_window
@@ -229,10 +227,6 @@ class TrainingSet:
         Positions to learn from and to validate on; the latter may be empty.
     weights : ndarray of shape (n_rows,), optional
         Sample weights, of mean 1 over ``rows``.
-    fill : float32
-        What stands for missing steps.
-    patch : int
-        Steps that the network reads at once.
     """
 
     windows: np.ndarray
@@ -242,8 +236,6 @@ class TrainingSet:
     rows: np.ndarray
     validation_rows: np.ndarray
     weights: np.ndarray | None = None
-    fill: np.float32 = MISSING
-    patch: int = 1
 
     def base(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the base of all windows, and where in it each window begins.
@@ -276,11 +268,20 @@ class TrainingSet:
             rows = shuffler.permutation(rows)
             yield rows
 
-    def batch(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return inputs, targets and weights of some rows, float32."""
+    def batch(
+        self, rows: np.ndarray, fill: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return inputs, targets and weights of some rows, float32.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+        fill : float
+            What stands for missing steps.
+        """
         windows = self.windows[rows]
-        inputs = patched(self.scaling.inputs(windows), self.patch)
-        np.copyto(inputs, self.fill, where=np.isnan(inputs))
+        inputs = self.scaling.inputs(windows)
+        np.copyto(inputs, fill, where=np.isnan(inputs))
         targets = self.scaling.targets(self.targets[rows], windows)
         if self.weights is None:
             return inputs, targets, np.ones(len(rows), dtype=np.float32)
@@ -302,12 +303,12 @@ class Plan:
         trains all epochs and keeps the last weights.
     seed : tuple of int
         Seeds the order of rows and the dropout; no other generator is drawn from.
-    callbacks : tuple
-        Keras callbacks.
-    engine : {"auto", "fused", "keras"}
-        Which engine runs the epochs; ``"auto"`` is fused wherever that is exact.
     is_annealed : bool
         Whether the learning rate falls to 0, as half a cosine does.
+    n_threads : int
+        How many threads may share the work.
+    callbacks : tuple
+        Keras callbacks.
     """
 
     epochs: int
@@ -315,9 +316,9 @@ class Plan:
     learning_rate: float
     patience: int | None
     seed: tuple[int, ...]
-    callbacks: tuple[Any, ...] = ()
-    engine: str = "auto"
     is_annealed: bool = False
+    n_threads: int = 1
+    callbacks: tuple[Any, ...] = ()
 
     def n_batches(self, n_rows: int) -> int:
         """Return the number of gradient steps of an epoch."""
@@ -414,7 +415,7 @@ class Outcome:
     weights : list of ndarray
         The best weights where there was validation, else the last ones.
     optimizer_state : tuple of str and list of ndarray
-        Names of engine and optimizer, and the state with which they can go on.
+        Name of the optimizer, and the state with which it can go on.
     history : dict of lists of float
         ``loss`` and, with validation, ``val_loss`` of every epoch.
     is_interrupted, is_stopped : bool
@@ -441,7 +442,7 @@ def train(
     Parameters
     ----------
     recipe : Recipe
-        The network and how it is compiled.
+        The network and how it is trained.
     data : TrainingSet
         What is learned from.
     plan : Plan
@@ -449,7 +450,7 @@ def train(
     weights : list of ndarray
         Weights to begin with.
     optimizer_state : tuple of str and list of ndarray, optional
-        State to go on with; another engine or optimizer begins anew.
+        State to go on with; another optimizer begins anew.
     progress : Progress, optional
         Is told of every epoch.
 
@@ -460,20 +461,16 @@ def train(
     Raises
     ------
     ValueError
-        If training diverges to weights that are not finite, or the fused engine is
-        demanded for what it cannot train.
+        If training diverges to weights that are not finite.
 
     Warns
     -----
     ConvergenceWarning
         If the user interrupts it (Ctrl-C); what was learned so far is kept.
     """
-    engine = _engine_for(recipe, plan)
     monitor = Monitor(plan.patience, progress)
-    kind = f"{engine} {recipe.optimizer}"
-    run = train_fused if engine == "fused" else train_with_keras
-    weights, state, is_interrupted = run(
-        recipe,
+    kind = str(recipe.optimizer)
+    weights, state, is_interrupted = recipe.train(
         data,
         plan,
         monitor,
@@ -504,14 +501,3 @@ def train(
     return Outcome(
         weights, (kind, state), monitor.history, is_interrupted, monitor.is_stopped
     )
-
-
-def _engine_for(recipe: Recipe, plan: Plan) -> str:
-    """Return which engine trains: "fused" or "keras"."""
-    option = unfused_option(recipe, plan)
-    if plan.engine == "fused" and option is not None:
-        raise ValueError(
-            f"engine='fused' cannot train with {option}. Got both; use engine='auto' "
-            "or engine='keras'."
-        )
-    return "fused" if plan.engine != "keras" and option is None else "keras"

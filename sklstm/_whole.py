@@ -13,11 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from sklstm._activations import ACTIVATIONS
-from sklstm._keras import Recipe
 from sklstm._measure import Measure
-from sklstm._member import Member
-from sklstm._network import NetworkSpec, weight_shapes
+from sklstm._member import Member, Recipe
 from sklstm._scaling import Scaling
 from sklstm._stamp import StoredStateError, damaged
 from sklstm._timeline import Timeline
@@ -51,7 +48,7 @@ _OF_PANEL = ("_context_labels", "_context_starts")
 
 
 def check_regressor(regressor: Any) -> None:
-    """Raise unless all that the predictions of a fitted LSTMRegressor read is whole.
+    """Raise unless all that the predictions of a fitted regressor read is whole.
 
     One of which nothing is fitted is whole.
 
@@ -107,7 +104,7 @@ def _check_kind(value: Any, kind: type, name: str, owner: str) -> None:
     """Raise unless a value is of one of our dataclasses, with all of its fields."""
     if not isinstance(value, kind):
         raise damaged(owner, f"a {type(value).__name__} as {name!r}")
-    _check_there(value, tuple(field.name for field in fields(kind)), owner)
+    _check_there(value, tuple(value.__dataclass_fields__), owner)
 
 
 def _check_finite(value: Any, name: str, owner: str) -> None:
@@ -123,7 +120,7 @@ def _check_finite(value: Any, name: str, owner: str) -> None:
             raise damaged(owner, f"NaN or infinity in {name!r}")
 
 
-# -- LSTMRegressor ------------------------------------------------------------------
+# -- LSTMRegressor and KerasRegressor -----------------------------------------------
 
 
 def _check_ensemble(regressor: Any, owner: str) -> None:
@@ -132,11 +129,8 @@ def _check_ensemble(regressor: Any, owner: str) -> None:
     for member in regressor._members:
         _check_kind(member, Member, "_members", owner)
         _check_kind(member.recipe, Recipe, "recipe", owner)
-        spec = member.recipe.spec
-        _check_kind(spec, NetworkSpec, "spec", owner)
         n_outputs = regressor.n_outputs_ * len(member.recipe.levels)
-        if (spec.window, spec.n_channels, spec.n_outputs) != (*shape, n_outputs):
-            came = f"{spec.window, spec.n_channels, spec.n_outputs}"
+        if (came := member.recipe.shape) != (*shape, n_outputs):
             raise damaged(owner, f"a network of {came} for {*shape, n_outputs}")
         _check_weights(member, owner)
         _check_scaling(member.scaling, shape, n_outputs, owner)
@@ -144,7 +138,7 @@ def _check_ensemble(regressor: Any, owner: str) -> None:
         if len(n_epochs) > 1:
             raise damaged(owner, f"losses of {sorted(n_epochs)} epochs")
     first = regressor._members[0].recipe
-    if any(not member.recipe.has_network_of(first) for member in regressor._members):
+    if any(member.recipe.changes_from(first) for member in regressor._members):
         raise damaged(owner, "networks of several shapes in its ensemble")
     n_outputs = regressor.n_outputs_ * len(first.levels)
     _check_measure(regressor._measure, regressor.n_channels_, n_outputs, owner)
@@ -152,18 +146,11 @@ def _check_ensemble(regressor: Any, owner: str) -> None:
 
 def _check_weights(member: Any, owner: str) -> None:
     """Raise unless the weights of a network are finite and of its shapes."""
-    spec = member.recipe.spec
     for position, array in enumerate(member.weights):
         if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
             raise damaged(owner, f"weights[{position}] that is no array of floats")
         _check_finite(array, f"weights[{position}]", owner)
-    if not member.recipe.is_ours:
-        return
-    ACTIVATIONS[spec.activation], ACTIVATIONS[spec.recurrent_activation]
-    expected = weight_shapes(spec)
-    came = [array.shape for array in member.weights]
-    if came != expected:
-        raise damaged(owner, f"weights of shapes {came} for {expected}")
+    member.recipe.check(member.weights)
 
 
 def _check_measure(measure: Any, n_channels: int, n_outputs: int, owner: str) -> None:

@@ -1,4 +1,4 @@
-"""The fused engine: Keras's losses and weights, batch by batch, without a new trace."""
+"""The fused engine: batches, programs and threads; its arithmetic is that of Keras."""
 
 import functools
 import random
@@ -7,17 +7,11 @@ import threading
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from parity import FLOAT32, assert_same_training, both_fitted
 
 from sklstm import LSTMRegressor, SlidingWindow, _fused
-from sklstm._fused import unfused_option
 from sklstm._graph import GraphNetwork
-from sklstm._keras import Recipe
-from sklstm._network import NetworkSpec
 from sklstm._training import Plan
-
-# Both engines take the same steps in float32, in another order of summation; a few
-# dozen steps of size 0.01 let that grow to some units of the sixth digit.
-FLOAT32 = {"rtol": 1e-4, "atol": 2e-5}
 
 
 @pytest.fixture(scope="module")
@@ -29,105 +23,18 @@ def series():
     return SlidingWindow(window=6, known=1).fit_transform(X), y
 
 
-def fitted(engine, X, y, *, sample_weight=None, **params):
+def fitted(X, y, **params):
     defaults = {"highway": False, "early_stopping": False, "learning_rate": 0.01}
     defaults |= {"loss": "mse", "refit": False}
     params = {"units": 4, "epochs": 3, **defaults, **params}
-    regressor = LSTMRegressor(engine=engine, random_state=1, **params)
-    return regressor.fit(X, y, sample_weight=sample_weight)
-
-
-def assert_same_training(one, other):
-    """Check losses of every epoch and final weights."""
-    assert one.history_.keys() == other.history_.keys()
-    for name, losses in one.history_.items():
-        assert_allclose(losses, other.history_[name], **FLOAT32)
-    for a, b in zip(one.weights_, other.weights_, strict=True):
-        assert_allclose(a, b, **FLOAT32)
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        {},
-        {"highway": True, "early_stopping": "auto"},
-        {"scaling": "standard"},
-        {"scaling": None, "learning_rate": 1e-4},
-        {"units": 5, "batch_size": 7},
-        {"units": (4, 3)},
-        {"bidirectional": True},
-        {"units": (5, 3), "bidirectional": True, "batch_size": 9},
-        {"steps": 3},
-        {"early_stopping": True, "validation_fraction": 0.3},
-        {"loss": "mae"},
-        {"loss": "huber", "learning_rate": 0.05},
-        {"loss": "log_cosh"},
-        {"optimizer": "adamw"},
-        {"optimizer": "rmsprop"},
-        {"optimizer": "sgd"},
-        {"loss": "quantile", "quantiles": (0.1, 0.5, 0.8)},
-        {"loss": "quantile", "quantiles": (0.3, 0.9), "steps": 2},
-        {"keras_params": {"optimizer__global_clipnorm": 0.05}},
-        {"keras_params": {"optimizer__beta_1": 0.5, "optimizer__epsilon": 0.01}},
-        {
-            "optimizer": "rmsprop",
-            "keras_params": {"optimizer__rho": 0.5, "optimizer__momentum": 0.3},
-        },
-        {"optimizer": "adamw", "keras_params": {"optimizer__weight_decay": 0.2}},
-        {"loss": "huber", "keras_params": {"loss__delta": 0.3}},
-        {"keras_params": {"optimizer__learning_rate": 0.02}},
-    ],
-    ids=lambda params: " ".join(f"{k}={v}" for k, v in params.items()) or "default",
-)
-@pytest.mark.parametrize("is_whole", [False, True], ids=["incomplete", "complete"])
-def test_training_is_that_of_keras(series, params, is_whole):
-    """From the same weights and batches come the same losses and weights."""
-    X, y = (part[7:] if is_whole else part for part in series)
-    assert_same_training(
-        fitted("fused", X, y, **params), fitted("keras", X, y, **params)
-    )
-
-
-def test_weighted_targets_are_those_of_keras(series):
-    """Sample weights and several targets count as they do in Keras."""
-    X, y = series
-    weight = np.random.default_rng(2).uniform(0.1, 3, len(y))
-    targets = np.column_stack([y, -2 * y, y**2])
-    one, other = (
-        fitted(engine, X, targets, sample_weight=weight)
-        for engine in ("fused", "keras")
-    )
-    assert_same_training(one, other)
+    return LSTMRegressor(random_state=1, **params).fit(X, y)
 
 
 def test_windows_that_do_not_overlap_in_memory_train_alike(series):
     """A copy of the windows gives bitwise the weights of the view."""
     X, y = series
-    one, other = fitted("fused", X, y), fitted("fused", X.copy(), y)
+    one, other = fitted(X, y), fitted(X.copy(), y)
     assert all(map(np.array_equal, one.weights_, other.weights_))
-
-
-def test_partial_fit_goes_on_as_in_keras(series):
-    """Weights and optimizer state go on in both engines alike."""
-    X, y = series
-    both = []
-    for engine in ("fused", "keras"):
-        regressor = fitted(engine, X, y, optimizer="adam")
-        both.append(regressor.partial_fit(X, y).partial_fit(X[50:], y[50:]))
-    assert both[0].n_iter_ == 5
-    assert_same_training(*both)
-
-
-@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd"])
-@pytest.mark.parametrize("params", [{}, {"units": (4, 3)}, {"highway": True}])
-def test_a_mask_that_comes_later_keeps_the_optimizer_going(series, optimizer, params):
-    """Incomplete windows after complete ones are learned from as in Keras."""
-    X, y = series
-    both = []
-    for engine in ("fused", "keras"):
-        regressor = fitted(engine, X[7:], y[7:], optimizer=optimizer, **params)
-        both.append(regressor.partial_fit(X[:5], y[:5]).partial_fit(X[7:], y[7:]))
-    assert_same_training(*both)
 
 
 def test_another_size_traces_nothing(series, monkeypatch):
@@ -137,11 +44,11 @@ def test_another_size_traces_nothing(series, monkeypatch):
     trace = _fused._program.__wrapped__
     counted = functools.lru_cache(lambda *key: traced.append(key) or trace(*key))
     monkeypatch.setattr(_fused, "_program", counted)
-    fitted("fused", X, y)
-    fitted("fused", X[20:80, 2:], y[20:80], batch_size=5, learning_rate=0.1, epochs=1)
-    fitted("fused", X[:30], y[:30], early_stopping=True, validation_fraction=0.5)
+    fitted(X, y)
+    fitted(X[20:80, 2:], y[20:80], batch_size=5, learning_rate=0.1, epochs=1)
+    fitted(X[:30], y[:30], early_stopping=True, validation_fraction=0.5)
     # Complete windows need no mask, as in the second fit: that program serves again.
-    fitted("fused", X[10:], y[10:])
+    fitted(X[10:], y[10:])
     assert len(traced) == 2
     n_traced = len(traced)
     for seed in range(3):
@@ -154,17 +61,15 @@ def test_a_large_batch_is_computed_in_parts(series, monkeypatch):
     X, y = series
     params = {"batch_size": 50, "early_stopping": True, "validation_fraction": 0.3}
     monkeypatch.setattr(_fused, "_STATES_AT_ONCE", 6 * 4 * 8)
-    assert_same_training(
-        fitted("fused", X, y, **params), fitted("keras", X, y, **params)
-    )
+    assert_same_training(*both_fitted(X, y, **params))
 
 
 def test_epochs_in_one_call_are_those_of_several(series, monkeypatch):
     """How many epochs a call trains changes no bit, nor what is recorded."""
     X, y = series
-    several = fitted("fused", X, y, epochs=5)
+    several = fitted(X, y, epochs=5)
     monkeypatch.setattr(_fused, "_WORK_AT_ONCE", 1)
-    single = fitted("fused", X, y, epochs=5)
+    single = fitted(X, y, epochs=5)
     assert single.history_ == several.history_
     assert len(single.history_["loss"]) == single.n_iter_ == 5
     assert all(map(np.array_equal, single.weights_, several.weights_))
@@ -188,10 +93,8 @@ def test_batches_are_filled_up(n_rows, batch_size):
 def test_half_quantile_is_half_the_absolute_error(series):
     """The pinball loss of level 0.5 is half of the mean absolute error."""
     X, y = series
-    pinball = fitted("fused", X, y, loss="quantile", optimizer="sgd", epochs=1)
-    absolute = fitted(
-        "fused", X, y, loss="mae", optimizer="sgd", epochs=1, learning_rate=0.005
-    )
+    pinball = fitted(X, y, loss="huber", quantiles=[0.5], optimizer="sgd", epochs=1)
+    absolute = fitted(X, y, loss="mae", optimizer="sgd", epochs=1, learning_rate=0.005)
     assert_allclose(pinball.history_["loss"], np.array(absolute.history_["loss"]) / 2)
     for a, b in zip(pinball.weights_, absolute.weights_, strict=True):
         assert_allclose(a, b, **FLOAT32)
@@ -203,7 +106,7 @@ def test_programs_are_few(series, monkeypatch):
     few = functools.lru_cache(2)(_fused._program.__wrapped__)
     monkeypatch.setattr(_fused, "_program", few)
     for units in (2, 3, 4, 3, 2):
-        fitted("fused", X, y, units=units, epochs=1)
+        fitted(X, y, units=units, epochs=1)
     assert few.cache_info().misses == 4
     assert _fused._program.cache_info().currsize == 2
 
@@ -211,11 +114,11 @@ def test_programs_are_few(series, monkeypatch):
 def test_threads_get_the_bits_of_a_serial_run(series):
     """Fits of one architecture at once neither meet nor change."""
     X, y = series
-    serial = [fitted("fused", X, y * scale) for scale in (1, 2, 3)]
+    serial = [fitted(X, y * scale) for scale in (1, 2, 3)]
     threaded = [None] * 3
 
     def fit(position):
-        threaded[position] = fitted("fused", X, y * (position + 1))
+        threaded[position] = fitted(X, y * (position + 1))
 
     threads = [threading.Thread(target=fit, args=(i,)) for i in range(3)]
     for thread in threads:
@@ -230,9 +133,9 @@ def test_dropout_drops_its_share_from_the_seed(series):
     """Dropout depends on the seed alone, and leaves the mean of what passes."""
     X, y = series
     params = {"units": (6, 4), "dropout": 0.5}
-    one, other = fitted("fused", X, y, **params), fitted("fused", X, y, **params)
+    one, other = fitted(X, y, **params), fitted(X, y, **params)
     assert all(map(np.array_equal, one.weights_, other.weights_))
-    without = fitted("fused", X, y, units=(6, 4))
+    without = fitted(X, y, units=(6, 4))
     assert not np.allclose(one.weights_[0], without.weights_[0])
 
     tf = pytest.importorskip("tensorflow")
@@ -246,39 +149,14 @@ def test_no_global_generator_is_touched(series):
     """A fit draws from its own generators alone."""
     X, y = series
     before = random.getstate(), repr(np.random.get_state())  # noqa: NPY002
-    fitted("fused", X, y, dropout=0.2)
+    fitted(X, y, dropout=0.2)
     assert (random.getstate(), repr(np.random.get_state())) == before  # noqa: NPY002
-
-
-@pytest.mark.parametrize(
-    ("params", "words"),
-    [
-        ({"activation": "relu"}, "activation='relu'"),
-        ({"recurrent_activation": "hard_sigmoid"}, "recurrent_activation="),
-        ({"optimizer": "nadam"}, "optimizer='nadam'"),
-        ({"loss": "mape", "scaling": None}, "loss='mape'"),
-        ({"keras_params": {"optimizer__clipnorm": 1.0}}, "clipnorm"),
-    ],
-)
-def test_what_cannot_be_fused_is_named(series, params, words):
-    """engine='fused' says which option it cannot train, and trains nothing."""
-    X, y = series
-    regressor = LSTMRegressor(engine="fused", **params)
-    with pytest.raises(ValueError, match=f"engine='fused' cannot train.*{words}"):
-        regressor.fit(X, y)
-    assert not hasattr(regressor, "weights_")
-
-
-def test_a_builder_is_not_fused():
-    """A user's own network always takes the Keras path."""
-    recipe = Recipe(NetworkSpec(3, 1, 1, (2,)), builder=lambda: None)
-    assert unfused_option(recipe, Plan(1, 1, 0.1, None, (0, 0))) == "model"
 
 
 def test_verbose_prints_a_line_for_each_epoch(series, capsys):
     """verbose=2 prints losses and changes no weight."""
     X, y = series
-    loud = fitted("fused", X, y, verbose=2, early_stopping=True)
+    loud = fitted(X, y, verbose=2, early_stopping=True)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" - ")[0] for line in lines] == [
         "Epoch 1/3",
@@ -286,30 +164,8 @@ def test_verbose_prints_a_line_for_each_epoch(series, capsys):
         "Epoch 3/3",
     ]
     assert all("val_loss" in line for line in lines)
-    quiet = fitted("fused", X, y, early_stopping=True)
+    quiet = fitted(X, y, early_stopping=True)
     assert all(map(np.array_equal, loud.weights_, quiet.weights_))
-
-
-@pytest.mark.parametrize("patch", [2, 4])
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_patches_are_read_as_in_keras(series, patch, bidirectional):
-    """Several steps at once, incomplete ones left out, give Keras's weights."""
-    X, y = series
-    params = {"patch": patch, "bidirectional": bidirectional, "scaling": "last"}
-    one, other = (fitted(engine, X, y, **params) for engine in ("fused", "keras"))
-    assert one.weights_[0].shape[0] == 2 * patch
-    assert_same_training(one, other)
-    assert_allclose(one.predict(X), other.predict(X), rtol=1e-3)
-
-
-def test_what_is_learned_after_early_stopping_is_that_of_keras(series):
-    """All rows teach, while the learning rate falls, in both engines alike."""
-    X, y = series
-    params = {"early_stopping": True, "refit": True, "epochs": 6}
-    one, other = (fitted(engine, X, y, **params) for engine in ("fused", "keras"))
-    assert_same_training(one, other)
-    stopped = fitted("fused", X, y, **(params | {"refit": False}))
-    assert not np.allclose(one.weights_[0], stopped.weights_[0])
 
 
 def test_the_learning_rate_falls_along_half_a_cosine():

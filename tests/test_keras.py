@@ -15,16 +15,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sklstm import _keras
 from sklstm._keras import (
-    Recipe,
+    KerasRecipe,
     build_compiled_model,
     has_masking,
     predict_with_keras,
-    train_with_keras,
 )
-from sklstm._network import MISSING, NetworkSpec, forward, initial_weights
-from sklstm._pool import Pool
+from sklstm._network import (
+    MISSING,
+    NetworkSpec,
+    build_keras_model,
+    forward,
+    initial_weights,
+)
 from sklstm._scaling import fit_scaling
 from sklstm._training import Monitor, Plan, TrainingSet
 from sklstm._windows import true_steps
@@ -65,6 +68,26 @@ def training_set(spec=PLAIN, *, n_rows=10, n_validation=0, weights=None, seed=0)
     )
 
 
+def recipe_of(spec, builder=None, optimizer="adam", loss="mse", routed=None, rate=0.1):
+    """Return the recipe of a builder, by default that of an LSTM of the spec."""
+    return KerasRecipe(
+        window=spec.window,
+        n_channels=spec.n_channels,
+        n_outputs=spec.n_outputs,
+        builder=builder or functools.partial(build_keras_model, spec),
+        optimizer=optimizer,
+        loss=loss,
+        routed=routed or {},
+        learning_rate=rate,
+    )
+
+
+def spec_of(recipe):
+    """Return the spec of the LSTM of a recipe."""
+    (spec,) = getattr(recipe.builder, "args", (PLAIN,))
+    return spec
+
+
 def trained(recipe, data=None, *, weights=None, state=None, monitor=None, **plan):
     """Return weights, optimizer state and whether training was interrupted."""
     plan = {
@@ -75,12 +98,11 @@ def trained(recipe, data=None, *, weights=None, state=None, monitor=None, **plan
         "seed": (1, 0),
         **plan,
     }
-    return train_with_keras(
-        recipe,
-        training_set(recipe.spec) if data is None else data,
+    return replace(recipe, learning_rate=plan["learning_rate"]).train(
+        training_set(spec_of(recipe)) if data is None else data,
         Plan(**plan),
         Monitor(plan["patience"]) if monitor is None else monitor,
-        initial_weights(recipe.spec, 0) if weights is None else weights,
+        initial_weights(spec_of(recipe), 0) if weights is None else weights,
         state,
     )
 
@@ -95,48 +117,26 @@ def states_of_global_generators():
     return random.getstate(), repr(np.random.get_state())  # noqa: NPY002
 
 
-@pytest.fixture
-def builds(monkeypatch):
-    """Empty the pool; return a list that grows with every model that is compiled."""
-    built = []
-
-    def build(*args):
-        built.append(args)
-        return build_compiled_model(*args)
-
-    monkeypatch.setattr(_keras, "_models", Pool(16))
-    monkeypatch.setattr(_keras, "build_compiled_model", build)
-    return built
-
-
 # -- repeatable ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("spec", [PLAIN, RICH], ids=["plain", "rich"])
-def test_training_is_repeatable(spec, builds):
-    """The same seed gives the same bits: compiled anew, lent again, compiled again."""
-    recipe = Recipe(spec)
+def test_training_is_repeatable(spec):
+    """The same seed gives the same bits, another one others."""
+    recipe = recipe_of(spec)
     data = training_set(spec, n_validation=3)
 
-    def run(seed=(1, 0), **plan):
+    def run(seed=(1, 0)):
         monitor = Monitor(5)
         weights, state, _ = trained(
-            recipe, data, seed=seed, monitor=monitor, patience=5, **plan
+            recipe, data, seed=seed, monitor=monitor, patience=5
         )
         return weights, state, monitor.history
 
-    first = run()
-    other_seed = run(seed=(2, 0))
-    run(learning_rate=0.7, epochs=3, batch_size=7)
-    lent = run()
-    assert len(builds) == 1
-    _keras._models.clear()
-    again = run()
-    assert len(builds) == 2
-    for weights, state, history in (lent, again):
-        assert are_equal(first[0], weights)
-        assert are_equal(first[1], state)
-        assert first[2] == history
+    first, again, other_seed = run(), run(), run(seed=(2, 0))
+    assert are_equal(first[0], again[0])
+    assert are_equal(first[1], again[1])
+    assert first[2] == again[2]
     assert not are_equal(first[0], other_seed[0])
 
 
@@ -146,7 +146,7 @@ def test_dropout_is_drawn_from_the_seed():
 
     def distance(dropout):
         spec = NetworkSpec(3, 1, 1, (2,), dropout=dropout)
-        recipe = Recipe(spec, optimizer="sgd", routed=EAGER)
+        recipe = recipe_of(spec, optimizer="sgd", routed=EAGER)
         runs = [trained(recipe, seed=(seed, 0), **whole)[0] for seed in (1, 2)]
         return max(np.abs(a - b).max() for a, b in zip(*runs, strict=True))
 
@@ -165,7 +165,7 @@ def test_every_epoch_sees_every_row_once_in_a_seeded_order():
             seen.append(targets.numpy().ravel().tolist())
         return keras.losses.mean_squared_error(targets, outputs)
 
-    recipe = Recipe(PLAIN, loss=recording_loss, routed=EAGER)
+    recipe = recipe_of(PLAIN, loss=recording_loss, routed=EAGER)
     data = training_set(n_rows=14, n_validation=2)
     data = replace(data, validation_rows=data.rows[:0])
     orders = []
@@ -184,14 +184,11 @@ def test_every_epoch_sees_every_row_once_in_a_seeded_order():
     assert orders[0] != orders[3]
 
 
-def test_global_generators_are_untouched(builds):
-    """Neither a first compile nor a model lent again draws from a global generator."""
-    recipe = Recipe(PLAIN)
-    for _ in range(2):
-        before = states_of_global_generators()
-        trained(recipe)
-        assert states_of_global_generators() == before
-    assert len(builds) == 1
+def test_global_generators_are_untouched():
+    """Training draws from no global generator."""
+    before = states_of_global_generators()
+    trained(recipe_of(PLAIN))
+    assert states_of_global_generators() == before
 
 
 def digest(arrays):
@@ -207,7 +204,7 @@ np.random.seed(3)
 import test_keras as t
 
 before = t.states_of_global_generators()
-weights, _, _ = t.trained(t.Recipe(t.PLAIN))
+weights, _, _ = t.trained(t.recipe_of(t.PLAIN))
 assert t.states_of_global_generators() == before, "a global generator was touched"
 
 import keras
@@ -220,7 +217,8 @@ def draws():
 keras.utils.set_random_seed(3)
 expected = draws()
 keras.utils.set_random_seed(3)
-t.trained(t.Recipe(t.PLAIN, t.recurrent_builder, routed=t.EAGER), weights=t.none_yet())
+recipe = t.recipe_of(t.PLAIN, t.recurrent_builder, routed=t.EAGER)
+t.trained(recipe, weights=t.none_yet())
 assert draws() == expected, "a global generator was touched"
 print(t.digest(weights))
 """
@@ -235,71 +233,11 @@ def test_another_process_gives_the_same_bits_and_keeps_its_generators():
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    weights, _, _ = trained(Recipe(PLAIN))
+    weights, _, _ = trained(recipe_of(PLAIN))
     assert done.stdout.split()[-1] == digest(weights)
 
 
-# -- models that are lent -----------------------------------------------------------
-
-
-def test_learning_rates_share_one_trace(builds):
-    """Another learning rate takes another step with the same traced program."""
-    traces = []
-
-    def counting_loss(targets, outputs):
-        import keras
-
-        traces.append(1)
-        return keras.losses.mean_squared_error(targets, outputs)
-
-    recipe = Recipe(PLAIN, loss=counting_loss)
-    slow, state, _ = trained(recipe, learning_rate=0.01)
-    n_traces = len(traces)
-    fast, fast_state, _ = trained(recipe, learning_rate=0.1, batch_size=3, epochs=1)
-    slow_again, state_again, _ = trained(recipe, learning_rate=0.01)
-    assert len(traces) == n_traces
-    assert len(builds) == 1
-    assert not are_equal(slow, fast)
-    assert not are_equal(state, fast_state)
-    assert are_equal(slow, slow_again)
-    assert are_equal(state, state_again)
-
-
-def test_a_lent_model_steps_as_a_new_one_would(builds):
-    """The second learning rate of a model gives what it gives a model of its own."""
-    recipe = Recipe(PLAIN, routed=EAGER)
-    trained(recipe, learning_rate=0.3, epochs=1)
-    lent = trained(recipe, learning_rate=0.02)
-    _keras._models.clear()
-    new = trained(recipe, learning_rate=0.02)
-    assert len(builds) == 2
-    assert are_equal(lent[0], new[0])
-    assert are_equal(lent[1], new[1])
-
-
-def test_recipes_that_compile_differently_share_no_model(builds):
-    """Another loss, optimizer or routed parameter is another compiled model."""
-    recipes = [
-        Recipe(PLAIN, routed=EAGER),
-        Recipe(PLAIN, loss="mae", routed=EAGER),
-        Recipe(PLAIN, optimizer="sgd", routed=EAGER),
-        Recipe(PLAIN, routed={**EAGER, "optimizer__clipnorm": 0.01}),
-    ]
-    results = [trained(recipe, epochs=1)[0] for recipe in recipes]
-    assert len(builds) == len(recipes)
-    for i, first in enumerate(results):
-        for second in results[i + 1 :]:
-            assert not are_equal(first, second)
-
-
-def test_routed_parameters_that_cannot_be_filed_are_no_hindrance(builds):
-    """An unhashable routed value gives a model of its own each time."""
-    recipe = Recipe(PLAIN, routed={**EAGER, "compile__loss_weights": [2.0]})
-    assert recipe.key() is None
-    first, second = (trained(recipe, epochs=1)[0] for _ in range(2))
-    assert are_equal(first, second)
-    assert len(builds) == 2
-    assert len(_keras._models) == 0
+# -- warnings and interrupts -----------------------------------------------------------
 
 
 def test_traces_of_new_models_are_not_warned_of():
@@ -309,6 +247,9 @@ def test_traces_of_new_models_are_not_warned_of():
     said = []
 
     class Saying:
+        def _flatten_layers(self, **_):
+            return []
+
         def predict_on_batch(self, inputs):
             logger.warning(words)
             logger.warning("something else")
@@ -339,9 +280,9 @@ def interrupter(error, after, on="on_epoch_end"):
     return type("Interrupter", (keras.callbacks.Callback,), {on: interrupt})()
 
 
-def test_an_interrupt_keeps_what_was_learned_and_harms_no_later_fit(builds):
-    """Ctrl-C returns the weights so far; the model that is lent next is as new."""
-    recipe = Recipe(PLAIN, routed=EAGER)
+def test_an_interrupt_keeps_what_was_learned_and_harms_no_later_fit():
+    """Ctrl-C returns the weights so far; the next fit is as without it."""
+    recipe = recipe_of(PLAIN, routed=EAGER)
     data = training_set(n_validation=2)
     other = training_set(n_validation=4, seed=5)
 
@@ -362,24 +303,6 @@ def test_an_interrupt_keeps_what_was_learned_and_harms_no_later_fit(builds):
     after = run(other)
     assert are_equal(after[0], expected[0])
     assert after[3] == expected[3]
-    assert len(builds) == 1
-
-
-def test_a_callback_that_changes_the_learning_rate_changes_this_fit_alone(builds):
-    """What a schedule does to the optimizer is undone before the next fit."""
-    import keras
-
-    class Slower(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs):  # noqa: ARG002
-            self.model.optimizer.learning_rate = 1e-3
-
-    recipe = Recipe(PLAIN, routed=EAGER)
-    first = trained(recipe)
-    changed = trained(recipe, callbacks=(Slower(),))
-    again = trained(recipe)
-    assert len(builds) == 1
-    assert not are_equal(first[0], changed[0])
-    assert are_equal(first[0], again[0])
 
 
 @pytest.mark.parametrize("is_interrupted", [False, True])
@@ -388,7 +311,7 @@ def test_no_fit_leaves_its_windows_behind(is_interrupted):
     data = training_set(n_validation=3)
     held = weakref.ref(data)
     callbacks = (interrupter(KeyboardInterrupt(), 1),) if is_interrupted else ()
-    trained(Recipe(PLAIN, routed=EAGER), data, patience=2, callbacks=callbacks)
+    trained(recipe_of(PLAIN, routed=EAGER), data, patience=2, callbacks=callbacks)
     del data, callbacks
     gc.collect()
     assert held() is None
@@ -406,7 +329,7 @@ def test_an_interrupt_leaves_no_half_read_batches():
     gc.disable()
     try:
         press = interrupter(KeyboardInterrupt, 0, on="on_train_batch_end")
-        assert trained(Recipe(PLAIN, routed=EAGER), callbacks=(press,))[2]
+        assert trained(recipe_of(PLAIN, routed=EAGER), callbacks=(press,))[2]
         assert half_read() <= before
     finally:
         gc.enable()
@@ -438,9 +361,9 @@ def in_threads(functions):
     return results
 
 
-def test_threads_give_the_bits_of_a_series_of_fits(builds):
-    """Two threads at one recipe, compiling or re-using, train what a loop trains."""
-    recipe = Recipe(NetworkSpec(3, 1, 1, (2,), dropout=0.4))
+def test_threads_give_the_bits_of_a_series_of_fits():
+    """Two threads at one recipe train what a loop trains."""
+    recipe = recipe_of(NetworkSpec(3, 1, 1, (2,), dropout=0.4))
     sets = [training_set(seed=seed, n_rows=40, n_validation=4) for seed in (0, 1)]
 
     def run(i):
@@ -451,16 +374,11 @@ def test_threads_give_the_bits_of_a_series_of_fits(builds):
         return weights, state, monitor.history
 
     jobs = [functools.partial(run, i) for i in (0, 1)]
-    serial = [job() for job in jobs]
-    assert len(builds) == 1
-    _keras._models.clear()
-    for n_builds in (3, 3):
-        threaded = in_threads(jobs)
-        assert len(builds) == n_builds
-        for (weights, state, history), expected in zip(threaded, serial, strict=True):
-            assert are_equal(weights, expected[0])
-            assert are_equal(state, expected[1])
-            assert history == expected[2]
+    serial, threaded = [job() for job in jobs], in_threads(jobs)
+    for (weights, state, history), expected in zip(threaded, serial, strict=True):
+        assert are_equal(weights, expected[0])
+        assert are_equal(state, expected[1])
+        assert history == expected[2]
 
 
 # -- the arithmetic -----------------------------------------------------------------
@@ -517,7 +435,7 @@ def test_a_step_follows_the_gradient_of_the_loss(row_weights):
     weights = initial_weights(SMALL, 0)
     monitor = Monitor(None)
     stepped, _, _ = trained(
-        Recipe(SMALL, optimizer="sgd"),
+        recipe_of(SMALL, optimizer="sgd"),
         data,
         epochs=1,
         batch_size=99,
@@ -540,7 +458,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_rows():
     spec = NetworkSpec(3, 1, 1, (2,))
     data = training_set(spec, n_rows=13, n_validation=3)
     weights, monitor = initial_weights(spec, 0), Monitor(None)
-    recipe = Recipe(spec, optimizer="sgd", routed=EAGER)
+    recipe = recipe_of(spec, optimizer="sgd", routed=EAGER)
     trained(recipe, data, epochs=1, learning_rate=1e-12, batch_size=4, monitor=monitor)
     loss = own_loss(weights, data, data.rows)
     validation_loss = own_loss(weights, data, data.validation_rows)
@@ -556,7 +474,7 @@ def test_a_row_of_double_weight_is_a_row_that_is_there_twice():
     weighted = training_set(spec, n_rows=6, weights=repeats / repeats.mean())
     rows = np.repeat(np.arange(6), repeats)
     repeated = replace(data, rows=rows, validation_rows=rows[:0], weights=None)
-    recipe = Recipe(spec, optimizer="sgd", routed=EAGER)
+    recipe = recipe_of(spec, optimizer="sgd", routed=EAGER)
     whole = {"epochs": 2, "batch_size": 99}
     by_weight, by_rows, plain = (
         trained(recipe, each, **whole)[0] for each in (weighted, repeated, data)
@@ -568,7 +486,7 @@ def test_a_row_of_double_weight_is_a_row_that_is_there_twice():
 
 def test_optimizer_state_goes_on():
     """Two epochs and two more are four, if the state is handed on."""
-    recipe = Recipe(PLAIN, routed=EAGER)
+    recipe = recipe_of(PLAIN, routed=EAGER)
     whole = {"batch_size": 99}
     four, _, _ = trained(recipe, epochs=4, **whole)
     two, state, _ = trained(recipe, epochs=2, **whole)
@@ -589,7 +507,7 @@ def test_weights_that_come_in_are_left_alone():
     monitor = Monitor(2)
     data = training_set(n_rows=20, n_validation=6)
     trained(
-        Recipe(PLAIN, routed=EAGER),
+        recipe_of(PLAIN, routed=EAGER),
         data,
         weights=weights,
         monitor=monitor,
@@ -607,12 +525,12 @@ def test_weights_that_come_in_are_left_alone():
     assert history.index(min(history)) == len(history) - 3
 
 
-def test_routed_learning_rate_goes_before_that_of_the_plan():
+def test_routed_learning_rate_goes_before_that_of_the_recipe():
     """``optimizer__learning_rate`` is what the optimizer steps by."""
     routed = {**EAGER, "optimizer__learning_rate": 0.02}
-    by_route, _, _ = trained(Recipe(PLAIN, routed=routed), learning_rate=0.9)
-    again, _, _ = trained(Recipe(PLAIN, routed=routed), learning_rate=0.3)
-    by_plan, _, _ = trained(Recipe(PLAIN, routed=EAGER), learning_rate=0.02)
+    by_route, _, _ = trained(recipe_of(PLAIN, routed=routed), learning_rate=0.9)
+    again, _, _ = trained(recipe_of(PLAIN, routed=routed), learning_rate=0.3)
+    by_plan, _, _ = trained(recipe_of(PLAIN, routed=EAGER), learning_rate=0.02)
     assert are_equal(by_route, again)
     assert are_equal(by_route, by_plan)
 
@@ -624,7 +542,7 @@ def test_routed_loss_parameters_reach_the_loss():
     monitor = Monitor(None)
     data = training_set()
     routed = {**EAGER, "loss__delta": 0.1}
-    recipe = Recipe(PLAIN, loss=keras.losses.Huber, routed=routed)
+    recipe = recipe_of(PLAIN, loss=keras.losses.Huber, routed=routed)
     trained(recipe, data, epochs=1, batch_size=99, monitor=monitor)
     outputs = own_outputs(initial_weights(PLAIN, 0), data.windows)
     errors = np.abs(outputs - data.targets)
@@ -647,8 +565,8 @@ def test_prediction_by_keras_is_that_of_the_model(n_rows):
 
 def none_yet():
     """Return the weights of ``recurrent_builder`` to begin with."""
-    recipe = Recipe(PLAIN, recurrent_builder, routed=EAGER)
-    return build_compiled_model(recipe, 4, 0.1).get_weights()
+    recipe = recipe_of(PLAIN, recurrent_builder, routed=EAGER)
+    return build_compiled_model(recipe, 4).get_weights()
 
 
 def recurrent_builder(meta):
@@ -694,12 +612,12 @@ LAYERS = {
 @pytest.mark.parametrize("name", LAYERS)
 def test_seed_determines_the_weights_of_a_builder(name):
     """Layers without seeds of their own begin with the weights that the seed says."""
-    recipe = Recipe(PLAIN, layer_builder(LAYERS[name]))
+    recipe = recipe_of(PLAIN, layer_builder(LAYERS[name]))
     drawn = []
     for seed, state in [(4, 1), (4, 2), (5, 2)]:
         random.seed(state)
         before = states_of_global_generators()
-        drawn.append(build_compiled_model(recipe, seed, 0.1).get_weights())
+        drawn.append(build_compiled_model(recipe, seed).get_weights())
         assert states_of_global_generators() == before
     assert are_equal(drawn[0], drawn[1])
     for first, other in zip(drawn[0], drawn[2], strict=True):
@@ -709,7 +627,7 @@ def test_seed_determines_the_weights_of_a_builder(name):
 
 def test_training_a_builder_without_seeds_is_repeatable():
     """Unseeded GRU layers and both kinds of dropout give the same bits again."""
-    recipe = Recipe(PLAIN, recurrent_builder, routed=EAGER)
+    recipe = recipe_of(PLAIN, recurrent_builder, routed=EAGER)
     results = []
     for state in (1, 2):
         random.seed(state)
@@ -737,7 +655,7 @@ def test_seeds_that_a_builder_gives_are_kept():
 
     expected = build().get_weights()
     for seed in (1, 2):
-        model = build_compiled_model(Recipe(PLAIN, build), seed, 0.1)
+        model = build_compiled_model(recipe_of(PLAIN, build), seed)
         assert are_equal(model.get_weights(), expected)
 
 
@@ -764,8 +682,8 @@ def linear_builder(**compile_kwargs):
 
 def test_a_builder_that_compiles_keeps_its_own_optimizer():
     """Optimizer, learning rate and loss of a compiled model are those it came with."""
-    recipe = Recipe(PLAIN, linear_builder(metrics=["mse"]), "adam", "mse")
-    model = build_compiled_model(recipe, 0, 0.9)
+    recipe = recipe_of(PLAIN, linear_builder(metrics=["mse"]), "adam", "mse")
+    model = build_compiled_model(recipe, 0)
     assert type(model.optimizer).__name__ == "SGD"
     assert float(model.optimizer.learning_rate) == 0.25
     data = training_set()
@@ -788,8 +706,8 @@ def test_a_builder_that_compiles_keeps_its_own_optimizer():
 
 
 def test_a_builder_that_does_not_compile_is_compiled_as_the_recipe_says():
-    """Optimizer, loss and the plan's learning rate, also when a fit goes on."""
-    recipe = Recipe(PLAIN, linear_builder(), "sgd", "mae", EAGER)
+    """Optimizer, loss and learning rate of the recipe, also when a fit goes on."""
+    recipe = recipe_of(PLAIN, linear_builder(), "sgd", "mae", EAGER)
     weights = [np.full((3, 1), 0.5, np.float32), np.zeros(1, np.float32)]
     data = training_set()
     signs = np.sign(data.windows[:, :, 0] @ weights[0] - data.targets)
@@ -830,7 +748,7 @@ def test_a_builder_is_given_what_it_asks_for():
 
     routed = {"model__hidden": 6, "optimizer__clipnorm": 0.5, "optimizer__name": "own"}
     spec = NetworkSpec(4, 3, 2, (1,))
-    model = build_compiled_model(Recipe(spec, build, "sgd", "mae", routed), 0, 0.125)
+    model = build_compiled_model(recipe_of(spec, build, "sgd", "mae", routed, 0.125), 0)
     assert came["hidden"] == 6
     assert came["depth"] == 1
     assert tuple(came["meta"]["X_shape_"][1:]) == (4, 3)
@@ -873,8 +791,8 @@ def any_builder(**arguments):
 )
 def test_any_callable_is_a_builder(builder):
     """Objects, methods, partials and lambdas build and are compiled by the recipe."""
-    recipe = Recipe(PLAIN, builder, "sgd", routed={"model__hidden": 2})
-    model = build_compiled_model(recipe, 0, 0.5)
+    recipe = recipe_of(PLAIN, builder, "sgd", routed={"model__hidden": 2}, rate=0.5)
+    model = build_compiled_model(recipe, 0)
     assert model.compiled
     assert float(model.optimizer.learning_rate) == 0.5
 
@@ -897,8 +815,8 @@ def test_wrong_outputs_are_named(shape, n_outputs):
 
     got = {"wide": "(3,)", "sequence": f"(4, {n_outputs})", "flat": "()"}[shape]
     spec = NetworkSpec(4, 1, n_outputs, (1,))
-    with pytest.raises(ValueError, match="parameter of LSTMRegressor must") as caught:
-        build_compiled_model(Recipe(spec, build), 0, 0.1)
+    with pytest.raises(ValueError, match="parameter of KerasRegressor must") as caught:
+        build_compiled_model(recipe_of(spec, build), 0)
     assert f"shape ({n_outputs},)" in str(caught.value)
     assert got in str(caught.value)
 
@@ -911,9 +829,9 @@ def test_an_error_of_a_builder_is_the_users_to_see():
 
     before = states_of_global_generators()
     with pytest.raises(LookupError, match="no such layer"):
-        build_compiled_model(Recipe(PLAIN, build), 0, 0.1)
+        build_compiled_model(recipe_of(PLAIN, build), 0)
     assert states_of_global_generators() == before
-    assert build_compiled_model(Recipe(PLAIN), 0, 0.1).compiled
+    assert build_compiled_model(recipe_of(PLAIN), 0).compiled
 
 
 def test_masking_is_found_wherever_it_is():
@@ -941,5 +859,5 @@ def test_masking_is_found_wherever_it_is():
     assert has_masking(keras.Sequential([inputs, Own(nested)]))
     assert not has_masking(keras.Sequential([inputs, layers.GRU(2)]))
     assert not has_masking(keras.Sequential([inputs, Own(layers.GRU(2))]))
-    assert has_masking(build_compiled_model(Recipe(RICH), 0, 0.1))
-    assert not has_masking(build_compiled_model(Recipe(PLAIN), 0, 0.1))
+    assert has_masking(build_compiled_model(recipe_of(RICH), 0))
+    assert not has_masking(build_compiled_model(recipe_of(PLAIN), 0))
