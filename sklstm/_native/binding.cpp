@@ -151,6 +151,7 @@ int useful_threads(int n_threads, int64_t n_tiles) {
     return (int)std::max<int64_t>(1, std::min<int64_t>(n_threads, n_tiles));
 }
 
+// Columns of a tape: two vectors of the widest level.
 constexpr int kTileRows = 32;
 
 // Fill an array with what is predicted of rows begin to end, or with the slopes of an
@@ -251,10 +252,9 @@ class Trainer {
         job_.optimizer.n_steps = n_steps;
         job_.dropout = (float)dropout;
         job_.seed = seed;
-        // Larger tiles use the registers better, smaller ones can be shared.
         batch_size = std::min<int64_t>(batch_size, (int64_t)n_rows_);
         job_.batch_size = batch_size;
-        job_.tile_rows = batch_size < 64 ? 16 : 32;
+        job_.tile_rows = kTileRows / 2;
         const int64_t n_tiles = (batch_size + job_.tile_rows - 1) / job_.tile_rows;
         job_.n_shards = (int)std::min<int64_t>(n_tiles, 8);
         n_threads_ = useful_threads(n_threads, job_.n_shards);
@@ -268,7 +268,7 @@ class Trainer {
         job_.losses = losses_.data();
         job_.next_tiles = next_tiles_.data();
         job_.now = sklstm::seconds;
-        tapes_ = std::make_unique<Tapes>(job_.network, n_threads_, job_.tile_rows, true);
+        tapes_ = std::make_unique<Tapes>(job_.network, n_threads_, kTileRows, true);
     }
     Trainer(const Trainer&) = delete;
 

@@ -47,6 +47,31 @@ SKLSTM_INLINE ptrdiff_t gates_size(const Cell& cell, ptrdiff_t stride) {
     return sklstm::spaced(4 * cell.units) * stride;
 }
 
+// -- tiles ----------------------------------------------------------------------------
+
+// Rows of a batch, and the columns of a tape in which they go through the network.
+struct Tile {
+    Columns columns;
+    int n_rows;
+    int64_t first;        // position of the first one
+    const int32_t* rows;  // all rows of the batch; null where they are their positions
+
+    int64_t row(int column) const {
+        const int64_t at = first + column - columns.begin;
+        return rows ? rows[at] : at;
+    }
+    bool has(int column) const { return column - columns.begin < n_rows; }
+};
+
+// Tiles that go through the network together, in neighbouring columns.
+struct Tiles {
+    int n;
+    Tile tile[2];
+    bool is_training;
+
+    Columns columns() const { return {tile[0].columns.begin, tile[n - 1].columns.end}; }
+};
+
 // -- dropout --------------------------------------------------------------------------
 
 SKLSTM_INLINE uint64_t mixed(uint64_t x) {  // splitmix64, doi:10.1145/2714064.2660195
@@ -79,29 +104,23 @@ static void dropout_factors(const Job& job, int layer, int step, int feature,
 
 // Multiply features of some rows by the factors of dropout.
 static void drop_out(const Job& job, Tape& tape, int layer, int step, int n_features,
-                     int64_t first_row, Columns columns, float* table) {
-    const int n = columns.end - columns.begin;
-    float* factors = tape.factors + columns.begin;
-    for (int feature = 0; feature < n_features; ++feature) {
-        dropout_factors(job, layer, step, feature, first_row + columns.begin, n, factors);
-        float* values = table + feature * tape.stride + columns.begin;
-        for (int i = 0; i < n; ++i) values[i] *= factors[i];
+                     const Tiles& tiles, float* table) {
+    for (int at = 0; at < tiles.n; ++at) {
+        const Tile& tile = tiles.tile[at];
+        const int begin = tile.columns.begin, n = tile.columns.end - begin;
+        float* factors = tape.factors + begin;
+        for (int feature = 0; feature < n_features; ++feature) {
+            dropout_factors(job, layer, step, feature, tile.first, n, factors);
+            float* values = table + feature * tape.stride + begin;
+            for (int i = 0; i < n; ++i) values[i] *= factors[i];
+        }
     }
 }
 
 // -- what the network reads -----------------------------------------------------------
 
-// Rows that go through the network together.
-struct Tile {
-    int n_rows;
-    const int32_t* rows;  // null for rows `begin` and those after it
-    int64_t begin;
-
-    int64_t row(int i) const { return rows ? rows[i] : begin + i; }
-};
-
 // Gather the inputs of some rows: scaled, in patches, 0 where they are missing.
-static void gather(const Job& job, Tape& tape, const Tile& tile, Columns columns) {
+static void gather(const Job& job, Tape& tape, const Tile& tile) {
     const Network& network = job.network;
     const int n_channels = network.n_channels, patch = network.patch;
     const int n_steps = network.n_steps, n_read = n_steps * patch;
@@ -110,8 +129,8 @@ static void gather(const Job& job, Tape& tape, const Tile& tile, Columns columns
         const Cell& cell = network.cell(0, direction);
         const ptrdiff_t step_size = read_size(cell, stride);
         float* table = tape.read[direction];
-        for (int i = columns.begin; i < columns.end; ++i) {
-            if (i >= tile.n_rows) {
+        for (int i = tile.columns.begin; i < tile.columns.end; ++i) {
+            if (!tile.has(i)) {
                 tape.n_missing[i] = 0;
                 for (int step = 0; step < n_steps; ++step)
                     for (int k = 0; k < cell.n_inputs; ++k)
@@ -295,8 +314,8 @@ SKLSTM_INLINE void copy_features(const float* from, float* to, int n_features,
 }
 
 // Hand the hidden states of the layer below on, dropped out in training.
-static void read_layer_below(const Job& job, Tape& tape, int layer, int64_t first_row,
-                             Columns columns, bool is_training) {
+static void read_layer_below(const Job& job, Tape& tape, int layer,
+                             const Tiles& tiles) {
     const Network& network = job.network;
     const int units = network.cell(layer - 1, 0).units;
     const ptrdiff_t stride = tape.stride;
@@ -308,9 +327,10 @@ static void read_layer_below(const Job& job, Tape& tape, int layer, int64_t firs
                         at * read_size(cell, stride);
             for (int below = 0; below < network.n_directions; ++below)
                 copy_features(hidden_after(network, tape, layer - 1, below, step),
-                              to + below * units * stride, units, stride, columns);
-            if (is_training && job.dropout > 0)
-                drop_out(job, tape, layer - 1, step, cell.n_inputs, first_row, columns, to);
+                              to + below * units * stride, units, stride,
+                              tiles.columns());
+            if (tiles.is_training && job.dropout > 0)
+                drop_out(job, tape, layer - 1, step, cell.n_inputs, tiles, to);
         }
 }
 
@@ -341,13 +361,14 @@ static void run_cells(const Job& job, Tape& tape, int layer, int direction,
     if (column < columns.end) run_cell<kRelu, 1>(job, tape, layer, direction, column);
 }
 
-// Take gathered rows through the network.
-static void run_forwards(const Job& job, Tape& tape, int64_t first_row, Columns columns,
-                         bool is_training) {
+// Gather rows and take them through the network.
+static void run_forwards(const Job& job, Tape& tape, const Tiles& tiles) {
     const Network& network = job.network;
     const int last = network.n_layers - 1;
+    const Columns columns = tiles.columns();
+    for (int at = 0; at < tiles.n; ++at) gather(job, tape, tiles.tile[at]);
     for (int layer = 0; layer <= last; ++layer) {
-        if (layer) read_layer_below(job, tape, layer, first_row, columns, is_training);
+        if (layer) read_layer_below(job, tape, layer, tiles);
         for (int direction = 0; direction < network.n_directions; ++direction)
             network.is_relu ? run_cells<true>(job, tape, layer, direction, columns)
                             : run_cells<false>(job, tape, layer, direction, columns);
@@ -358,9 +379,9 @@ static void run_forwards(const Job& job, Tape& tape, int64_t first_row, Columns 
                                    direction ? 0 : network.n_steps - 1),
                       tape.final + direction * units * tape.stride, units, tape.stride,
                       columns);
-    if (is_training && job.dropout > 0)
-        drop_out(job, tape, last, network.n_steps, network.n_features(last), first_row,
-                 columns, tape.final);
+    if (tiles.is_training && job.dropout > 0)
+        drop_out(job, tape, last, network.n_steps, network.n_features(last), tiles,
+                 tape.final);
     run_output_layer(job, tape, columns);
 }
 
@@ -389,12 +410,11 @@ SKLSTM_INLINE LossAndSlope loss_of(Loss loss, float error, float level) {
     }
 }
 
-// Write the loss of each row, and the slopes of the mean loss of its batch.
-static void find_losses(const Job& job, Tape& tape, const Tile& tile, Columns columns,
-                        double share, double* losses) {
+// Write the losses of the rows of a tile, and the slopes of the mean loss of its batch.
+static void find_losses(const Job& job, Tape& tape, const Tile& tile, double share) {
     const int n_outputs = job.network.n_outputs;
-    for (int i = columns.begin; i < columns.end; ++i) {
-        const bool is_row = i < tile.n_rows;
+    for (int i = tile.columns.begin; i < tile.columns.end; ++i) {
+        const bool is_row = tile.has(i);
         const int64_t row = is_row ? tile.row(i) : 0;
         const double weight = !is_row ? 0.0 : job.row_weights ? job.row_weights[row] : 1.0;
         double total = 0.0;
@@ -408,7 +428,7 @@ static void find_losses(const Job& job, Tape& tape, const Tile& tile, Columns co
             if (tape.is_kept)
                 tape.output_slopes[at] = found.slope * (float)(weight * share);
         }
-        if (is_row) losses[i] = weight * total;
+        if (is_row) job.losses[tile.first + i - tile.columns.begin] = weight * total;
     }
 }
 
@@ -526,19 +546,19 @@ static void run_cells_back(const Job& job, Tape& tape, int layer, int direction,
 
 // Take rows back through the network, from the slopes of the outputs to those before
 // all gates, and to the inputs where these are asked for.
-static void run_backwards(const Job& job, Tape& tape, int64_t first_row, Columns columns,
-                          bool is_training, bool to_inputs) {
+static void run_backwards(const Job& job, Tape& tape, const Tiles& tiles,
+                          bool to_inputs) {
     const Network& network = job.network;
+    const Columns columns = tiles.columns();
     const int last = network.n_layers - 1;
     const int n_final = network.n_features(last);
-    const bool drops_out = is_training && job.dropout > 0;
+    const bool drops_out = tiles.is_training && job.dropout > 0;
     for (int column = columns.begin; column < columns.end; column += kLanes)
         multiply_transposed<1>(job.weights + network.output_weights, network.n_outputs,
                                n_final, 0, n_final, tape.output_slopes + column,
                                tape.stride, tape.final_slopes + column);
     if (drops_out)
-        drop_out(job, tape, last, network.n_steps, n_final, first_row, columns,
-                 tape.final_slopes);
+        drop_out(job, tape, last, network.n_steps, n_final, tiles, tape.final_slopes);
     for (int layer = last; layer >= 0; --layer) {
         const bool reads_on = layer > 0 || to_inputs;
         for (int direction = 0; direction < network.n_directions; ++direction)
@@ -548,7 +568,7 @@ static void run_backwards(const Job& job, Tape& tape, int64_t first_row, Columns
         if (layer == 0 || !drops_out) continue;
         const int n_read = network.cell(layer, 0).n_inputs;
         for (int step = 0; step < network.n_steps; ++step)
-            drop_out(job, tape, layer - 1, step, n_read, first_row, columns,
+            drop_out(job, tape, layer - 1, step, n_read, tiles,
                      tape.read_slopes[layer] + step * n_read * tape.stride);
     }
 }
@@ -557,25 +577,28 @@ static void run_backwards(const Job& job, Tape& tape, int64_t first_row, Columns
 constexpr int kStepsTogether = 32;
 
 // Add the gradients of all weights, over the rows of a tile.
-static void add_all_gradients(const Network& network, const Tape& tape, float* gradient) {
+static void add_all_gradients(const Network& network, const Tape& tape, Columns columns,
+                              float* gradient) {
     const ptrdiff_t stride = tape.stride;
+    Steps steps;
+    steps.n_rows = columns.end - columns.begin;
+    steps.stride = stride;
     for (int at = 0; at < network.n_layers * network.n_directions; ++at) {
         const Cell& cell = network.cells[at];
+        steps.outputs_step = gates_size(cell, stride);
+        steps.inputs_step = read_size(cell, stride);
         for (int step = 0; step < network.n_steps; step += kStepsTogether) {
-            Steps steps;
             steps.n_steps = smaller(kStepsTogether, network.n_steps - step);
-            steps.n_rows = (int)stride;
-            steps.stride = stride;
-            steps.outputs_step = gates_size(cell, stride);
-            steps.outputs = tape.gates[at] + step * steps.outputs_step;
-            steps.inputs_step = read_size(cell, stride);
-            steps.inputs = tape.read[at] + step * steps.inputs_step;
+            steps.outputs = tape.gates[at] + step * steps.outputs_step + columns.begin;
+            steps.inputs = tape.read[at] + step * steps.inputs_step + columns.begin;
             for (int unit = 0; unit < cell.units; ++unit)
                 add_gradients(steps, 4 * unit, cell.n_inputs + cell.units,
                               gradient + cell.weights, gradient + cell.bias);
         }
     }
-    const Steps steps = {1, (int)stride, tape.output_slopes, 0, tape.final, 0, stride};
+    steps.n_steps = 1;
+    steps.outputs = tape.output_slopes + columns.begin;
+    steps.inputs = tape.final + columns.begin;
     for (int n = 0; n < network.n_outputs; n += 4)
         add_gradients(steps, n, network.n_features(network.n_layers - 1),
                       gradient + network.output_weights, gradient + network.output_bias);
@@ -668,26 +691,47 @@ static void take_step(Job& job, ptrdiff_t begin, ptrdiff_t end) {
 
 // -- jobs -----------------------------------------------------------------------------
 
-// Work on the tiles of a thread's shards, until they are done or the time is up.
+// Return the shard of a thread that is the least far in a batch; -1 where all are done.
+static int shard_to_work_on(const Job& job, int thread, int n_threads, int64_t n_tiles) {
+    int found = -1;
+    for (int shard = thread; shard < job.n_shards; shard += n_threads)
+        if (job.next_tiles[shard] < n_tiles &&
+            (found < 0 || job.next_tiles[shard] < job.next_tiles[found]))
+            found = shard;
+    return found;
+}
+
+// Work on the tiles of a thread's shards, until they are done or the time is up. Two at
+// once make better use of the registers.
 static void work_on_batch(Job& job, const Crew& crew, int thread, int64_t first,
                           int64_t size) {
     Tape& tape = job.tapes[thread];
-    const Columns columns = {0, (int)tape.stride};
-    const int64_t n_tiles = (size + job.tile_rows - 1) / job.tile_rows;
+    const int n_rows = job.tile_rows;
+    const int64_t n_tiles = (size + n_rows - 1) / n_rows;
     const double share = 1.0 / ((double)size * job.network.n_outputs);
-    for (int shard = thread; shard < job.n_shards; shard += crew.n_threads)
-        for (int64_t& next = job.next_tiles[shard]; next < n_tiles; next += job.n_shards) {
-            if (job.now() > job.deadline) return;
-            const int64_t done = next * job.tile_rows;
-            const Tile tile = {(int)smaller<int64_t>(job.tile_rows, size - done),
-                               job.order + first + done, 0};
-            gather(job, tape, tile, columns);
-            run_forwards(job, tape, done, columns, true);
-            find_losses(job, tape, tile, columns, share, job.losses + done);
-            run_backwards(job, tape, done, columns, true, false);
-            add_all_gradients(job.network, tape,
-                              job.gradient + shard * job.network.n_weights);
+    while (job.now() <= job.deadline) {
+        Tiles tiles;
+        int shards[2];
+        for (tiles.n = 0; tiles.n < 2; ++tiles.n) {
+            const int shard = shard_to_work_on(job, thread, crew.n_threads, n_tiles);
+            if (shard < 0) break;
+            const int64_t done = job.next_tiles[shard] * n_rows;
+            job.next_tiles[shard] += job.n_shards;
+            shards[tiles.n] = shard;
+            tiles.tile[tiles.n] = {{tiles.n * n_rows, (tiles.n + 1) * n_rows},
+                                   (int)smaller<int64_t>(n_rows, size - done),
+                                   done,
+                                   job.order + first};
         }
+        if (tiles.n == 0) return;
+        tiles.is_training = true;
+        run_forwards(job, tape, tiles);
+        for (int at = 0; at < tiles.n; ++at) find_losses(job, tape, tiles.tile[at], share);
+        run_backwards(job, tape, tiles, false);
+        for (int at = 0; at < tiles.n; ++at)
+            add_all_gradients(job.network, tape, tiles.tile[at].columns,
+                              job.gradient + shards[at] * job.network.n_weights);
+    }
 }
 
 // Train on the batches of an epoch until it ends, or the time is up. A batch that is cut
@@ -736,24 +780,24 @@ static void predict(Job& job, const Crew& crew, int thread) {
     const int64_t n_tiles = (n_rows + job.tile_rows - 1) / job.tile_rows;
     for (int64_t at = thread; at < n_tiles; at += crew.n_threads) {
         const int64_t begin = job.begin + at * job.tile_rows;
-        const Tile tile = {(int)smaller<int64_t>(job.tile_rows, job.end - begin),
-                           job.rows ? job.rows + begin : nullptr, begin};
-        const Columns columns = {0, (tile.n_rows + kLanes - 1) / kLanes * kLanes};
-        gather(job, tape, tile, columns);
-        run_forwards(job, tape, 0, columns, false);
+        const int n_here = (int)smaller<int64_t>(job.tile_rows, job.end - begin);
+        const Columns columns = {0, (n_here + kLanes - 1) / kLanes * kLanes};
+        const Tile tile = {columns, n_here, begin, job.rows};
+        const Tiles tiles = {1, {tile, tile}, false};
+        run_forwards(job, tape, tiles);
         if (job.predictions)
-            for (int i = 0; i < tile.n_rows; ++i)
+            for (int i = 0; i < n_here; ++i)
                 for (int n = 0; n < n_outputs; ++n)
                     job.predictions[(begin + i) * n_outputs + n] =
                         tape.outputs[n * tape.stride + i];
-        if (job.losses) find_losses(job, tape, tile, columns, 0.0, job.losses + begin);
+        if (job.losses) find_losses(job, tape, tile, 0.0);
         if (!job.input_slopes) continue;
         for (int n = 0; n < n_outputs; ++n)
             for (int i = columns.begin; i < columns.end; ++i)
                 tape.output_slopes[n * tape.stride + i] = n == job.output ? 1.0f : 0.0f;
-        run_backwards(job, tape, 0, columns, false, true);
+        run_backwards(job, tape, tiles, true);
         // The steps of what is read lie one behind the other.
-        for (int i = 0; i < tile.n_rows; ++i)
+        for (int i = 0; i < n_here; ++i)
             for (int k = 0; k < n_read; ++k)
                 job.input_slopes[(begin + i) * n_read + k] =
                     tape.read_slopes[0][k * tape.stride + i];

@@ -127,11 +127,7 @@ SKLSTM_INLINE void add_gradient(const Steps& steps, const float* outputs,
             }
         }
     }
-    SKLSTM_UNROLL for (int k = 0; k < kInputs; ++k) {
-        float of_four[4];
-        sums(totals[k], of_four);
-        SKLSTM_UNROLL for (int n = 0; n < 4; ++n) panel[k * kPanel + n] += of_four[n];
-    }
+    SKLSTM_UNROLL for (int k = 0; k < kInputs; ++k) add_sums(totals[k], panel + k * kPanel);
 }
 
 // Add the gradient of the weights of four outputs, the first of them n, and their bias.
@@ -164,9 +160,7 @@ static void add_gradients(const Steps& steps, int n, int n_inputs, float* panels
             SKLSTM_UNROLL for (int four = 0; four < 4; ++four)
                 totals[four] += load(y + four * steps.stride + row);
     }
-    float of_four[4];
-    sums(totals, of_four);
-    for (int four = 0; four < 4; ++four) bias[n + four] += of_four[four];
+    add_sums(totals, bias + n);
 }
 
 }  // namespace SKLSTM_LEVEL

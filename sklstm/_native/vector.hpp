@@ -105,36 +105,52 @@ SKLSTM_INLINE Vec select(IntVec condition, Vec yes, Vec no) {
 
 SKLSTM_INLINE Vec load(const float* from) { return *reinterpret_cast<const Vec*>(from); }
 SKLSTM_INLINE void store(float* to, Vec values) { *reinterpret_cast<Vec*>(to) = values; }
-// Return the sum of the lanes, in pairs: halves are added until one is left.
-SKLSTM_INLINE float sum(Vec values) {
-    float lanes[kLanes];
-    memcpy(lanes, &values, sizeof lanes);
-    for (int half = kLanes / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-    return lanes[0];
-}
-
-// Return the sums of the lanes of four vectors.
-SKLSTM_INLINE void sums(const Vec (&rows)[4], float (&result)[4]) {
-#if defined(__GNUC__) && !defined(SKLSTM_PLAIN_VECTORS) && SKLSTM_LANES == 16
-    auto half = [](Vec a, Vec b) {
-        return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20,
-                                       21, 22, 23) +
-               __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27,
-                                       28, 29, 30, 31);
-    };
-    Vec a = half(rows[0], rows[1]), b = half(rows[2], rows[3]);
-    Vec c = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25,
-                                    26, 27) +
-            __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28,
-                                    29, 30, 31);
-    c += __builtin_shufflevector(c, c, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12,
-                                 13);
-    c += __builtin_shufflevector(c, c, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15,
-                                 14);
-    for (int i = 0; i < 4; ++i) result[i] = c[4 * i];
+// Add the sums of the lanes of four vectors to four floats.
+SKLSTM_INLINE void add_sums(const Vec (&rows)[4], float* to) {
+#if defined(__GNUC__) && !defined(SKLSTM_PLAIN_VECTORS)
+    typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
+    const Vec a = rows[0], b = rows[1], c = rows[2], d = rows[3];
+#define SKLSTM_MIX __builtin_shufflevector
+#if SKLSTM_LANES == 16
+#define SKLSTM_LOW 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define SKLSTM_HIGH 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+#define SKLSTM_EVEN 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27
+#define SKLSTM_ODD 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31
+    Vec ab = SKLSTM_MIX(a, b, SKLSTM_LOW) + SKLSTM_MIX(a, b, SKLSTM_HIGH);
+    Vec cd = SKLSTM_MIX(c, d, SKLSTM_LOW) + SKLSTM_MIX(c, d, SKLSTM_HIGH);
+    Vec all_four = SKLSTM_MIX(ab, cd, SKLSTM_EVEN) + SKLSTM_MIX(ab, cd, SKLSTM_ODD);
+    all_four += SKLSTM_MIX(all_four, all_four, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15,
+                           12, 13);
+    all_four += SKLSTM_MIX(all_four, all_four, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12,
+                           15, 14);
+    const Four sums = SKLSTM_MIX(all_four, all_four, 0, 4, 8, 12);
+#undef SKLSTM_LOW
+#undef SKLSTM_HIGH
+#undef SKLSTM_EVEN
+#undef SKLSTM_ODD
+#elif SKLSTM_LANES == 8
+    Vec ab = SKLSTM_MIX(a, b, 0, 1, 2, 3, 8, 9, 10, 11) +
+             SKLSTM_MIX(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+    Vec cd = SKLSTM_MIX(c, d, 0, 1, 2, 3, 8, 9, 10, 11) +
+             SKLSTM_MIX(c, d, 4, 5, 6, 7, 12, 13, 14, 15);
+    Vec all_four = SKLSTM_MIX(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13) +
+                   SKLSTM_MIX(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
+    all_four += SKLSTM_MIX(all_four, all_four, 1, 0, 3, 2, 5, 4, 7, 6);
+    const Four sums = SKLSTM_MIX(all_four, all_four, 0, 4, 2, 6);
 #else
-    for (int i = 0; i < 4; ++i) result[i] = sum(rows[i]);
+    Vec ab = SKLSTM_MIX(a, b, 0, 1, 4, 5) + SKLSTM_MIX(a, b, 2, 3, 6, 7);
+    Vec cd = SKLSTM_MIX(c, d, 0, 1, 4, 5) + SKLSTM_MIX(c, d, 2, 3, 6, 7);
+    const Four sums = SKLSTM_MIX(ab, cd, 0, 2, 4, 6) + SKLSTM_MIX(ab, cd, 1, 3, 5, 7);
+#endif
+#undef SKLSTM_MIX
+    *reinterpret_cast<Four*>(to) += sums;
+#else
+    for (int n = 0; n < 4; ++n) {
+        Vec row = rows[n];
+        for (int half = kLanes / 2; half > 0; half /= 2)
+            for (int i = 0; i < half; ++i) row[i] += row[i + half];
+        to[n] += row[0];
+    }
 #endif
 }
 
