@@ -13,14 +13,12 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from sklstm._interrupts import interrupts_held
-
 __all__ = ["backend", "untouched_random"]
 
 
 def backend(name: str) -> Any:
-    """Return a module by name, imported whole, the global generator as it was."""
-    with interrupts_held(is_import=True), untouched_random():
+    """Return a module by name, the global generator as it was."""
+    with untouched_random():
         return import_module(name)
 
 

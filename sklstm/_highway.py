@@ -53,6 +53,31 @@ class Highway:
         """
         return _flat(inputs, len(self.kernel)) @ self.kernel + self.bias
 
+    def slopes(self, missing: np.ndarray, n_channels: int, output: int) -> np.ndarray:
+        """Return what one unit of each scaled value adds to an output.
+
+        Parameters
+        ----------
+        missing : ndarray of shape (n_rows, window), bool
+            Steps that are missing.
+        n_channels, output : int
+            Channels of a window, and the position of the output.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, window, n_channels)
+        """
+        window = missing.shape[1]
+        values = np.zeros(window * n_channels)
+        values[len(values) - len(self.kernel) :] = self.kernel[:, output]
+        whole = values.reshape(window, n_channels)
+        slopes = np.where(missing[:, :, None], 0.0, whole)
+        # The oldest true step stands for those that are missing.
+        rows = np.flatnonzero(missing[:, 0] & ~missing[:, -1])
+        oldest = missing[rows].sum(axis=1)
+        slopes[rows, oldest] += missing[rows].astype(np.float64) @ whole
+        return slopes
+
 
 def fit_highway(
     parts: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from sklstm import _kernels
 from sklstm._frames import DataFrame, frame_from_product, labels_of, positions_of
-from sklstm._gradient import value_gradients
 from sklstm._network import patched, trace
 from sklstm._reading import LAG_NAME, read_windows
 from sklstm._regressor import LSTMRegressor
@@ -226,13 +226,7 @@ def _integrated_gradients(
         at = begin + (point + 1) / 2 * (end - begin)
         gradients = np.mean(
             [
-                value_gradients(
-                    member.recipe.spec,
-                    member.weights,
-                    member.scaling,
-                    member.scaling.inputs(at),
-                    output,
-                )
+                _value_slopes(member, member.scaling.inputs(at), output)
                 for member in regressor._members
             ],
             axis=0,
@@ -243,6 +237,12 @@ def _integrated_gradients(
         slopes = measure.slopes(values, sizes)[:, output]
         total += share / 2 * gradients * slopes[:, None, None]
     return total * (end - begin)
+
+
+def _value_slopes(member: Any, inputs: np.ndarray, output: int) -> np.ndarray:
+    """Return the gradients of a network's predictions by the values of windows."""
+    slopes = _kernels.input_slopes(member.recipe.spec, member.weights, inputs, output)
+    return member.scaling.value_slopes(slopes, np.isnan(inputs[:, :, 0]), output)
 
 
 def _flat_windows(windows: np.ndarray) -> np.ndarray:

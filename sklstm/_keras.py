@@ -103,8 +103,8 @@ class KerasRecipe(Recipe):
 
     def predictor(
         self, weights: list[np.ndarray], seed: int
-    ) -> Callable[[np.ndarray], np.ndarray]:
-        """Return the function from scaled windows, NaN at missing steps, to outputs."""
+    ) -> Callable[..., np.ndarray]:
+        """Return Keras's function from scaled windows to outputs."""
         return partial(predict_with_keras, self.keras_model(weights, seed))
 
     def keras_model(self, weights: list[np.ndarray], seed: int) -> Any:
@@ -152,7 +152,11 @@ def _fit(model: Any, data: Any, plan: Any, monitor: Any) -> bool:
     return is_interrupted
 
 
-def predict_with_keras(model: Any, inputs: np.ndarray) -> np.ndarray:
+def predict_with_keras(
+    model: Any,
+    inputs: np.ndarray,
+    n_threads: int = 1,  # noqa: ARG001
+) -> np.ndarray:
     """Return a Keras model's outputs for normalised windows, batch by batch.
 
     Parameters
@@ -161,6 +165,8 @@ def predict_with_keras(model: Any, inputs: np.ndarray) -> np.ndarray:
         Any model from windows to outputs.
     inputs : ndarray of shape (n_rows, window, n_channels), float32
         NaN at missing steps.
+    n_threads : int
+        Without effect: TensorFlow has threads of its own.
 
     Returns
     -------

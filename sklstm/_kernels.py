@@ -29,8 +29,8 @@ except ImportError as error:
 
 __all__ = ["input_slopes", "levels", "outputs", "train"]
 
-# Seconds after which a call of the trainer returns, and multiply-adds after which one of
-# the others does.
+# Seconds after which a call that trains returns, and multiply-adds after which one that
+# predicts does.
 _SECONDS_AT_ONCE = 0.03
 _WORK_AT_ONCE = 1 << 28
 
@@ -92,7 +92,7 @@ def _filled(n_outputs: int) -> int:
 
 
 def _panels(n_inputs: int, n_outputs: int, begin: int) -> tuple[np.ndarray, int]:
-    """Return where the weights (n_inputs, n_outputs) of panels lie, and where they end."""
+    """Return where weights (n_inputs, n_outputs) lie in panels, and where these end."""
     filled = _filled(n_outputs)
     places = np.arange(begin, begin + filled * n_inputs)
     panels = places.reshape(-1, n_inputs, _PANEL).transpose(1, 0, 2)

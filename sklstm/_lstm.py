@@ -1,6 +1,6 @@
 """The LSTM of LSTMRegressor as a kind of network: how it begins, learns and predicts.
 
-The only file that calls what trains it.
+Its arithmetic is in :mod:`sklstm._kernels`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from sklstm._fused import train_fused
+from sklstm import _kernels
 from sklstm._member import Recipe
 from sklstm._network import (
     ACTIVATIONS,
     NetworkSpec,
     build_keras_model,
-    forward,
     initial_weights,
     weight_shapes,
 )
@@ -90,15 +89,15 @@ class LSTMRecipe(Recipe):
         optimizer_state: list[np.ndarray] | None,
     ) -> tuple[list[np.ndarray], list[np.ndarray], bool]:
         """Train weights for some epochs, as :meth:`Recipe.train` says."""
-        return train_fused(self, data, plan, monitor, weights, optimizer_state)
+        return _kernels.train(self, data, plan, monitor, weights, optimizer_state)
 
     def predictor(
         self,
         weights: list[np.ndarray],
         seed: int,  # noqa: ARG002
-    ) -> Callable[[np.ndarray], np.ndarray]:
-        """Return the function from scaled windows, NaN at missing steps, to outputs."""
-        return partial(forward, self.spec, weights)
+    ) -> Callable[..., np.ndarray]:
+        """Return the kernels' function from scaled windows to outputs."""
+        return partial(_kernels.outputs, self.spec, weights)
 
     def keras_model(self, weights: list[np.ndarray], seed: int) -> Any:  # noqa: ARG002
         """Return the network with its weights as a ``keras.Model``, uncompiled."""

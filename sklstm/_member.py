@@ -115,8 +115,11 @@ class Recipe(ABC):
     @abstractmethod
     def predictor(
         self, weights: list[np.ndarray], seed: int
-    ) -> Callable[[np.ndarray], np.ndarray]:
-        """Return the function from scaled windows, NaN at missing steps, to outputs."""
+    ) -> Callable[..., np.ndarray]:
+        """Return the function from scaled windows to outputs.
+
+        It takes windows with NaN at missing steps, and ``n_threads``.
+        """
 
     @abstractmethod
     def keras_model(self, weights: list[np.ndarray], seed: int) -> Any:
@@ -182,24 +185,27 @@ class Member:
         return self.recipe.keras_model(self.weights, self.seed)
 
     @cached_property
-    def outputs(self) -> Callable[[np.ndarray], np.ndarray]:
+    def outputs(self) -> Callable[..., np.ndarray]:
         """The function from scaled windows to the network's outputs; never stored."""
         return self.recipe.predictor(self.weights, self.seed)
 
-    def values(self, windows: np.ndarray) -> np.ndarray:
+    def values(self, windows: np.ndarray, n_threads: int = 1) -> np.ndarray:
         """Return the predictions for measured windows, in their measure.
 
         Parameters
         ----------
         windows : ndarray of shape (n_rows, window, n_channels)
             NaN at missing steps.
+        n_threads : int, default=1
+            Threads that share the rows.
 
         Returns
         -------
         ndarray of shape (n_rows, n_outputs), float64
         """
         inputs = self.scaling.inputs(windows)
-        return self.scaling.values(self.outputs(inputs), windows, inputs)
+        outputs = self.outputs(inputs, n_threads=n_threads)
+        return self.scaling.values(outputs, windows, inputs)
 
     def after(
         self, weights: list[np.ndarray], history: dict[str, list[float]] | None = None

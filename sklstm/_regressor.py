@@ -315,7 +315,11 @@ class LSTMRegressor(WindowRegressor):
     def _plan(self, epochs, n_rows, *, is_watched):
         """Return how the parameters train a network, whatever its seed."""
         plan = super()._plan(epochs, n_rows, is_watched=is_watched)
-        return replace(plan, n_threads=effective_n_jobs(self.n_jobs))
+        return replace(plan, n_threads=self._n_threads())
+
+    def _n_threads(self):
+        """Return how many threads train and predict."""
+        return effective_n_jobs(self.n_jobs)
 
     def _refit_plan(self, epochs, n_rows):
         """Return how networks go on with all rows; None where they do not."""

@@ -125,6 +125,39 @@ class Scaling:
                 scaled += self.highway.outputs(inputs)
         return scaled * self.target_scale + self.target_mean + self.levels(windows)
 
+    def value_slopes(
+        self, input_slopes: np.ndarray, missing: np.ndarray, output: int
+    ) -> np.ndarray:
+        """Return the gradients of a prediction with respect to the raw values.
+
+        Parameters
+        ----------
+        input_slopes : ndarray of shape (n_rows, window, n_channels)
+            Gradients of the network's output with respect to its inputs.
+        missing : ndarray of shape (n_rows, window), bool
+            Steps that are missing.
+        output : int
+            Position of the output.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, window, n_channels), float64
+            Units of the output for one unit of each value; 0 at missing steps.
+        """
+        slopes = input_slopes.astype(np.float64)
+        if self.highway is not None:
+            remainder = np.broadcast_to(self.remainder_scale, self.target_scale.shape)
+            slopes *= remainder[output] * self.trust
+            slopes += self.highway.slopes(missing, slopes.shape[2], output)
+        slopes *= self.target_scale[output] / self.input_scale
+        # A centred channel reads its newest value at every step, with the other sign.
+        slopes[:, -1] -= np.where(self.is_centred, slopes.sum(axis=1), 0.0)
+        channel = self.level_channel[output]
+        if channel >= 0:
+            has_level = ~missing[:, -1]
+            slopes[has_level, -1, channel] += self.level_slope[output]
+        return slopes
+
     def _highway_outputs(self, highway: Highway, windows: np.ndarray) -> np.ndarray:
         """Return what the highway says of raw windows, a chunk of them at a time."""
         outputs = np.empty((len(windows), len(highway.bias)))

@@ -15,7 +15,6 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from sklstm._ensemble import Finish, fully_trusted, train_member
 from sklstm._frames import column_of_target
-from sklstm._interrupts import interrupts_held, let_interrupt_through
 from sklstm._measure import fit_measures, most_accurate
 from sklstm._member import Recipe, new_member
 from sklstm._progress import CallbackSupportMixin, progress_of
@@ -168,7 +167,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=2,
             )
-        with interrupts_held(), whole_or_unchanged(self):
+        with whole_or_unchanged(self):
             return self._learn(
                 X,
                 y,
@@ -200,7 +199,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             The estimator.
         """
         self._check_parameters()
-        with interrupts_held(), whole_or_unchanged(self):
+        with whole_or_unchanged(self):
             return self._learn(
                 X,
                 y,
@@ -260,7 +259,6 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         n_refit = 0
         if len(validation_rows) and finish is not None and finish.plan is not None:
             n_refit = -(-epochs // 2)
-        let_interrupt_through()  # there is nothing yet that could be kept
         with progress_of(
             self,
             X,
@@ -504,7 +502,13 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def _means(self, windows):
         """Return what the ensemble makes of measured windows, in their measure."""
-        return np.mean([each.values(windows) for each in self._members], axis=0)
+        n_threads = self._n_threads()
+        values = [each.values(windows, n_threads) for each in self._members]
+        return np.mean(values, axis=0)
+
+    def _n_threads(self):
+        """Return how many threads train and predict."""
+        return 1
 
     # What ends in an underscore is of the first network.
 

@@ -5,8 +5,8 @@ import random
 
 import numpy as np
 import pytest
-
 from sklstm._activations import ACTIVATIONS
+
 from sklstm._network import (
     MISSING,
     NetworkSpec,

@@ -12,9 +12,9 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
+from sklstm._activations import ACTIVATIONS
 
 from sklstm import LSTMRegressor, SlidingWindow
-from sklstm._activations import ACTIVATIONS
 from sklstm._keras import Recipe
 from sklstm._measure import Measure
 from sklstm._member import Member
