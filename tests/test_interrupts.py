@@ -265,7 +265,15 @@ import signal
 import sys
 import warnings
 import numpy as np
-from sklstm import LSTMRegressor
+from sklstm import KerasRegressor
+
+
+def build(meta):
+    import keras
+
+    layers = [keras.layers.LSTM(2), keras.layers.Dense(1)]
+    return keras.Sequential([keras.Input(meta["X_shape_"][1:]), *layers])
+
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 X = np.random.default_rng(0).standard_normal((20, 4, 1))
@@ -279,7 +287,7 @@ class PressWhenTensorFlowBegins:
 
 
 sys.meta_path.insert(0, PressWhenTensorFlowBegins())
-regressor = LSTMRegressor(2, epochs=3, engine="keras", random_state=0)
+regressor = KerasRegressor(build, epochs=3, random_state=0)
 with warnings.catch_warnings(record=True) as caught:
     regressor.fit(X, X[:, -1, 0])
 print(*[str(warning.message)[:24] for warning in caught])
