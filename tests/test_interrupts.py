@@ -263,7 +263,6 @@ def test_an_import_that_is_interrupted_is_whole(tmp_path, monkeypatch):
 EARLY = """
 import signal
 import sys
-import warnings
 import numpy as np
 from sklstm import KerasRegressor
 
@@ -288,15 +287,16 @@ class PressWhenTensorFlowBegins:
 
 sys.meta_path.insert(0, PressWhenTensorFlowBegins())
 regressor = KerasRegressor(build, epochs=3, random_state=0)
-with warnings.catch_warnings(record=True) as caught:
+try:
     regressor.fit(X, X[:, -1, 0])
-print(*[str(warning.message)[:24] for warning in caught])
+except KeyboardInterrupt:
+    print("interrupted", hasattr(regressor, "history_"))
 print(regressor.fit(X, X[:, -1, 0]).n_iter_)
 """
 
 
 def test_a_fit_that_is_interrupted_while_tensorflow_comes():
-    """It is kept as far as it came, and the next fit of the process works."""
+    """Nothing is learned yet that could be kept; the next fit of the process works."""
     done = subprocess.run(
         [sys.executable, "-c", EARLY],
         capture_output=True,
@@ -304,4 +304,4 @@ def test_a_fit_that_is_interrupted_while_tensorflow_comes():
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "Training was interrupted\n3\n"
+    assert done.stdout == "interrupted False\n3\n"
