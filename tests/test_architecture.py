@@ -174,7 +174,7 @@ def test_skops_and_onnx_have_one_room_each():
 
 
 def test_nothing_unpickles():
-    """No file imports pickle, more of joblib than a count, or lets Keras load a file."""
+    """No file imports pickle, or of joblib more than a count; Keras loads no file."""
     assert not importers_of("pickle")
     of_joblib = {m for name in FILES for m, _ in imports_of(name) if "joblib" in m}
     assert of_joblib == {"joblib", "joblib.effective_n_jobs"}

@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklstm._activations import ACTIVATIONS
-from sklstm._gradient import network_gradients, value_gradients
-from test_network import EXPLODING, forward_by_loop, inputs_of, weights_of
+from test_network import forward_by_loop, inputs_of, weights_of
 
 from sklstm._backend import backend
+from sklstm._gradient import network_gradients, value_gradients
 from sklstm._network import MISSING, NetworkSpec, build_keras_model
 from sklstm._scaling import fit_scaling, fit_scaling_with_highway
 
@@ -40,18 +39,14 @@ def test_gradients_are_those_of_tensorflow(units, bidirectional, is_masked):
         np.testing.assert_allclose(found, expected, rtol=0, atol=2e-7)
 
 
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-def test_every_activation_has_its_slope(name):
-    """Any activation as candidate and as gate: TensorFlow's to float32 rounding."""
-    for names in [{"activation": name}, {"recurrent_activation": name}]:
-        # Values grow with every step where exp is the activation.
-        window = 2 if name in EXPLODING else 4
-        spec = NetworkSpec(window, 2, 1, (3,), is_masked=True, **names)
-        weights, inputs = weights_of(spec), inputs_of(spec)
-        expected = keras_gradients(spec, weights, inputs, 0)
-        found = network_gradients(spec, weights, inputs, 0)
-        scale = max(1.0, np.abs(expected).max())
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * scale)
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_every_activation_has_its_slope(activation):
+    """Any activation of candidate and output: TensorFlow's to float32 rounding."""
+    spec = NetworkSpec(4, 2, 1, (3,), activation, is_masked=True)
+    weights, inputs = weights_of(spec), inputs_of(spec)
+    expected = keras_gradients(spec, weights, inputs, 0)
+    found = network_gradients(spec, weights, inputs, 0)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])

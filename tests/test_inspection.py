@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 
 from sklstm import (
+    KerasRegressor,
     LSTMRegressor,
     SlidingWindow,
     contributions,
@@ -30,7 +31,7 @@ NETWORKS = {
     "relu without highway": {"activation": "relu", "highway": False, "units": 3},
     "in its unit": {"scaling": None, "units": 3},
     "standardised": {"scaling": "standard", "units": 3},
-    "median of quantiles": {"loss": "quantile", "quantiles": (0.2, 0.5, 0.9)},
+    "median of quantiles": {"quantiles": (0.2, 0.5, 0.9)},
 }
 
 
@@ -81,7 +82,7 @@ def test_predictions_follow_from_the_gates(pipe, X):
     kernel, bias = lstm.weights_[-2:]
     windows = pipe[0].transform(X)[rows]
     values = lstm._scaling.values(hidden @ kernel + bias, windows)
-    middle = list(lstm.quantiles).index(0.5)
+    middle = list(lstm.quantiles or [0.5]).index(0.5)
     expected = pipe.predict(X)[rows]
     np.testing.assert_allclose(values[:, middle], expected, rtol=1e-12)
 
@@ -474,9 +475,10 @@ def test_networks_of_ones_own_are_refused():
         )
 
     X = np.random.default_rng(0).normal(size=(30, 3, 1))
-    lstm = LSTMRegressor(model=build, epochs=1, random_state=0).fit(X, X[:, 0, 0])
-    with pytest.raises(ValueError, match=r"Got a network built by model="):
-        gates(lstm, X)
+    own = KerasRegressor(build, epochs=1, random_state=0).fit(X, X[:, 0, 0])
+    for function in (gates, contributions):
+        with pytest.raises(ValueError, match=r"LSTM of LSTMRegressor. Got a KerasReg"):
+            function(own, X)
 
 
 @pytest.mark.parametrize("output", [1, -1, 0.0, True])

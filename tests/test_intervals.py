@@ -299,7 +299,6 @@ def quantile_pipe(frame):
         2,
         epochs=3,
         steps=3,
-        loss="quantile",
         quantiles=(0.05, 0.1, 0.5, 0.9, 0.95),
         random_state=0,
     )
@@ -325,9 +324,7 @@ def test_a_quantile_network_gives_its_own_intervals(frame, quantile_pipe):
 
 def test_quantiles_reach_further_with_a_horizon(frame):
     """With horizon=2 the first of three steps comes from the window one row earlier."""
-    regressor = LSTMRegressor(
-        2, epochs=1, steps=2, loss="quantile", quantiles=(0.1, 0.5, 0.9)
-    )
+    regressor = LSTMRegressor(2, epochs=1, steps=2, quantiles=(0.1, 0.5, 0.9))
     pipe = make_pipeline(SlidingWindow(8, horizon=2), regressor)
     pipe.fit(frame, frame["load"])
     made = forecast(pipe, frame, 3, coverage=0.8)
@@ -376,9 +373,7 @@ def test_a_backtest_keeps_the_quantiles_of_every_origin(frame, quantile_pipe):
 def test_quantiles_of_a_horizon_and_of_one_step(frame):
     """Rows before the last come from windows of their own, as forecast reads them."""
     for horizon, steps, n_asked in ((2, 2, 3), (1, 1, 1)):
-        regressor = LSTMRegressor(
-            2, epochs=1, steps=steps, loss="quantile", quantiles=(0.1, 0.5, 0.9)
-        )
+        regressor = LSTMRegressor(2, epochs=1, steps=steps, quantiles=(0.1, 0.5, 0.9))
         pipe = make_pipeline(SlidingWindow(4, horizon=horizon), regressor)
         pipe.set_params(lstmregressor__random_state=0)
         cv = TimeSeriesSplit(2, test_size=5)
@@ -489,9 +484,7 @@ def test_groups_have_quantiles_widened_for_themselves():
     X = pd.DataFrame({"load": noise.ravel() + 50, "store": np.repeat(["a", "b"], 80)})
     X["day"] = np.tile(np.arange(80), 2)
     windows = SlidingWindow(4, groups="store", time="day")
-    regressor = LSTMRegressor(
-        1, epochs=2, loss="quantile", quantiles=(0.1, 0.5, 0.9), random_state=0
-    )
+    regressor = LSTMRegressor(1, epochs=2, quantiles=(0.1, 0.5, 0.9), random_state=0)
     pipe = make_pipeline(windows, regressor).fit(X, X["load"])
     cv = PanelTimeSeriesSplit(2, time="day", test_size=20)
     result = backtest(pipe, X, X["load"], cv=cv)

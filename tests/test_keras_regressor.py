@@ -1,11 +1,59 @@
-"""KerasRegressor: the training of LSTMRegressor, with a network of one's own."""
+"""KerasRegressor: a network of one's own, and the training of LSTMRegressor."""
 
+import pickle
+import signal
+
+import keras
 import numpy as np
+import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from parity import assert_same_training, both_fitted
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_html_repr
+from test_regressor import (
+    FLOAT32,
+    N_ROWS,
+    WINDOW,
+    assert_same_weights,
+    frozen,
+    global_states,
+    incomplete,
+    keras_outputs,
+    masked_network,
+    walk,
+    windows_of,
+)
 
-from sklstm import SlidingWindow
+from sklstm import KerasRegressor, LSTMRegressor, SlidingWindow
+
+
+def tiny(model=masked_network, **params):
+    """Return a regressor that trains in two gradient steps."""
+    defaults = {
+        "epochs": 2,
+        "batch_size": 64,
+        "highway": False,
+        "loss": "mse",
+        "early_stopping": False,
+        "random_state": 0,
+    }
+    return KerasRegressor(model, **(defaults | params))
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Return windows (60, 4, 1) of a random walk and the values after them."""
+    return frozen(*windows_of(walk()))
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    """Return ``tiny()`` fitted to ``data``; no test changes it."""
+    return tiny().fit(*data)
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +145,594 @@ def test_patches_are_read_as_keras_reads_them(series, patch, bidirectional):
     )
     assert one.weights_[0].shape[0] == 2 * patch
     assert_same_training(one, other)
+
+
+# -- losses ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", ["mape", "poisson", "msle"])
+def test_losses_of_the_unit_need_no_scaling(data, loss):
+    """A loss about values in their own unit is refused on scaled targets."""
+    X, y = data
+    for scaling in ("auto", "last", "standard"):
+        regressor = tiny(lambda meta: None, loss=loss, scaling=scaling)
+        with pytest.raises(ValueError, match=f"{loss}.*set scaling=None or choose"):
+            regressor.fit(X, y)
+
+
+@pytest.mark.parametrize("loss", ["poisson", "msle", "mean_squared_logarithmic_error"])
+def test_losses_of_positive_predictions_run_with_a_network_that_makes_them(data, loss):
+    """A linear layer may begin below 0, and stay there; softplus cannot."""
+    X, y = np.abs(data[0]) + 1, np.abs(data[1]) + 1
+
+    def positive(meta):
+        return keras.Sequential(
+            [
+                keras.Input(meta["X_shape_"][1:]),
+                keras.layers.Masking(meta["mask_value_"]),
+                keras.layers.LSTM(4),
+                keras.layers.Dense(meta["n_outputs_"], activation="softplus"),
+            ]
+        )
+
+    params = {"scaling": None, "learning_rate": 0.05, "epochs": 20}
+    regressor = tiny(positive, loss=loss, **params).fit(X, y)
+    assert (regressor.predict(X) > 0).all()
+    losses = regressor.history_["loss"]
+    assert losses[-1] < losses[0]
+
+
+def test_a_loss_of_the_unit_runs_without_scaling(data):
+    """`scaling=None` trains on the loss of the raw values: the mean relative error."""
+    X, y = np.abs(data[0]) + 1, np.abs(data[1]) + 1
+    params = {"loss": "mape", "scaling": None, "epochs": 1, "warm_start": True}
+    regressor = tiny(**params).fit(X, y)
+    before = regressor.predict(X)
+    expected = 100 * np.mean(np.abs(y - before) / y)
+    regressor.fit(X, y)
+    assert_allclose(regressor.history_["loss"][1], expected, rtol=1e-4)
+
+
+# -- interruption ----------------------------------------------------------------------
+
+
+class InterruptAt(keras.callbacks.Callback):
+    """Interrupt training as Ctrl-C does, at the start of some epoch or batch."""
+
+    def __init__(self, epoch, batch=None):
+        super().__init__()
+        self.epoch, self.batch, self.now = epoch, batch, None
+
+    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
+        """Interrupt before the first batch."""
+        self.now = epoch
+        if epoch == self.epoch and self.batch is None:
+            raise KeyboardInterrupt
+
+    def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
+        """Interrupt between two batches."""
+        if (self.now, batch) == (self.epoch, self.batch):
+            raise KeyboardInterrupt
+
+
+def test_interruption_keeps_what_was_learned(data):
+    """Ctrl-C before epoch 4 leaves bitwise the fit of three epochs, and warns."""
+    X, y = data
+    regressor = tiny(epochs=10, callbacks=[InterruptAt(3)])
+    words = "interrupted after 3 of 10 epochs; what was learned until then is kept"
+    with pytest.warns(ConvergenceWarning, match=words):
+        assert regressor.fit(X, y) is regressor
+    three = tiny(epochs=3).fit(X, y)
+    assert regressor.n_iter_ == len(regressor.history_["loss"]) == 3
+    assert_array_equal(regressor.predict(X), three.predict(X))
+    regressor.set_params(callbacks=None, epochs=3).fit(X, y)
+    assert_same_weights(regressor, three)
+
+
+def test_interruption_in_the_first_epoch(data):
+    """Ctrl-C before any epoch has ended leaves a usable estimator as well."""
+    X, y = data
+    regressor = tiny(batch_size=16, epochs=10, callbacks=[InterruptAt(0, batch=1)])
+    with pytest.warns(ConvergenceWarning, match="interrupted after 0 of 10 epochs"):
+        regressor.fit(X, y)
+    assert regressor.n_iter_ == 0
+    assert np.isfinite(regressor.predict(X)).all()
+    regressor.set_params(callbacks=None).partial_fit(X, y)
+    assert regressor.n_iter_ == 1
+
+
+def test_interruption_with_warm_start(data):
+    """After Ctrl-C a fit that goes on adds its epochs to those that were learned."""
+    X, y = data
+    regressor = tiny(epochs=4, warm_start=True, callbacks=[InterruptAt(2)])
+    with pytest.warns(ConvergenceWarning, match="interrupted after 2 of 4 epochs"):
+        regressor.fit(X, y)
+    regressor.set_params(callbacks=None).fit(X, y)
+    assert regressor.n_iter_ == len(regressor.history_["loss"]) == 6
+    assert_allclose(
+        regressor.predict(X), tiny(epochs=6).fit(X, y).predict(X), **FLOAT32
+    )
+
+
+class PressAt(keras.callbacks.Callback):
+    """Send what Ctrl-C sends, in the middle of an epoch, or when all are over."""
+
+    def __init__(self, epoch=None):
+        super().__init__()
+        self.epoch, self.now = epoch, None
+
+    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
+        """Note the epoch."""
+        self.now = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002
+        """Interrupt before the first batch."""
+        if self.now == self.epoch and batch == 0:
+            signal.raise_signal(signal.SIGINT)
+
+    def on_train_end(self, logs=None):  # noqa: ARG002
+        """Interrupt when everything is learned."""
+        if self.epoch is None:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("lone_interrupt")
+def test_an_interrupt_waits_for_the_batch(data):
+    """Pressed before a batch, it comes when that is learned, and before the next."""
+    X, y = data
+    small = {"batch_size": 16, "epochs": 5}
+    pressed = tiny(**small, callbacks=[PressAt(1)])
+    raised = tiny(**small, callbacks=[InterruptAt(1, batch=0)])
+    for regressor in (pressed, raised):
+        with pytest.warns(ConvergenceWarning, match="interrupted after 1 of 5 epochs"):
+            regressor.fit(X, y)
+    assert_same_weights(pressed, raised)
+
+
+@pytest.mark.usefixtures("lone_interrupt")
+def test_an_interrupt_after_the_last_epoch_keeps_them_all(data):
+    """Ctrl-C while the results are gathered comes when they are."""
+    X, y = data
+    regressor = tiny(epochs=3, callbacks=[PressAt()])
+    with pytest.raises(KeyboardInterrupt):
+        regressor.fit(X, y)
+    assert_same_weights(regressor, tiny(epochs=3).fit(X, y))
+
+
+# -- Keras callbacks -------------------------------------------------------------------
+
+EPOCHS_SEEN = []
+
+
+class Recorder(keras.callbacks.Callback):
+    """Write down every epoch, in itself and where the test can see it."""
+
+    def __init__(self):
+        super().__init__()
+        self.epochs = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Record the epoch and the names of its losses."""
+        self.epochs.append(epoch)
+        EPOCHS_SEEN.append((epoch, sorted(logs)))
+
+
+def test_callbacks_hear_of_training_and_stay_as_they_were(data):
+    """Keras callbacks are called every epoch; the objects given are not changed."""
+    EPOCHS_SEEN.clear()
+    recorder = Recorder()
+    callbacks = [recorder]
+    before = dict(vars(recorder))
+    tiny(callbacks=callbacks).fit(*data)
+    assert EPOCHS_SEEN == [(0, ["loss"]), (1, ["loss"])]
+    assert callbacks == [recorder]
+    assert vars(recorder) == before
+    assert recorder.epochs == []
+
+
+def test_callbacks_hear_of_the_validation_loss(data):
+    """With early stopping, callbacks are given `val_loss` as well."""
+    EPOCHS_SEEN.clear()
+    tiny(callbacks=(Recorder(),), early_stopping=True, epochs=1).fit(*data)
+    assert EPOCHS_SEEN == [(0, ["loss", "val_loss"])]
+
+
+def test_callbacks_can_steer_training(data, fitted):
+    """A step size and a stop set by callbacks have effect, in that fit alone."""
+    X, y = data
+
+    class Still(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):  # noqa: ARG002
+            self.model.optimizer.learning_rate = 0.0
+
+    one = tiny(callbacks=[Still()]).fit(X, y)
+    longer = tiny(callbacks=[Still()], epochs=3).fit(X, y)
+    assert_same_weights(one, longer)
+    stop = keras.callbacks.EarlyStopping("loss", min_delta=1e9)
+    assert tiny(callbacks=[stop], epochs=9).fit(X, y).n_iter_ == 2
+    assert_same_weights(tiny().fit(X, y), fitted)
+
+
+def test_an_exception_in_a_callback_is_passed_on(data, fitted):
+    """What a callback raises reaches the caller, and the next fit is not affected."""
+
+    class Failing(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
+            raise RuntimeError("the disk is full")
+
+    regressor = tiny(callbacks=[Failing()])
+    with pytest.raises(RuntimeError, match="the disk is full"):
+        regressor.fit(*data)
+    assert not hasattr(regressor, "weights_")
+    assert_same_weights(tiny().fit(*data), fitted)
+
+
+# -- an own network --------------------------------------------------------------------
+
+
+def unmasked_network(meta):
+    """Build a network that reads every step, missing or not."""
+    return keras.Sequential(
+        [
+            keras.Input(meta["X_shape_"][1:]),
+            keras.layers.Flatten(),
+            keras.layers.Dense(meta["n_outputs_"]),
+        ]
+    )
+
+
+def compiled_network(meta, compile_kwargs):
+    """Build and compile a network with another loss than the parameter says."""
+    model = unmasked_network(meta)
+    model.compile(optimizer=compile_kwargs["optimizer"], loss="mae")
+    return model
+
+
+@pytest.fixture(scope="module")
+def own(data):
+    """Return a fitted regressor with an own network; no test changes it."""
+    regressor = tiny(scaling="standard", optimizer="sgd")
+    regressor.set_params(model__hidden=3, optimizer__momentum=0.5)
+    return regressor.fit(incomplete(data[0]), data[1])
+
+
+def test_an_own_network_takes_routed_parameters(own):
+    """`model__…` reach the builder, `optimizer__…` and the step size the optimizer."""
+    model = own.model_
+    assert [array.shape for array in own.weights_][:2] == [(1, 12), (3, 12)]
+    assert isinstance(model.optimizer, keras.optimizers.SGD)
+    assert model.optimizer.momentum == 0.5
+    assert_allclose(
+        float(model.optimizer.learning_rate), KerasRegressor().learning_rate
+    )
+    for array, weights in zip(model.get_weights(), own.weights_, strict=True):
+        assert_array_equal(array, weights)
+
+
+@pytest.mark.parametrize("kind", [LSTMRegressor, KerasRegressor])
+def test_what_is_done_with_model_changes_no_prediction(data, kind):
+    """`model_` is the user's, to go on with; predictions stay those of the fit."""
+    X, y = data
+    regressor = kind(epochs=1, scaling="standard", random_state=0)
+    if kind is KerasRegressor:
+        regressor.set_params(model=masked_network)
+    expected = regressor.fit(X, y).predict(X)
+    model = regressor.model_
+    model.set_weights([array + 1 for array in model.get_weights()])
+    assert_array_equal(regressor.predict(X), expected)
+    assert regressor.model_ is model
+
+
+def test_an_own_network_predicts_in_the_unit_of_y(own, data):
+    """Predictions are the own model's outputs on scaled windows, scaled back."""
+    X, y = incomplete(data[0]), data[1]
+    scaled = (X - np.nanmean(X)) / np.nanstd(X)
+    outputs = keras_outputs(own, scaled[3:])[:, 0]
+    expected = y.mean() + y.std() * outputs
+    assert_allclose(own.predict(X)[3:], expected, **FLOAT32)
+    assert own.predict(X).dtype == np.float64
+
+
+def test_an_own_network_masks_missing_steps(own, data):
+    """With Masking an incomplete window is read as the shorter sequence it is."""
+    X, y = incomplete(data[0]), data[1]
+    values = own.predict(X)
+    mean, scale = np.nanmean(X), np.nanstd(X)
+    for row, n_true in enumerate((1, 2, 3)):
+        shorter = keras.Sequential(
+            [
+                keras.Input((n_true, 1)),
+                keras.layers.LSTM(3),
+                keras.layers.Dense(1),
+            ]
+        )
+        shorter.set_weights(own.weights_)
+        steps = np.float32((X[row : row + 1, -n_true:] - mean) / scale)
+        expected = y.mean() + y.std() * float(np.asarray(shorter(steps))[0, 0])
+        assert_allclose(values[row], expected, **FLOAT32)
+
+
+def test_an_own_network_without_masking_warns(data):
+    """Without Masking, incomplete windows are filled, with a warning that says so."""
+    X, y = data
+    regressor = tiny(unmasked_network, epochs=1)
+    words = r"3 window\(s\) are incomplete and the network has no Masking layer"
+    with pytest.warns(UserWarning, match=words):
+        regressor.fit(incomplete(X), y)
+    with pytest.warns(UserWarning, match=words):
+        values = regressor.predict(incomplete(X))
+    assert np.isfinite(values).all()
+    regressor.predict(X)
+
+
+def test_an_own_network_may_compile_itself(data):
+    """A model that its builder has compiled is trained on its own loss."""
+    X, y = data
+    regressor = tiny(
+        compiled_network, epochs=1, warm_start=True, scaling="standard"
+    ).fit(X, y)
+    residuals = np.abs(regressor.predict(X) - y) / y.std()
+    regressor.fit(X, y)
+    assert_allclose(regressor.history_["loss"][1], residuals.mean(), rtol=1e-4)
+
+
+def test_an_own_network_is_determined_by_the_seed(own, data):
+    """Its initial weights come from `random_state`, and from nothing global."""
+    X, y = incomplete(data[0]), data[1]
+    before = global_states()
+    again = clone(own).fit(X, y)
+    assert global_states() == before
+    assert_array_equal(again.predict(X), own.predict(X))
+    other = clone(own).set_params(random_state=1).fit(X, y)
+    assert not np.allclose(other.predict(X), own.predict(X))
+
+
+def test_a_fitted_own_network_can_be_pickled(own, data):
+    """A pickle with a builder that can be imported predicts the same."""
+    X = incomplete(data[0])
+    own.predict(X)
+    again = pickle.loads(pickle.dumps(own))
+    assert_array_equal(again.predict(X), own.predict(X))
+
+
+def test_an_own_network_is_tuned_in_a_search():
+    """GridSearchCV tunes `kerasregressor__model__hidden` like any parameter."""
+    frame = pd.DataFrame({"load": walk(N_ROWS)[:, 0]})
+    pipe = make_pipeline(SlidingWindow(WINDOW), tiny(epochs=1, n_channels=1))
+    search = GridSearchCV(
+        pipe,
+        {"kerasregressor__model__hidden": [2, 3]},
+        cv=[(np.arange(40), np.arange(40, N_ROWS))],
+        scoring="neg_mean_absolute_error",
+        error_score="raise",
+        refit=False,
+    )
+    search.fit(frame, frame["load"])
+    assert pipe[-1].keras_params is None
+    scores = search.cv_results_["mean_test_score"]
+    assert scores[0] != scores[1]
+
+
+def test_unknown_routed_names_are_errors(data):
+    """A routed name that nothing takes is refused by name, before any training."""
+    X, y = data
+    for regressor, words in (
+        (tiny().set_params(model__hiden=3), "takes 'hiden'"),
+        (tiny(keras_params={"bogus": 3}), "names that begin with model__.*'bogus'"),
+        (tiny(keras_params={"bogus__x": 3}), "names that begin with.*'bogus__x'"),
+        (tiny().set_params(optimizer__bogus=3), "bogus"),
+        (tiny().set_params(loss__bogus=3), "bogus"),
+        (tiny().set_params(compile__bogus=3), "bogus"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=words):
+            regressor.fit(X, y)
+        assert not hasattr(regressor, "weights_")
+    with pytest.raises(ValueError, match="Invalid parameter 'bogus'"):
+        tiny().set_params(bogus__x=3)
+
+
+@pytest.mark.parametrize(
+    ("builder", "words"),
+    [
+        (lambda meta: 3, "must"),
+        (lambda meta: masked_network({**meta, "n_outputs_": 2}), r"Got \(2,\)"),
+        (lambda: keras.Sequential([keras.layers.Dense(1)]), "must"),
+    ],
+    ids=["no model", "outputs that do not fit", "no input shape"],
+)
+def test_a_builder_that_builds_no_fitting_network(data, builder, words):
+    """What a builder returns is checked, in words that name the parameter."""
+    regressor = tiny(builder)
+    with pytest.raises(ValueError, match=f"'model' parameter of KerasReg.*{words}"):
+        regressor.fit(*data)
+    assert not hasattr(regressor, "weights_")
+
+
+def test_a_changed_own_network_cannot_go_on(data):
+    """`warm_start` with another own network is refused in the same words as ours."""
+    X, y = data
+    regressor = tiny(warm_start=True, epochs=1).fit(X, y)
+    expected = regressor.predict(X)
+    regressor.set_params(model__hidden=3)
+    with pytest.raises(ValueError, match="needs the network of the fit before"):
+        regressor.fit(X, y)
+    regressor.set_params(keras_params=None)
+    assert_array_equal(regressor.predict(X), expected)
+
+
+def test_routed_parameters_are_those_of_keras(data):
+    """`optimizer__…` and `loss__…` are those of Keras's own objects, bitwise."""
+    X, y = data
+    regressor = tiny(loss="huber", learning_rate=0.5, optimizer="sgd")
+    regressor.set_params(loss__delta=0.1, optimizer__momentum=0.9)
+    loss = keras.losses.Huber(0.1)
+    other = tiny(loss=loss, learning_rate=0.5, optimizer="sgd")
+    other.set_params(optimizer__momentum=0.9)
+    assert_array_equal(regressor.fit(X, y).predict(X), other.fit(X, y).predict(X))
+    plain = tiny(loss=loss, learning_rate=0.5, optimizer="sgd")
+    assert not np.allclose(plain.fit(X, y).predict(X), other.predict(X))
+
+
+def test_a_routed_learning_rate_wins(data):
+    """`optimizer__learning_rate` has precedence over `learning_rate`."""
+    X, y = data
+    routed = tiny(optimizer="sgd", learning_rate=1e-9)
+    routed.set_params(optimizer__learning_rate=0.1).fit(X, y)
+    plain = tiny(optimizer="sgd", learning_rate=0.1).fit(X, y)
+    assert_array_equal(routed.predict(X), plain.predict(X))
+
+
+def test_a_network_of_the_users_own_goes_on_where_it_was():
+    """It keeps its trust, so that a step of no size moves no prediction."""
+    y = 50 + np.random.default_rng(0).normal(size=80).cumsum()
+    windows = SlidingWindow(6).fit_transform(y[:, None])
+    regressor = KerasRegressor(
+        masked_network, epochs=2, learning_rate=0.01, random_state=1
+    )
+    before = regressor.fit(windows, y).predict(windows)
+    assert regressor.trust_ < 1
+    regressor.set_params(learning_rate=1e-9).partial_fit(windows[-20:], y[-20:])
+    assert_allclose(regressor.predict(windows), before, rtol=1e-5)
+
+
+def test_another_form_of_an_optimizer_begins_with_a_fresh_state(data):
+    """Momentum has slots that plain descent does not; nothing is carried over."""
+    X, y = data
+    plain = tiny(epochs=1, optimizer="sgd").fit(X, y)
+    plain.set_params(keras_params={"optimizer__momentum": 0.9}).partial_fit(X, y)
+    assert np.isfinite(plain.predict(X)).all()
+
+
+def test_quantiles_are_learned_with_the_pinball_loss(data):
+    """Higher levels are predicted higher; parameters of another loss are refused."""
+    X, y = data
+    params = {"loss": "huber", "quantiles": (0.1, 0.9), "epochs": 60}
+    regressor = tiny(learning_rate=0.05, **params).fit(X, y)
+    levels = regressor.predict_quantiles(X)
+    assert levels.shape == (60, 1, 2)
+    assert np.mean(y < levels[:, 0, 0]) < 0.3 < 0.7 < np.mean(y < levels[:, 0, 1])
+    regressor.set_params(loss__delta=2.0)
+    with pytest.raises(ValueError, match=r"takes no parameters. Got 'loss__delta'"):
+        regressor.fit(X, y)
+
+
+def test_a_builder_is_needed(data):
+    """Without one `fit` says what to pass, and the constructor nothing."""
+    with pytest.raises(ValueError, match=r"needs a function that builds.*model=None"):
+        KerasRegressor().fit(*data)
+    with pytest.raises(ValueError, match=r"function that builds.*Got a Sequential"):
+        KerasRegressor(keras.Sequential([keras.Input((4, 1))])).fit(*data)
+
+
+def test_an_unpickled_damaged_fit_is_told(data, fitted):
+    """What is stored of a fit is looked at before it predicts."""
+    state = fitted.__getstate__()
+    del state["_measure"]
+    with pytest.raises(ValueError, match=r"KerasRegressor.*_measure"):
+        KerasRegressor().__setstate__(state)
+
+
+# -- parameters ------------------------------------------------------------------------
+
+CHANGED = {
+    "model": masked_network,
+    "keras_params": {"model__hidden": 5, "optimizer__clipnorm": 1.0},
+    "n_channels": 2,
+    "steps": 3,
+    "n_models": 2,
+    "scaling": None,
+    "highway": False,
+    "optimizer": "sgd",
+    "learning_rate": 0.5,
+    "loss": "mae",
+    "quantiles": (0.2, 0.8),
+    "epochs": 7,
+    "batch_size": 5,
+    "early_stopping": False,
+    "validation_fraction": 0.3,
+    "n_iter_no_change": 2,
+    "callbacks": (),
+    "warm_start": True,
+    "verbose": 2,
+    "random_state": 3,
+}
+
+
+def test_clone_carries_every_parameter():
+    """A clone has every parameter, changed from its default, and its own dicts."""
+    defaults = KerasRegressor().get_params()
+    assert set(CHANGED) == set(defaults)
+    assert all(CHANGED[name] != defaults[name] for name in CHANGED)
+    regressor = KerasRegressor(**CHANGED)
+    copy = clone(regressor)
+    assert copy.get_params(deep=False) == CHANGED
+    assert copy.keras_params is not regressor.keras_params
+    copy.set_params(model__hidden=6)
+    assert regressor.keras_params == CHANGED["keras_params"]
+
+
+def test_parameters_round_trip():
+    """What `get_params` returns, `set_params` takes; routed names among it."""
+    regressor = KerasRegressor(**CHANGED)
+    params = regressor.get_params()
+    assert params["model__hidden"] == 5
+    assert params["optimizer__clipnorm"] == 1.0
+    assert regressor.get_params(deep=False) == CHANGED
+    other = KerasRegressor().set_params(**params)
+    assert other.get_params() == params
+    assert other.get_params(deep=False) == CHANGED
+
+
+def test_set_params_changes_what_it_is_given_alone():
+    """Routed parameters go into a new dict, beside those that are there."""
+    given = {"model__hidden": 5}
+    regressor = KerasRegressor(keras_params=given)
+    assert regressor.set_params(optimizer__clipnorm=1.0, epochs=3) is regressor
+    assert given == {"model__hidden": 5}
+    assert regressor.keras_params == {"model__hidden": 5, "optimizer__clipnorm": 1.0}
+    regressor.set_params(model__hidden=6)
+    assert regressor.get_params()["model__hidden"] == 6
+    regressor.set_params(keras_params=None)
+    assert "model__hidden" not in regressor.get_params()
+
+
+def test_representations():
+    """An estimator with routed parameters can be shown, in text and in HTML."""
+    regressor = KerasRegressor(epochs=5, keras_params={"optimizer__clipnorm": 1.0})
+    text = "KerasRegressor(epochs=5, keras_params={'optimizer__clipnorm': 1.0})"
+    assert repr(regressor) == text
+    assert "clipnorm" in estimator_html_repr(make_pipeline(regressor))
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"model": "lstm"}, "'model' .* must be a callable or None. Got 'lstm'"),
+        ({"keras_params": 3}, "'keras_params' .*'dict' or None. Got 3"),
+        ({"keras_params": {"hidden": 3}}, "begin with model__.* Got 'hidden'"),
+        ({"keras_params": {1: 3}}, "names that begin with model__.* Got 1 instead"),
+        ({"optimizer": "adan"}, "'optimizer' .*'adam'.*Got 'adan'"),
+        ({"loss": "mze"}, "'loss' .*'mse'.*Got 'mze'"),
+        ({"loss": "quantile"}, "'loss' .*Got 'quantile'"),
+        ({"loss": "mape"}, "loss 'mape' is about values in their own unit"),
+        ({"callbacks": "log"}, "'callbacks' .*Got 'log'"),
+        ({"callbacks": [3]}, "'callbacks' parameter of KerasRegressor .*Got 3"),
+        ({"steps": 0}, r"'steps' parameter of KerasRegressor .*\[1, inf\). Got 0"),
+    ],
+)
+def test_bad_parameters_are_refused(data, params, words):
+    """A bad parameter is named, with what came, by both ways to fit."""
+    regressor = tiny(**params)
+    for fit in (regressor.fit, regressor.partial_fit):
+        with pytest.raises(ValueError, match=words):
+            fit(*data)
+
+
+def test_errors_of_what_is_shared_name_the_class(data, fitted):
+    """What both regressors check alike is said in the name of the one that was used."""
+    X, y = data
+    with pytest.raises(ValueError, match=r"^KerasRegressor needs windows as in fit"):
+        fitted.predict(X[:, 1:])
+    with pytest.raises(ValueError, match=r"^KerasRegressor needs one target"):
+        tiny().fit(X, y[1:])
+    assert not hasattr(fitted, "to_onnx")

@@ -350,7 +350,7 @@ def test_contributions_add_up(series):
 def test_quantiles_do_not_cross_in_logarithms():
     """They are sorted in either measure."""
     X = panel_of(growing_series())
-    pipe = pipe_of(loss="quantile", quantiles=(0.1, 0.5, 0.9), steps=2)
+    pipe = pipe_of(quantiles=(0.1, 0.5, 0.9), steps=2)
     pipe = clone(pipe).fit(X, X["load"])
     quantiles = pipe[-1].predict_quantiles(pipe[0].transform(X))
     assert pipe[-1]._measure.kind == "log"

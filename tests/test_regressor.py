@@ -29,14 +29,12 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 from tensorflow.python.eager import context as tf_context
 from tensorflow.python.framework import config as tf_config
 
-from sklstm import LSTMRegressor, SlidingWindow, forecast
+from sklstm import KerasRegressor, LSTMRegressor, SlidingWindow, forecast
 from sklstm._training import Monitor, Outcome
 
 WINDOW, N_ROWS = 4, 60
@@ -313,17 +311,11 @@ NETWORKS = {
         "units": (3, 2),
         "bidirectional": True,
         "dropout": 0.4,
-        "activation": "softsign",
-        "recurrent_activation": "hard_sigmoid",
         "optimizer": "rmsprop",
         "loss": "huber",
     },
     "one layer in a list": {"units": [2], "optimizer": "adamw", "loss": "log_cosh"},
-    "callables": {
-        "optimizer": keras.optimizers.SGD,
-        "loss": keras.losses.mean_absolute_error,
-        "activation": "relu",
-    },
+    "relu": {"optimizer": "sgd", "loss": "mae", "activation": "relu"},
 }
 
 
@@ -491,51 +483,6 @@ def test_levels_far_from_the_training_rows(data, fitted):
     X, _ = data
     shifted = fitted.predict(X + np.float32(1024.0))
     assert_allclose(shifted, fitted.predict(X) + 1024, atol=1e-3, rtol=0)
-
-
-@pytest.mark.parametrize("loss", ["mape", "poisson", "msle"])
-def test_losses_of_the_unit_need_no_scaling(data, loss):
-    """A loss about values in their own unit is refused on scaled targets."""
-    X, y = data
-    for scaling in ("auto", "last", "standard"):
-        regressor = tiny(loss=loss, scaling=scaling, model=lambda meta: None)
-        with pytest.raises(ValueError, match=f"{loss}.*set scaling=None or choose"):
-            regressor.fit(X, y)
-
-
-@pytest.mark.parametrize("loss", ["poisson", "msle", "mean_squared_logarithmic_error"])
-def test_losses_of_positive_predictions_need_a_network_that_makes_them(data, loss):
-    """A linear layer may begin below 0, and stay there; softplus cannot."""
-    X, y = np.abs(data[0]) + 1, np.abs(data[1]) + 1
-    with pytest.raises(ValueError, match=f"{loss}.*linear layer.*set scaling='log'"):
-        tiny(loss=loss, scaling=None).fit(X, y)
-
-    def positive(meta):
-        return keras.Sequential(
-            [
-                keras.Input(meta["X_shape_"][1:]),
-                keras.layers.Masking(meta["mask_value_"]),
-                keras.layers.LSTM(4),
-                keras.layers.Dense(meta["n_outputs_"], activation="softplus"),
-            ]
-        )
-
-    params = {"scaling": None, "learning_rate": 0.05, "epochs": 20}
-    regressor = tiny(loss=loss, model=positive, **params).fit(X, y)
-    assert (regressor.predict(X) > 0).all()
-    losses = regressor.history_["loss"]
-    assert losses[-1] < losses[0]
-
-
-def test_a_loss_of_the_unit_runs_without_scaling(data):
-    """`scaling=None` trains on the loss of the raw values: the mean relative error."""
-    X, y = np.abs(data[0]) + 1, np.abs(data[1]) + 1
-    params = {"loss": "mape", "scaling": None, "epochs": 1, "warm_start": True}
-    regressor = tiny(**params).fit(X, y)
-    before = regressor.predict(X)
-    expected = 100 * np.mean(np.abs(y - before) / y)
-    regressor.fit(X, y)
-    assert_allclose(regressor.history_["loss"][1], expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["standard", "last"])
@@ -872,7 +819,7 @@ def test_incomplete_windows_can_come_later(data):
     assert regressor.n_iter_ == 2
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "lion"])
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop"])
 def test_another_optimizer_goes_on_afresh(data, optimizer):
     """A fit that goes on may change the optimizer, whose state then begins anew."""
     X, y = data
@@ -1042,117 +989,35 @@ def test_no_global_generator_is_read(seeded_predictions):
 # -- interruption and divergence -------------------------------------------------------
 
 
-class InterruptAt(keras.callbacks.Callback):
-    """Interrupt training as Ctrl-C does, at the start of some epoch or batch."""
-
-    def __init__(self, epoch, batch=None):
-        super().__init__()
-        self.epoch, self.batch, self.now = epoch, batch, None
-
-    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
-        """Interrupt before the first batch."""
-        self.now = epoch
-        if epoch == self.epoch and self.batch is None:
-            raise KeyboardInterrupt
-
-    def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
-        """Interrupt between two batches."""
-        if (self.now, batch) == (self.epoch, self.batch):
-            raise KeyboardInterrupt
-
-
-def test_interruption_keeps_what_was_learned(data):
-    """Ctrl-C before epoch 4 leaves bitwise the fit of three epochs, and warns."""
-    X, y = data
-    regressor = tiny(epochs=10, engine="keras", callbacks=[InterruptAt(3)])
-    words = "interrupted after 3 of 10 epochs; what was learned until then is kept"
-    with pytest.warns(ConvergenceWarning, match=words):
-        assert regressor.fit(X, y) is regressor
-    three = tiny(epochs=3, engine="keras").fit(X, y)
-    assert regressor.n_iter_ == len(regressor.history_["loss"]) == 3
-    assert_array_equal(regressor.predict(X), three.predict(X))
-    # The compiled network that was interrupted serves the next fit as a new one.
-    regressor.set_params(callbacks=None, epochs=3).fit(X, y)
-    assert_same_weights(regressor, three)
-
-
-def test_interruption_in_the_first_epoch(data):
-    """Ctrl-C before any epoch has ended leaves a usable estimator as well."""
-    X, y = data
-    regressor = tiny(batch_size=16, epochs=10, callbacks=[InterruptAt(0, batch=1)])
-    with pytest.warns(ConvergenceWarning, match="interrupted after 0 of 10 epochs"):
-        regressor.fit(X, y)
-    assert regressor.n_iter_ == 0
-    assert np.isfinite(regressor.predict(X)).all()
-    regressor.set_params(callbacks=None).partial_fit(X, y)
-    assert regressor.n_iter_ == 1
-
-
-def test_interruption_under_early_stopping_keeps_the_best(data, stopped):
+def test_interruption_under_early_stopping_keeps_the_best(stopped, monkeypatch):
     """Ctrl-C leaves the best weights until then where there is a validation loss."""
     regressor, X, y = stopped
     best = int(np.argmin(regressor.history_["val_loss"]))
-    # One epoch after the best, and one before training would have stopped.
-    interrupted = clone(regressor).set_params(callbacks=[InterruptAt(best + 2)])
-    whole = clone(regressor).set_params(engine="keras").fit(X, y)
+    whole = clone(regressor).fit(X, y)
+
+    def press(monitor, get_weights):
+        # One epoch after the best, and one before training would have stopped.
+        if len(monitor.history["loss"]) == best + 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Monitor, "before_epoch", press)
+    # What prints epochs trains them one by one.
+    interrupted = clone(regressor).set_params(verbose=2)
     with pytest.warns(ConvergenceWarning, match=f"after {best + 2} of 30 epochs"):
         interrupted.fit(X, y)
     assert_same_weights(interrupted, whole)
 
 
-def test_interruption_with_warm_start(data):
-    """After Ctrl-C a fit that goes on adds its epochs to those that were learned."""
-    X, y = data
-    keras_alone = {"engine": "keras", "warm_start": True}
-    regressor = tiny(epochs=4, **keras_alone, callbacks=[InterruptAt(2)])
-    with pytest.warns(ConvergenceWarning, match="interrupted after 2 of 4 epochs"):
-        regressor.fit(X, y)
-    regressor.set_params(callbacks=None).fit(X, y)
-    assert regressor.n_iter_ == len(regressor.history_["loss"]) == 6
-    assert_allclose(
-        regressor.predict(X), tiny(epochs=6).fit(X, y).predict(X), **FLOAT32
+def masked_network(meta, hidden=2):
+    """Build a small LSTM that masks missing steps."""
+    return keras.Sequential(
+        [
+            keras.Input(meta["X_shape_"][1:]),
+            keras.layers.Masking(meta["mask_value_"]),
+            keras.layers.LSTM(hidden),
+            keras.layers.Dense(meta["n_outputs_"]),
+        ]
     )
-
-
-class PressAt(keras.callbacks.Callback):
-    """Send what Ctrl-C sends, in the middle of an epoch, or when all are over."""
-
-    def __init__(self, epoch=None):
-        super().__init__()
-        self.epoch, self.now = epoch, None
-
-    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
-        """Note the epoch."""
-        self.now = epoch
-
-    def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002
-        """Interrupt before the first batch."""
-        if self.now == self.epoch and batch == 0:
-            signal.raise_signal(signal.SIGINT)
-
-    def on_train_end(self, logs=None):  # noqa: ARG002
-        """Interrupt when everything is learned."""
-        if self.epoch is None:
-            signal.raise_signal(signal.SIGINT)
-
-
-@pytest.fixture
-def lone_interrupt(monkeypatch):
-    """Forget when the newest interrupt came: another test may just have sent it."""
-    monkeypatch.setattr("sklstm._interrupts._Hold.newest", -np.inf)
-
-
-@pytest.mark.usefixtures("lone_interrupt")
-def test_an_interrupt_waits_for_the_batch(data):
-    """Pressed before a batch, it comes when that is learned, and before the next."""
-    X, y = data
-    small = {"batch_size": 16, "epochs": 5, "engine": "keras"}
-    pressed = tiny(**small, callbacks=[PressAt(1)])
-    raised = tiny(**small, callbacks=[InterruptAt(1, batch=0)])
-    for regressor in (pressed, raised):
-        with pytest.warns(ConvergenceWarning, match="interrupted after 1 of 5 epochs"):
-            regressor.fit(X, y)
-    assert_same_weights(pressed, raised)
 
 
 @pytest.mark.usefixtures("lone_interrupt")
@@ -1171,18 +1036,8 @@ def test_an_interrupt_before_training_leaves_nothing_fitted(data):
 
 
 @pytest.mark.usefixtures("lone_interrupt")
-def test_an_interrupt_after_the_last_epoch_keeps_them_all(data):
-    """Ctrl-C while the results are gathered comes when they are."""
-    X, y = data
-    regressor = tiny(epochs=3, engine="keras", callbacks=[PressAt()])
-    with pytest.raises(KeyboardInterrupt):
-        regressor.fit(X, y)
-    assert_same_weights(regressor, tiny(epochs=3, engine="keras").fit(X, y))
-
-
-@pytest.mark.usefixtures("lone_interrupt")
-@pytest.mark.parametrize("engine", ["fused", "keras"])
-def test_two_interrupts_leave_a_search_and_keep_the_fit(data, monkeypatch, engine):
+@pytest.mark.parametrize("kind", [LSTMRegressor, KerasRegressor])
+def test_two_interrupts_leave_a_search_and_keep_the_fit(data, monkeypatch, kind):
     """The first ends a fit, as each would; the second right after it raises."""
     X, y = data
     fits = []
@@ -1193,7 +1048,10 @@ def test_two_interrupts_leave_a_search_and_keep_the_fit(data, monkeypatch, engin
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(Monitor, "before_epoch", press)
-    regressors = [tiny(epochs=5000, engine=engine) for _ in range(4)]
+    params = {"epochs": 5000, "batch_size": 64, "early_stopping": False}
+    if kind is KerasRegressor:
+        params["model"] = masked_network
+    regressors = [kind(**params) for _ in range(4)]
     with (
         pytest.warns(ConvergenceWarning, match="Press Ctrl-C twice to leave"),
         pytest.raises(KeyboardInterrupt),
@@ -1208,7 +1066,7 @@ def test_two_interrupts_leave_a_search_and_keep_the_fit(data, monkeypatch, engin
 
 
 @pytest.mark.usefixtures("lone_interrupt")
-def test_an_interrupt_of_the_fused_engine_waits_for_the_epochs(data, monkeypatch):
+def test_an_interrupt_waits_for_the_epochs(data, monkeypatch):
     """The weights are those of a fit of as many epochs as the history has."""
     X, y = data
     before_epoch = Monitor.before_epoch
@@ -1218,15 +1076,14 @@ def test_an_interrupt_of_the_fused_engine_waits_for_the_epochs(data, monkeypatch
             signal.raise_signal(signal.SIGINT)
         before_epoch(monitor, get_weights)
 
-    whole = {"engine": "fused", "early_stopping": False}
     with (
         monkeypatch.context() as patch,
         pytest.warns(ConvergenceWarning, match=r"interrupted after \d+ of 5000 epochs"),
     ):
         patch.setattr(Monitor, "before_epoch", press)
-        regressor = tiny(epochs=5000, **whole).fit(X, y)
+        regressor = tiny(epochs=5000).fit(X, y)
     assert 2 <= regressor.n_iter_ == len(regressor.history_["loss"]) < 5000
-    assert_same_weights(regressor, tiny(epochs=regressor.n_iter_, **whole).fit(X, y))
+    assert_same_weights(regressor, tiny(epochs=regressor.n_iter_).fit(X, y))
 
 
 def run_fresh(code, *arguments, folder):
@@ -1245,17 +1102,21 @@ import signal
 import sys
 import warnings
 import numpy as np
-from sklstm import LSTMRegressor
+from sklstm import LSTMRegressor, KerasRegressor
+
+def build(meta):
+    import keras
+
+    layers = [keras.layers.LSTM(2), keras.layers.Dense(1)]
+    return keras.Sequential([keras.Input(meta["X_shape_"][1:]), *layers])
 
 # A process that a script starts in the background inherits a SIGINT that is ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 X = np.random.default_rng(0).standard_normal((60, 4, 1)).cumsum(axis=1)
-engine = sys.argv[1]
-regressor = LSTMRegressor(
-    2,
+kinds = {"LSTMRegressor": LSTMRegressor(2), "KerasRegressor": KerasRegressor(build)}
+regressor = kinds[sys.argv[1]].set_params(
     epochs=10**6,
     early_stopping=False,  # it would end the fit before a slow signal comes
-    engine=engine,
     verbose=2,
     random_state=0,
 )
@@ -1270,10 +1131,10 @@ print("usable")
 """
 
 
-@pytest.mark.parametrize("engine", ["fused", "keras"])
-def test_a_real_interrupt(engine, tmp_path):
+@pytest.mark.parametrize("kind", ["LSTMRegressor", "KerasRegressor"])
+def test_a_real_interrupt(kind, tmp_path):
     """SIGINT in the middle of `fit` keeps what was learned, in a real process."""
-    process = run_fresh(INTERRUPTED, engine, folder=tmp_path)
+    process = run_fresh(INTERRUPTED, kind, folder=tmp_path)
     try:
         lines = iter(process.stdout.readline, "")
         assert any(line.startswith("Epoch 5/1000000") for line in lines)
@@ -1288,13 +1149,8 @@ def test_a_real_interrupt(engine, tmp_path):
     assert out.endswith("usable\n")
 
 
-# Weights grow without bound: a linear cell in its own unit at an absurd step size.
-DIVERGING = {
-    "activation": "relu",
-    "scaling": None,
-    "learning_rate": 1e12,
-    "epochs": 40,
-}
+# The output layer grows beyond float32: an absurd step size.
+DIVERGING = {"scaling": None, "learning_rate": 1e30, "epochs": 40}
 
 
 def test_divergence_leaves_nothing_fitted(data):
@@ -1311,7 +1167,7 @@ def test_divergence_leaves_nothing_fitted(data):
 def test_divergence_leaves_the_fit_before_whole(data):
     """An estimator whose new training diverges predicts as it did before."""
     X, y = data
-    regressor = tiny(activation="relu", scaling=None).fit(X, y)
+    regressor = tiny(scaling=None).fit(X, y)
     expected, history = regressor.predict(X), dict(regressor.history_)
     regressor.set_params(**DIVERGING)
     with pytest.raises(ValueError, match="Training must end in finite weights"):
@@ -1323,302 +1179,6 @@ def test_divergence_leaves_the_fit_before_whole(data):
         regressor.fit(X * np.float32(1e6), y * 1e6)
     assert_array_equal(regressor.predict(X), expected)
     assert regressor.history_ == history
-
-
-# -- Keras callbacks -------------------------------------------------------------------
-
-EPOCHS_SEEN = []
-
-
-class Recorder(keras.callbacks.Callback):
-    """Write down every epoch, in itself and where the test can see it."""
-
-    def __init__(self):
-        super().__init__()
-        self.epochs = []
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Record the epoch and the names of its losses."""
-        self.epochs.append(epoch)
-        EPOCHS_SEEN.append((epoch, sorted(logs)))
-
-
-def test_callbacks_hear_of_training_and_stay_as_they_were(data):
-    """Keras callbacks are called every epoch; the objects given are not changed."""
-    EPOCHS_SEEN.clear()
-    recorder = Recorder()
-    callbacks = [recorder]
-    before = dict(vars(recorder))
-    tiny(callbacks=callbacks).fit(*data)
-    assert EPOCHS_SEEN == [(0, ["loss"]), (1, ["loss"])]
-    assert callbacks == [recorder]
-    assert vars(recorder) == before
-    assert recorder.epochs == []
-
-
-def test_callbacks_hear_of_the_validation_loss(data):
-    """With early stopping, callbacks are given `val_loss` as well."""
-    EPOCHS_SEEN.clear()
-    tiny(callbacks=(Recorder(),), early_stopping=True, epochs=1).fit(*data)
-    assert EPOCHS_SEEN == [(0, ["loss", "val_loss"])]
-
-
-def test_callbacks_can_steer_training(data, fitted):
-    """A step size and a stop set by callbacks have effect, in that fit alone."""
-    X, y = data
-
-    class Still(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):  # noqa: ARG002
-            self.model.optimizer.learning_rate = 0.0
-
-    one = tiny(callbacks=[Still()]).fit(X, y)
-    longer = tiny(callbacks=[Still()], epochs=3).fit(X, y)
-    assert_same_weights(one, longer)
-    stop = keras.callbacks.EarlyStopping("loss", min_delta=1e9)
-    assert tiny(callbacks=[stop], epochs=9).fit(X, y).n_iter_ == 2
-    assert_same_weights(tiny().fit(X, y), fitted)
-
-
-def test_an_exception_in_a_callback_is_passed_on(data, fitted):
-    """What a callback raises reaches the caller, and the next fit is not affected."""
-
-    class Failing(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
-            raise RuntimeError("the disk is full")
-
-    regressor = tiny(callbacks=[Failing()])
-    with pytest.raises(RuntimeError, match="the disk is full"):
-        regressor.fit(*data)
-    assert not hasattr(regressor, "weights_")
-    assert_same_weights(tiny().fit(*data), fitted)
-
-
-# -- an own network --------------------------------------------------------------------
-
-
-def masked_network(meta, hidden=2):
-    """Build a small LSTM that masks missing steps."""
-    return keras.Sequential(
-        [
-            keras.Input(meta["X_shape_"][1:]),
-            keras.layers.Masking(meta["mask_value_"]),
-            keras.layers.LSTM(hidden),
-            keras.layers.Dense(meta["n_outputs_"]),
-        ]
-    )
-
-
-def unmasked_network(meta):
-    """Build a network that reads every step, missing or not."""
-    return keras.Sequential(
-        [
-            keras.Input(meta["X_shape_"][1:]),
-            keras.layers.Flatten(),
-            keras.layers.Dense(meta["n_outputs_"]),
-        ]
-    )
-
-
-def compiled_network(meta, compile_kwargs):
-    """Build and compile a network with another loss than the parameter says."""
-    model = unmasked_network(meta)
-    model.compile(optimizer=compile_kwargs["optimizer"], loss="mae")
-    return model
-
-
-@pytest.fixture(scope="session")
-def own(data):
-    """Return a fitted regressor with an own network; no test changes it."""
-    regressor = tiny(model=masked_network, scaling="standard", optimizer="sgd")
-    regressor.set_params(model__hidden=3, optimizer__momentum=0.5)
-    return regressor.fit(incomplete(data[0]), data[1])
-
-
-def test_an_own_network_takes_routed_parameters(own):
-    """`model__…` reach the builder, `optimizer__…` and the step size the optimizer."""
-    model = own.model_
-    assert [array.shape for array in own.weights_][:2] == [(1, 12), (3, 12)]
-    assert isinstance(model.optimizer, keras.optimizers.SGD)
-    assert model.optimizer.momentum == 0.5
-    assert_allclose(float(model.optimizer.learning_rate), LSTMRegressor().learning_rate)
-    for array, weights in zip(model.get_weights(), own.weights_, strict=True):
-        assert_array_equal(array, weights)
-
-
-@pytest.mark.parametrize("is_own", [False, True])
-def test_what_is_done_with_model_changes_no_prediction(data, is_own):
-    """`model_` is the user's, to go on with; predictions stay those of the fit."""
-    X, y = data
-    regressor = tiny(scaling="standard", epochs=1)
-    if is_own:
-        regressor.set_params(model=masked_network)
-    expected = regressor.fit(X, y).predict(X)
-    model = regressor.model_
-    model.set_weights([array + 1 for array in model.get_weights()])
-    assert_array_equal(regressor.predict(X), expected)
-    assert regressor.model_ is model
-
-
-def test_an_own_network_predicts_in_the_unit_of_y(own, data):
-    """Predictions are the own model's outputs on scaled windows, scaled back."""
-    X, y = incomplete(data[0]), data[1]
-    scaled = (X - np.nanmean(X)) / np.nanstd(X)
-    outputs = keras_outputs(own, scaled[3:])[:, 0]
-    expected = y.mean() + y.std() * outputs
-    assert_allclose(own.predict(X)[3:], expected, **FLOAT32)
-    assert own.predict(X).dtype == np.float64
-
-
-def test_an_own_network_masks_missing_steps(own, data):
-    """With Masking an incomplete window is read as the shorter sequence it is."""
-    X, y = incomplete(data[0]), data[1]
-    values = own.predict(X)
-    mean, scale = np.nanmean(X), np.nanstd(X)
-    for row, n_true in enumerate((1, 2, 3)):
-        shorter = keras.Sequential(
-            [
-                keras.Input((n_true, 1)),
-                keras.layers.LSTM(3),
-                keras.layers.Dense(1),
-            ]
-        )
-        shorter.set_weights(own.weights_)
-        steps = np.float32((X[row : row + 1, -n_true:] - mean) / scale)
-        expected = y.mean() + y.std() * float(np.asarray(shorter(steps))[0, 0])
-        assert_allclose(values[row], expected, **FLOAT32)
-
-
-def test_an_own_network_without_masking_warns(data):
-    """Without Masking, incomplete windows are filled, with a warning that says so."""
-    X, y = data
-    regressor = tiny(model=unmasked_network, epochs=1)
-    words = r"3 window\(s\) are incomplete and the network has no Masking layer"
-    with pytest.warns(UserWarning, match=words):
-        regressor.fit(incomplete(X), y)
-    with pytest.warns(UserWarning, match=words):
-        values = regressor.predict(incomplete(X))
-    assert np.isfinite(values).all()
-    regressor.predict(X)
-
-
-def test_an_own_network_may_compile_itself(data):
-    """A model that its builder has compiled is trained on its own loss."""
-    X, y = data
-    regressor = tiny(
-        model=compiled_network, epochs=1, warm_start=True, scaling="standard"
-    ).fit(X, y)
-    residuals = np.abs(regressor.predict(X) - y) / y.std()
-    regressor.fit(X, y)
-    assert_allclose(regressor.history_["loss"][1], residuals.mean(), rtol=1e-4)
-
-
-def test_an_own_network_is_determined_by_the_seed(own, data):
-    """Its initial weights come from `random_state`, and from nothing global."""
-    X, y = incomplete(data[0]), data[1]
-    before = global_states()
-    again = clone(own).fit(X, y)
-    assert global_states() == before
-    assert_array_equal(again.predict(X), own.predict(X))
-    other = clone(own).set_params(random_state=1).fit(X, y)
-    assert not np.allclose(other.predict(X), own.predict(X))
-
-
-def test_a_fitted_own_network_can_be_pickled(own, data):
-    """A pickle with a builder that can be imported predicts the same."""
-    X = incomplete(data[0])
-    own.predict(X)
-    again = pickle.loads(pickle.dumps(own))
-    assert_array_equal(again.predict(X), own.predict(X))
-
-
-def test_an_own_network_is_tuned_in_a_search():
-    """GridSearchCV tunes `lstmregressor__model__hidden` like any parameter."""
-    frame = pd.DataFrame({"load": walk(N_ROWS)[:, 0]})
-    pipe = make_pipeline(
-        SlidingWindow(WINDOW), tiny(model=masked_network, epochs=1, n_channels=1)
-    )
-    search = GridSearchCV(
-        pipe,
-        {"lstmregressor__model__hidden": [2, 3]},
-        cv=[(np.arange(40), np.arange(40, N_ROWS))],
-        scoring="neg_mean_absolute_error",
-        error_score="raise",
-        refit=False,
-    )
-    search.fit(frame, frame["load"])
-    assert pipe[-1].keras_params is None
-    scores = search.cv_results_["mean_test_score"]
-    assert scores[0] != scores[1]
-
-
-def test_unknown_routed_names_are_errors(data):
-    """A routed name that nothing takes is refused by name, before any training."""
-    X, y = data
-    for regressor, words in (
-        (tiny(model=masked_network).set_params(model__hiden=3), "takes 'hiden'"),
-        (tiny().set_params(model__hidden=3), "need a builder.*model__hidden"),
-        (tiny(keras_params={"bogus": 3}), "names that begin with model__.*'bogus'"),
-        (tiny(keras_params={"bogus__x": 3}), "names that begin with.*'bogus__x'"),
-        (tiny().set_params(optimizer__bogus=3), "bogus"),
-        (tiny().set_params(loss__bogus=3), "bogus"),
-        (tiny().set_params(compile__bogus=3), "bogus"),
-    ):
-        with pytest.raises((ValueError, TypeError), match=words):
-            regressor.fit(X, y)
-        assert not hasattr(regressor, "weights_")
-    with pytest.raises(ValueError, match="Invalid parameter 'bogus'"):
-        tiny().set_params(bogus__x=3)
-
-
-@pytest.mark.parametrize(
-    ("builder", "words"),
-    [
-        (lambda meta: 3, "must"),
-        (lambda meta: masked_network({**meta, "n_outputs_": 2}), r"Got \(2,\)"),
-        (lambda: keras.Sequential([keras.layers.Dense(1)]), "must"),
-    ],
-    ids=["no model", "outputs that do not fit", "no input shape"],
-)
-def test_a_builder_that_builds_no_fitting_network(data, builder, words):
-    """What a builder returns is checked, in words that name the parameter."""
-    regressor = tiny(model=builder)
-    with pytest.raises(ValueError, match=f"'model' parameter of LSTMReg.*{words}"):
-        regressor.fit(*data)
-    assert not hasattr(regressor, "weights_")
-
-
-def test_a_changed_own_network_cannot_go_on(data):
-    """`warm_start` with another own network is refused in the same words as ours."""
-    X, y = data
-    regressor = tiny(model=masked_network, warm_start=True, epochs=1).fit(X, y)
-    expected = regressor.predict(X)
-    regressor.set_params(model__hidden=3)
-    with pytest.raises(ValueError, match="needs the network of the fit before"):
-        regressor.fit(X, y)
-    regressor.set_params(keras_params=None)
-    assert_array_equal(regressor.predict(X), expected)
-
-
-def test_routed_parameters_of_the_default_network(data):
-    """`optimizer__…` and `loss__…` are those of Keras's own objects, bitwise."""
-    X, y = data
-    regressor = tiny(loss="huber", learning_rate=0.5, optimizer="sgd")
-    regressor.set_params(loss__delta=0.1, optimizer__momentum=0.9)
-    loss = keras.losses.Huber(0.1)
-    other = tiny(loss=loss, learning_rate=0.5, optimizer="sgd")
-    other.set_params(optimizer__momentum=0.9)
-    assert_array_equal(regressor.fit(X, y).predict(X), other.fit(X, y).predict(X))
-    plain = tiny(loss=loss, learning_rate=0.5, optimizer="sgd")
-    assert not np.allclose(plain.fit(X, y).predict(X), other.predict(X))
-
-
-def test_a_routed_learning_rate_wins(data):
-    """`optimizer__learning_rate` has precedence over `learning_rate`."""
-    X, y = data
-    routed = tiny(optimizer="sgd", learning_rate=1e-9, engine="keras")
-    routed.set_params(optimizer__learning_rate=0.1).fit(X, y)
-    plain = tiny(optimizer="sgd", learning_rate=0.1, engine="keras").fit(X, y)
-    assert_array_equal(routed.predict(X), plain.predict(X))
 
 
 # -- the highway -----------------------------------------------------------------------
@@ -1719,11 +1279,11 @@ def test_trust_is_shown():
     assert_allclose(with_network - without, regressor.trust_ * expected, atol=1e-9)
 
 
-def test_quantiles_without_their_loss_are_told():
-    """Levels that no loss reads give a warning."""
+def test_quantiles_take_no_other_loss():
+    """Levels are learned with the pinball loss; another one beside them is refused."""
     X, y = windows_of(np.random.default_rng(0).normal(size=(30, 1)))
-    with pytest.warns(UserWarning, match=r"\(0.1, 0.9\) are without effect.*'huber'"):
-        tiny(quantiles=(0.1, 0.9), loss="huber").fit(X, y)
+    with pytest.raises(ValueError, match=r"pinball.*\(0.1, 0.9\) and loss='mse'"):
+        tiny(quantiles=(0.1, 0.9)).fit(X, y)
 
 
 def test_a_fit_goes_on_from_a_network_without_trust(set_trust):
@@ -1784,6 +1344,17 @@ def test_the_highway_can_be_left_out():
         assert np.any(regressor.weights_[-2] != 0)
 
 
+def test_threads_are_counted_as_joblib_counts_them(data):
+    """`n_jobs` is 1, unless it or a context says more."""
+    plans = []
+    for n_jobs in (None, 3):
+        regressor = tiny(n_jobs=n_jobs)
+        with joblib.parallel_config(backend="threading", n_jobs=2):
+            plans.append(regressor._plan(1, 60, is_watched=False))
+        plans.append(regressor._plan(1, 60, is_watched=False))
+    assert [plan.n_threads for plan in plans] == [2, 1, 3, 3]
+
+
 # -- quantiles -------------------------------------------------------------------------
 
 
@@ -1795,7 +1366,6 @@ def quantile_fit():
     levels = (0.1, 0.4, 0.9)
     regressor = LSTMRegressor(
         2,
-        loss="quantile",
         quantiles=levels,
         epochs=40,
         learning_rate=0.01,
@@ -1832,7 +1402,7 @@ def test_quantiles_of_several_outputs(data, steps):
     """Outputs come before levels, for steps and for several targets alike."""
     X, y = data
     y = y if steps > 1 else np.column_stack([y, 100 + y])
-    regressor = tiny(loss="quantile", quantiles=[0.3, 0.7], steps=steps).fit(X, y)
+    regressor = tiny(loss="huber", quantiles=[0.3, 0.7], steps=steps).fit(X, y)
     quantiles = regressor.predict_quantiles(X)
     assert quantiles.shape == (len(X), 2, 2)
     assert regressor.predict_steps(X).shape == (len(X), 2)
@@ -1846,13 +1416,13 @@ def test_quantiles_of_several_outputs(data, steps):
 def test_illegal_quantiles_are_named(data, quantiles):
     """Levels must increase, strictly between 0 and 1."""
     with pytest.raises(ValueError, match="'quantiles' parameter of LSTMRegressor"):
-        tiny(loss="quantile", quantiles=quantiles).fit(*data)
+        tiny(loss="huber", quantiles=quantiles).fit(*data)
 
 
-def test_quantiles_need_their_loss(data):
-    """predict_quantiles says which loss it needs."""
+def test_quantiles_need_a_fit_with_some(data):
+    """predict_quantiles says which parameter it needs."""
     X, y = data
-    with pytest.raises(ValueError, match="needs a fit with loss='quantile'"):
+    with pytest.raises(ValueError, match="needs a fit with quantiles"):
         tiny().fit(X, y).predict_quantiles(X)
 
 
@@ -1860,12 +1430,9 @@ def test_quantiles_need_their_loss(data):
 
 CHANGED = {
     "units": (4, 3),
-    "model": masked_network,
-    "keras_params": {"model__hidden": 5, "optimizer__clipnorm": 1.0},
     "n_channels": 2,
     "steps": 3,
     "activation": "relu",
-    "recurrent_activation": "hard_sigmoid",
     "dropout": 0.25,
     "bidirectional": True,
     "patch": 2,
@@ -1874,6 +1441,7 @@ CHANGED = {
     "scaling": None,
     "highway": False,
     "optimizer": "sgd",
+    "optimizer_params": {"global_clipnorm": 1.0},
     "learning_rate": 0.5,
     "loss": "mae",
     "quantiles": (0.2, 0.8),
@@ -1882,9 +1450,8 @@ CHANGED = {
     "early_stopping": False,
     "validation_fraction": 0.3,
     "n_iter_no_change": 2,
-    "callbacks": (),
     "warm_start": True,
-    "engine": "keras",
+    "n_jobs": 2,
     "verbose": 2,
     "random_state": 3,
 }
@@ -1897,49 +1464,14 @@ def test_clone_carries_every_parameter():
     assert all(CHANGED[name] != defaults[name] for name in CHANGED)
     regressor = LSTMRegressor(**CHANGED)
     copy = clone(regressor)
-    assert copy.get_params(deep=False) == CHANGED
-    assert copy.keras_params is not regressor.keras_params
-    copy.set_params(model__hidden=6)
-    assert regressor.keras_params == CHANGED["keras_params"]
-
-
-def test_parameters_round_trip():
-    """What `get_params` returns, `set_params` takes; routed names among it."""
-    regressor = LSTMRegressor(**CHANGED)
-    params = regressor.get_params()
-    assert params["model__hidden"] == 5
-    assert params["optimizer__clipnorm"] == 1.0
-    assert regressor.get_params(deep=False) == CHANGED
-    other = LSTMRegressor().set_params(**params)
-    assert other.get_params() == params
-    assert other.get_params(deep=False) == CHANGED
-
-
-def test_set_params_changes_what_it_is_given_alone():
-    """Routed parameters go into a new dict, beside those that are there."""
-    given = {"model__hidden": 5}
-    regressor = LSTMRegressor(keras_params=given)
-    assert regressor.set_params(optimizer__clipnorm=1.0, units=3) is regressor
-    assert given == {"model__hidden": 5}
-    assert regressor.keras_params == {"model__hidden": 5, "optimizer__clipnorm": 1.0}
-    regressor.set_params(model__hidden=6)
-    assert regressor.get_params()["model__hidden"] == 6
-    regressor.set_params(keras_params=None)
-    assert "model__hidden" not in regressor.get_params()
+    assert copy.get_params() == CHANGED
+    assert copy.optimizer_params is not regressor.optimizer_params
 
 
 def test_parameters_are_passed_by_name():
     """Only `units` may be given by position."""
     parameters = list(inspect.signature(LSTMRegressor).parameters.values())
     assert [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY] == ["units"]
-
-
-def test_representations():
-    """An estimator with routed parameters can be shown, in text and in HTML."""
-    regressor = LSTMRegressor(5, keras_params={"optimizer__clipnorm": 1.0})
-    text = "LSTMRegressor(keras_params={'optimizer__clipnorm': 1.0}, units=5)"
-    assert repr(regressor) == text
-    assert "clipnorm" in estimator_html_repr(make_pipeline(regressor))
 
 
 # -- what is stored --------------------------------------------------------------------
@@ -2111,16 +1643,12 @@ BAD_PARAMETERS = [
     ({"units": (3, 0)}, r"'units' .* one per layer. Got \(3, 0\) instead"),
     ({"units": (3, 2.0)}, r"'units' .* one per layer. Got \(3, 2\.0\) instead"),
     ({"units": [3, True]}, r"'units' .* one per layer. Got \[3, True\] instead"),
-    ({"model": "lstm"}, "'model' .* must be a callable or None. Got 'lstm'"),
-    ({"keras_params": 3}, "'keras_params' .*'dict' or None. Got 3"),
-    ({"keras_params": {"hidden": 3}}, "names that begin with model__.* Got 'hidden'"),
-    ({"keras_params": {1: 3}}, "names that begin with model__.* Got 1 instead"),
     ({"n_channels": 0}, r"'n_channels' .* range \[1, inf\) or None. Got 0"),
     ({"steps": 0}, r"'steps' .* range \[1, inf\). Got 0"),
     ({"steps": 1.5}, r"'steps' .*Got 1\.5"),
     ({"activation": "thanh"}, "'activation' .*'tanh'.*Got 'thanh' instead"),
     ({"activation": None}, "'activation' .*Got None instead"),
-    ({"recurrent_activation": "x"}, "'recurrent_activation' .*Got 'x' instead"),
+    ({"activation": "elu"}, "'activation' .*'relu'.*Got 'elu' instead"),
     ({"dropout": 1}, r"'dropout' .* range \[0\.0, 1\.0\). Got 1 "),
     ({"dropout": -0.1}, r"'dropout' .*Got -0\.1"),
     ({"dropout": np.nan}, "'dropout' .*Got nan"),
@@ -2129,12 +1657,24 @@ BAD_PARAMETERS = [
     ({"scaling": True}, "'scaling' .*Got True"),
     ({"optimizer": "adan"}, "'optimizer' .*'adam'.*Got 'adan'"),
     ({"optimizer": None}, "'optimizer' .*Got None"),
+    ({"optimizer": "nadam"}, "'optimizer' .*Got 'nadam'"),
+    ({"optimizer_params": 3}, "'optimizer_params' .*'dict' or None. Got 3"),
+    ({"optimizer_params": {"rho": 0.5}}, "beta_1, .*'adam' takes. Got 'rho': 0.5"),
+    ({"optimizer_params": {"beta_1": "x"}}, "numbers .*Got 'beta_1': 'x'"),
+    ({"optimizer_params": {"beta_1": True}}, "numbers .*Got 'beta_1': True"),
+    ({"optimizer_params": {"epsilon": -1}}, "at least 0 .*Got 'epsilon': -1"),
+    ({"optimizer_params": {"global_clipnorm": np.nan}}, "numbers .*: nan"),
+    ({"optimizer": "sgd", "optimizer_params": {"momentum": 0.9}}, "for global_clip"),
     ({"learning_rate": 0}, r"'learning_rate' .* range \(0\.0, inf\). Got 0"),
     ({"learning_rate": np.inf}, "'learning_rate' .*Got inf"),
     ({"learning_rate": "fast"}, "'learning_rate' .*Got 'fast'"),
     ({"loss": "mze"}, "'loss' .*'mse'.*Got 'mze'"),
     ({"loss": ["mse"]}, r"'loss' .*Got \['mse'\]"),
-    ({"loss": "mape"}, "loss 'mape' is about values in their own unit"),
+    ({"loss": "mape"}, "'loss' .*Got 'mape'"),
+    ({"loss": "quantile"}, "'loss' .*Got 'quantile'"),
+    ({"loss": "mse", "quantiles": [0.5]}, "pinball loss.*leave 'loss' at 'huber'"),
+    ({"n_jobs": 0}, "'n_jobs' .*must not be 0"),
+    ({"n_jobs": 1.5}, "'n_jobs' .*Got 1.5"),
     ({"epochs": 0}, r"'epochs' .* range \[1, inf\). Got 0"),
     ({"epochs": 2.0}, r"'epochs' .*Got 2\.0"),
     ({"batch_size": 0}, r"'batch_size' .* range \[1, inf\) or .*'auto'.*Got 0"),
@@ -2143,8 +1683,6 @@ BAD_PARAMETERS = [
     ({"validation_fraction": 0}, r"'validation_fraction' .*\(0\.0, 1\.0\). Got 0"),
     ({"validation_fraction": 1.0}, r"'validation_fraction' .*Got 1\.0"),
     ({"n_iter_no_change": 0}, "'n_iter_no_change' .*Got 0"),
-    ({"callbacks": "log"}, "'callbacks' .*Got 'log'"),
-    ({"callbacks": [3]}, "'callbacks' .*Got"),
     ({"warm_start": "yes"}, "'warm_start' .*Got 'yes'"),
     ({"verbose": -1}, "'verbose' .*Got -1"),
     ({"random_state": "0"}, "'random_state' .*Got '0'"),
@@ -2318,29 +1856,6 @@ def test_infinity_in_the_target_is_told_as_nan_is():
         pipe.fit(X, y)
 
 
-def test_a_network_of_the_users_own_goes_on_where_it_was():
-    """It keeps its trust, so that a step of no size moves no prediction."""
-
-    def build(meta):
-        keras = pytest.importorskip("keras")
-        return keras.Sequential(
-            [
-                keras.Input(meta["X_shape_"][1:]),
-                keras.layers.Masking(meta["mask_value_"]),
-                keras.layers.LSTM(3),
-                keras.layers.Dense(meta["n_outputs_"]),
-            ]
-        )
-
-    y = 50 + np.random.default_rng(0).normal(size=80).cumsum()
-    windows = SlidingWindow(6).fit_transform(y[:, None])
-    regressor = LSTMRegressor(model=build, epochs=2, learning_rate=0.01, random_state=1)
-    before = regressor.fit(windows, y).predict(windows)
-    assert regressor.trust_ < 1
-    regressor.set_params(learning_rate=1e-9).partial_fit(windows[-20:], y[-20:])
-    assert_allclose(regressor.predict(windows), before, rtol=1e-5)
-
-
 @pytest.mark.parametrize("n_models", [1, 3])
 def test_error_another_number_of_networks_that_go_on(n_models):
     """An ensemble neither grows nor shrinks where a fit goes on."""
@@ -2352,13 +1867,3 @@ def test_error_another_number_of_networks_that_go_on(n_models):
         match=rf"Got n_models={n_models} after 2,.*; set n_models=2 to",
     ):
         regressor.partial_fit(X, y)
-
-
-def test_another_form_of_an_optimizer_begins_with_a_fresh_state():
-    """Momentum has slots that plain descent does not; nothing is carried over."""
-    X, y = np.random.default_rng(0).normal(size=(20, 3, 1)), np.arange(20.0)
-    plain = LSTMRegressor(
-        2, epochs=1, optimizer="sgd", engine="keras", random_state=0
-    ).fit(X, y)
-    plain.set_params(keras_params={"optimizer__momentum": 0.9}).partial_fit(X, y)
-    assert np.isfinite(plain.predict(X)).all()

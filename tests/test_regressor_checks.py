@@ -1,4 +1,4 @@
-"""LSTMRegressor as an estimator: scikit-learn's checks, and the same for 3-D X."""
+"""Both regressors as estimators: scikit-learn's checks, and the same for 3-D X."""
 
 import pickle
 
@@ -14,22 +14,31 @@ from sklearn.metrics import r2_score
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklstm import LSTMRegressor
+from sklstm import KerasRegressor, LSTMRegressor
 
 WINDOW, N_CHANNELS, N_ROWS = 4, 2, 30
 
 
+def build_network(meta):
+    """Return a small network of one's own."""
+    return keras.Sequential(
+        [
+            keras.Input(meta["X_shape_"][1:]),
+            keras.layers.Masking(meta["mask_value_"]),
+            keras.layers.GRU(8),
+            keras.layers.Dense(meta["n_outputs_"]),
+        ]
+    )
+
+
+# They reach the score that check_regressors_train asks for in few epochs.
+FEW = {"learning_rate": 0.08, "epochs": 8, "batch_size": 20}
+
+
 @parametrize_with_checks(
     [
-        # Reaches the score that check_regressors_train asks for in few epochs.
-        LSTMRegressor(
-            units=16,
-            bidirectional=True,
-            optimizer="nadam",
-            learning_rate=0.08,
-            epochs=8,
-            batch_size=20,
-        )
+        LSTMRegressor(units=16, bidirectional=True, **FEW),
+        KerasRegressor(build_network, optimizer="nadam", **FEW),
     ],
     expected_failed_checks=lambda estimator: {
         "check_sample_weight_equivalence_on_dense_data": (
@@ -38,14 +47,15 @@ WINDOW, N_CHANNELS, N_ROWS = 4, 2, 30
     },
 )
 def test_scikit_learn_checks(estimator, check):
-    """LSTMRegressor keeps every promise that scikit-learn checks, but one."""
+    """Both keep every promise that scikit-learn checks, but one."""
     check(estimator)
 
 
-def test_the_checks_are_not_vacuous():
+@pytest.mark.parametrize("kind", [LSTMRegressor, KerasRegressor])
+def test_the_checks_are_not_vacuous(kind):
     """The tags say what is true, so that no check is skipped for want of 2-D input."""
-    tags = get_tags(LSTMRegressor())
-    assert is_regressor(LSTMRegressor())
+    tags = get_tags(kind())
+    assert is_regressor(kind())
     assert tags.input_tags.two_d_array
     assert tags.input_tags.three_d_array
     assert not tags.input_tags.sparse
@@ -136,7 +146,7 @@ def test_fit_returns_the_estimator_itself(data):
 
 def test_fit_changes_no_parameter(data):
     """Parameters are after `fit` the very objects that they were before."""
-    regressor = tiny(units=[2], keras_params={}, callbacks=[])
+    regressor = tiny(units=[2], optimizer_params={})
     before = regressor.get_params()
     regressor.fit(*data)
     after = regressor.get_params()
@@ -329,7 +339,7 @@ def test_a_ready_network_is_no_builder(data):
     X, y = data
     network = keras.Sequential([keras.Input(X.shape[1:]), keras.layers.LSTM(1)])
     with pytest.raises(ValueError, match=r"a function that builds .*Got a Sequential"):
-        tiny(model=network).fit(X, y)
+        KerasRegressor(network).fit(X, y)
 
 
 def test_weights_of_other_rows_are_refused(data):

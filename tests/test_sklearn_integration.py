@@ -37,7 +37,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 
-from sklstm import LSTMRegressor, SlidingWindow, forecast
+from sklstm import KerasRegressor, LSTMRegressor, SlidingWindow, forecast
 
 WINDOW = 4
 N_ROWS = 60
@@ -672,16 +672,36 @@ OTHER_PARAMETERS = {
     },
     LSTMRegressor: {
         "units": (3, 2),
-        "model": build_network,
-        "keras_params": {"model__hidden": 5, "optimizer__clipnorm": 1.0},
         "n_channels": 2,
         "steps": 4,
         "activation": "relu",
-        "recurrent_activation": "hard_sigmoid",
         "dropout": 0.25,
         "bidirectional": True,
         "patch": 2,
         "refit": False,
+        "n_models": 2,
+        "scaling": "last",
+        "highway": False,
+        "optimizer": "sgd",
+        "optimizer_params": {"global_clipnorm": 1.0},
+        "learning_rate": 0.5,
+        "loss": "mae",
+        "quantiles": (0.2, 0.8),
+        "epochs": 7,
+        "batch_size": 5,
+        "early_stopping": True,
+        "validation_fraction": 0.5,
+        "n_iter_no_change": 3,
+        "warm_start": True,
+        "n_jobs": 2,
+        "verbose": 2,
+        "random_state": 9,
+    },
+    KerasRegressor: {
+        "model": build_network,
+        "keras_params": {"model__hidden": 5, "optimizer__clipnorm": 1.0},
+        "n_channels": 2,
+        "steps": 4,
         "n_models": 2,
         "scaling": "last",
         "highway": False,
@@ -696,7 +716,6 @@ OTHER_PARAMETERS = {
         "n_iter_no_change": 3,
         "callbacks": ["a callback"],
         "warm_start": True,
-        "engine": "keras",
         "verbose": 2,
         "random_state": 9,
     },
@@ -736,7 +755,7 @@ def test_clone_keeps_the_output_container():
 
 def test_routed_parameters_in_a_clone():
     """Routed parameters survive a clone, and changing it leaves the original."""
-    original = lstm().set_params(optimizer__clipnorm=1.0)
+    original = KerasRegressor().set_params(optimizer__clipnorm=1.0)
     copied = clone(original).set_params(optimizer__clipnorm=2.0)
     assert original.get_params()["optimizer__clipnorm"] == 1.0
     assert copied.get_params()["optimizer__clipnorm"] == 2.0

@@ -41,7 +41,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVR, LinearSVR
 from sklearn.tree import DecisionTreeRegressor
 
-from sklstm import LSTMRegressor, SlidingWindow, load, save
+from sklstm import KerasRegressor, LSTMRegressor, SlidingWindow, load, save
 from sklstm._files import write_whole
 from sklstm._stamp import FORMAT, StoredStateError
 from sklstm._storage import TRUSTED, _header
@@ -78,9 +78,7 @@ def stored():
     options = {"epochs": 1, "random_state": 0}
     ensemble = LSTMRegressor(3, n_models=2, warm_start=True, **options)
     long = panel()
-    quantiles = LSTMRegressor(
-        3, loss="quantile", quantiles=(0.1, 0.5), steps=2, **options
-    )
+    quantiles = LSTMRegressor(3, quantiles=(0.1, 0.5), steps=2, **options)
     return {
         "series": (
             make_pipeline(
@@ -297,7 +295,7 @@ DAMAGED_REGRESSORS = {
             s,
             recipe=replace(
                 s["_members"][0].recipe,
-                spec=replace(s["_members"][0].spec, activation="maxout"),
+                spec=replace(s["_members"][0].recipe.spec, activation="maxout"),
             ),
         ),
         "maxout",
@@ -354,7 +352,7 @@ DAMAGED_REGRESSORS = {
                 s["_members"][0],
                 recipe=replace(
                     s["_members"][0].recipe,
-                    spec=replace(s["_members"][0].spec, recurrent_activation="tanh"),
+                    spec=replace(s["_members"][0].recipe.spec, activation="relu"),
                 ),
             )
         ),
@@ -635,7 +633,7 @@ def test_what_load_would_not_trust_is_not_saved(stored, tmp_path, monkeypatch):
     own = make_pipeline(FunctionTransformer(textwrap.dedent), LinearRegression())
     search = GridSearchCV(LinearRegression(), {}, cv=TimeSeriesSplit(2))
     search.fit(np.arange(9.0)[:, None], np.arange(9.0))
-    builder = LSTMRegressor(model=textwrap.dedent)
+    builder = KerasRegressor(textwrap.dedent)
     endless = {}
     endless["endless"] = endless
     for estimator, words in [

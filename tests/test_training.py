@@ -257,7 +257,7 @@ def test_monitors_share_nothing():
 # -- batches ------------------------------------------------------------------------
 
 
-def training_set(weights=None, **changes):
+def training_set(weights=None):
     rng = np.random.default_rng(0)
     windows = rng.normal(size=(10, 3, 2)).astype(np.float32)
     windows[0, :2] = np.nan
@@ -273,7 +273,6 @@ def training_set(weights=None, **changes):
         rows,
         np.array([8, 9]),
         weights,
-        **changes,
     )
 
 
@@ -283,7 +282,7 @@ def test_batch_is_what_a_loop_normalises(rows, weights):
     """Inputs, targets and weights of each row, in the order asked for, as float32."""
     data = training_set(weights)
     scaling = data.scaling
-    inputs, targets, row_weights = data.batch(np.array(rows))
+    inputs, targets, row_weights = data.batch(np.array(rows), MISSING)
     assert inputs.dtype == targets.dtype == row_weights.dtype == np.float32
     assert inputs.shape == (len(rows), 3, 2)
     for i, row in enumerate(rows):
@@ -308,8 +307,8 @@ def test_batch_is_what_a_loop_normalises(rows, weights):
 
 def test_batch_fills_missing_steps_with_what_it_is_told():
     """``fill`` stands for missing steps, and for nothing else."""
-    data = training_set(fill=np.float32(0))
-    inputs, _, _ = data.batch(np.array([0, 1, 2]))
+    data = training_set()
+    inputs, _, _ = data.batch(np.array([0, 1, 2]), 0.0)
     is_missing = np.isnan(data.windows[:3])
     np.testing.assert_array_equal(inputs == 0, is_missing)
 
@@ -319,7 +318,7 @@ def test_batch_leaves_the_series_alone():
     data = training_set()
     before = data.windows.copy()
     data.windows.flags.writeable = data.targets.flags.writeable = False
-    inputs, targets, _ = data.batch(np.arange(10))
+    inputs, targets, _ = data.batch(np.arange(10), MISSING)
     assert not np.shares_memory(inputs, data.windows)
     assert not np.shares_memory(targets, data.targets)
     np.testing.assert_array_equal(data.windows, before)

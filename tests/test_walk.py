@@ -495,7 +495,7 @@ def test_quantiles_of_a_panel_are_those_of_each_group_alone():
     """Without residuals the quantile network's ends, group by group."""
     X = many_days()
     lstm = LSTMRegressor(
-        2, steps=3, loss="quantile", quantiles=(0.1, 0.5, 0.9), epochs=1, random_state=0
+        2, steps=3, quantiles=(0.1, 0.5, 0.9), epochs=1, random_state=0
     )
     windows = SlidingWindow(3, horizon=2, groups="store", time="day")
     pipe = make_pipeline(windows, lstm).fit(X, X["load"])
