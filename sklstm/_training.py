@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sklstm._interrupts import interrupts_held
 from sklstm._member import Recipe
 from sklstm._progress import Progress
 from sklstm._scaling import Scaling
@@ -474,10 +473,7 @@ def train(
     state = None
     if optimizer_state is not None and optimizer_state[0] == kind:
         state = optimizer_state[1]
-    with interrupts_held():
-        weights, state, is_interrupted = recipe.train(
-            data, plan, monitor, weights, state
-        )
+    weights, state, is_interrupted = recipe.train(data, plan, monitor, weights, state)
     if monitor.best_weights is not None:
         weights = monitor.best_weights
     if monitor.has_diverged or not all(np.isfinite(array).all() for array in weights):

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from sklstm._ensemble import Finish, fully_trusted, train_member
 from sklstm._frames import column_of_target
+from sklstm._interrupts import interrupts_held, let_interrupt_through
 from sklstm._measure import fit_measures, most_accurate
 from sklstm._member import Recipe, new_member
 from sklstm._progress import CallbackSupportMixin, progress_of
@@ -167,7 +168,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=2,
             )
-        with whole_or_unchanged(self):
+        with interrupts_held(), whole_or_unchanged(self):
             return self._learn(
                 X,
                 y,
@@ -199,7 +200,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             The estimator.
         """
         self._check_parameters()
-        with whole_or_unchanged(self):
+        with interrupts_held(), whole_or_unchanged(self):
             return self._learn(
                 X,
                 y,
@@ -259,6 +260,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         n_refit = 0
         if len(validation_rows) and finish is not None and finish.plan is not None:
             n_refit = -(-epochs // 2)
+        let_interrupt_through()  # there is nothing yet that could be kept
         with progress_of(
             self,
             X,

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklstm._gradient import network_gradients, value_gradients
 from test_network import forward_by_loop, inputs_of, weights_of
 
 from sklstm._backend import backend
-from sklstm._gradient import network_gradients, value_gradients
 from sklstm._network import MISSING, NetworkSpec, build_keras_model
 from sklstm._scaling import fit_scaling, fit_scaling_with_highway
 
