@@ -45,6 +45,11 @@ SKLSTM_INLINE Vec select(IntVec condition, Vec yes, Vec no) {
 
 SKLSTM_INLINE Vec all(float value) { return value - Vec{}; }
 
+// Return x times 2^n, where n stands in the last bits of another float.
+SKLSTM_INLINE Vec times_power_of_two(Vec x, Vec n) {
+    return (Vec)((IntVec)x + ((IntVec)n << 23));
+}
+
 #else  // the same in loops, which any compiler understands
 
 struct IntVec {
@@ -88,6 +93,17 @@ SKLSTM_COMPARISON(<=)
 #undef SKLSTM_COMPARISON
 
 SKLSTM_INLINE Vec& operator+=(Vec& a, Vec b) { return a = a + b; }
+
+SKLSTM_INLINE Vec times_power_of_two(Vec x, Vec n) {
+    for (int i = 0; i < kLanes; ++i) {
+        uint32_t bits, power;
+        memcpy(&bits, &x.lane[i], 4);
+        memcpy(&power, &n.lane[i], 4);
+        bits += power << 23;
+        memcpy(&x.lane[i], &bits, 4);
+    }
+    return x;
+}
 
 SKLSTM_INLINE Vec all(float value) {
     Vec result;
