@@ -616,6 +616,20 @@ def test_quantiles_are_learned_with_the_pinball_loss(data):
         regressor.fit(X, y)
 
 
+def test_a_network_that_compiles_itself_learns_no_quantiles(data):
+    """Its loss is not the pinball loss, unless it compiles with what it is given."""
+
+    def obedient(meta, compile_kwargs):
+        model = unmasked_network(meta)
+        model.compile(**compile_kwargs)
+        return model
+
+    params = {"loss": "huber", "quantiles": (0.1, 0.9), "epochs": 1}
+    assert tiny(obedient, **params).fit(*data).predict_quantiles(data[0]).shape[2] == 2
+    with pytest.raises(ValueError, match=r"pinball.*compiles itself with loss='mae'"):
+        tiny(compiled_network, **params).fit(*data)
+
+
 def test_a_builder_is_needed(data):
     """Without one `fit` says what to pass, and the constructor nothing."""
     with pytest.raises(ValueError, match=r"needs a function that builds.*model=None"):
