@@ -55,7 +55,8 @@ class KerasRegressor(WindowRegressor):
         Routed parameters by scikeras's names: ``{"model__hidden": 8,
         "optimizer__clipnorm": 1.0, "loss__delta": 2.0}``. Each is also a parameter of
         ``set_params``, so that GridSearchCV can tune
-        ``kerasregressor__model__hidden``.
+        ``kerasregressor__model__hidden``. ``optimizer__learning_rate``, which may be a
+        schedule of Keras, takes the place of ``learning_rate``.
     n_channels : int, default=None
         Channels of a 2-D X, whose rows hold window * n_channels values, step by step.
         None reads it from the column names of :class:`SlidingWindow`, else takes 1.
