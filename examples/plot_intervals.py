@@ -46,7 +46,7 @@ print(result.calibration((0.5, 0.8, 0.9)).round(2).to_string())
 # would have held their share (conformalised quantile regression).
 quantiles = make_pipeline(
     SlidingWindow(window=13),
-    LSTMRegressor(loss="quantile", quantiles=(0.05, 0.5, 0.95), random_state=0),
+    LSTMRegressor(quantiles=(0.05, 0.5, 0.95), random_state=0),
 )
 learned = backtest(quantiles, X, y, cv=TimeSeriesSplit(7, test_size=12))
 held = np.mean(learned.quantile_residuals(0.9) <= 0)

@@ -65,7 +65,7 @@ def untrained(length, rng, is_open=True):
         patch=1,
         loss="mse",
         learning_rate=0.01,
-        keras_params={"optimizer__global_clipnorm": 1.0},
+        optimizer_params={"global_clipnorm": 1.0},
         random_state=0,
     )
     lstm.partial_fit(*sequences(32, length, rng)[:2])

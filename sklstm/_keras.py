@@ -209,15 +209,16 @@ def build_compiled_model(recipe: KerasRecipe, seed: int) -> Any:
     Raises
     ------
     ValueError
-        If the model's output does not fit the target.
+        If the model's output does not fit the target, or its loss the quantiles.
     """
     scikeras = backend("scikeras.wrappers")
     window, n_channels, n_outputs = recipe.shape
     routed = {"optimizer__learning_rate": recipe.learning_rate, **recipe.routed}
+    loss = _loss_from(recipe)
     wrapper = scikeras.KerasRegressor(
         model=_compiling(recipe.builder),
         optimizer=recipe.optimizer,
-        loss=_loss_from(recipe),
+        loss=loss,
         **routed,
     )
     wrapper.mask_value_ = float(MISSING)
@@ -236,6 +237,12 @@ def build_compiled_model(recipe: KerasRecipe, seed: int) -> Any:
             f"outputs of shape ({n_outputs},), one per target. Got {built}; "
             "begin it with keras.Input(meta['X_shape_'][1:]) and end it in "
             "keras.layers.Dense(meta['n_outputs_'])."
+        )
+    if recipe.quantiles is not None and model.loss is not loss:
+        raise ValueError(
+            "Quantiles are learned with the pinball loss. Got a 'model' that compiles "
+            f"itself with loss={model.loss!r}; let it compile with 'compile_kwargs', "
+            "or not at all."
         )
     _draw_weights(model, seed)
     model.optimizer.build(model.trainable_variables)

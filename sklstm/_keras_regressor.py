@@ -22,27 +22,17 @@ _UNSCALED_LOSSES = {
     "msle",
     "poisson",
 }
-_LOSSES = {
+_LOSSES = _UNSCALED_LOSSES | {
     "huber",
     "log_cosh",
     "mae",
     "mean_absolute_error",
     "mean_squared_error",
     "mse",
-} | _UNSCALED_LOSSES
-_OPTIMIZERS = {
-    "adadelta",
-    "adafactor",
-    "adagrad",
-    "adam",
-    "adamax",
-    "adamw",
-    "ftrl",
-    "lion",
-    "nadam",
-    "rmsprop",
-    "sgd",
 }
+_OPTIMIZERS = set(
+    "adadelta adafactor adagrad adam adamax adamw ftrl lion nadam rmsprop sgd".split()
+)
 
 
 class KerasRegressor(WindowRegressor):
@@ -65,7 +55,8 @@ class KerasRegressor(WindowRegressor):
         Routed parameters by scikeras's names: ``{"model__hidden": 8,
         "optimizer__clipnorm": 1.0, "loss__delta": 2.0}``. Each is also a parameter of
         ``set_params``, so that GridSearchCV can tune
-        ``kerasregressor__model__hidden``.
+        ``kerasregressor__model__hidden``. ``optimizer__learning_rate``, which may be a
+        schedule of Keras, takes the place of ``learning_rate``.
     n_channels : int, default=None
         Channels of a 2-D X, whose rows hold window * n_channels values, step by step.
         None reads it from the column names of :class:`SlidingWindow`, else takes 1.
@@ -234,28 +225,26 @@ class KerasRegressor(WindowRegressor):
         verbose=0,
         random_state=None,
     ) -> None:
-        super().__init__(
-            n_channels=n_channels,
-            steps=steps,
-            scaling=scaling,
-            highway=highway,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            loss=loss,
-            quantiles=quantiles,
-            epochs=epochs,
-            batch_size=batch_size,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            n_models=n_models,
-            warm_start=warm_start,
-            verbose=verbose,
-            random_state=random_state,
-        )
         self.model = model
         self.keras_params = keras_params
+        self.n_channels = n_channels
+        self.steps = steps
+        self.scaling = scaling
+        self.highway = highway
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.loss = loss
+        self.quantiles = quantiles
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.n_models = n_models
         self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
 
     # -- parameters ------------------------------------------------------------------
 

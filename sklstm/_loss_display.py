@@ -18,7 +18,7 @@ class LossCurveDisplay(Display):
     Parameters
     ----------
     history : dict of lists of float
-        ``history_`` of an :class:`LSTMRegressor`: ``loss`` and maybe ``val_loss``,
+        ``history_`` of a fitted regressor: ``loss`` and maybe ``val_loss``,
         which may be shorter: it is that of the last epochs.
     best_epoch : int, default=None
         The epoch, counted from 1, whose weights were the best; None marks none.
@@ -59,7 +59,8 @@ class LossCurveDisplay(Display):
         Parameters
         ----------
         estimator : fitted estimator
-            An :class:`LSTMRegressor`, a pipeline that ends in one, or a search.
+            An :class:`LSTMRegressor` or :class:`KerasRegressor`, a pipeline that ends
+            in one, or a search.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
 

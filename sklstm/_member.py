@@ -65,11 +65,15 @@ class Recipe(ABC):
 
     def changes_from(self, before: Recipe) -> list[str]:
         """Return in words what of the network is not as in another recipe."""
-        old = before.network()
+        new, old = self.network(), before.network()
+
+        def own(network: dict[str, Any], name: str) -> list[Any]:
+            return [network[name]] if name in network else []
+
         return [
-            f"{name}={value!r} after {old.get(name)!r}"
-            for name, value in self.network().items()
-            if name not in old or value != old[name]
+            f"{name}={new.get(name)!r} after {old.get(name)!r}"
+            for name in old | new
+            if own(new, name) != own(old, name)
         ]
 
     def going_on_from(self, before: Recipe) -> Recipe:  # noqa: ARG002

@@ -454,7 +454,7 @@ def progress_of(
 
     Parameters
     ----------
-    estimator : LSTMRegressor
+    estimator : WindowRegressor
         The one whose fit it is.
     X, y, sample_weight : array-like
         What it was given.

@@ -248,33 +248,31 @@ class LSTMRegressor(WindowRegressor):
         verbose=0,
         random_state=None,
     ) -> None:
-        super().__init__(
-            n_channels=n_channels,
-            steps=steps,
-            scaling=scaling,
-            highway=highway,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            loss=loss,
-            quantiles=quantiles,
-            epochs=epochs,
-            batch_size=batch_size,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            n_models=n_models,
-            warm_start=warm_start,
-            verbose=verbose,
-            random_state=random_state,
-        )
         self.units = units
+        self.n_channels = n_channels
+        self.steps = steps
         self.activation = activation
         self.dropout = dropout
         self.bidirectional = bidirectional
         self.patch = patch
+        self.scaling = scaling
+        self.highway = highway
+        self.optimizer = optimizer
         self.optimizer_params = optimizer_params
+        self.learning_rate = learning_rate
+        self.loss = loss
+        self.quantiles = quantiles
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.refit = refit
+        self.n_models = n_models
+        self.warm_start = warm_start
         self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
 
     def _recipe(self, *, is_masked):
         """Return what the parameters ask for, of windows as they were read."""

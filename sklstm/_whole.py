@@ -104,7 +104,8 @@ def _check_kind(value: Any, kind: type, name: str, owner: str) -> None:
     """Raise unless a value is of one of our dataclasses, with all of its fields."""
     if not isinstance(value, kind):
         raise damaged(owner, f"a {type(value).__name__} as {name!r}")
-    _check_there(value, tuple(value.__dataclass_fields__), owner)
+    own: Any = type(value)
+    _check_there(value, tuple(field.name for field in fields(own)), owner)
 
 
 def _check_finite(value: Any, name: str, owner: str) -> None:

@@ -49,7 +49,7 @@ __all__ = ["WindowRegressor"]
 class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     """Predict the next value(s) of a series from windows of its past with a network.
 
-    The parameters are those that every kind of network has.
+    A subclass has a constructor with the parameters below, and with those of its own.
     """
 
     _parameter_constraints = {
@@ -72,45 +72,6 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
-
-    def __init__(
-        self,
-        *,
-        n_channels,
-        steps,
-        scaling,
-        highway,
-        optimizer,
-        learning_rate,
-        loss,
-        quantiles,
-        epochs,
-        batch_size,
-        early_stopping,
-        validation_fraction,
-        n_iter_no_change,
-        n_models,
-        warm_start,
-        verbose,
-        random_state,
-    ) -> None:
-        self.n_channels = n_channels
-        self.steps = steps
-        self.scaling = scaling
-        self.highway = highway
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.loss = loss
-        self.quantiles = quantiles
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.n_models = n_models
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.random_state = random_state
 
     # -- what each kind of network has of its own --------------------------------------
 

@@ -28,7 +28,7 @@ from test_regressor import (
     windows_of,
 )
 
-from sklstm import KerasRegressor, LSTMRegressor, SlidingWindow
+from sklstm import KerasRegressor, LSTMRegressor, SlidingWindow, forecast, update
 
 
 def tiny(model=masked_network, **params):
@@ -513,6 +513,21 @@ def test_an_own_network_is_tuned_in_a_search():
     assert scores[0] != scores[1]
 
 
+def test_forecasts_feed_an_own_network_its_values():
+    """`forecast` and `update` take it like any regressor behind a SlidingWindow."""
+    frame = pd.DataFrame({"load": walk(N_ROWS)[:, 0]})
+    pipe = make_pipeline(SlidingWindow(WINDOW), tiny(epochs=1))
+    pipe.fit(frame, frame["load"])
+    values = forecast(pipe, frame, 2)
+    recent = [*frame["load"][-WINDOW:], values.iloc[0]]
+    for step, value in enumerate(values):
+        window = np.array(recent[step : step + WINDOW])[None, :, None]
+        assert value == pytest.approx(pipe[-1].predict(window)[0], rel=1e-6)
+    new = pd.DataFrame({"load": recent[-1:]}, index=[N_ROWS])
+    update(pipe, new, new["load"])
+    assert pipe[-1].n_iter_ == 2
+
+
 def test_unknown_routed_names_are_errors(data):
     """A routed name that nothing takes is refused by name, before any training."""
     X, y = data
@@ -554,10 +569,17 @@ def test_a_changed_own_network_cannot_go_on(data):
     regressor = tiny(warm_start=True, epochs=1).fit(X, y)
     expected = regressor.predict(X)
     regressor.set_params(model__hidden=3)
-    with pytest.raises(ValueError, match="needs the network of the fit before"):
+    with pytest.raises(ValueError, match=r"before\. Got model__hidden=3 after None;"):
         regressor.fit(X, y)
     regressor.set_params(keras_params=None)
     assert_array_equal(regressor.predict(X), expected)
+    regressor.set_params(model=unmasked_network)
+    with pytest.raises(ValueError, match=r"Got model=<.*unmasked_network.*masked_net"):
+        regressor.fit(X, y)
+    routed = tiny(warm_start=True, epochs=1).set_params(model__hidden=3).fit(X, y)
+    routed.set_params(keras_params=None)
+    with pytest.raises(ValueError, match=r"before\. Got model__hidden=None after 3;"):
+        routed.fit(X, y)
 
 
 def test_routed_parameters_are_those_of_keras(data):
@@ -614,6 +636,20 @@ def test_quantiles_are_learned_with_the_pinball_loss(data):
     regressor.set_params(loss__delta=2.0)
     with pytest.raises(ValueError, match=r"takes no parameters. Got 'loss__delta'"):
         regressor.fit(X, y)
+
+
+def test_a_network_that_compiles_itself_learns_no_quantiles(data):
+    """Its loss is not the pinball loss, unless it compiles with what it is given."""
+
+    def obedient(meta, compile_kwargs):
+        model = unmasked_network(meta)
+        model.compile(**compile_kwargs)
+        return model
+
+    params = {"loss": "huber", "quantiles": (0.1, 0.9), "epochs": 1}
+    assert tiny(obedient, **params).fit(*data).predict_quantiles(data[0]).shape[2] == 2
+    with pytest.raises(ValueError, match=r"pinball.*compiles itself with loss='mae'"):
+        tiny(compiled_network, **params).fit(*data)
 
 
 def test_a_builder_is_needed(data):

@@ -101,7 +101,7 @@ def long_memory(length, seed, most=300_000):
         patch=1,
         loss="mse",
         learning_rate=0.01,
-        keras_params={"optimizer__global_clipnorm": 1.0},
+        optimizer_params={"global_clipnorm": 1.0},
         random_state=seed,
     )
     start = time.perf_counter()

@@ -37,7 +37,7 @@ def data(rows, window):
 # %%
 # The contestants. Each returns a function that trains some epochs; what it built
 # before stays.
-def sklstm(X, y, units, engine="auto"):
+def sklstm(X, y, units):
     """Return ``LSTMRegressor.fit``."""
     from sklstm import LSTMRegressor
 
@@ -48,7 +48,6 @@ def sklstm(X, y, units, engine="auto"):
             loss="mse",
             epochs=epochs,
             early_stopping=False,
-            engine=engine,
             random_state=0,
         ).fit(X, y)
 

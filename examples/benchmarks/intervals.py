@@ -10,7 +10,7 @@ the first column's, smaller is better).
 
 * *ridge*: ``Ridge`` on ``SlidingWindow(layout="flat")``, fed back step by step.
 * *LSTM*: ``LSTMRegressor(steps=h)`` with its default settings.
-* *quantiles*: ``LSTMRegressor(steps=h, loss="quantile")``, its own quantiles at each
+* *quantiles*: ``LSTMRegressor(steps=h, quantiles=…)``, its own quantiles at each
   origin, no residuals.
 * *calibrated*: the same quantiles, each widened or narrowed by how far the truth lay
   beyond it at the origins before (conformalised quantile regression).
@@ -91,7 +91,7 @@ def model_of(name, window, steps):
     if name == "ridge":
         windows = SlidingWindow(window, layout="flat")
         return make_pipeline(windows, SimpleImputer(), Ridge())
-    loss = {} if name == "LSTM" else {"loss": "quantile", "quantiles": LEVELS}
+    loss = {} if name == "LSTM" else {"quantiles": LEVELS}
     regressor = LSTMRegressor(steps=steps, random_state=0, **loss)
     return make_pipeline(SlidingWindow(window), regressor)
 
