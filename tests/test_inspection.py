@@ -84,7 +84,8 @@ def test_predictions_follow_from_the_gates(pipe, X):
     values = lstm._scaling.values(hidden @ kernel + bias, windows)
     middle = list(lstm.quantiles or [0.5]).index(0.5)
     expected = pipe.predict(X)[rows]
-    np.testing.assert_allclose(values[:, middle], expected, rtol=1e-12)
+    # Gates are followed in float64, predictions made in float32.
+    np.testing.assert_allclose(values[:, middle], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("trust", [0.0, 0.375])
