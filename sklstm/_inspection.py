@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sklstm import _kernels
+import sklstm._kernels as kernels
 from sklstm._frames import DataFrame, frame_from_product, labels_of, positions_of
 from sklstm._network import patched, trace
 from sklstm._reading import LAG_NAME, read_windows
@@ -241,7 +241,7 @@ def _integrated_gradients(
 
 def _value_slopes(member: Any, inputs: np.ndarray, output: int) -> np.ndarray:
     """Return the gradients of a network's predictions by the values of windows."""
-    slopes = _kernels.input_slopes(member.recipe.spec, member.weights, inputs, output)
+    slopes = kernels.input_slopes(member.recipe.spec, member.weights, inputs, output)
     return member.scaling.value_slopes(slopes, np.isnan(inputs[:, :, 0]), output)
 
 

@@ -19,7 +19,7 @@ from sklstm._network import NetworkSpec, weight_shapes
 from sklstm._windows import row_slices
 
 try:
-    from sklstm import _lstm_kernels as extension
+    import sklstm._lstm_kernels as extension
 except ImportError as error:
     raise ImportError(
         "sklstm needs its compiled kernels, and this copy of the package has none "

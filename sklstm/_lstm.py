@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sklstm import _kernels
+import sklstm._kernels as kernels
 from sklstm._member import Recipe
 from sklstm._network import (
     ACTIVATIONS,
@@ -89,7 +89,7 @@ class LSTMRecipe(Recipe):
         optimizer_state: list[np.ndarray] | None,
     ) -> tuple[list[np.ndarray], list[np.ndarray], bool]:
         """Train weights for some epochs, as :meth:`Recipe.train` says."""
-        return _kernels.train(self, data, plan, monitor, weights, optimizer_state)
+        return kernels.train(self, data, plan, monitor, weights, optimizer_state)
 
     def predictor(
         self,
@@ -97,7 +97,7 @@ class LSTMRecipe(Recipe):
         seed: int,  # noqa: ARG002
     ) -> Callable[..., np.ndarray]:
         """Return the kernels' function from scaled windows to outputs."""
-        return partial(_kernels.outputs, self.spec, weights)
+        return partial(kernels.outputs, self.spec, weights)
 
     def keras_model(self, weights: list[np.ndarray], seed: int) -> Any:  # noqa: ARG002
         """Return the network with its weights as a ``keras.Model``, uncompiled."""

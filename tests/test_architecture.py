@@ -33,9 +33,9 @@ LEVELS = [
         "datasets",
         "metrics",
     },
-    {"_graph", "_network", "_panel", "_reading", "_scaling", "_timeline"},
-    {"_epochs", "_panel_labels"},
-    {"_fused", "_future_rows", "_gradient", "_measure", "_member", "_past"},
+    {"_network", "_panel", "_reading", "_scaling", "_timeline"},
+    {"_kernels", "_panel_labels"},
+    {"_future_rows", "_measure", "_member", "_past"},
     {"_keras", "_lstm", "_panel_rows", "_training", "_whole"},
     {"_ensemble", "_onnx", "_sliding_window"},
     {"_window_regressor"},
@@ -161,9 +161,15 @@ def test_keras_has_two_rooms():
     assert importers_of("keras") == {("_keras", False), ("_network", False)}
 
 
-def test_tensorflow_and_matplotlib_have_one_room_each():
-    """``_fused.py`` imports TensorFlow, ``_drawing.py`` matplotlib, when called."""
-    assert importers_of("tensorflow") == {("_fused", False)}
+def test_no_room_imports_tensorflow():
+    """Keras does, for networks of one's own."""
+    assert not importers_of("tensorflow")
+
+
+def test_the_kernels_and_matplotlib_have_one_room_each():
+    """``_kernels.py`` calls the extension, ``_drawing.py`` matplotlib when called."""
+    callers = [n for n in FILES if "sklstm._lstm_kernels" in dict(imports_of(n))]
+    assert callers == ["_kernels"]
     assert importers_of("matplotlib") == {("_drawing", False)}
 
 

@@ -9,7 +9,6 @@ from contextlib import nullcontext
 import pytest
 
 from sklstm import _interrupts
-from sklstm._backend import backend
 from sklstm._interrupts import interrupts_held, let_interrupt_through
 
 
@@ -133,47 +132,6 @@ def test_two_at_once_are_held_as_one():
     assert done == ["all"]
 
 
-def test_code_that_hangs_can_be_left(clock):
-    """One that comes when another has waited for long waits for nothing."""
-    with pytest.raises(KeyboardInterrupt), interrupts_held():
-        press()
-        clock.now += 3
-        press()
-        pytest.fail("the second interrupt was held as well")
-
-
-@pytest.mark.parametrize("is_within", [False, True])
-def test_no_interrupt_cuts_an_import(clock, is_within):
-    """However long it takes and often the user presses; the fit around goes on so."""
-    done = []
-
-    def load():
-        with interrupts_held(is_import=True):
-            for _ in range(3):
-                press()
-                clock.now += 3
-            done.append("all")
-
-    with pytest.raises(KeyboardInterrupt):
-        if not is_within:
-            load()
-        with interrupts_held():
-            load()
-            done.append("more")
-            press()
-    assert done == (["all", "more"] if is_within else ["all"])
-
-
-def test_one_that_is_lost_is_not_forgotten(clock):
-    """Python prints what a destructor raises, and goes on."""
-    with interrupts_held():
-        press()
-        clock.now += 3
-        with pytest.raises(KeyboardInterrupt):
-            press()
-        assert caught()
-
-
 def test_a_hold_within_a_hold_holds_nothing_by_itself():
     """Whoever holds outermost decides when it comes."""
     with interrupts_held():
@@ -248,16 +206,6 @@ def test_what_python_does_not_handle_is_left_alone(handler):
         assert signal.getsignal(signal.SIGINT) is handler
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def test_an_import_that_is_interrupted_is_whole(tmp_path, monkeypatch):
-    """Half of TensorFlow in memory would fail every later fit of a notebook."""
-    code = "import signal\nsignal.raise_signal(signal.SIGINT)\nis_whole = True\n"
-    (tmp_path / "slow_to_import.py").write_text(code, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(KeyboardInterrupt):
-        backend("slow_to_import")
-    assert backend("slow_to_import").is_whole
 
 
 EARLY = """

@@ -20,7 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 
-from sklstm import KerasRegressor, LSTMRegressor, SlidingWindow, _fused, _progress
+from sklstm import KerasRegressor, LSTMRegressor, SlidingWindow, _progress
 from sklstm._progress import Line, Progress, Tasks, progress_of, tasks_of
 
 has_callbacks = importlib.util.find_spec("sklearn.callback") is not None
@@ -279,24 +279,6 @@ def test_callbacks_change_no_bit(data, kind, name):
     watched = tiny(kind, **params).set_callbacks(Recorder()).fit(*data)
     assert_same_fit(plain, watched)
     assert_array_equal(plain.predict(data[0]), watched.predict(data[0]))
-
-
-@needs_callbacks
-def test_only_who_is_watched_makes_a_call_for_each_epoch(data, monkeypatch):
-    """Short epochs run several in a call, with one line or none; not with callbacks."""
-    calls = []
-    trace = _fused._program
-
-    def counted(*key):
-        program = trace(*key)
-        return lambda arguments: calls.append(1) or program(arguments)
-
-    monkeypatch.setattr(_fused, "_program", counted)
-    for verbose in (0, 1):
-        tiny(epochs=6, verbose=verbose).fit(*data)
-        assert len(calls) == 1 + verbose
-    tiny(epochs=6).set_callbacks(Recorder()).fit(*data)
-    assert len(calls) == 2 + 6
 
 
 # -- stopping -------------------------------------------------------------------------
