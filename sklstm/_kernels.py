@@ -186,7 +186,8 @@ def input_slopes(
     result = np.empty((len(inputs), n_read * spec.n_channels), dtype=np.float32)
     _predict(spec, weights, inputs, result, output, n_threads, level)
     slopes = np.zeros(inputs.shape, dtype=np.float32)
-    slopes[:, spec.window - n_read :] = result.reshape(len(inputs), n_read, -1)
+    shape = len(inputs), n_read, spec.n_channels
+    slopes[:, spec.window - n_read :] = result.reshape(shape)
     return slopes
 
 
