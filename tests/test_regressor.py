@@ -1050,6 +1050,8 @@ def test_two_interrupts_leave_a_search_and_keep_the_fit(data, monkeypatch, kind)
     monkeypatch.setattr(Monitor, "before_epoch", press)
     params = {"epochs": 5000, "batch_size": 64, "early_stopping": False}
     if kind is KerasRegressor:
+        # Without a trace, which takes longer than two presses may be apart.
+        params["keras_params"] = {"compile__run_eagerly": True}
         params["model"] = masked_network
     regressors = [kind(**params) for _ in range(4)]
     with (
