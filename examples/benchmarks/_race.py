@@ -13,7 +13,14 @@ from importlib.util import find_spec
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-__all__ = ["is_installed", "race", "race_processes", "seconds_of", "table", "take_turns"]
+__all__ = [
+    "is_installed",
+    "race",
+    "race_processes",
+    "seconds_of",
+    "table",
+    "take_turns",
+]
 
 
 def is_installed(name: str) -> bool:
