@@ -132,7 +132,7 @@ def pytorch(X, y, units, epochs, *, n_threads=None):
 
     def run():
         module = torch_module(units)
-        optimizer = torch.optim.Adam(module.parameters())
+        optimizer = torch.optim.Adam(module.parameters(), fused=True)
         for _ in range(epochs):
             order = torch.randperm(len(inputs))
             for rows in order.split(BATCH):

@@ -12,7 +12,7 @@ optimizer and small shapes included; *reach* is what we want it to be at most.
 An epoch is a difference: ``LSTMRegressor.fit`` of many epochs less that of one, so that
 checks, scaling and highway do not count. Both rates are measured in turns within one
 run; ratios are medians of the turns. OpenBLAS chooses its kernel by the processor,
-unless ``OPENBLAS_CORETYPE`` says otherwise, as ours does unless ``SKLSTM_LEVEL`` does.
+whatever ``OPENBLAS_CORETYPE`` says; ours does, unless ``SKLSTM_LEVEL`` says otherwise.
 
 Run: ``python limit.py [--repeats 7]``.
 """
@@ -22,6 +22,9 @@ import argparse
 import os
 import statistics
 import time
+
+# Before NumPy loads it, so that OpenBLAS takes the best kernel of the processor.
+os.environ.pop("OPENBLAS_CORETYPE", None)
 
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits

@@ -15,11 +15,15 @@ Run: ``python predict_latency.py [--repeats 7]``.
 
 # %%
 import argparse
+import os
 import pickle
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+# Before NumPy loads it, so that OpenBLAS takes the best kernel of the processor.
+os.environ.pop("OPENBLAS_CORETYPE", None)
 
 import numpy as np
 import pandas as pd
