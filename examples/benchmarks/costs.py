@@ -9,8 +9,8 @@ there what it costs here; the start of the workers and the way of the data over 
 network of one gigabit are added. No such cluster was there to measure.
 
 Processes have one thread for training and for linear algebra, as a worker of one core
-should, where nothing else is said. Seconds are those that the processor was busy, so
-that other work on this machine does not count.
+should. Seconds are those that the processor was busy, so that other work on this
+machine does not count.
 
 * *small fit*: the airline passengers, 144 rows, windows of 13, 32 units, the defaults.
 * *large fit*: 20,000 rows, windows of 168, 24 steps, 32 units, the defaults, three
@@ -195,7 +195,7 @@ STAGES = {
 # %%
 # Processes
 # ---------
-def measured(stage, environment=ONE_CORE):
+def measured(stage):
     """Return what a stage measured, in a process of its own."""
     command = [sys.executable, __file__, stage]
     done = subprocess.run(
@@ -203,7 +203,7 @@ def measured(stage, environment=ONE_CORE):
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | environment,
+        env=os.environ | ONE_CORE,
     )
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -249,15 +249,13 @@ def main():
     """Measure the units, and print them and what follows from them."""
     unit = measured("small")
     start = unit["start"]
-    large, task = measured("large"), measured("tasks", {})["task"]
+    large, task = measured("large"), measured("tasks")["task"]
     a_row = units_of_a_panel()
-    shared = measured("small", {})["small fit"]
 
     heads("unit, one core", "measured")
     row("a worker, from its start to the end of its first fit", words(start))
     row("its memory after that", size(unit["process"]))
     row("small fit", words(unit["small fit"]))
-    row(f"the same, spread over the {os.cpu_count()} cores here", words(shared))
     row("large fit", words(large["large fit"]))
     row("its memory, above that of the worker", size(large["large fit, memory"]))
     row("a task of joblib on dask", words(task))

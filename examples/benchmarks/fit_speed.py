@@ -173,6 +173,8 @@ CONTESTANTS = {
     "PyTorch, default threads": pytorch,
     "skorch": skorch,
 }
+# Those in whose epochs the building of a network would count.
+BUILT_EACH_TIME = ("Keras, built each time", "scikeras")
 LIBRARY = {"Keras": "keras", "PyTorch": "torch"}
 
 
@@ -183,11 +185,11 @@ def is_there(name):
 
 
 # %%
-# The tables
-def compete(title, names, size, repeats, reach=""):
-    """Print the seconds of an epoch, or of a fit where the size has no name."""
-    rows, window, units, epochs = size
-    seconds = race_processes(
+# The tables.
+def compete(title, names, size, repeats, *, divisor=1, reach=""):
+    """Print the seconds of each contestant, and which PyTorch is the better."""
+    rows, window, units, _ = size
+    found = race_processes(
         {
             name: ["--contestant", name, "--size", json.dumps(size)]
             for name in names
@@ -195,13 +197,12 @@ def compete(title, names, size, repeats, reach=""):
         },
         repeats,
     )
-    divisor = 1 if title.startswith("A later fit") else epochs
+    seconds = {name: value / divisor for name, value in found.items()}
     title = f"{title}: {rows} rows x window {window}, {units} units, batches of {BATCH}"
-    table(title, {k: v / divisor for k, v in seconds.items()}, reach=reach)
-    torches = {k: v for k, v in seconds.items() if k.startswith("PyTorch")}
-    if torches:
-        better = min(torches, key=torches.get)
-        print(f"PyTorch's better: {better}, {torches[better] / seconds['sklstm']:.2f}")
+    table(title, seconds, reach=reach)
+    if torches := [name for name in seconds if name.startswith("PyTorch")]:
+        better = min(torches, key=seconds.get)
+        print(f"PyTorch's better: {better}, {seconds[better] / seconds['sklstm']:.2f}")
 
 
 def first_fits(repeats):
@@ -241,21 +242,19 @@ def main(repeats, only):
     if "first" in only:
         first_fits(repeats)
     if "later" in only:
-        compete(
-            f"A later fit, {LATER[3]} epochs",
-            [*CONTESTANTS],
-            LATER,
-            repeats,
-            REACH["later"],
-        )
-    names = [
-        name
-        for name in CONTESTANTS
-        if name not in ("Keras, built each time", "scikeras")
-    ]
-    for name, size in SIZES.items():
-        if name in only:
-            compete("An epoch", names, size, repeats, REACH.get(name, ""))
+        title = f"A later fit, {LATER[3]} epochs"
+        compete(title, CONTESTANTS, LATER, repeats, reach=REACH["later"])
+    names = [name for name in CONTESTANTS if name not in BUILT_EACH_TIME]
+    for part, size in SIZES.items():
+        if part in only:
+            compete(
+                "An epoch",
+                names,
+                size,
+                repeats,
+                divisor=size[3],
+                reach=REACH.get(part, ""),
+            )
 
 
 if __name__ == "__main__":
