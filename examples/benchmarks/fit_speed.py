@@ -228,9 +228,7 @@ def first_fit(name):
     """Print the seconds of building and fitting, imports left out."""
     library = name.split(",")[0]
     if library == "sklstm":
-        from sklstm import LSTMRegressor
-
-        assert LSTMRegressor
+        from sklstm import LSTMRegressor  # noqa: F401
     else:
         __import__(LIBRARY[library])
     X, y = data(*LATER[:2])
