@@ -46,7 +46,7 @@ WITHOUT = {
 # Values beside the default ones.
 OTHERS = {
     "units": (16, 64),
-    "learning_rate": (0.0005, 0.002),
+    "learning_rate": (0.001, 0.004),
     "batch_size": (16, 64),
     "n_iter_no_change": (5, 20),
     "validation_fraction": (0.1, 0.3),

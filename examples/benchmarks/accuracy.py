@@ -16,15 +16,12 @@ Run: ``python accuracy.py DIR [--seeds 3] [--tasks classics mackey_glass …]``.
 import argparse
 import importlib.util
 import json
-import os
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import make_pipeline
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from sklstm import LSTMRegressor, SlidingWindow, forecast
 

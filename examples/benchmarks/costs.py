@@ -8,16 +8,16 @@ come to on workers of one core each. The work is taken to be spread evenly and t
 there what it costs here; the start of the workers and the way of the data over a
 network of one gigabit are added. No such cluster was there to measure.
 
-Processes have one thread for TensorFlow and linear algebra, as a worker of one core
-should, where nothing else is said. Seconds are those that the processor was busy, so
-that other work on this machine does not count.
+Processes have one thread for training and for linear algebra, as a worker of one core
+should. Seconds are those that the processor was busy, so that other work on this
+machine does not count.
 
 * *small fit*: the airline passengers, 144 rows, windows of 13, 32 units, the defaults.
 * *large fit*: 20,000 rows, windows of 168, 24 steps, 32 units, the defaults, three
   epochs, scaled to thirty.
 * *panel*: 2,000 and 20,000 series of 200 rows, one shuffled long frame, windows of 24,
   8 units, one epoch, batches of 1,024. What a row costs is the difference between the
-  two, so that imports and tracing do not count.
+  two, so that imports do not count.
 * *worker*: a new Python process until its first fit is done.
 * *task*: one of joblib's on dask that does nothing, sent alone: what client and
   scheduler are busy with it. More tasks a second than they can hand out keep no worker
@@ -37,16 +37,12 @@ import time
 
 from memory import Peak, resident
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 N_FITS, N_SERIES, N_DAYS = 10_000, 1_000_000, 200
 WORKERS = (2, 16, 64, 256)
 SIZES = (2_000, 20_000)
 LARGE_ROWS, LARGE_EPOCHS, MEASURED_EPOCHS = 20_000, 30, 3
 NETWORK = 1e9 / 8  # bytes a second
 ONE_CORE = {
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
@@ -145,7 +141,7 @@ def panel(n_series):
     windows = SlidingWindow(24, groups="store", time="day")
     lstm = LSTMRegressor(8, epochs=1, batch_size=1024, random_state=0)
     few, target = rows_of(20)
-    lstm.fit(windows.fit_transform(few), target)  # import, trace
+    lstm.fit(windows.fit_transform(few), target)  # imports
     X, y = rows_of(n_series)
     seconds, growth = {}, 0.0
 
@@ -199,7 +195,7 @@ STAGES = {
 # %%
 # Processes
 # ---------
-def measured(stage, environment=ONE_CORE):
+def measured(stage):
     """Return what a stage measured, in a process of its own."""
     command = [sys.executable, __file__, stage]
     done = subprocess.run(
@@ -207,7 +203,7 @@ def measured(stage, environment=ONE_CORE):
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | environment,
+        env=os.environ | ONE_CORE,
     )
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -253,15 +249,13 @@ def main():
     """Measure the units, and print them and what follows from them."""
     unit = measured("small")
     start = unit["start"]
-    large, task = measured("large"), measured("tasks", {})["task"]
+    large, task = measured("large"), measured("tasks")["task"]
     a_row = units_of_a_panel()
-    shared = measured("small", {})["small fit"]
 
     heads("unit, one core", "measured")
     row("a worker, from its start to the end of its first fit", words(start))
     row("its memory after that", size(unit["process"]))
     row("small fit", words(unit["small fit"]))
-    row(f"the same, spread over the {os.cpu_count()} cores here", words(shared))
     row("large fit", words(large["large fit"]))
     row("its memory, above that of the worker", size(large["large fit, memory"]))
     row("a task of joblib on dask", words(task))

@@ -21,13 +21,9 @@ Run: ``python faithfulness.py``.
 """
 
 # %%
-import os
 import time
 
 import numpy as np
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 from adding_problem import long_memory, sequences
 
 from sklstm import LSTMRegressor, SlidingWindow, contributions, load_airline_passengers

@@ -24,15 +24,11 @@ Run: ``python intervals.py DIR [--models ridge LSTM …] [--series airline …]`
 
 # %%
 import argparse
-import os
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import TimeSeriesSplit
@@ -91,8 +87,8 @@ def model_of(name, window, steps):
     if name == "ridge":
         windows = SlidingWindow(window, layout="flat")
         return make_pipeline(windows, SimpleImputer(), Ridge())
-    loss = {} if name == "LSTM" else {"quantiles": LEVELS}
-    regressor = LSTMRegressor(steps=steps, random_state=0, **loss)
+    quantiles = None if name == "LSTM" else LEVELS
+    regressor = LSTMRegressor(steps=steps, quantiles=quantiles, random_state=0)
     return make_pipeline(SlidingWindow(window), regressor)
 
 

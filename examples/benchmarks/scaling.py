@@ -17,7 +17,7 @@ from _race import race
 
 from sklstm import LSTMRegressor
 
-ROWS, WINDOW, UNITS, EPOCHS = 250, 12, 16, 3
+ROWS, WINDOW, UNITS, EPOCHS = 250, 12, 16, 100
 
 
 def fit(rows, window, units):
