@@ -356,6 +356,8 @@ std::vector<std::string> level_names() {
 }  // namespace
 
 NB_MODULE(_lstm_kernels, module) {
+    // Networks are kept in a cache of Python's until the process ends.
+    nb::set_leak_warnings(false);
     module.def("levels", level_names);
     nb::class_<OwnNetwork>(module, "Network")
         .def(nb::init<int, int, int, const std::vector<int>&, int, int, bool>())

@@ -5,9 +5,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <string>
 #include <thread>
@@ -159,8 +161,8 @@ class OwnTape {
 
 // -- threads --------------------------------------------------------------------------
 
-// A point that threads pass together. They wait in a loop, since they meet some
-// thousand times a second; and let others run where the wait is long.
+// A point that threads pass together. They look for each other for some microseconds,
+// since they meet some thousand times a second, and sleep where others have their core.
 class Meeting {
   public:
     explicit Meeting(int n_threads) : n_threads_(n_threads) {}
@@ -169,19 +171,28 @@ class Meeting {
         const int round = round_.load(std::memory_order_acquire);
         if (n_here_.fetch_add(1, std::memory_order_acq_rel) + 1 == n_threads_) {
             n_here_.store(0, std::memory_order_relaxed);
-            round_.store(round + 1, std::memory_order_release);
+            {
+                std::lock_guard<std::mutex> lock(mutex_);
+                round_.store(round + 1, std::memory_order_release);
+            }
+            is_next_.notify_all();
             return;
         }
-        for (int n = 0; round_.load(std::memory_order_acquire) == round; ++n)
-            if (n > 4000) std::this_thread::yield();
+        for (int n = 0; n < kLooks; ++n)
+            if (round_.load(std::memory_order_acquire) != round) return;
+        std::unique_lock<std::mutex> lock(mutex_);
+        is_next_.wait(lock, [&] { return round_.load(std::memory_order_acquire) != round; });
     }
 
     static void wait_at(void* meeting) { static_cast<Meeting*>(meeting)->wait(); }
 
   private:
+    static constexpr int kLooks = 20000;
     const int n_threads_;
     std::atomic<int> n_here_{0};
     std::atomic<int> round_{0};
+    std::mutex mutex_;
+    std::condition_variable is_next_;
 };
 
 // Run a job in some threads, of which this is one.
