@@ -147,7 +147,11 @@ class Tapes {
     std::vector<sklstm::Tape> tapes_;
 };
 
-int useful_threads(int n_threads, int64_t n_tiles) {
+// Return how many threads are worth their start for some rows in some tiles.
+int useful_threads(const sklstm::Network& network, int n_threads, int64_t n_rows,
+                   int64_t n_tiles) {
+    const int64_t n_products = n_rows * network.n_steps * network.n_weights;
+    if (n_products < 1 << 21) return 1;
     return (int)std::max<int64_t>(1, std::min<int64_t>(n_threads, n_tiles));
 }
 
@@ -170,7 +174,8 @@ void predict(const OwnNetwork& own, Floats weights, const OwnWindows& windows, i
     check(result.shape(0) == windows.n_rows() && result.shape(1) == n_columns,
           "the result has another shape");
     const sklstm::Kernels* kernels = kernels_named(level);
-    n_threads = useful_threads(n_threads, (end - begin + kTileRows - 1) / kTileRows);
+    n_threads = useful_threads(network, n_threads, end - begin,
+                               (end - begin + kTileRows - 1) / kTileRows);
     Tapes tapes(network, n_threads, kTileRows, is_slopes);
     sklstm::Job job = {};
     job.network = network;
@@ -257,7 +262,7 @@ class Trainer {
         job_.tile_rows = kTileRows / 2;
         const int64_t n_tiles = (batch_size + job_.tile_rows - 1) / job_.tile_rows;
         job_.n_shards = (int)std::min<int64_t>(n_tiles, 8);
-        n_threads_ = useful_threads(n_threads, job_.n_shards);
+        n_threads_ = useful_threads(job_.network, n_threads, batch_size, job_.n_shards);
         gradient_.assign(n_weights * (size_t)job_.n_shards, 0.0f);
         losses_.assign((size_t)batch_size, 0.0);
         next_tiles_.assign((size_t)job_.n_shards, 0);
