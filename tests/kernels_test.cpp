@@ -221,7 +221,7 @@ std::vector<float> trained(const Example& example, const Kernels* kernels, int n
     job.tile_rows = 16;
     job.losses = losses.data();
     job.loss = loss;
-    job.optimizer = {rule, 0.01, {0.9, 0.99, 1e-7, 0.01}, 0.5, 0, 0};
+    job.optimizer = {rule, 0.01, {0.9, 0.99, 1e-7, 0.01}, 0.5, 0, 0, 0};
     job.dropout = 0.2f;
     job.seed = 5;
     job.weights = job.learned = weights.data();

@@ -102,7 +102,8 @@ def _started(arguments: list[str]) -> subprocess.Popen:
 
 
 def _seconds_of_turn(process: subprocess.Popen) -> float:
-    """Let a contestant run once."""
+    """Let a contestant run once, when the threads of the one before have gone to sleep."""
+    time.sleep(0.5)
     process.stdin.write("run\n")
     process.stdin.flush()
     return float(_answer(process))

@@ -147,12 +147,9 @@ class Tapes {
     std::vector<sklstm::Tape> tapes_;
 };
 
-// Return how many threads are worth their start for some rows in some tiles.
-int useful_threads(const sklstm::Network& network, int n_threads, int64_t n_rows,
-                   int64_t n_tiles) {
-    const int64_t n_products = n_rows * network.n_steps * network.n_weights;
-    if (n_products < 1 << 21) return 1;
-    return (int)std::max<int64_t>(1, std::min<int64_t>(n_threads, n_tiles));
+// Return whether rows make so much work that threads are worth their start.
+bool is_worth_threads(const sklstm::Network& network, int64_t n_rows) {
+    return n_rows * network.n_steps * network.n_weights >= 1 << 21;
 }
 
 // Columns of a tape: two vectors of the widest level.
@@ -174,8 +171,9 @@ void predict(const OwnNetwork& own, Floats weights, const OwnWindows& windows, i
     check(result.shape(0) == windows.n_rows() && result.shape(1) == n_columns,
           "the result has another shape");
     const sklstm::Kernels* kernels = kernels_named(level);
-    n_threads = useful_threads(network, n_threads, end - begin,
-                               (end - begin + kTileRows - 1) / kTileRows);
+    const int64_t n_tiles = (end - begin + kTileRows - 1) / kTileRows;
+    if (!is_worth_threads(network, end - begin)) n_threads = 1;
+    n_threads = (int)std::min<int64_t>(n_threads, std::max<int64_t>(n_tiles, 1));
     Tapes tapes(network, n_threads, kTileRows, is_slopes);
     sklstm::Job job = {};
     job.network = network;
@@ -259,10 +257,12 @@ class Trainer {
         job_.seed = seed;
         batch_size = std::min<int64_t>(batch_size, (int64_t)n_rows_);
         job_.batch_size = batch_size;
-        job_.tile_rows = kTileRows / 2;
+        // What is not worth threads is not cut for them.
+        const bool is_shared = is_worth_threads(job_.network, batch_size);
+        job_.tile_rows = is_shared ? kTileRows / 2 : kTileRows;
         const int64_t n_tiles = (batch_size + job_.tile_rows - 1) / job_.tile_rows;
-        job_.n_shards = (int)std::min<int64_t>(n_tiles, 8);
-        n_threads_ = useful_threads(job_.network, n_threads, batch_size, job_.n_shards);
+        job_.n_shards = is_shared ? (int)std::min<int64_t>(n_tiles, 8) : 1;
+        n_threads_ = std::min(n_threads, job_.n_shards);
         gradient_.assign(n_weights * (size_t)job_.n_shards, 0.0f);
         losses_.assign((size_t)batch_size, 0.0);
         next_tiles_.assign((size_t)job_.n_shards, 0);
@@ -327,7 +327,7 @@ class Trainer {
     // Let the rate fall to 0 over some steps from now on, as half a cosine does.
     void anneal(int64_t n_steps) {
         job_.optimizer.n_annealed = n_steps;
-        job_.n_annealed_done = 0;
+        job_.optimizer.annealed_from = job_.optimizer.n_steps;
     }
 
     double loss_sum() const { return job_.loss_sum; }

@@ -49,7 +49,8 @@ struct Optimizer {
     double constants[4];  // beta_1, beta_2, epsilon, decay; rho, momentum, epsilon
     double clipnorm;      // 0 for none
     int64_t n_steps;      // taken so far
-    int64_t n_annealed;   // over which the rate falls to 0; 0 for a constant rate
+    int64_t n_annealed;   // steps over which the rate falls to 0; 0 for a constant rate
+    int64_t annealed_from;
 };
 
 // Features from a step to the next in a table of so many: steps that lay a multiple of
@@ -102,7 +103,6 @@ struct Job {
     const float* levels;       // of each output
     Loss loss;
     Optimizer optimizer;
-    int64_t n_annealed_done;
     float dropout;
     uint64_t seed;
     float* learned;   // the weights, to be changed
@@ -116,7 +116,6 @@ struct Job {
     int64_t batch;
     int64_t* next_tiles;  // of each shard
     double loss_sum;
-    float gradient_factor;
     double deadline;
     double (*now)();
 };

@@ -68,6 +68,7 @@ struct Tiles {
     int n;
     Tile tile[2];
     bool is_training;
+    int64_t n_steps;  // that the optimizer has taken before them
 
     Columns columns() const { return {tile[0].columns.begin, tile[n - 1].columns.end}; }
 };
@@ -83,9 +84,9 @@ SKLSTM_INLINE uint64_t mixed(uint64_t x) {  // splitmix64, doi:10.1145/2714064.2
 
 // Write what a feature of some rows is multiplied by: 0 or 1 / (1 - dropout). A draw is
 // a function of seed, batch, layer, step, feature and row alone.
-static void dropout_factors(const Job& job, int layer, int step, int feature,
-                            int64_t first_row, int n_rows, float* factors) {
-    uint64_t key = mixed(job.seed ^ mixed((uint64_t)job.optimizer.n_steps));
+static void dropout_factors(const Job& job, int64_t n_steps, int layer, int step,
+                            int feature, int64_t first_row, int n_rows, float* factors) {
+    uint64_t key = mixed(job.seed ^ mixed((uint64_t)n_steps));
     key = mixed(key ^ ((uint64_t)layer << 48 | (uint64_t)step << 24 | (uint64_t)feature));
     const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
     const float keep = 1.0f / (1.0f - job.dropout);
@@ -110,7 +111,8 @@ static void drop_out(const Job& job, Tape& tape, int layer, int step, int n_feat
         const int begin = tile.columns.begin, n = tile.columns.end - begin;
         float* factors = tape.factors + begin;
         for (int feature = 0; feature < n_features; ++feature) {
-            dropout_factors(job, layer, step, feature, tile.first, n, factors);
+            dropout_factors(job, tiles.n_steps, layer, step, feature, tile.first, n,
+                            factors);
             float* values = table + feature * tape.stride + begin;
             for (int i = 0; i < n; ++i) values[i] *= factors[i];
         }
@@ -607,9 +609,9 @@ static void add_all_gradients(const Network& network, const Tape& tape, Columns 
 // -- optimizers -----------------------------------------------------------------------
 
 // Return the step size of the next step; with Adam, without the bias of its means.
-static double step_size(const sklstm::Optimizer& optimizer, double rate) {
+static double step_size(const sklstm::Optimizer& optimizer, double rate, int64_t n_steps) {
     if (optimizer.rule != Rule::adam && optimizer.rule != Rule::adamw) return rate;
-    const double n = (double)(optimizer.n_steps + 1);
+    const double n = (double)(n_steps + 1);
     return rate * sqrt(1.0 - pow(optimizer.constants[1], n)) /
            (1.0 - pow(optimizer.constants[0], n));
 }
@@ -640,11 +642,11 @@ static float clip_factor(const float* gradient, ptrdiff_t n, double clipnorm) {
 }
 
 // Take a step with some of the weights, as Keras does, and begin a new gradient.
-static void take_step(Job& job, ptrdiff_t begin, ptrdiff_t end) {
+static void take_step(Job& job, ptrdiff_t begin, ptrdiff_t end, int64_t n_steps,
+                      float factor) {
     const sklstm::Optimizer& optimizer = job.optimizer;
-    const double rate = rate_now(optimizer, job.n_annealed_done);
-    const float size = (float)step_size(optimizer, rate);
-    const float factor = job.gradient_factor;
+    const double rate = rate_now(optimizer, n_steps - optimizer.annealed_from);
+    const float size = (float)step_size(optimizer, rate, n_steps);
     float* weights = job.learned;
     float* gradients = job.gradient;
     float* means = job.slots[0];
@@ -704,15 +706,16 @@ static int shard_to_work_on(const Job& job, int thread, int n_threads, int64_t n
 // Work on the tiles of a thread's shards, until they are done or the time is up. Two at
 // once make better use of the registers.
 static void work_on_batch(Job& job, const Crew& crew, int thread, int64_t first,
-                          int64_t size) {
+                          int64_t size, int64_t n_steps) {
     Tape& tape = job.tapes[thread];
     const int n_rows = job.tile_rows;
     const int64_t n_tiles = (size + n_rows - 1) / n_rows;
+    const int n_together = (int)smaller<ptrdiff_t>(2, tape.stride / n_rows);
     const double share = 1.0 / ((double)size * job.network.n_outputs);
     while (job.now() <= job.deadline) {
         Tiles tiles;
         int shards[2];
-        for (tiles.n = 0; tiles.n < 2; ++tiles.n) {
+        for (tiles.n = 0; tiles.n < n_together; ++tiles.n) {
             const int shard = shard_to_work_on(job, thread, crew.n_threads, n_tiles);
             if (shard < 0) break;
             const int64_t done = job.next_tiles[shard] * n_rows;
@@ -725,6 +728,7 @@ static void work_on_batch(Job& job, const Crew& crew, int thread, int64_t first,
         }
         if (tiles.n == 0) return;
         tiles.is_training = true;
+        tiles.n_steps = n_steps;
         run_forwards(job, tape, tiles);
         for (int at = 0; at < tiles.n; ++at) find_losses(job, tape, tiles.tile[at], share);
         run_backwards(job, tape, tiles, false);
@@ -735,39 +739,41 @@ static void work_on_batch(Job& job, const Crew& crew, int thread, int64_t first,
 }
 
 // Train on the batches of an epoch until it ends, or the time is up. A batch that is cut
-// goes on with its next tiles.
+// goes on with its next tiles. Threads meet when a batch is worked through, and when its
+// step is taken; between, each counts for itself.
 static void train(Job& job, const Crew& crew, int thread) {
     const int64_t n_batches = (job.n_rows + job.batch_size - 1) / job.batch_size;
     const ptrdiff_t n_weights = job.network.n_weights;
     const ptrdiff_t begin = n_weights * thread / crew.n_threads;
     const ptrdiff_t end = n_weights * (thread + 1) / crew.n_threads;
-    while (job.batch < n_batches) {
-        const int64_t first = job.batch * job.batch_size;
+    const double clipnorm = job.optimizer.clipnorm;
+    int64_t batch = job.batch, n_steps = job.optimizer.n_steps;
+    for (; batch < n_batches; ++batch, ++n_steps) {
+        const int64_t first = batch * job.batch_size;
         const int64_t size = smaller(job.batch_size, job.n_rows - first);
-        work_on_batch(job, crew, thread, first, size);
+        work_on_batch(job, crew, thread, first, size, n_steps);
         crew.meet();
+        bool is_cut = false;
         for (int shard = 0; shard < job.n_shards; ++shard)
-            if (job.next_tiles[shard] * job.tile_rows < size) return;
+            is_cut |= job.next_tiles[shard] * job.tile_rows < size;
+        if (is_cut) break;
         add_shards(job, begin, end);
-        crew.meet();
-        if (thread == 0) {
-            const double clipnorm = job.optimizer.clipnorm;
-            job.gradient_factor =
-                clipnorm > 0 ? clip_factor(job.gradient, n_weights, clipnorm) : 1.0f;
+        float factor = 1.0f;
+        if (clipnorm > 0) {
+            crew.meet();
+            factor = clip_factor(job.gradient, n_weights, clipnorm);
+            crew.meet();
+        }
+        take_step(job, begin, end, n_steps, factor);
+        if (thread == 0)
             for (int64_t i = 0; i < size; ++i) job.loss_sum += job.losses[i];
-            for (int shard = 0; shard < job.n_shards; ++shard)
-                job.next_tiles[shard] = shard;
-        }
         crew.meet();
-        take_step(job, begin, end);
-        crew.meet();
-        if (thread == 0) {
-            job.optimizer.n_steps += 1;
-            job.n_annealed_done += 1;
-            job.batch += 1;
-        }
-        crew.meet();
+        for (int shard = thread; shard < job.n_shards; shard += crew.n_threads)
+            job.next_tiles[shard] = shard;
     }
+    if (thread != 0) return;
+    job.batch = batch;
+    job.optimizer.n_steps = n_steps;
 }
 
 // Predict some rows; or find their losses, or the slopes of an output by the inputs.
@@ -783,7 +789,7 @@ static void predict(Job& job, const Crew& crew, int thread) {
         const int n_here = (int)smaller<int64_t>(job.tile_rows, job.end - begin);
         const Columns columns = {0, (n_here + kLanes - 1) / kLanes * kLanes};
         const Tile tile = {columns, n_here, begin, job.rows};
-        const Tiles tiles = {1, {tile, tile}, false};
+        const Tiles tiles = {1, {tile, tile}, false, 0};
         run_forwards(job, tape, tiles);
         if (job.predictions)
             for (int i = 0; i < n_here; ++i)

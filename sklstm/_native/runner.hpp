@@ -161,8 +161,20 @@ class OwnTape {
 
 // -- threads --------------------------------------------------------------------------
 
-// A point that threads pass together. They look for each other for some microseconds,
-// since they meet some thousand times a second, and sleep where others have their core.
+// Leave the core to its other half for some cycles.
+inline void pause() {
+#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
+    _mm_pause();
+#elif defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) && defined(__GNUC__)
+    asm volatile("yield");
+#endif
+}
+
+// A point that threads pass together. They look out for each other for some fifty
+// microseconds, since they meet some thousand times a second, and then sleep: another
+// program may have the core of the one that they wait for.
 class Meeting {
   public:
     explicit Meeting(int n_threads) : n_threads_(n_threads) {}
@@ -178,8 +190,10 @@ class Meeting {
             is_next_.notify_all();
             return;
         }
-        for (int n = 0; n < kLooks; ++n)
+        for (int n = 0; n < kLooks; ++n) {
             if (round_.load(std::memory_order_acquire) != round) return;
+            pause();
+        }
         std::unique_lock<std::mutex> lock(mutex_);
         is_next_.wait(lock, [&] { return round_.load(std::memory_order_acquire) != round; });
     }
@@ -187,7 +201,7 @@ class Meeting {
     static void wait_at(void* meeting) { static_cast<Meeting*>(meeting)->wait(); }
 
   private:
-    static constexpr int kLooks = 20000;
+    static constexpr int kLooks = 1 << 12;
     const int n_threads_;
     std::atomic<int> n_here_{0};
     std::atomic<int> round_{0};
