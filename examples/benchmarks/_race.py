@@ -102,7 +102,7 @@ def _started(arguments: list[str]) -> subprocess.Popen:
 
 
 def _seconds_of_turn(process: subprocess.Popen) -> float:
-    """Let a contestant run once, when the threads of the one before have gone to sleep."""
+    """Let a contestant run once, when the threads of the one before sleep."""
     time.sleep(0.5)
     process.stdin.write("run\n")
     process.stdin.flush()
