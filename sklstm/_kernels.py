@@ -34,6 +34,9 @@ __all__ = ["input_slopes", "levels", "outputs", "train"]
 _SECONDS_AT_ONCE = 0.03
 _WORK_AT_ONCE = 1 << 28
 
+# Rows of all epochs whose orders are made at once.
+_ROWS_AT_ONCE = 1 << 17
+
 # Outputs in a panel of weights.
 _PANEL = 12
 
@@ -277,23 +280,38 @@ def train(
     def get_weights():
         return _listed(spec, trainer.weights)
 
-    is_interrupted = False
+    def get_best():
+        # Where nobody looks at each epoch, the trainer may have done more of them.
+        is_now = monitor.is_watched
+        return _listed(spec, trainer.weights if is_now else trainer.best_weights)
+
+    is_interrupted = is_over = False
+    patience = plan.patience or plan.epochs
+    n_at_once = 1 if monitor.is_watched else _epochs_at_once(len(data.rows))
+    orders = islice(data.orders(plan.seed), plan.epochs)
     try:
-        for order in islice(data.orders(plan.seed), plan.epochs):
+        while not is_over and (some := list(islice(orders, n_at_once))):
             monitor.before_epoch(get_weights)
-            trainer.begin(order)
-            while not trainer.go_on(_SECONDS_AT_ONCE):
+            trainer.begin(np.stack(some), data.validation_rows, patience)
+            n_told, is_done = 0, False
+            while not is_done:
+                is_done = trainer.go_on(_SECONDS_AT_ONCE)
+                for loss, validation_loss in trainer.losses[n_told:]:
+                    if not len(data.validation_rows):
+                        validation_loss = None
+                    is_over |= monitor.after_epoch(loss, validation_loss, get_best)
+                    n_told += 1
                 let_interrupt_through()
-            loss = trainer.loss_sum / (len(order) * spec.n_outputs)
-            validation_loss = _mean_loss(trainer, spec, data.validation_rows)
-            if monitor.after_epoch(loss, validation_loss, get_weights):
-                break
-            let_interrupt_through()
     except KeyboardInterrupt:
         is_interrupted = True
     slots = [_listed(spec, trainer.slot(which)) for which in range(2)]
     state = [np.array(trainer.n_steps, np.float64), *slots[0], *slots[1]]
     return get_weights(), state, is_interrupted
+
+
+def _epochs_at_once(n_rows: int) -> int:
+    """Return how many epochs the trainer is given, whose orders are made beforehand."""
+    return int(np.clip(_ROWS_AT_ONCE // n_rows, 1, 64))
 
 
 def _trainer(recipe, data, plan, weights, optimizer_state, level):
@@ -347,15 +365,3 @@ def _targets(data: Any) -> np.ndarray:
     for rows in row_slices(data.windows, len(data.windows)):
         targets[rows] = data.scaled_targets(rows)
     return targets
-
-
-def _mean_loss(trainer: Any, spec: NetworkSpec, rows: np.ndarray) -> float | None:
-    """Return the mean loss of validation rows; None where there are none."""
-    if not len(rows):
-        return None
-    losses = np.empty(len(rows))
-    step = _rows_at_once(spec)
-    for begin in range(0, len(rows), step):
-        trainer.find_losses(rows, begin, min(begin + step, len(rows)), losses)
-        let_interrupt_through()
-    return float(losses.sum() / (len(rows) * spec.n_outputs))

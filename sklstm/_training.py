@@ -361,6 +361,11 @@ class Monitor:
     has_diverged: bool = False
     is_stopped: bool = False
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether each epoch must be told, with its weights, when it ends."""
+        return self.progress is not None and self.progress.is_watched
+
     def before_epoch(self, get_weights: Callable[[], list[np.ndarray]]) -> None:
         """Tell that an epoch begins."""
         if self.progress is not None:

@@ -320,7 +320,7 @@ def test_a_call_returns_soon():
     recipe = LSTMRecipe(spec=spec)
     plan = Plan(1, 512, 0.01, None, (0, 0))
     trainer = kernels._trainer(recipe, data, plan, random_weights(spec), None, "")
-    trainer.begin(data.rows)
+    trainer.begin(data.rows[None], data.validation_rows, 1)
     seconds = []
     for _ in range(5):
         start = time.perf_counter()
@@ -339,12 +339,12 @@ def test_cut_epochs_are_whole():
         trainer = kernels._trainer(
             LSTMRecipe(spec=spec), data, plan, random_weights(spec), None, ""
         )
-        trainer.begin(data.rows)
+        trainer.begin(np.stack([data.rows] * 2), data.validation_rows, 9)
         n_calls = 1
         while not trainer.go_on(seconds):
             n_calls += 1
             seconds = 1e-7 if seconds < 1 else seconds
-        results.append((trainer.weights, trainer.loss_sum))
+        results.append((trainer.weights, trainer.losses))
         assert (n_calls > 1) == (seconds < 1)
     assert_array_equal(results[0][0], results[1][0])
     assert results[0][1] == results[1][1]

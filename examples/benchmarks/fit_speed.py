@@ -26,8 +26,8 @@ BATCH = 32
 # Rows, window, units, epochs that are timed.
 SIZES = {
     "short": (97, 3, 50, 50),
-    "day": (2000, 24, 50, 8),
-    "long": (2000, 96, 64, 4),
+    "day": (2000, 24, 50, 40),
+    "long": (2000, 96, 64, 10),
 }
 LATER = (97, 3, 50, 100)
 REACH = {

@@ -2,10 +2,13 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #include "runner.hpp"
@@ -116,12 +119,6 @@ class OwnWindows {
                   "a window lies outside its base");
     }
 
-    void check_rows(const Numbers& rows) const {
-        for (size_t i = 0; i < rows.size(); ++i)
-            check(0 <= rows.data()[i] && (size_t)rows.data()[i] < n_rows(),
-                  "a row is not there");
-    }
-
     sklstm::Windows windows;
 
   private:
@@ -154,6 +151,9 @@ bool is_worth_threads(const sklstm::Network& network, int64_t n_rows) {
 
 // Columns of a tape: two vectors of the widest level.
 constexpr int kTileRows = 32;
+
+// Multiply-adds between two looks at the clock.
+constexpr int64_t kWork = 1 << 27;
 
 // Fill an array with what is predicted of rows begin to end, or with the slopes of an
 // output by the inputs.
@@ -277,52 +277,42 @@ class Trainer {
     }
     Trainer(const Trainer&) = delete;
 
-    // Begin an epoch.
-    void begin(Numbers order) {
-        for (size_t i = 0; i < order.size(); ++i)
-            check(0 <= order.data()[i] && (size_t)order.data()[i] < n_rows_,
-                  "a row is not there");
-        order_ = order;
-        job_.order = order.data();
-        job_.n_rows = (int64_t)order.size();
-        job_.batch = 0;
-        job_.loss_sum = 0.0;
-        std::fill(gradient_.begin(), gradient_.end(), 0.0f);
-        for (size_t shard = 0; shard < next_tiles_.size(); ++shard)
-            next_tiles_[shard] = (int64_t)shard;
+    // Begin some epochs, each with an order of the rows of its own, and after each find
+    // the loss of the validation rows. They end early after `patience` epochs without a
+    // better one, or where a loss is not finite.
+    void begin(Array<const int32_t, 2> orders, Numbers validation_rows, int64_t patience) {
+        check_rows(orders.data(), orders.size());
+        check_rows(validation_rows.data(), validation_rows.size());
+        orders_ = orders;
+        validation_rows_ = validation_rows;
+        validation_losses_.assign(validation_rows.size(), 0.0);
+        patience_ = patience;
+        epoch_ = 0;
+        found_.clear();
+        begin_epoch();
     }
 
-    // Go on with the epoch for some seconds; return whether it has ended.
+    // Go on with the epochs for some seconds; return whether they have ended.
     bool go_on(double seconds) {
         nb::gil_scoped_release released;
-        job_.tapes = tapes_->data();
-        job_.deadline = sklstm::seconds() + seconds;
-        sklstm::run(kernels_->train, job_, n_threads_);
-        return job_.batch * job_.batch_size >= job_.n_rows;
+        const double deadline = sklstm::seconds() + seconds;
+        const int64_t n_epochs = (int64_t)orders_.shape(0);
+        while (epoch_ < n_epochs) {
+            job_.tapes = tapes_->data();
+            job_.deadline = deadline;
+            sklstm::run(kernels_->train, job_, n_threads_);
+            if (job_.batch * job_.batch_size < job_.n_rows) return false;
+            if (!validate(deadline)) return false;
+            epoch_ = end_epoch() ? n_epochs : epoch_ + 1;
+            begin_epoch();
+            if (sklstm::seconds() > deadline) break;
+        }
+        return epoch_ >= n_epochs;
     }
 
-    // Fill an array with the losses of the rows at begin to end.
-    void find_losses(Numbers rows, int64_t begin, int64_t end, Array<double, 1> losses) {
-        check(0 <= begin && begin <= end && (size_t)end <= rows.size() &&
-                  losses.size() == rows.size(),
-              "rows not there");
-        for (int64_t i = begin; i < end; ++i)
-            check(0 <= rows.data()[i] && (size_t)rows.data()[i] < n_rows_,
-                  "a row is not there");
-        nb::gil_scoped_release released;
-        if (!reading_)
-            reading_ = std::make_unique<Tapes>(job_.network, n_threads_, kTileRows, false);
-        sklstm::Job job = job_;
-        job.tapes = reading_->data();
-        job.tile_rows = kTileRows;
-        job.rows = rows.data();
-        job.begin = begin;
-        job.end = end;
-        job.predictions = nullptr;
-        job.input_slopes = nullptr;
-        job.losses = losses.data();
-        sklstm::run(kernels_->predict, job, n_threads_);
-    }
+    // Return the mean loss of each epoch that has ended, and that of its validation, NaN
+    // where nothing is validated.
+    std::vector<std::pair<double, double>> losses() const { return found_; }
 
     // Let the rate fall to 0 over some steps from now on, as half a cosine does.
     void anneal(int64_t n_steps) {
@@ -330,9 +320,10 @@ class Trainer {
         job_.optimizer.annealed_from = job_.optimizer.n_steps;
     }
 
-    double loss_sum() const { return job_.loss_sum; }
     int64_t n_steps() const { return job_.optimizer.n_steps; }
     nb::object weights() const { return array_of(weights_); }
+    // Those with the least validation loss; the last ones where nothing was validated.
+    nb::object best_weights() const { return array_of(best_.empty() ? weights_ : best_); }
     nb::object slot(size_t which) const {
         check(which < 2, "there are two slots");
         return array_of(slots_[which]);
@@ -341,15 +332,75 @@ class Trainer {
   private:
     Table targets_;
     Floats row_weights_;
-    Numbers order_;
-    std::vector<float> levels_, weights_, slots_[2], gradient_;
-    std::vector<double> losses_;
+    Array<const int32_t, 2> orders_;
+    Numbers validation_rows_;
+    std::vector<float> levels_, weights_, best_, slots_[2], gradient_;
+    std::vector<double> losses_, validation_losses_;
     std::vector<int64_t> next_tiles_;
+    std::vector<std::pair<double, double>> found_;
     const sklstm::Kernels* kernels_;
     std::unique_ptr<Tapes> tapes_, reading_;
     size_t n_rows_;
     int n_threads_;
+    int64_t epoch_ = 0, n_validated_ = 0, patience_ = 0, n_idle_ = 0;
+    double best_loss_ = std::numeric_limits<double>::infinity();
     sklstm::Job job_ = {};
+
+    void check_rows(const int32_t* rows, size_t n) const {
+        for (size_t i = 0; i < n; ++i)
+            check(0 <= rows[i] && (size_t)rows[i] < n_rows_, "a row is not there");
+    }
+
+    void begin_epoch() {
+        job_.n_rows = (int64_t)orders_.shape(1);
+        job_.order = orders_.data() + std::min<int64_t>(epoch_, orders_.shape(0) - 1) * job_.n_rows;
+        job_.batch = 0;
+        job_.loss_sum = 0.0;
+        n_validated_ = 0;
+        for (size_t shard = 0; shard < next_tiles_.size(); ++shard)
+            next_tiles_[shard] = (int64_t)shard;
+    }
+
+    // Find the losses of the validation rows; return whether time was enough.
+    bool validate(double deadline) {
+        const int64_t n = (int64_t)validation_rows_.size();
+        if (n && !reading_)
+            reading_ = std::make_unique<Tapes>(job_.network, n_threads_, kTileRows, false);
+        const int64_t n_products = job_.network.n_steps * job_.network.n_weights;
+        const int64_t step = std::max<int64_t>(kTileRows * n_threads_, kWork / n_products);
+        while (n_validated_ < n) {
+            sklstm::Job job = job_;
+            job.tapes = reading_->data();
+            job.tile_rows = kTileRows;
+            job.rows = validation_rows_.data();
+            job.begin = n_validated_;
+            job.end = std::min(n_validated_ + step, n);
+            job.losses = validation_losses_.data();
+            sklstm::run(kernels_->predict, job, n_threads_);
+            n_validated_ = job.end;
+            if (n_validated_ < n && sklstm::seconds() > deadline) return false;
+        }
+        return true;
+    }
+
+    // Keep the losses of an epoch, and its weights where they are the best; return
+    // whether it is the last.
+    bool end_epoch() {
+        double validation = 0.0;
+        for (const double loss : validation_losses_) validation += loss;
+        const double n_outputs = job_.network.n_outputs;
+        validation /= (double)validation_losses_.size() * n_outputs;
+        found_.emplace_back(job_.loss_sum / ((double)job_.n_rows * n_outputs), validation);
+        if (!std::isfinite(job_.loss_sum)) return true;
+        if (validation_losses_.empty()) return false;
+        ++n_idle_;
+        if (validation < best_loss_) {
+            best_loss_ = validation;
+            best_ = weights_;
+            n_idle_ = 0;
+        }
+        return n_idle_ >= patience_;
+    }
 };
 
 std::vector<std::string> level_names() {
@@ -384,13 +435,13 @@ NB_MODULE(_lstm_kernels, module) {
              "loss"_a, "weights"_a.noconvert(), "slots"_a, "optimizer"_a, "numbers"_a,
              "clipnorm"_a, "n_steps"_a, "batch_size"_a, "dropout"_a, "seed"_a,
              "n_threads"_a, "level"_a)
-        .def("begin", &Trainer::begin, "order"_a.noconvert())
+        .def("begin", &Trainer::begin, "orders"_a.noconvert(),
+             "validation_rows"_a.noconvert(), "patience"_a)
         .def("go_on", &Trainer::go_on, "seconds"_a)
-        .def("find_losses", &Trainer::find_losses, "rows"_a.noconvert(), "begin"_a, "end"_a,
-             "losses"_a.noconvert())
+        .def_prop_ro("losses", &Trainer::losses)
         .def("anneal", &Trainer::anneal, "n_steps"_a)
-        .def_prop_ro("loss_sum", &Trainer::loss_sum)
         .def_prop_ro("n_steps", &Trainer::n_steps)
         .def_prop_ro("weights", &Trainer::weights)
+        .def_prop_ro("best_weights", &Trainer::best_weights)
         .def("slot", &Trainer::slot, "which"_a);
 }
