@@ -205,8 +205,17 @@ def _glorot_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarr
 
 
 def _orthogonal(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
-    q, r = np.linalg.qr(rng.standard_normal((n_out, n_in)))
-    return (q * np.sign(np.diag(r))).T
+    """Return random orthonormal rows, each what those before it leave of it.
+
+    That is Gram and Schmidt's way. LAPACK would start threads for it, which look out
+    for more work, and take a core, while networks in other threads train.
+    """
+    rows = np.ascontiguousarray(rng.standard_normal((n_out, n_in)).T)
+    for place, row in enumerate(rows):
+        row /= np.sqrt(np.square(row).sum())
+        later = rows[place + 1 :]
+        later -= np.einsum("ij,j->i", later, row)[:, None] * row
+    return rows
 
 
 def forward(
