@@ -7,7 +7,7 @@ pass over the rows and no second fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,11 @@ __all__ = ["Highway", "fit_highway"]
 
 # The newest values of a window that are read at most: the cost grows with the cube.
 _MOST_VALUES = 2048
+
+# Multiply-adds of a product for which OpenBLAS has one thread, and the rows that it must
+# have to be worth a call.
+_MOST_PRODUCTS = 1 << 18
+_FEWEST_ROWS = 64
 
 # Penalties that are tried, as shares of the mean eigenvalue of the Gram matrix.
 _PENALTIES = 10.0 ** np.arange(-12, 3.5, 0.5)
@@ -109,7 +114,9 @@ def fit_highway(
         n_rows += weights.sum()
         squared_weights += np.square(weights).sum()
         sums, target_sums = sums + weighted.sum(axis=0), target_sums + weights @ y
-        gram, cross = gram + weighted.T @ x, cross + weighted.T @ y
+        for some in _alone(len(x), x.shape[1]):
+            gram = gram + weighted[some].T @ x[some]
+            cross = cross + weighted[some].T @ y[some]
         squares = squares + weights @ np.square(y)
     mean, target_mean = sums / n_rows, target_sums / n_rows
     gram = gram - n_rows * np.outer(mean, mean)
@@ -142,6 +149,19 @@ def fit_highway(
             best_kernel = vectors @ shrunk
     bias = target_mean - mean @ best_kernel
     return Highway(best_kernel, bias, best_error, best_remainder)
+
+
+def _alone(n_rows: int, n_values: int) -> Iterator[slice]:
+    """Yield slices of rows whose products one thread computes, for small windows.
+
+    For larger products OpenBLAS wakes its threads, which look out for more work for a
+    tenth of a second, and take the core of a network that trains beside this one.
+    """
+    size = max(_MOST_PRODUCTS // n_values**2, 1)
+    if size < _FEWEST_ROWS:
+        size = n_rows
+    for begin in range(0, n_rows, size):
+        yield slice(begin, begin + size)
 
 
 def _flat(inputs: np.ndarray, n_values: int) -> np.ndarray:
