@@ -17,8 +17,8 @@ __all__ = ["Highway", "fit_highway"]
 # The newest values of a window that are read at most: the cost grows with the cube.
 _MOST_VALUES = 2048
 
-# Multiply-adds of a product for which OpenBLAS has one thread, and the rows that it must
-# have to be worth a call.
+# Multiply-adds of a product for which OpenBLAS takes one thread, and the rows that it
+# must have to be worth a call.
 _MOST_PRODUCTS = 1 << 18
 _FEWEST_ROWS = 64
 

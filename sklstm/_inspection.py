@@ -1,6 +1,6 @@
 """What a fitted network does inside: its gates, and which values of a window matter.
 
-Both are read off the NumPy pass that predicts, for chosen rows, and come back as
+Gates are read off the NumPy pass, contributions off the kernels; both come back as
 DataFrames whose labels say what is what.
 """
 
@@ -41,7 +41,8 @@ _N_POINTS = 64
 def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     """Return how the gates and states of an LSTM move through the windows of rows.
 
-    They come from the pass that predicts. The output layer, the last two arrays of
+    They come from the NumPy pass, which agrees with the kernels that predict to float32
+    rounding. The output layer, the last two arrays of
     ``weights_``, applied to the hidden states of the last layer after the last step
     that each direction reads gives the network's output. That is not yet the
     prediction: with a highway it is multiplied by the scale of what the highway leaves

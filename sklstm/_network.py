@@ -1,8 +1,7 @@
 """The network: its spec, its initial weights, its forward pass, its Keras model.
 
-The forward pass is NumPy alone. ``keras.Model.predict`` takes about 100 ms a call and
-needs a TensorFlow import of several seconds; for what is a dozen lines of arithmetic
-that is too much, and only an own pass can show the gates.
+The forward pass in NumPy is the definition: the kernels that predict are held against
+it, and it shows the gates.
 """
 
 from __future__ import annotations
@@ -238,9 +237,7 @@ def forward(
 
     Notes
     -----
-    Matrix products are in float64: in float32 they round a row differently by how many
-    rows are beside it, which shows in the sixth digit. Activations are in float32,
-    which is three times as fast, and as exact as the weights.
+    Matrix products are in float64, activations in float32, as exact as the weights.
     """
     weights = [array.astype(np.float64) for array in weights]
     outputs = np.empty((len(inputs), spec.n_outputs))

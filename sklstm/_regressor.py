@@ -128,9 +128,9 @@ class LSTMRegressor(WindowRegressor):
         Whether ``fit`` goes on from the weights, scaling and optimizer state of the
         fit before; another optimizer begins with a fresh state.
     n_jobs : int, default=None
-        Threads that may share the work of a fit. None is 1, unless joblib's
-        ``parallel_config`` says otherwise; -1 is as many as there are processors.
-        Results do not depend on it.
+        Threads that may share a batch, or the rows to predict, where these are worth
+        it. None is 1, unless joblib's ``parallel_config`` says otherwise; -1 is as many
+        as there are processors. Results are the same bits for any number.
     verbose : int, default=0
         0 is silent. 1 prints one line for each fit, which in a terminal shows every
         epoch while it runs, with its losses. 2 prints a line for each epoch.

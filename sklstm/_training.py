@@ -2,7 +2,7 @@
 
 A :class:`TrainingSet` hands out normalised batches, a :class:`Plan` says how to train,
 and a :class:`Monitor` hears of every epoch, decides when to stop and keeps the best
-weights. The engine that does the arithmetic knows none of these rules.
+weights. What does the arithmetic knows none of these rules.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def default_batch_size(n_rows: int) -> int:
     return min(max(wanted, _FEWEST_ROWS_OF_BATCH), _MOST_ROWS_OF_BATCH)
 
 
-# -- what the engine is given -------------------------------------------------------
+# -- what training is given ---------------------------------------------------------
 
 
 @dataclass(frozen=True)
