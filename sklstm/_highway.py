@@ -17,10 +17,10 @@ __all__ = ["Highway", "fit_highway"]
 # The newest values of a window that are read at most: the cost grows with the cube.
 _MOST_VALUES = 2048
 
-# Multiply-adds of a product for which OpenBLAS takes one thread, and the rows that it
-# must have to be worth a call.
+# Multiply-adds of a product for which OpenBLAS takes one thread, and from how many on
+# all of them together are worth more threads.
 _MOST_PRODUCTS = 1 << 18
-_FEWEST_ROWS = 64
+_LARGE = 1 << 26
 
 # Penalties that are tried, as shares of the mean eigenvalue of the Gram matrix.
 _PENALTIES = 10.0 ** np.arange(-12, 3.5, 0.5)
@@ -152,14 +152,13 @@ def fit_highway(
 
 
 def _alone(n_rows: int, n_values: int) -> Iterator[slice]:
-    """Yield slices of rows whose products one thread computes, for small windows.
+    """Yield slices of rows whose products one thread computes, where rows are few.
 
     For larger products OpenBLAS wakes its threads, which look out for more work for a
     tenth of a second, and take the core of a network that trains beside this one.
     """
-    size = max(_MOST_PRODUCTS // n_values**2, 1)
-    if size < _FEWEST_ROWS:
-        size = n_rows
+    is_large = n_rows * n_values**2 > _LARGE
+    size = n_rows if is_large else max(_MOST_PRODUCTS // n_values**2, 1)
     for begin in range(0, n_rows, size):
         yield slice(begin, begin + size)
 

@@ -22,56 +22,31 @@ void expect(bool holds, const char* level, const char* what) {
     ++n_failures;
 }
 
-ptrdiff_t filled(ptrdiff_t n) { return (n + 11) / 12 * 12; }
-
 // A network with random weights, and windows of which some lack their oldest steps.
 struct Example {
-    Network network = {};
-    std::vector<Cell> cells;
+    OwnNetwork own;
+    const Network& network = own.network;
     std::vector<float> weights, base, mean, scale, targets, row_weights, levels;
     std::vector<int32_t> starts, n_missing, order;
     std::vector<uint8_t> is_centred;
 
-    Example(int window, int n_channels, int patch, std::vector<int> units, int n_directions,
-            int n_outputs, bool is_relu, int n_rows) {
+    Example(int window, int n_channels, int patch, const std::vector<int>& units,
+            int n_directions, int n_outputs, bool is_relu, int n_rows)
+        : own(window, n_channels, patch, units, n_directions, n_outputs, is_relu) {
         std::mt19937 generator(1);
         std::normal_distribution<float> normal;
-        int n_inputs = n_channels * patch;
-        ptrdiff_t used = 0;
-        for (int own : units) {
-            for (int direction = 0; direction < n_directions; ++direction) {
-                const ptrdiff_t weights_at = used;
-                used += filled(4 * own) * (n_inputs + own);
-                cells.push_back({n_inputs, own, weights_at, used});
-                used += filled(4 * own);
-            }
-            n_inputs = own * n_directions;
-        }
-        network.n_layers = (int)units.size();
-        network.n_directions = n_directions;
-        network.n_outputs = n_outputs;
-        network.window = window;
-        network.n_channels = n_channels;
-        network.patch = patch;
-        network.n_steps = window / patch;
-        network.is_relu = is_relu;
-        network.cells = cells.data();
-        network.output_weights = used;
-        used += filled(n_outputs) * n_inputs;
-        network.output_bias = used;
-        used += filled(n_outputs);
-        network.n_weights = used;
-        weights.assign((size_t)used, 0.0f);
+        weights.assign((size_t)network.n_weights, 0.0f);
         auto fill = [&](ptrdiff_t at, int n, int k) {
             for (int a = 0; a < n; ++a)
                 for (int b = 0; b < k; ++b)
                     weights[(size_t)place(at, a, b, k)] = 0.3f * normal(generator);
         };
-        for (const Cell& cell : cells) {
+        for (int at = 0; at < network.n_layers * n_directions; ++at) {
+            const Cell& cell = network.cells[at];
             fill(cell.weights, 4 * cell.units, cell.n_inputs + cell.units);
             fill(cell.bias, 4 * cell.units, 1);
         }
-        fill(network.output_weights, n_outputs, n_inputs);
+        fill(network.output_weights, n_outputs, network.n_features(network.n_layers - 1));
         base.resize((size_t)(n_rows + window - 1) * n_channels);
         for (float& value : base) value = normal(generator);
         mean.assign((size_t)n_channels, 0.25f);

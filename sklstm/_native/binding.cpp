@@ -15,6 +15,8 @@
 
 namespace nb = nanobind;
 using namespace nb::literals;
+using sklstm::check;
+using sklstm::OwnNetwork;
 
 namespace {
 
@@ -23,10 +25,6 @@ using Array = nb::ndarray<T, nb::numpy, nb::ndim<kDims>, nb::c_contig, nb::devic
 using Floats = Array<const float, 1>;
 using Table = Array<const float, 2>;
 using Numbers = Array<const int32_t, 1>;
-
-void check(bool holds, const char* what) {
-    if (!holds) throw std::invalid_argument(what);
-}
 
 // Return a new array with the values of a vector.
 nb::object array_of(const std::vector<float>& values) {
@@ -43,50 +41,6 @@ const sklstm::Kernels* kernels_named(const std::string& level) {
         if (kernels->name == level) return kernels;
     throw std::invalid_argument("this processor has no level '" + level + "'");
 }
-
-// -- a network ------------------------------------------------------------------------
-
-ptrdiff_t filled(ptrdiff_t n_outputs) { return (n_outputs + 11) / 12 * 12; }
-
-class OwnNetwork {
-  public:
-    OwnNetwork(int window, int n_channels, int patch, const std::vector<int>& units,
-               int n_directions, int n_outputs, bool is_relu) {
-        check(window > 0 && n_channels > 0 && n_outputs > 0 && !units.empty(),
-              "a network needs steps, channels, units and outputs");
-        check(0 < patch && patch <= window, "a patch must fit into the window");
-        check(n_directions == 1 || n_directions == 2, "there are one or two directions");
-        int n_inputs = n_channels * patch;
-        ptrdiff_t used = 0;
-        auto take = [&](ptrdiff_t n_floats) { return (used += n_floats) - n_floats; };
-        for (const int own : units) {
-            check(own > 0, "a layer needs units");
-            for (int direction = 0; direction < n_directions; ++direction) {
-                const ptrdiff_t n_gates = filled(4 * (ptrdiff_t)own);
-                const ptrdiff_t weights = take(n_gates * (n_inputs + own));
-                cells_.push_back({n_inputs, own, weights, take(n_gates)});
-            }
-            n_inputs = own * n_directions;
-        }
-        network.n_layers = (int)units.size();
-        network.n_directions = n_directions;
-        network.n_outputs = n_outputs;
-        network.window = window;
-        network.n_channels = n_channels;
-        network.patch = patch;
-        network.n_steps = window / patch;
-        network.is_relu = is_relu;
-        network.cells = cells_.data();
-        network.output_weights = take(filled(n_outputs) * n_inputs);
-        network.output_bias = take(filled(n_outputs));
-        network.n_weights = used;
-    }
-    OwnNetwork(const OwnNetwork&) = delete;
-    sklstm::Network network;
-
-  private:
-    std::vector<sklstm::Cell> cells_;
-};
 
 // -- windows --------------------------------------------------------------------------
 
