@@ -37,6 +37,9 @@ _WORK_AT_ONCE = 1 << 28
 # Rows of all epochs whose orders are made at once.
 _ROWS_AT_ONCE = 1 << 17
 
+# Means that an optimizer keeps of each weight.
+_N_SLOTS = {"adam": 2, "adamw": 2, "rmsprop": 2, "sgd": 0}
+
 # Outputs in a panel of weights.
 _PANEL = 12
 
@@ -304,8 +307,9 @@ def train(
                 let_interrupt_through()
     except KeyboardInterrupt:
         is_interrupted = True
-    slots = [_listed(spec, trainer.slot(which)) for which in range(2)]
-    state = [np.array(trainer.n_steps, np.float64), *slots[0], *slots[1]]
+    state = [np.array(trainer.n_steps, np.float64)]
+    for slot in range(_N_SLOTS[recipe.optimizer]):
+        state += _listed(spec, trainer.slot(slot))
     return get_weights(), state, is_interrupted
 
 
@@ -320,9 +324,11 @@ def _trainer(recipe, data, plan, weights, optimizer_state, level):
     clipnorm = numbers.pop("global_clipnorm", 0.0)
     n_steps, slots = 0, []
     if optimizer_state is not None:
-        n_steps, means = int(optimizer_state[0]), optimizer_state[1:]
-        half = len(means) // 2
-        slots = [_flat(spec, means[:half]), _flat(spec, means[half:])]
+        n_steps, n = int(optimizer_state[0]), len(weights)
+        slots = [
+            _flat(spec, optimizer_state[1 + slot * n : 1 + (slot + 1) * n])
+            for slot in range(_N_SLOTS[recipe.optimizer])
+        ]
     has_quantiles = recipe.quantiles is not None
     return extension.Trainer(
         _network(spec),

@@ -46,7 +46,8 @@ struct Example {
             fill(cell.weights, 4 * cell.units, cell.n_inputs + cell.units);
             fill(cell.bias, 4 * cell.units, 1);
         }
-        fill(network.output_weights, n_outputs, network.n_features(network.n_layers - 1));
+        fill(network.output_weights, n_outputs,
+             network.n_features(network.n_layers - 1));
         base.resize((size_t)(n_rows + window - 1) * n_channels);
         for (float& value : base) value = normal(generator);
         mean.assign((size_t)n_channels, 0.25f);
@@ -70,7 +71,7 @@ struct Example {
     Job job() const {
         Job job = {};
         job.network = network;
-        job.windows = {base.data(),  starts.data(), n_missing.data(),
+        job.windows = {base.data(), starts.data(), n_missing.data(),
                        mean.data(), scale.data(),  is_centred.data()};
         job.weights = weights.data();
         job.targets = targets.data();
@@ -115,7 +116,8 @@ struct Example {
             for (int direction = 0; direction < network.n_directions; ++direction) {
                 const Cell& cell = network.cell(layer, direction);
                 const int n_read = cell.n_inputs + cell.units;
-                std::vector<double> hidden((size_t)cell.units), states((size_t)cell.units);
+                std::vector<double> hidden((size_t)cell.units),
+                    states((size_t)cell.units);
                 for (int at = 0; at < n_steps; ++at) {
                     const int step = direction ? n_steps - 1 - at : at;
                     std::vector<double> read = sequence[(size_t)step];
@@ -131,7 +133,8 @@ struct Example {
                                     read[(size_t)k];
                         }
                         double& state = states[(size_t)unit];
-                        state = sigmoid(z[1]) * state + sigmoid(z[0]) * activation(z[2]);
+                        state =
+                            sigmoid(z[1]) * state + sigmoid(z[0]) * activation(z[2]);
                         hidden[(size_t)unit] = sigmoid(z[3]) * activation(state);
                     }
                     next[(size_t)step].insert(next[(size_t)step].end(), hidden.begin(),
@@ -154,12 +157,13 @@ struct Example {
     }
 };
 
-std::vector<float> predicted(const Example& example, const Kernels* kernels, int n_threads,
-                             int output) {
+std::vector<float> predicted(const Example& example, const Kernels* kernels,
+                             int n_threads, int output) {
     const Network& network = example.network;
     const size_t n_rows = example.starts.size();
     const size_t n_read = (size_t)network.n_steps * (size_t)network.cell(0, 0).n_inputs;
-    std::vector<float> result(n_rows * (output < 0 ? (size_t)network.n_outputs : n_read));
+    std::vector<float> result(n_rows *
+                              (output < 0 ? (size_t)network.n_outputs : n_read));
     std::vector<std::unique_ptr<OwnTape>> own;
     std::vector<Tape> tapes;
     for (int i = 0; i < n_threads; ++i) {
@@ -177,8 +181,9 @@ std::vector<float> predicted(const Example& example, const Kernels* kernels, int
 }
 
 // Return the weights after some epochs, cut where the time is up.
-std::vector<float> trained(const Example& example, const Kernels* kernels, int n_threads,
-                           Rule rule, Loss loss, int batch_size, double time) {
+std::vector<float> trained(const Example& example, const Kernels* kernels,
+                           int n_threads, Rule rule, Loss loss, int batch_size,
+                           double time) {
     const int n_shards = std::min(8, (batch_size + 15) / 16);
     const size_t n_weights = example.weights.size();
     std::vector<float> weights = example.weights, means(n_weights), squares(n_weights);
@@ -216,14 +221,16 @@ std::vector<float> trained(const Example& example, const Kernels* kernels, int n
             run(kernels->train, job, n_threads);
         }
     }
-    for (float weight : weights) expect(std::isfinite(weight), kernels->name, "not finite");
+    for (float weight : weights)
+        expect(std::isfinite(weight), kernels->name, "not finite");
     return weights;
 }
 
 void check(const Example& example, const Kernels* kernels) {
     const Network& network = example.network;
     const std::vector<float> found = predicted(example, kernels, 1, -1);
-    expect(found == predicted(example, kernels, 3, -1), kernels->name, "threads differ");
+    expect(found == predicted(example, kernels, 3, -1), kernels->name,
+           "threads differ");
     const int output = network.n_outputs - 1;
     const std::vector<float> slopes = predicted(example, kernels, 2, output);
     const size_t n_read = slopes.size() / example.starts.size();
@@ -251,7 +258,8 @@ void check(const Example& example, const Kernels* kernels) {
         for (int batch_size : {7, 100}) {
             const auto alone =
                 trained(example, kernels, 1, rules[k], losses[k], batch_size, 1e300);
-            expect(alone == trained(example, kernels, 3, rules[k], losses[k], batch_size, 0),
+            expect(alone ==
+                       trained(example, kernels, 3, rules[k], losses[k], batch_size, 0),
                    kernels->name, "training depends on threads or on cuts");
             expect(alone != example.weights, kernels->name, "nothing is learned");
         }
@@ -261,9 +269,9 @@ void check(const Example& example, const Kernels* kernels) {
 
 int main() {
     const Example examples[] = {
-        {6, 2, 1, {5}, 1, 1, false, 40},      {1, 1, 1, {1}, 1, 1, false, 3},
+        {6, 2, 1, {5}, 1, 1, false, 40},        {1, 1, 1, {1}, 1, 1, false, 3},
         {5, 3, 1, {7, 3, 13}, 1, 4, false, 70}, {7, 1, 1, {9, 4}, 2, 2, false, 33},
-        {11, 2, 4, {6}, 2, 3, false, 20},     {6, 2, 1, {8, 5}, 1, 14, true, 50},
+        {11, 2, 4, {6}, 2, 3, false, 20},       {6, 2, 1, {8, 5}, 1, 14, true, 50},
     };
     for (const Kernels* kernels : levels())
         for (const Example& example : examples) check(example, kernels);

@@ -31,7 +31,8 @@ nb::object array_of(const std::vector<float>& values) {
     float* copy = new float[values.size()];
     std::copy(values.begin(), values.end(), copy);
     nb::capsule owner(copy, [](void* p) noexcept { delete[] static_cast<float*>(p); });
-    return nb::cast(nb::ndarray<nb::numpy, float, nb::ndim<1>>(copy, {values.size()}, owner));
+    return nb::cast(
+        nb::ndarray<nb::numpy, float, nb::ndim<1>>(copy, {values.size()}, owner));
 }
 
 const sklstm::Kernels* kernels_named(const std::string& level) {
@@ -47,18 +48,23 @@ const sklstm::Kernels* kernels_named(const std::string& level) {
 // Windows of a network, with the arrays that hold them.
 class OwnWindows {
   public:
-    OwnWindows(Table base, Numbers starts, nb::object n_missing, Floats mean, Floats scale,
-               Array<const uint8_t, 1> is_centred)
-        : base_(base), starts_(starts), mean_(mean), scale_(scale), is_centred_(is_centred) {
+    OwnWindows(Table base, Numbers starts, nb::object n_missing, Floats mean,
+               Floats scale, Array<const uint8_t, 1> is_centred)
+        : base_(base),
+          starts_(starts),
+          mean_(mean),
+          scale_(scale),
+          is_centred_(is_centred) {
         const size_t n_channels = base.shape(1);
         check(mean.size() == n_channels && scale.size() == n_channels &&
                   is_centred.size() == n_channels,
               "mean, scale and is_centred must have a value for each channel");
         windows = {base.data(), starts.data(), nullptr,
-                   mean.data(), scale.data(), is_centred.data()};
+                   mean.data(), scale.data(),  is_centred.data()};
         if (!n_missing.is_none()) {
             n_missing_ = nb::cast<Numbers>(n_missing);
-            check(n_missing_.size() == starts.size(), "n_missing must be one for each row");
+            check(n_missing_.size() == starts.size(),
+                  "n_missing must be one for each row");
             windows.n_missing = n_missing_.data();
         }
     }
@@ -66,7 +72,8 @@ class OwnWindows {
     size_t n_rows() const { return starts_.size(); }
 
     void check_fit(const sklstm::Network& network) const {
-        check(base_.shape(1) == (size_t)network.n_channels, "the base has other channels");
+        check(base_.shape(1) == (size_t)network.n_channels,
+              "the base has other channels");
         const int64_t last = (int64_t)base_.shape(0) - network.window;
         for (size_t row = 0; row < starts_.size(); ++row)
             check(0 <= starts_.data()[row] && starts_.data()[row] <= last,
@@ -111,16 +118,18 @@ constexpr int64_t kWork = 1 << 27;
 
 // Fill an array with what is predicted of rows begin to end, or with the slopes of an
 // output by the inputs.
-void predict(const OwnNetwork& own, Floats weights, const OwnWindows& windows, int64_t begin,
-             int64_t end, Array<float, 2> result, int output, int n_threads,
-             const std::string& level) {
+void predict(const OwnNetwork& own, Floats weights, const OwnWindows& windows,
+             int64_t begin, int64_t end, Array<float, 2> result, int output,
+             int n_threads, const std::string& level) {
     const sklstm::Network& network = own.network;
     const bool is_slopes = output >= 0;
-    const size_t n_columns =
-        is_slopes ? (size_t)network.n_steps * network.cell(0, 0).n_inputs : network.n_outputs;
+    const size_t n_columns = is_slopes
+                                 ? (size_t)network.n_steps * network.cell(0, 0).n_inputs
+                                 : network.n_outputs;
     windows.check_fit(network);
     check((ptrdiff_t)weights.size() == network.n_weights, "weights of another network");
-    check(0 <= begin && begin <= end && (size_t)end <= windows.n_rows(), "rows not there");
+    check(0 <= begin && begin <= end && (size_t)end <= windows.n_rows(),
+          "rows not there");
     check(output < network.n_outputs, "an output is not there");
     check(result.shape(0) == windows.n_rows() && result.shape(1) == n_columns,
           "the result has another shape");
@@ -166,11 +175,11 @@ sklstm::Rule rule_named(const std::string& name) {
 class Trainer {
   public:
     Trainer(const OwnNetwork& network, const OwnWindows& windows, Table targets,
-            nb::object row_weights, Floats levels, const std::string& loss, Floats weights,
-            const std::vector<Floats>& slots, const std::string& optimizer,
-            const std::vector<double>& numbers, double clipnorm, int64_t n_steps,
-            int64_t batch_size, double dropout, uint64_t seed, int n_threads,
-            const std::string& level)
+            nb::object row_weights, Floats levels, const std::string& loss,
+            Floats weights, const std::vector<Floats>& slots,
+            const std::string& optimizer, const std::vector<double>& numbers,
+            double clipnorm, int64_t n_steps, int64_t batch_size, double dropout,
+            uint64_t seed, int n_threads, const std::string& level)
         : targets_(targets),
           levels_(levels.data(), levels.data() + levels.size()),
           weights_(weights.data(), weights.data() + weights.size()),
@@ -197,7 +206,8 @@ class Trainer {
         for (size_t i = 0; i < 2; ++i) {
             slots_[i].assign(n_weights, 0.0f);
             if (i >= slots.size()) continue;
-            check(slots[i].size() == n_weights, "an optimizer state of another network");
+            check(slots[i].size() == n_weights,
+                  "an optimizer state of another network");
             std::copy_n(slots[i].data(), n_weights, slots_[i].data());
         }
         job_.levels = levels_.data();
@@ -234,7 +244,8 @@ class Trainer {
     // Begin some epochs, each with an order of the rows of its own, and after each find
     // the loss of the validation rows. They end early after `patience` epochs without a
     // better one, or where a loss is not finite.
-    void begin(Array<const int32_t, 2> orders, Numbers validation_rows, int64_t patience) {
+    void begin(Array<const int32_t, 2> orders, Numbers validation_rows,
+               int64_t patience) {
         check_rows(orders.data(), orders.size());
         check_rows(validation_rows.data(), validation_rows.size());
         orders_ = orders;
@@ -264,8 +275,8 @@ class Trainer {
         return epoch_ >= n_epochs;
     }
 
-    // Return the mean loss of each epoch that has ended, and that of its validation, NaN
-    // where nothing is validated.
+    // Return the mean loss of each epoch that has ended, and that of its validation,
+    // NaN where nothing is validated.
     std::vector<std::pair<double, double>> losses() const { return found_; }
 
     // Let the rate fall to 0 over some steps from now on, as half a cosine does.
@@ -277,7 +288,9 @@ class Trainer {
     int64_t n_steps() const { return job_.optimizer.n_steps; }
     nb::object weights() const { return array_of(weights_); }
     // Those with the least validation loss; the last ones where nothing was validated.
-    nb::object best_weights() const { return array_of(best_.empty() ? weights_ : best_); }
+    nb::object best_weights() const {
+        return array_of(best_.empty() ? weights_ : best_);
+    }
     nb::object slot(size_t which) const {
         check(which < 2, "there are two slots");
         return array_of(slots_[which]);
@@ -307,7 +320,8 @@ class Trainer {
 
     void begin_epoch() {
         job_.n_rows = (int64_t)orders_.shape(1);
-        job_.order = orders_.data() + std::min<int64_t>(epoch_, orders_.shape(0) - 1) * job_.n_rows;
+        job_.order = orders_.data() +
+                     std::min<int64_t>(epoch_, orders_.shape(0) - 1) * job_.n_rows;
         job_.batch = 0;
         job_.loss_sum = 0.0;
         n_validated_ = 0;
@@ -319,9 +333,11 @@ class Trainer {
     bool validate(double deadline) {
         const int64_t n = (int64_t)validation_rows_.size();
         if (n && !reading_)
-            reading_ = std::make_unique<Tapes>(job_.network, n_threads_, kTileRows, false);
+            reading_ =
+                std::make_unique<Tapes>(job_.network, n_threads_, kTileRows, false);
         const int64_t n_products = job_.network.n_steps * job_.network.n_weights;
-        const int64_t step = std::max<int64_t>(kTileRows * n_threads_, kWork / n_products);
+        const int64_t step =
+            std::max<int64_t>(kTileRows * n_threads_, kWork / n_products);
         while (n_validated_ < n) {
             sklstm::Job job = job_;
             job.tapes = reading_->data();
@@ -344,7 +360,8 @@ class Trainer {
         for (const double loss : validation_losses_) validation += loss;
         const double n_outputs = job_.network.n_outputs;
         validation /= (double)validation_losses_.size() * n_outputs;
-        found_.emplace_back(job_.loss_sum / ((double)job_.n_rows * n_outputs), validation);
+        found_.emplace_back(job_.loss_sum / ((double)job_.n_rows * n_outputs),
+                            validation);
         if (!std::isfinite(job_.loss_sum)) return true;
         if (validation_losses_.empty()) return false;
         ++n_idle_;
@@ -359,7 +376,8 @@ class Trainer {
 
 std::vector<std::string> level_names() {
     std::vector<std::string> names;
-    for (const sklstm::Kernels* kernels : sklstm::levels()) names.push_back(kernels->name);
+    for (const sklstm::Kernels* kernels : sklstm::levels())
+        names.push_back(kernels->name);
     return names;
 }
 
@@ -371,9 +389,11 @@ NB_MODULE(_lstm_kernels, module) {
     module.def("levels", level_names);
     nb::class_<OwnNetwork>(module, "Network")
         .def(nb::init<int, int, int, const std::vector<int>&, int, int, bool>())
-        .def_prop_ro("n_weights", [](const OwnNetwork& own) { return own.network.n_weights; });
+        .def_prop_ro("n_weights",
+                     [](const OwnNetwork& own) { return own.network.n_weights; });
     nb::class_<OwnWindows>(module, "Windows")
-        .def(nb::init<Table, Numbers, nb::object, Floats, Floats, Array<const uint8_t, 1>>(),
+        .def(nb::init<Table, Numbers, nb::object, Floats, Floats,
+                      Array<const uint8_t, 1>>(),
              "base"_a.noconvert(), "starts"_a.noconvert(), "n_missing"_a.none(),
              "mean"_a.noconvert(), "scale"_a.noconvert(), "is_centred"_a.noconvert());
     module.def("predict", predict, "network"_a, "weights"_a.noconvert(), "windows"_a,

@@ -72,12 +72,12 @@ struct Tape {
     float* hidden_slopes;
     float* cell_slopes;
     float* carried;
-    float* final;         // newest hidden states, what the output layer reads
+    float* final;  // newest hidden states, what the output layer reads
     float* final_slopes;
     float* outputs;
     float* output_slopes;
-    float* is_true;       // 1 for each row whose step is true
-    float* factors;       // of dropout
+    float* is_true;  // 1 for each row whose step is true
+    float* factors;  // of dropout
     int32_t* n_missing;
 };
 

@@ -251,13 +251,16 @@ static void step_cell(const Cell& cell, const float* flat, ptrdiff_t stride,
          first += 3, weights += n_read * kPanel, bias += kPanel)
         switch (smaller(cell.units - first, 3)) {
             case 1:
-                step_units<kRelu, 1, kVectors>(tables, first, n_read, weights, bias, stride);
+                step_units<kRelu, 1, kVectors>(tables, first, n_read, weights, bias,
+                                               stride);
                 break;
             case 2:
-                step_units<kRelu, 2, kVectors>(tables, first, n_read, weights, bias, stride);
+                step_units<kRelu, 2, kVectors>(tables, first, n_read, weights, bias,
+                                               stride);
                 break;
             default:
-                step_units<kRelu, 3, kVectors>(tables, first, n_read, weights, bias, stride);
+                step_units<kRelu, 3, kVectors>(tables, first, n_read, weights, bias,
+                                               stride);
         }
 }
 
@@ -424,7 +427,8 @@ static void find_losses(const Job& job, Tape& tape, const Tile& tile, double sha
             const ptrdiff_t at = n * tape.stride + i;
             LossAndSlope found = {0.0f, 0.0f};
             if (is_row)
-                found = loss_of(job.loss, tape.outputs[at] - job.targets[row * n_outputs + n],
+                found = loss_of(job.loss,
+                                tape.outputs[at] - job.targets[row * n_outputs + n],
                                 job.levels[n]);
             total += found.loss;
             if (tape.is_kept)
@@ -730,7 +734,8 @@ static void work_on_batch(Job& job, const Crew& crew, int thread, int64_t first,
         tiles.is_training = true;
         tiles.n_steps = n_steps;
         run_forwards(job, tape, tiles);
-        for (int at = 0; at < tiles.n; ++at) find_losses(job, tape, tiles.tile[at], share);
+        for (int at = 0; at < tiles.n; ++at)
+            find_losses(job, tape, tiles.tile[at], share);
         run_backwards(job, tape, tiles, false);
         for (int at = 0; at < tiles.n; ++at)
             add_all_gradients(job.network, tape, tiles.tile[at].columns,

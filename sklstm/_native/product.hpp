@@ -119,7 +119,8 @@ SKLSTM_INLINE void add_gradient(const Steps& steps, const float* outputs,
         const float* x = inputs + step * steps.inputs_step;
         for (int row = 0; row < steps.n_rows; row += kLanes) {
             Vec slopes[4];
-            SKLSTM_UNROLL for (int n = 0; n < 4; ++n) slopes[n] = load(y + n * stride + row);
+            SKLSTM_UNROLL for (int n = 0; n < 4; ++n)
+                slopes[n] = load(y + n * stride + row);
             SKLSTM_UNROLL for (int k = 0; k < kInputs; ++k) {
                 Vec value = load(x + k * stride + row);
                 SKLSTM_UNROLL for (int n = 0; n < 4; ++n)

@@ -8,11 +8,13 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -83,7 +85,8 @@ class OwnNetwork {
         check(window > 0 && n_channels > 0 && n_outputs > 0 && !units.empty(),
               "a network needs steps, channels, units and outputs");
         check(0 < patch && patch <= window, "a patch must fit into the window");
-        check(n_directions == 1 || n_directions == 2, "there are one or two directions");
+        check(n_directions == 1 || n_directions == 2,
+              "there are one or two directions");
         int n_inputs = n_channels * patch;
         ptrdiff_t used = 0;
         auto take = [&](ptrdiff_t n_floats) { return (used += n_floats) - n_floats; };
@@ -182,7 +185,8 @@ class OwnTape {
             most_units = std::max(most_units, units);
             most_inputs = std::max(most_inputs, n_inputs);
             n_final = units * (size_t)network.n_directions;
-            tape.read[at] = take((n_steps + 1) * (size_t)spaced(cell.n_inputs + cell.units) * stride);
+            tape.read[at] = take((n_steps + 1) *
+                                 (size_t)spaced(cell.n_inputs + cell.units) * stride);
             tape.cell[at] = take((is_kept ? n_steps + 1 : 1) * units * stride);
             if (!is_kept) continue;
             tape.gates[at] = take(n_steps * (size_t)spaced(4 * cell.units) * stride);
@@ -246,7 +250,8 @@ class Meeting {
             pause();
         }
         std::unique_lock<std::mutex> lock(mutex_);
-        is_next_.wait(lock, [&] { return round_.load(std::memory_order_acquire) != round; });
+        is_next_.wait(lock,
+                      [&] { return round_.load(std::memory_order_acquire) != round; });
     }
 
     static void wait_at(void* meeting) { static_cast<Meeting*>(meeting)->wait(); }
@@ -260,14 +265,22 @@ class Meeting {
     std::condition_variable is_next_;
 };
 
-// Run a job in some threads, of which this is one.
+// Run a job in some threads, of which this is one; in fewer where the system has no
+// more. They begin when it is known how many there are.
 inline void run(void (*work)(Job&, const Crew&, int), Job& job, int n_threads) {
-    Meeting meeting(n_threads);
-    const Crew crew = {n_threads, &meeting, Meeting::wait_at};
+    std::promise<Crew> promise;
+    const std::shared_future<Crew> crew = promise.get_future().share();
     std::vector<std::thread> threads;
-    for (int thread = 1; thread < n_threads; ++thread)
-        threads.emplace_back([&, thread] { work(job, crew, thread); });
-    work(job, crew, 0);
+    threads.reserve((size_t)n_threads);
+    try {
+        for (int thread = 1; thread < n_threads; ++thread)
+            threads.emplace_back(
+                [&job, work, crew, thread] { work(job, crew.get(), thread); });
+    } catch (const std::system_error&) {
+    }
+    Meeting meeting((int)threads.size() + 1);
+    promise.set_value({(int)threads.size() + 1, &meeting, Meeting::wait_at});
+    work(job, crew.get(), 0);
     for (std::thread& thread : threads) thread.join();
 }
 
