@@ -118,6 +118,7 @@ struct Job {
     double loss_sum;
     double deadline;
     double (*now)();
+    bool is_over;
 };
 
 // Where threads of a job meet.

@@ -707,8 +707,8 @@ static int shard_to_work_on(const Job& job, int thread, int n_threads, int64_t n
     return found;
 }
 
-// Work on the tiles of a thread's shards, until they are done or the time is up. Two at
-// once make better use of the registers.
+// Work on the tiles of a thread's shards, until they are done or the time is up, but on
+// some in any case. Two at once make better use of the registers.
 static void work_on_batch(Job& job, const Crew& crew, int thread, int64_t first,
                           int64_t size, int64_t n_steps) {
     Tape& tape = job.tapes[thread];
@@ -716,7 +716,7 @@ static void work_on_batch(Job& job, const Crew& crew, int thread, int64_t first,
     const int64_t n_tiles = (size + n_rows - 1) / n_rows;
     const int n_together = (int)smaller<ptrdiff_t>(2, tape.stride / n_rows);
     const double share = 1.0 / ((double)size * job.network.n_outputs);
-    while (job.now() <= job.deadline) {
+    do {
         Tiles tiles;
         int shards[2];
         for (tiles.n = 0; tiles.n < n_together; ++tiles.n) {
@@ -740,7 +740,7 @@ static void work_on_batch(Job& job, const Crew& crew, int thread, int64_t first,
         for (int at = 0; at < tiles.n; ++at)
             add_all_gradients(job.network, tape, tiles.tile[at].columns,
                               job.gradient + shards[at] * job.network.n_weights);
-    }
+    } while (job.now() <= job.deadline);
 }
 
 // Train on the batches of an epoch until it ends, or the time is up. A batch that is cut
@@ -753,7 +753,7 @@ static void train(Job& job, const Crew& crew, int thread) {
     const ptrdiff_t end = n_weights * (thread + 1) / crew.n_threads;
     const double clipnorm = job.optimizer.clipnorm;
     int64_t batch = job.batch, n_steps = job.optimizer.n_steps;
-    for (; batch < n_batches; ++batch, ++n_steps) {
+    while (batch < n_batches) {
         const int64_t first = batch * job.batch_size;
         const int64_t size = smaller(job.batch_size, job.n_rows - first);
         work_on_batch(job, crew, thread, first, size, n_steps);
@@ -770,11 +770,16 @@ static void train(Job& job, const Crew& crew, int thread) {
             crew.meet();
         }
         take_step(job, begin, end, n_steps, factor);
-        if (thread == 0)
+        ++batch;
+        ++n_steps;
+        if (thread == 0) {
             for (int64_t i = 0; i < size; ++i) job.loss_sum += job.losses[i];
+            job.is_over = job.now() > job.deadline;
+        }
         crew.meet();
         for (int shard = thread; shard < job.n_shards; shard += crew.n_threads)
             job.next_tiles[shard] = shard;
+        if (job.is_over) break;
     }
     if (thread != 0) return;
     job.batch = batch;
