@@ -34,6 +34,8 @@ __all__ = ["input_slopes", "levels", "outputs", "train"]
 _SECONDS_AT_ONCE = 0.03
 _WORK_AT_ONCE = 1 << 28
 
+_MOST_THREADS = 64
+
 # Rows of all epochs whose orders are made at once.
 _ROWS_AT_ONCE = 1 << 17
 
@@ -209,6 +211,7 @@ def _predict(spec, weights, inputs, result, output, n_threads, level):
         np.zeros(n_channels, dtype=np.uint8),
     )
     network, flat = _network(spec), _flat(spec, weights)
+    n_threads = min(n_threads, _MOST_THREADS)
     step = _rows_at_once(spec)
     for begin in range(0, n_rows, step):
         end = min(begin + step, n_rows)
@@ -289,7 +292,7 @@ def train(
         return _listed(spec, trainer.weights if is_now else trainer.best_weights)
 
     is_interrupted = is_over = False
-    patience = plan.patience or plan.epochs
+    patience = min(plan.patience or plan.epochs, plan.epochs)
     n_at_once = 1 if monitor.is_watched else _epochs_at_once(len(data.rows))
     orders = islice(data.orders(plan.seed), plan.epochs)
     try:
@@ -343,10 +346,10 @@ def _trainer(recipe, data, plan, weights, optimizer_state, level):
         [plan.learning_rate, *numbers.values(), *[0.0] * (4 - len(numbers))],
         clipnorm,
         n_steps,
-        plan.batch_size,
+        min(plan.batch_size, len(data.windows)),
         spec.dropout,
         int(np.random.SeedSequence([*plan.seed, 2]).generate_state(1, np.uint64)[0]),
-        plan.n_threads,
+        min(plan.n_threads, _MOST_THREADS),
         level,
     )
 

@@ -17,6 +17,17 @@ from sklstm._window_regressor import WindowRegressor
 
 __all__ = ["LSTMRegressor"]
 
+_SHARE = Interval(Real, 0, 1, closed="left")
+_RANGES = {
+    "beta_1": _SHARE,
+    "beta_2": _SHARE,
+    "rho": _SHARE,
+    "momentum": _SHARE,
+    "weight_decay": Interval(Real, 0, None, closed="left"),
+    "epsilon": Interval(Real, 0, None, closed="neither"),
+    "global_clipnorm": Interval(Real, 0, None, closed="neither"),
+}
+
 
 class LSTMRegressor(WindowRegressor):
     """Predict the next value(s) of a series from windows of its past with an LSTM.
@@ -341,11 +352,16 @@ class LSTMRegressor(WindowRegressor):
         legal = [*OPTIMIZERS[self.optimizer], "global_clipnorm"]
         for name, value in (self.optimizer_params or {}).items():
             is_number = isinstance(value, Real) and not isinstance(value, bool)
-            if name not in legal or not (is_number and 0 <= value < np.inf):
+            if name not in legal or not is_number:
                 raise ValueError(
                     "The 'optimizer_params' parameter of LSTMRegressor must hold "
-                    f"numbers of at least 0 for {', '.join(legal)}, which optimizer="
+                    f"numbers for {', '.join(legal)}, which optimizer="
                     f"{self.optimizer!r} takes. Got {name!r}: {value!r} instead."
+                )
+            if value not in _RANGES[name]:
+                raise ValueError(
+                    f"The {name!r} of 'optimizer_params' must be {_RANGES[name]}. Got "
+                    f"{value!r} instead."
                 )
 
     def to_onnx(self, path: str | os.PathLike[str]) -> Path:

@@ -217,7 +217,8 @@ class Trainer {
         std::copy_n(numbers.begin() + 1, 4, job_.optimizer.constants);
         job_.optimizer.clipnorm = clipnorm;
         job_.optimizer.n_steps = n_steps;
-        job_.dropout = (float)dropout;
+        // A share so close to 1 that float32 rounds it there stays below.
+        job_.dropout = std::min((float)dropout, std::nextafter(1.0f, 0.0f));
         job_.seed = seed;
         batch_size = std::min<int64_t>(batch_size, (int64_t)n_rows_);
         job_.batch_size = batch_size;
