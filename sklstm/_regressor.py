@@ -5,7 +5,6 @@ from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
 
-import numpy as np
 from joblib import effective_n_jobs
 
 from sklstm._files import write_whole
