@@ -132,21 +132,19 @@ def fit_highway(
     best_kernel = np.zeros_like(cross)
     best_remainder = squares / n_rows
     best_error = best_remainder * (n_worth / max(n_worth - 1, 1)) ** 2
-    for penalty in _PENALTIES * values.mean():
-        damped = values + penalty
-        if not (damped > 0).all():
-            continue
-        shrunk = projected / damped[:, None]
-        # Residual sum of squares, and effective degrees of freedom, from the Gram.
-        fitted = 2 * projected * shrunk - values[:, None] * np.square(shrunk)
-        remainder = np.maximum(squares - fitted.sum(axis=0), 0.0) / n_rows
-        freedom = n_worth - 1 - (values / damped).sum()
-        if freedom < 1:
-            continue
-        error = remainder * (n_worth / freedom) ** 2
-        if error.sum() < best_error.sum():
-            best_error, best_remainder = error, remainder
-            best_kernel = vectors @ shrunk
+    damped = values + (_PENALTIES * values.mean())[:, None]
+    damped = damped[(damped > 0).all(axis=1)]
+    freedom = n_worth - 1 - (values / damped).sum(axis=1)
+    damped, freedom = damped[freedom >= 1], freedom[freedom >= 1]
+    if len(damped):
+        # Residual sums of squares of every penalty, from the Gram.
+        fitted = ((2 - values / damped) / damped) @ np.square(projected)
+        remainders = np.maximum(squares - fitted, 0.0) / n_rows
+        errors = remainders * np.square(n_worth / freedom)[:, None]
+        best = int(np.argmin(errors.sum(axis=1)))
+        if errors[best].sum() < best_error.sum():
+            best_error, best_remainder = errors[best], remainders[best]
+            best_kernel = vectors @ (projected / damped[best][:, None])
     bias = target_mean - mean @ best_kernel
     return Highway(best_kernel, bias, best_error, best_remainder)
 
