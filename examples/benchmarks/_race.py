@@ -76,11 +76,20 @@ def race_processes(contestants: dict[str, list[str]], repeats: int) -> dict:
 
 
 def take_turns(run: Callable[[], object]) -> None:
-    """Warm up; then run whenever the parent says so, and print the seconds."""
+    """Warm up; then run whenever the parent says so, and print the seconds.
+
+    A turn is a run, or as many as take a fifth of a second: the first milliseconds
+    after a rest are slower than those of a long search.
+    """
     run()
     print("ready", flush=True)
     for _ in sys.stdin:
-        print(seconds_of(run), flush=True)
+        n_runs, start, seconds = 0, time.perf_counter(), 0.0
+        while seconds < 0.2:
+            run()
+            n_runs += 1
+            seconds = time.perf_counter() - start
+        print(seconds / n_runs, flush=True)
 
 
 def table(title: str, seconds: dict, *, ours: str = "sklstm", reach: str = "") -> None:
