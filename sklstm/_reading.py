@@ -90,7 +90,7 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
         X = np.asarray(X)
     if X.ndim == 3:
         windows = X
-        # What SlidingWindow makes is no longer looked at: one row is predicted faster.
+        # check_array would return plain float32 arrays as they are, only later.
         is_plain = type(X) is np.ndarray and X.dtype == np.float32 and len(X) > 0
         if not (is_plain or isinstance(X, PanelWindows)):
             windows = check_array(

@@ -324,21 +324,6 @@ class Plan:
         """Return the number of gradient steps of an epoch."""
         return -(-n_rows // self.batch_size)
 
-    def rate_factors(self, steps: Any, n_batches: int) -> Any:
-        """Return what the learning rate is multiplied by.
-
-        Parameters
-        ----------
-        steps : int or ndarray
-            Steps of this fit that are done.
-        n_batches : int
-            Steps of an epoch.
-        """
-        if not self.is_annealed:
-            return np.ones(np.shape(steps))[()]
-        done = np.asarray(steps) / (n_batches * self.epochs)
-        return ((1 + np.cos(np.pi * np.minimum(done, 1.0))) / 2)[()]
-
 
 @dataclass
 class Monitor:

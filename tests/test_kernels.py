@@ -290,7 +290,7 @@ def test_dropout_drops_its_share():
 
 
 def test_the_rate_of_a_refit_falls_to_zero():
-    """Half a cosine over all steps of the plan, as `Plan.rate_factors` says."""
+    """Half a cosine over all steps of the plan: full at first, 0 after the last."""
     spec = SPECS["plain"]
     data = training_set(spec, n_validation=0)
     recipe = LSTMRecipe(spec=spec, optimizer="sgd")
@@ -302,7 +302,7 @@ def test_the_rate_of_a_refit_falls_to_zero():
         order = next(orders)
         for batch in range(3):
             step = 3 * epoch + batch
-            rate = 0.1 * plan.rate_factors(step, 3)
+            rate = 0.1 * (1 + np.cos(np.pi * step / 6)) / 2
             rows = order[50 * batch : 50 * batch + 50]
             one = replace(data, rows=rows, weights=None)
             once = Plan(1, 50, float(rate) or 1e-12, None, (0, 0))

@@ -575,7 +575,7 @@ static void run_backwards(const Job& job, Tape& tape, const Tiles& tiles,
         const int n_read = network.cell(layer, 0).n_inputs;
         for (int step = 0; step < network.n_steps; ++step)
             drop_out(job, tape, layer - 1, step, n_read, tiles,
-                     tape.read_slopes[layer] + step * n_read * tape.stride);
+                     tape.read_slopes[layer] + (ptrdiff_t)step * n_read * tape.stride);
     }
 }
 

@@ -89,7 +89,6 @@ SKLSTM_OPERATOR(/)
     }
 SKLSTM_COMPARISON(<)
 SKLSTM_COMPARISON(>)
-SKLSTM_COMPARISON(<=)
 #undef SKLSTM_COMPARISON
 
 SKLSTM_INLINE Vec& operator+=(Vec& a, Vec b) { return a = a + b; }
