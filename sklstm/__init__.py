@@ -4,27 +4,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sklstm._backtest import BacktestResult, backtest
-    from sklstm._contribution_display import ContributionDisplay
-    from sklstm._error_display import ErrorByStepDisplay
-    from sklstm._forecast import forecast
-    from sklstm._forecast_display import ForecastDisplay
-    from sklstm._gate_display import GateDisplay
-    from sklstm._inspection import contributions, gates
-    from sklstm._keras_regressor import KerasRegressor
-    from sklstm._loss_display import LossCurveDisplay
-    from sklstm._regressor import LSTMRegressor
-    from sklstm._sliding_window import SlidingWindow
-    from sklstm._split import PanelTimeSeriesSplit
     from sklstm._storage import load, save
-    from sklstm._update import update
     from sklstm.datasets import load_airline_passengers, load_m4_hourly
+    from sklstm.forecasting._backtest import BacktestResult, backtest
+    from sklstm.forecasting._forecast import forecast
+    from sklstm.forecasting._update import update
     from sklstm.metrics import (
         interval_coverage,
         mean_absolute_scaled_error,
         mean_interval_score,
         symmetric_mean_absolute_percentage_error,
     )
+    from sklstm.network._keras_regressor import KerasRegressor
+    from sklstm.network._regressor import LSTMRegressor
+    from sklstm.views._contribution_display import ContributionDisplay
+    from sklstm.views._error_display import ErrorByStepDisplay
+    from sklstm.views._forecast_display import ForecastDisplay
+    from sklstm.views._gate_display import GateDisplay
+    from sklstm.views._inspection import contributions, gates
+    from sklstm.views._loss_display import LossCurveDisplay
+    from sklstm.windows._sliding_window import SlidingWindow
+    from sklstm.windows._split import PanelTimeSeriesSplit
 
 __version__ = "0.1.0"
 
@@ -55,20 +55,20 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "BacktestResult": "sklstm._backtest",
-    "ContributionDisplay": "sklstm._contribution_display",
-    "ErrorByStepDisplay": "sklstm._error_display",
-    "ForecastDisplay": "sklstm._forecast_display",
-    "GateDisplay": "sklstm._gate_display",
-    "KerasRegressor": "sklstm._keras_regressor",
-    "LSTMRegressor": "sklstm._regressor",
-    "LossCurveDisplay": "sklstm._loss_display",
-    "PanelTimeSeriesSplit": "sklstm._split",
-    "SlidingWindow": "sklstm._sliding_window",
-    "backtest": "sklstm._backtest",
-    "contributions": "sklstm._inspection",
-    "forecast": "sklstm._forecast",
-    "gates": "sklstm._inspection",
+    "BacktestResult": "sklstm.forecasting._backtest",
+    "ContributionDisplay": "sklstm.views._contribution_display",
+    "ErrorByStepDisplay": "sklstm.views._error_display",
+    "ForecastDisplay": "sklstm.views._forecast_display",
+    "GateDisplay": "sklstm.views._gate_display",
+    "KerasRegressor": "sklstm.network._keras_regressor",
+    "LSTMRegressor": "sklstm.network._regressor",
+    "LossCurveDisplay": "sklstm.views._loss_display",
+    "PanelTimeSeriesSplit": "sklstm.windows._split",
+    "SlidingWindow": "sklstm.windows._sliding_window",
+    "backtest": "sklstm.forecasting._backtest",
+    "contributions": "sklstm.views._inspection",
+    "forecast": "sklstm.forecasting._forecast",
+    "gates": "sklstm.views._inspection",
     "interval_coverage": "sklstm.metrics",
     "load": "sklstm._storage",
     "load_airline_passengers": "sklstm.datasets",
@@ -77,7 +77,7 @@ _ROOMS = {
     "mean_interval_score": "sklstm.metrics",
     "save": "sklstm._storage",
     "symmetric_mean_absolute_percentage_error": "sklstm.metrics",
-    "update": "sklstm._update",
+    "update": "sklstm.forecasting._update",
 }
 
 

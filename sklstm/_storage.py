@@ -28,17 +28,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from sklstm._files import check_path, check_place, write_whole
-from sklstm._highway import Highway
-from sklstm._keras import KerasRecipe
-from sklstm._keras_regressor import KerasRegressor
-from sklstm._lstm import LSTMRecipe
-from sklstm._measure import Measure
-from sklstm._member import Member
-from sklstm._network import NetworkSpec
-from sklstm._progress import without_callbacks
-from sklstm._regressor import LSTMRegressor
-from sklstm._scaling import Scaling
-from sklstm._sliding_window import SlidingWindow
 from sklstm._stamp import (
     FORMAT,
     StoredStateError,
@@ -47,7 +36,18 @@ from sklstm._stamp import (
     told_once,
 )
 from sklstm._stored_labels import cure_of_labels
-from sklstm._timeline import Timeline
+from sklstm.network._highway import Highway
+from sklstm.network._keras import KerasRecipe
+from sklstm.network._keras_regressor import KerasRegressor
+from sklstm.network._lstm import LSTMRecipe
+from sklstm.network._measure import Measure
+from sklstm.network._member import Member
+from sklstm.network._network import NetworkSpec
+from sklstm.network._progress import without_callbacks
+from sklstm.network._regressor import LSTMRegressor
+from sklstm.network._scaling import Scaling
+from sklstm.windows._sliding_window import SlidingWindow
+from sklstm.windows._timeline import Timeline
 
 __all__ = ["TRUSTED", "load", "save"]
 

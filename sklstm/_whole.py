@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from sklstm._measure import Measure
-from sklstm._member import Member, Recipe
-from sklstm._scaling import Scaling
+from sklstm._checks import is_integer
 from sklstm._stamp import StoredStateError, damaged
-from sklstm._timeline import Timeline
-from sklstm._validation import is_integer
+from sklstm.network._measure import Measure
+from sklstm.network._member import Member, Recipe
+from sklstm.network._scaling import Scaling
+from sklstm.windows._timeline import Timeline
 
 __all__ = ["check_regressor", "check_sliding_window"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from sklstm._validation import check_array, check_coverage, is_integer
+from sklstm._checks import check_array, check_coverage, is_integer
 
 __all__ = [
     "interval_coverage",

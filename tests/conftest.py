@@ -31,7 +31,7 @@ def _pictures_closed():
 @pytest.fixture
 def lone_interrupt(monkeypatch):
     """Forget when the newest interrupt came: another test may just have sent it."""
-    monkeypatch.setattr("sklstm._interrupts._Hold.newest", -np.inf)
+    monkeypatch.setattr("sklstm.network._interrupts._Hold.newest", -np.inf)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sklstm import SlidingWindow
-from sklstm._alignment import agree, habit_of, is_other_unit
+from sklstm.windows._alignment import agree, habit_of, is_other_unit
 
 
 @pytest.fixture(scope="module")

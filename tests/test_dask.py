@@ -52,7 +52,9 @@ def test_a_search_on_two_worker_processes_is_the_serial_one(client):
     assert found.best_params_ == serial.best_params_
     np.testing.assert_array_equal(found.predict(X), serial.predict(X))
     # Both processes fitted, and neither of them is this one.
-    workers = client.run(lambda: (os.getpid(), "sklstm._kernels" in sys.modules))
+    workers = client.run(
+        lambda: (os.getpid(), "sklstm.network._kernels" in sys.modules)
+    )
     pids, has_fitted = zip(*workers.values(), strict=True)
     assert len({*pids, os.getpid()}) == 3
     assert all(has_fitted)

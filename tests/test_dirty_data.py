@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, SlidingWindow, forecast, load_airline_passengers
-from sklstm._panel import longest_gap
+from sklstm.windows._panel import longest_gap
 
 
 def passengers(n_rows=144, share=0.1, seed=0):

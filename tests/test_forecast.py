@@ -1311,7 +1311,7 @@ def test_rows_before_the_end_of_fit():
 @pytest.mark.parametrize("horizon", [1, 3])
 def test_placeholders_are_never_read(monkeypatch, placeholder, horizon):
     """What holds the place of values to come changes no forecast, bit for bit."""
-    import sklstm._forecast as module
+    import sklstm.forecasting._forecast as module
 
     every = frame("load", "wind", "price", n_rows=N_ROWS + 7)
     X, to_come = every[:N_ROWS], every[N_ROWS:]
@@ -1344,7 +1344,7 @@ def test_placeholders_are_never_read(monkeypatch, placeholder, horizon):
 
 def test_direct_placeholders_are_never_read(monkeypatch, direct_pipes):
     """Nor do they change what an LSTM predicts several steps ahead."""
-    import sklstm._forecast as module
+    import sklstm.forecasting._forecast as module
 
     X, pipes = direct_pipes
     before = {horizon: forecast(pipe, X, 7) for horizon, pipe in pipes.items()}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklstm._frames import (
+from sklstm.windows._frames import (
     check_same_labels,
     column_of_target,
     frame_from,

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from sklstm._future_rows import (
+from sklstm.forecasting._future_rows import (
     coverage_of_forecast,
     future_of_panel,
     kind_of_long_frame,

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression, Ridge
 
-from sklstm._highway import fit_highway
+from sklstm.network._highway import fit_highway
 
 
 def rows(n_rows=60, window=4, n_channels=2, noise=0.5, seed=0):
@@ -121,7 +121,7 @@ def test_constant_inputs_are_no_reason_to_fail():
 
 def test_long_windows_are_read_from_their_newest_values(monkeypatch):
     """Beyond the most values that are affordable, older ones are left out."""
-    monkeypatch.setattr("sklstm._highway._MOST_VALUES", 4)
+    monkeypatch.setattr("sklstm.network._highway._MOST_VALUES", 4)
     inputs, targets = rows()
     highway = fitted(inputs, targets)
     assert highway.kernel.shape == (4, 3)

@@ -20,8 +20,8 @@ from sklstm import (
     gates,
     load_airline_passengers,
 )
-from sklstm._backend import backend
-from sklstm._inspection import window_values
+from sklstm.network._backend import backend
+from sklstm.views._inspection import window_values
 
 WINDOW = 6
 GATES = ["input", "forget", "output", "candidate", "cell", "hidden"]

@@ -8,8 +8,8 @@ from contextlib import nullcontext
 
 import pytest
 
-from sklstm import _interrupts
-from sklstm._interrupts import interrupts_held, let_interrupt_through
+from sklstm.network import _interrupts
+from sklstm.network._interrupts import interrupts_held, let_interrupt_through
 
 
 def press():

@@ -21,7 +21,7 @@ from sklstm import (
     interval_coverage,
     mean_interval_score,
 )
-from sklstm._intervals import (
+from sklstm.forecasting._intervals import (
     conformal_distances,
     distances_beyond,
     has_quantile_ends,

@@ -15,22 +15,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sklstm._keras import (
+from sklstm.network._keras import (
     KerasRecipe,
     build_compiled_model,
     has_masking,
     predict_with_keras,
 )
-from sklstm._network import (
+from sklstm.network._network import (
     MISSING,
     NetworkSpec,
     build_keras_model,
     forward,
     initial_weights,
 )
-from sklstm._scaling import fit_scaling
-from sklstm._training import Monitor, Plan, TrainingSet
-from sklstm._windows import true_steps
+from sklstm.network._scaling import fit_scaling
+from sklstm.network._training import Monitor, Plan, TrainingSet
+from sklstm.windows._windows import true_steps
 
 # Without tracing, for tests that are not about the traced program.
 EAGER = {"compile__run_eagerly": True}

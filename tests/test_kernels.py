@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-import sklstm._kernels as kernels
-from sklstm._lstm import LSTMRecipe
-from sklstm._network import NetworkSpec, forward, initial_weights
-from sklstm._scaling import fit_scaling
-from sklstm._training import Monitor, Plan, TrainingSet
+import sklstm.network._kernels as kernels
+from sklstm.network._lstm import LSTMRecipe
+from sklstm.network._network import NetworkSpec, forward, initial_weights
+from sklstm.network._scaling import fit_scaling
+from sklstm.network._training import Monitor, Plan, TrainingSet
 
 LEVELS = kernels.levels()
 
@@ -428,8 +428,8 @@ def test_the_extension_reads_nothing_out_of_bounds():
 CODE = """
 import numpy as np
 tiny = np.float32(1e-40)
-import sklstm._kernels as kernels
-from sklstm._network import NetworkSpec, initial_weights
+import sklstm.network._kernels as kernels
+from sklstm.network._network import NetworkSpec, initial_weights
 spec = NetworkSpec(2, 1, 1, (3,))
 x = np.ones((2, 2, 1), np.float32)
 kernels.outputs(spec, initial_weights(spec, 0), x, n_threads=2)

@@ -9,8 +9,8 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, SlidingWindow, contributions, forecast
-from sklstm._measure import Measure, fit_measures, most_accurate
-from sklstm._training import in_time_order
+from sklstm.network._measure import Measure, fit_measures, most_accurate
+from sklstm.network._training import in_time_order
 
 STORES = ["a", "b", "c"]
 

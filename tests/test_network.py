@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from sklstm._network import (
+from sklstm.network._network import (
     MISSING,
     NetworkSpec,
     build_keras_model,

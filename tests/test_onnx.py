@@ -12,12 +12,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, SlidingWindow
-from sklstm._lstm import LSTMRecipe
-from sklstm._measure import Measure
-from sklstm._member import Member
-from sklstm._network import NetworkSpec, initial_weights
-from sklstm._onnx import onnx_model
-from sklstm._scaling import fit_scaling
+from sklstm.network._lstm import LSTMRecipe
+from sklstm.network._measure import Measure
+from sklstm.network._member import Member
+from sklstm.network._network import NetworkSpec, initial_weights
+from sklstm.network._onnx import onnx_model
+from sklstm.network._scaling import fit_scaling
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -20,9 +20,9 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, PanelTimeSeriesSplit, SlidingWindow
-from sklstm._panel import newest_rows
-from sklstm._training import in_time_order, split_newest
-from sklstm._windows import PanelWindows, is_next_window, ranges, true_steps
+from sklstm.network._training import in_time_order, split_newest
+from sklstm.windows._panel import newest_rows
+from sklstm.windows._windows import PanelWindows, is_next_window, ranges, true_steps
 
 TIMES = {
     "integer": lambda t: pd.Index(t),

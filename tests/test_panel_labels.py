@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from sklstm._panel_labels import panel_labels
+from sklstm.windows._panel_labels import panel_labels
 
 
 def test_columns_of_a_long_frame_that_are_levels_of_its_index():

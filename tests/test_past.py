@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklstm._panel_labels import panel_labels
-from sklstm._past import words_of_short_past
-from sklstm._timeline import timeline_from_labels
+from sklstm.forecasting._past import words_of_short_past
+from sklstm.windows._panel_labels import panel_labels
+from sklstm.windows._timeline import timeline_from_labels
 
 INDEXES = {
     "integers": pd.RangeIndex(3, 43),

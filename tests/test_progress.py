@@ -21,7 +21,7 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 
 from sklstm import KerasRegressor, LSTMRegressor, SlidingWindow, _progress
-from sklstm._progress import Line, Progress, Tasks, progress_of, tasks_of
+from sklstm.network._progress import Line, Progress, Tasks, progress_of, tasks_of
 
 has_callbacks = importlib.util.find_spec("sklearn.callback") is not None
 needs_callbacks = pytest.mark.skipif(

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklstm import LSTMRegressor, SlidingWindow
-from sklstm._reader import (
+from sklstm.forecasting._reader import (
     is_direct,
     plain_pipeline,
     reader_from,

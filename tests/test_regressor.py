@@ -35,7 +35,7 @@ from tensorflow.python.eager import context as tf_context
 from tensorflow.python.framework import config as tf_config
 
 from sklstm import KerasRegressor, LSTMRegressor, SlidingWindow, forecast
-from sklstm._training import Monitor, Outcome
+from sklstm.network._training import Monitor, Outcome
 
 WINDOW, N_ROWS = 4, 60
 
@@ -343,7 +343,7 @@ def test_layers_are_those_asked_for(data, monkeypatch):
         return Outcome(weights, [], {"loss": [0.0]}, False, False)
 
     # The weights to begin with are enough to see.
-    monkeypatch.setattr("sklstm._ensemble.train", train)
+    monkeypatch.setattr("sklstm.network._ensemble.train", train)
     regressor = tiny(units=(3, 2), bidirectional=True).fit(*data)
     shapes = [array.shape for array in regressor.weights_]
     both_ways = [(1, 12), (3, 12), (12,)] * 2 + [(6, 8), (2, 8), (8,)] * 2
@@ -1631,7 +1631,7 @@ def no_training(monkeypatch):
     def train(*args, **kwargs):
         raise AssertionError("training was started")
 
-    monkeypatch.setattr("sklstm._ensemble.train", train)
+    monkeypatch.setattr("sklstm.network._ensemble.train", train)
 
 
 BAD_PARAMETERS = [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import SlidingWindow
-from sklstm._scaling import fit_scaling, fit_scaling_with_highway
+from sklstm.network._scaling import fit_scaling, fit_scaling_with_highway
 
 KINDS = ["auto", "last", "standard", None]
 EPSILON = float(np.finfo(np.float32).eps)

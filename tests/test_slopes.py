@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from test_network import forward_by_loop, inputs_of, weights_of
 
-from sklstm._backend import backend
-from sklstm._kernels import input_slopes
-from sklstm._network import MISSING, NetworkSpec, build_keras_model
-from sklstm._scaling import fit_scaling, fit_scaling_with_highway
+from sklstm.network._backend import backend
+from sklstm.network._kernels import input_slopes
+from sklstm.network._network import MISSING, NetworkSpec, build_keras_model
+from sklstm.network._scaling import fit_scaling, fit_scaling_with_highway
 
 
 def keras_gradients(spec, weights, inputs, output):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklstm._timeline import _cached_grid, check_order, timeline_from_labels
+from sklstm.windows._timeline import _cached_grid, check_order, timeline_from_labels
 
 N_FIT, N_ALL = 40, 52
 # Rows that the differences of labels are computed on at a time.

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklstm._network import MISSING
-from sklstm._scaling import fit_scaling
-from sklstm._training import (
+from sklstm.network._network import MISSING
+from sklstm.network._scaling import fit_scaling
+from sklstm.network._training import (
     Monitor,
     TrainingSet,
     default_batch_size,
@@ -15,7 +15,7 @@ from sklstm._training import (
     split_newest,
     steps_of,
 )
-from sklstm._windows import true_steps
+from sklstm.windows._windows import true_steps
 
 MANY = settings(max_examples=200)
 

@@ -23,7 +23,7 @@ from sklstm import (
     mean_absolute_scaled_error,
     update,
 )
-from sklstm._intervals import conformal_distances
+from sklstm.forecasting._intervals import conformal_distances
 
 CV = PanelTimeSeriesSplit(2, time="day", test_size=6)
 

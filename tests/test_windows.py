@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklstm._windows import (
+from sklstm.windows._windows import (
     base_from_series,
     base_from_windows,
     is_next_window,

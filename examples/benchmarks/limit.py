@@ -30,7 +30,7 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklstm import LSTMRegressor
-from sklstm._kernels import levels
+from sklstm.network._kernels import levels
 
 N_ROWS, SIDE, REACH = 2000, 1024, 1.4
 # Window, units, epochs that are timed.

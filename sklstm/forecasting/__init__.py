@@ -1,0 +1,1 @@
+"""Forecasts from fitted pipelines: rows to come, intervals, backtests, updates."""

@@ -1,0 +1,422 @@
+"""A network of one's own as a kind of network: scikeras builds it, Keras trains it.
+
+The only file that imports scikeras. Its ``KerasRegressor`` routes ``model__…``,
+``optimizer__…`` and ``loss__…`` parameters to a builder and to ``compile``; its own
+``fit`` is not used, because it seeds global generators, keeps copies of all windows
+and cannot be told which rows to validate on.
+"""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import logging
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from sklstm.network._backend import backend, untouched_random
+from sklstm.network._interrupts import let_interrupt_through
+from sklstm.network._member import Recipe
+from sklstm.network._network import MISSING
+
+__all__ = ["KerasRecipe", "build_compiled_model", "has_masking", "predict_with_keras"]
+
+# Rows in a validation or prediction batch.
+_ROWS_AT_ONCE = 1024
+
+# scikeras and Keras count and seed in globals while they build.
+_building = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class KerasRecipe(Recipe):
+    """What a builder's compiled model is made from.
+
+    Parameters
+    ----------
+    window, n_channels, n_outputs : int
+        Input is (window, n_channels), output is (n_outputs,).
+    builder : callable
+        The user's own.
+    learning_rate : float
+        Of an optimizer that is compiled with none.
+    routed : mapping
+        ``model__…``, ``optimizer__…``, ``loss__…`` and ``compile__…`` parameters.
+    """
+
+    window: int
+    n_channels: int
+    n_outputs: int
+    builder: Callable
+    learning_rate: float = 0.002
+    routed: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The steps and channels of its windows, and the number of its outputs."""
+        return self.window, self.n_channels, self.n_outputs
+
+    def network(self) -> dict[str, Any]:
+        """Return what a fit that goes on must leave as it was, by name."""
+        routed = {k: v for k, v in self.routed.items() if k.startswith("model__")}
+        return {"n_outputs": self.n_outputs, "model": self.builder, **routed}
+
+    def first_weights(
+        self,
+        seed: int,
+        *,
+        has_highway: bool,  # noqa: ARG002
+    ) -> tuple[list[np.ndarray], bool]:
+        """Return the weights to begin with, and whether missing steps are masked."""
+        model = build_compiled_model(self, seed)
+        return model.get_weights(), has_masking(model)
+
+    def train(
+        self,
+        data: Any,
+        plan: Any,
+        monitor: Any,
+        weights: list[np.ndarray],
+        optimizer_state: list[np.ndarray] | None,
+    ) -> tuple[list[np.ndarray], list[np.ndarray], bool]:
+        """Train weights for some epochs, as :meth:`Recipe.train` says."""
+        model = build_compiled_model(self, plan.seed[0])
+        model.set_weights(weights)
+        variables, rate = model.optimizer.variables, _rate_of(model.optimizer)
+        state = [] if optimizer_state is None else optimizer_state
+        if [value.shape for value in state] == [tuple(v.shape) for v in variables]:
+            for variable, value in zip(variables, state, strict=True):
+                variable.assign(value)
+        if rate is not None:
+            model.optimizer.learning_rate = rate
+        _seed_dropout(model, plan.seed)
+        is_interrupted = _fit(model, data, plan, monitor)
+        state = [np.array(variable.numpy()) for variable in variables]
+        return model.get_weights(), state, is_interrupted
+
+    def predictor(
+        self, weights: list[np.ndarray], seed: int
+    ) -> Callable[..., np.ndarray]:
+        """Return Keras's function from scaled windows to outputs."""
+        return partial(predict_with_keras, self.keras_model(weights, seed))
+
+    def keras_model(self, weights: list[np.ndarray], seed: int) -> Any:
+        """Return the network with its weights as a ``keras.Model``, compiled."""
+        model = build_compiled_model(self, seed)
+        model.set_weights(weights)
+        return model
+
+    def check(self, weights: list[np.ndarray]) -> None:
+        """Do nothing: what a builder makes is not known before it is called."""
+
+
+def _fit(model: Any, data: Any, plan: Any, monitor: Any) -> bool:
+    """Run the epochs with ``keras.Model.fit``; return whether the user cut them off."""
+    keras, fill = backend("keras"), _fill_of(model)
+    training = _batches(keras, data, data.rows, plan.batch_size, fill)
+    validation = None
+    if len(data.validation_rows):
+        validation = _batches(keras, data, data.validation_rows, _ROWS_AT_ONCE, fill)
+    listener = _listener(keras, monitor, training, data.orders(plan.seed))
+    is_interrupted = False
+    try:
+        with _retracing_unsaid():
+            model.fit(
+                training,
+                epochs=plan.epochs,
+                validation_data=validation,
+                shuffle=False,
+                verbose=0,
+                callbacks=[listener, *plan.callbacks],
+            )
+    except KeyboardInterrupt:
+        is_interrupted = True
+    finally:
+        # TensorFlow keeps the generators of a fit for as long as the process runs,
+        # and after an interrupt its threads may go on reading for a while.
+        training.release()
+        if validation is not None:
+            validation.release()
+        model._eval_epoch_iterator = None
+    if is_interrupted:
+        # The half-read batches refer to themselves, and TensorFlow's threads must
+        # not find Python gone when they let go of them.
+        gc.collect()
+    return is_interrupted
+
+
+def predict_with_keras(
+    model: Any,
+    inputs: np.ndarray,
+    n_threads: int = 1,  # noqa: ARG001
+) -> np.ndarray:
+    """Return a Keras model's outputs for normalised windows, batch by batch.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Any model from windows to outputs.
+    inputs : ndarray of shape (n_rows, window, n_channels), float32
+        NaN at missing steps.
+    n_threads : int
+        Without effect: TensorFlow has threads of its own.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_outputs), float32
+    """
+    inputs = np.nan_to_num(inputs, nan=_fill_of(model))
+    with _retracing_unsaid():
+        parts = [
+            np.asarray(model.predict_on_batch(inputs[start : start + _ROWS_AT_ONCE]))
+            for start in range(0, len(inputs), _ROWS_AT_ONCE)
+        ]
+    return np.concatenate(parts).reshape(len(inputs), -1)
+
+
+@contextmanager
+def _retracing_unsaid() -> Iterator[None]:
+    """Keep TensorFlow from warning of the trace that every new model needs once."""
+
+    def is_other(record):
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
+
+
+def build_compiled_model(recipe: KerasRecipe, seed: int) -> Any:
+    """Return the compiled model of a builder, its random weights drawn from a seed.
+
+    Parameters
+    ----------
+    recipe : KerasRecipe
+        With the builder.
+    seed : int
+        Of the initial weights of layers whose initializers have no seed themselves.
+
+    Raises
+    ------
+    ValueError
+        If the model's output does not fit the target, or its loss the quantiles.
+    """
+    scikeras = backend("scikeras.wrappers")
+    window, n_channels, n_outputs = recipe.shape
+    routed = {"optimizer__learning_rate": recipe.learning_rate, **recipe.routed}
+    loss = _loss_from(recipe)
+    wrapper = scikeras.KerasRegressor(
+        model=_compiling(recipe.builder),
+        optimizer=recipe.optimizer,
+        loss=loss,
+        **routed,
+    )
+    wrapper.mask_value_ = float(MISSING)
+    # scikeras reads shapes from data; constants of the right shape serve.
+    inputs = np.broadcast_to(np.float32(0.5), (2, window, n_channels))
+    shape = (2,) if n_outputs == 1 else (2, n_outputs)
+    targets = np.full(shape, 0.5, dtype=np.float32)
+    with _building, untouched_random(), warnings.catch_warnings():
+        # Raised by scikeras on any current scikit-learn, about its own tags.
+        warnings.filterwarnings("ignore", module="scikeras|sklearn")
+        model = wrapper.initialize(inputs, targets).model_
+    built: Any = tuple(model.output_shape[1:]) if model.built else "no input shape"
+    if built != (n_outputs,):
+        raise ValueError(
+            "The 'model' parameter of KerasRegressor must build a network with "
+            f"outputs of shape ({n_outputs},), one per target. Got {built}; "
+            "begin it with keras.Input(meta['X_shape_'][1:]) and end it in "
+            "keras.layers.Dense(meta['n_outputs_'])."
+        )
+    if recipe.quantiles is not None and model.loss is not loss:
+        raise ValueError(
+            "Quantiles are learned with the pinball loss. Got a 'model' that compiles "
+            f"itself with loss={model.loss!r}; let it compile with 'compile_kwargs', "
+            "or not at all."
+        )
+    _draw_weights(model, seed)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _loss_from(recipe: KerasRecipe) -> Any:
+    """Return the loss, as a class where parameters are routed to one named."""
+    if recipe.quantiles is not None:
+        return _quantile_loss(recipe.quantiles)
+    has_parameters = any(name.startswith("loss__") for name in recipe.routed)
+    if not has_parameters or not isinstance(recipe.loss, str):
+        return recipe.loss
+    losses = backend("keras").losses
+    words = losses.get(recipe.loss).__name__.split("_")
+    return getattr(losses, "".join(word.capitalize() for word in words))
+
+
+def _quantile_loss(levels: tuple[float, ...]) -> Callable:
+    """Return the pinball loss (Koenker & Bassett 1978, doi:10.2307/1913643)."""
+    keras = backend("keras")
+
+    def quantile(y_true, y_pred):
+        error = y_pred - y_true
+        over = np.resize(1 - np.float32(levels), y_pred.shape[-1])
+        return keras.ops.mean(
+            keras.ops.maximum(over * error, (over - 1) * error), axis=-1
+        )
+
+    return quantile
+
+
+def has_masking(model: Any) -> bool:
+    """Return whether a model masks missing steps."""
+    return any(type(layer).__name__ == "Masking" for layer in _layers(model))
+
+
+def _fill_of(model: Any) -> float:
+    """Return what stands for missing steps in what a model sees."""
+    return float(MISSING) if has_masking(model) else 0.0
+
+
+def _compiling(builder: Callable) -> Callable:
+    """Return a builder that compiles what the given one leaves uncompiled.
+
+    Its signature shows the parameters of the given one, since scikeras passes only
+    those, and ``compile_kwargs``, in which scikeras passes what ``compile`` takes.
+    """
+    parameters = dict(inspect.signature(builder).parameters)
+    wants_compile = "compile_kwargs" in parameters
+
+    def build(**arguments):
+        compile_kwargs = arguments["compile_kwargs"]
+        if not wants_compile:
+            del arguments["compile_kwargs"]
+        model = builder(**arguments)
+        if not isinstance(model, backend("keras").Model):
+            raise ValueError(
+                "The 'model' parameter of KerasRegressor must build a keras.Model. Got "
+                f"{model!r} from it."
+            )
+        if not model.compiled:
+            model.compile(**compile_kwargs)
+        return model
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    shown = {
+        name: parameter.replace(kind=keyword)
+        for name, parameter in parameters.items()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    }
+    shown["compile_kwargs"] = inspect.Parameter("compile_kwargs", keyword)
+    rest = [p for p in parameters.values() if p.kind is inspect.Parameter.VAR_KEYWORD]
+    build.__signature__ = inspect.Signature([*shown.values(), *rest])  # type: ignore[attr-defined]
+    return build
+
+
+# -- what Keras is fed and what it reports ------------------------------------------
+
+
+def _batches(keras: Any, data: Any, rows: np.ndarray, size: int, fill: float) -> Any:
+    """Return the batches of some rows as a ``keras.utils.PyDataset``."""
+
+    class Batches(keras.utils.PyDataset):
+        def __init__(self, data, rows):
+            super().__init__()
+            self.data, self.rows = data, rows
+
+        def __len__(self):
+            return -(-len(self.rows) // size)
+
+        def __getitem__(self, position):
+            data, rows = self.data, self.rows
+            if data is None:
+                return self.nothing
+            return data.batch(rows[position * size :][:size], fill)
+
+        def release(self):
+            self.nothing = self.data.batch(self.rows[:0], fill)
+            self.rows = np.zeros(0, dtype=np.int32)
+            self.data = None
+
+    return Batches(data, rows)
+
+
+def _listener(keras: Any, monitor: Any, batches: Any, orders: Iterator) -> Any:
+    """Return the callback that orders the rows of, and reports, every epoch.
+
+    Keras asks for some batches before the first epoch, to learn their shapes; so rows
+    are put in order when an epoch begins, not when a pass over them ends.
+    """
+
+    class Listener(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
+            batches.rows = next(orders)
+            monitor.before_epoch(self.model.get_weights)
+
+        def on_epoch_end(self, epoch, logs):  # noqa: ARG002
+            if monitor.after_epoch(
+                logs["loss"], logs.get("val_loss"), self.model.get_weights
+            ):
+                self.model.stop_training = True
+
+        def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
+            let_interrupt_through()
+
+    return Listener()
+
+
+# -- learning rates and seeds -------------------------------------------------------
+
+
+def _rate_of(optimizer: Any) -> float | None:
+    """Return the learning rate of an optimizer, None where it is a schedule."""
+    is_schedule = not hasattr(optimizer._learning_rate, "assign")
+    return None if is_schedule else float(optimizer._learning_rate.numpy())
+
+
+def _seed_dropout(model: Any, seed: tuple[int, ...]) -> None:
+    """Set every generator inside a model to a state drawn from a seed."""
+    rng = np.random.default_rng([*seed, 2])
+    for variable in model.variables:
+        if variable.path.endswith("seed_generator_state"):
+            variable.assign(np.array([rng.integers(2**31), 0], dtype=np.uint32))
+
+
+def _draw_weights(model: Any, seed: int) -> None:
+    """Draw the random weights of a model anew, so that the seed determines them.
+
+    Keras seeds an initializer that was given no seed from Python's global generator.
+    """
+    keras = backend("keras")
+    rng = np.random.default_rng(seed)
+    for layer in _layers(model):
+        for name, variable in list(vars(layer).items()):
+            if not isinstance(variable, keras.Variable):
+                continue
+            initializer = _initializer_of(layer, name.lstrip("_"))
+            config: dict[str, Any] = getattr(initializer, "get_config", dict)()
+            if config.get("seed", 0) is None:
+                config["seed"] = int(rng.integers(2**31))
+                drawn = type(initializer).from_config(config)
+                variable.assign(drawn(variable.shape, variable.dtype))
+
+
+def _initializer_of(layer: Any, weight: str) -> Any:
+    """Return the initializer of a layer's weight, None if it has none of its own."""
+    names = [weight, weight.removesuffix("_kernel")]
+    if weight == "kernel":
+        names.append("depthwise")
+    found = [getattr(layer, f"{name}_initializer", None) for name in names]
+    return next((initializer for initializer in found if initializer is not None), None)
+
+
+def _layers(model: Any) -> list[Any]:
+    """Return all layers of a model, those inside other layers too."""
+    return model._flatten_layers(include_self=False, recursive=True)

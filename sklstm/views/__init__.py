@@ -1,0 +1,1 @@
+"""What is drawn: forecasts, gates and contributions."""

@@ -1,0 +1,1 @@
+"""Windows of past rows: labels, tables of series, and the transformer."""

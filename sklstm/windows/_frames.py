@@ -1,0 +1,295 @@
+"""pandas objects in, pandas objects out: values, labels and names of rows."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame, Series
+
+from sklstm._checks import python_scalar
+
+__all__ = [
+    "DataFrame",
+    "Series",
+    "check_columns_once",
+    "check_same_labels",
+    "column_of_target",
+    "frame_from",
+    "frame_from_product",
+    "is_numbered",
+    "labels_of",
+    "names_of",
+    "numeric_frame",
+    "positions_of",
+    "rows_from",
+    "series_or_frame",
+    "stamps_of",
+    "table_from",
+]
+
+
+# What columns that are no numbers may be for.
+_OF_TIMES = "put it into the index (set_index), or name it in time= of a long frame"
+_OF_KEYS = (
+    "encode it as numbers, or drop it; times belong into the index (pd.to_datetime, "
+    "set_index), and what tells series of a long frame apart into groups="
+)
+
+
+def rows_from(X: Any) -> Any:
+    """Return a Series as a DataFrame of one column; anything else as it came."""
+    if isinstance(X, pd.Series):
+        return X.to_frame(name="x0" if X.name is None else X.name)
+    return X
+
+
+def labels_of(X: Any) -> pd.Index | None:
+    """Return the row labels of a pandas object, None for anything else."""
+    return X.index if isinstance(X, pd.DataFrame | pd.Series) else None
+
+
+def numeric_frame(
+    frame: pd.DataFrame, *, owner: str, allow_nan: bool = False
+) -> pd.DataFrame:
+    """Return a DataFrame as numbers, once it has columns and all of them hold some.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What the user passed as X.
+    owner : str
+        The class that is speaking.
+    allow_nan : bool, default=False
+        Whether objects may be missing; they are NaN then.
+
+    Raises
+    ------
+    ValueError
+        If there is no column, or one holds strings, categories, dates or missing
+        objects; it names the first one.
+    """
+    if frame.shape[1] == 0:
+        raise ValueError(
+            f"{owner} needs columns. Found array with 0 feature(s) "
+            f"(shape={frame.shape}) while a minimum of 1 is required."
+        )
+    objects = {}
+    for position, (name, dtype) in enumerate(frame.dtypes.items()):
+        if not pd.api.types.is_numeric_dtype(dtype) and dtype != np.dtype(object):
+            is_time = dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype)
+            raise ValueError(
+                f"{owner} needs numeric columns. Got column {name!r} of dtype "
+                f"{dtype}; {_OF_TIMES if is_time else _OF_KEYS}."
+            )
+        if dtype != np.dtype(object):
+            continue
+        values = frame.iloc[:, position]
+        if pd.api.types.infer_dtype(values, skipna=True) == "string":
+            raise ValueError(
+                f"{owner} needs numeric columns. Got column {name!r} of dtype object, "
+                f"which holds str; {_OF_KEYS}."
+            )
+        if not allow_nan:
+            missing = np.flatnonzero(values.isna())
+            if len(missing):
+                row = python_scalar(frame.index[missing[0]])
+                raise ValueError(
+                    f"{owner} needs finite values (no NaN, nothing missing). Got NaN "
+                    f"in row {row!r}, column {name!r}; fill or drop such rows first, "
+                    "or set missing='carry' or 'mask'."
+                )
+        objects[position] = values.where(values.notna(), np.nan)
+    if objects:
+        frame = frame.copy(deep=False)
+        for position, values in objects.items():
+            frame.isetitem(position, values)
+    return frame
+
+
+def names_of(X: Any, y: Any) -> list | None:
+    """Return the column names of a pandas target, None where it has none.
+
+    Those of a y that scikit-learn has transformed name no column of X.
+    """
+    if _is_numbered_anew(X, y):
+        return None
+    if isinstance(y, pd.DataFrame):
+        return list(y.columns)
+    return [y.name] if isinstance(y, pd.Series) and y.name is not None else None
+
+
+def _is_numbered_anew(X: Any, y: Any) -> bool:
+    """Return whether rows of y are numbered from 0 where those of X have labels."""
+    own, other = labels_of(X), labels_of(y)
+    if own is None or other is None or is_numbered(X):
+        return False
+    return other.equals(pd.RangeIndex(len(own)))
+
+
+def is_numbered(rows: Any) -> bool:
+    """Return whether rows have labels, and these are integers."""
+    labels = labels_of(rows)
+    return labels is not None and pd.api.types.is_integer_dtype(labels.dtype)
+
+
+def column_of_target(X: Any, y: Any) -> Any:
+    """Return the name of the column of X that a Series is, None where it is none."""
+    if not isinstance(X, pd.DataFrame) or not isinstance(y, pd.Series):
+        return None
+    if y.name is None or (X.columns == y.name).sum() != 1 or y.nunique() < 2:
+        return None
+    return y.name if np.array_equal(X[y.name].to_numpy(), y.to_numpy()) else None
+
+
+def check_same_labels(
+    X: Any, y: Any, *, owner: str, names: tuple[str, str] = ("X", "y")
+) -> None:
+    """Raise unless y, where it has labels, has those of X; or other two of other names.
+
+    Row numbers from 0, which scikit-learn gives to a y that it has transformed, are no
+    labels where those of X are none.
+
+    Raises
+    ------
+    ValueError
+        If the labels differ; it names the first that does.
+    """
+    if labels_of(X) is None or labels_of(y) is None or X.index.equals(y.index):
+        return
+    if _is_numbered_anew(X, y):
+        return
+    first, second = names
+    came = f"{len(y)} rows of {second} for {len(X)} rows of {first}"
+    if len(X) == len(y):
+        others = np.flatnonzero(np.asarray(X.index != y.index))
+        if not len(others):
+            return  # the same moments in another time zone, or as text
+        row = int(others[0])
+        ours, theirs = python_scalar(y.index[row]), python_scalar(X.index[row])
+        came = f"{ours!r} in {second} where {first} has {theirs!r}"
+    raise ValueError(
+        f"{owner} needs {second} at the index of {first}, row for row. Got {came}; do "
+        "not shift, drop or reorder rows of one of them."
+    )
+
+
+def frame_from(values: np.ndarray, columns: Any, labels: Any = None) -> pd.DataFrame:
+    """Return a 2-D array as a DataFrame that shares its memory."""
+    return pd.DataFrame(values, columns=columns, index=labels, copy=False)
+
+
+def series_or_frame(
+    values: np.ndarray, labels: pd.Index, names: list
+) -> pd.Series | pd.DataFrame:
+    """Return 1-D values as a Series and 2-D values as a DataFrame, with labels."""
+    if values.ndim == 1:
+        return pd.Series(values, index=labels, name=names[0])
+    return pd.DataFrame(values, index=labels, columns=names)
+
+
+def table_from(columns: dict, labels: Any = None) -> pd.DataFrame:
+    """Return columns of any dtypes, by name, as a DataFrame."""
+    return pd.DataFrame(columns, index=labels)
+
+
+def frame_from_product(
+    parts: list[tuple[np.ndarray, dict[str, Any]]], columns: list
+) -> pd.DataFrame:
+    """Return tables below each other, labelled by every combination of some labels.
+
+    Parameters
+    ----------
+    parts : list of (table, labels)
+        A table of shape (n_lines, n_columns), and its index levels by name, whose
+        lengths multiply to n_lines; the last one changes fastest.
+    columns : list
+        Names of the columns.
+    """
+    frames = [
+        frame_from(
+            table,
+            columns,
+            pd.MultiIndex.from_product(list(labels.values()), names=list(labels)),
+        )
+        for table, labels in parts
+    ]
+    return frames[0] if len(frames) == 1 else pd.concat(frames)
+
+
+def stamps_of(values: pd.Series) -> np.ndarray:
+    """Return the labels of a Series as they are drawn: times on the wall, or numbers.
+
+    Periods are drawn where they begin.
+    """
+    labels = values.index
+    if isinstance(labels, pd.PeriodIndex):
+        labels = labels.to_timestamp()
+    if isinstance(labels, pd.DatetimeIndex):
+        labels = labels.tz_localize(None)
+    return labels.to_numpy()
+
+
+def positions_of(
+    rows: Any, labels: pd.Index | None, n_rows: int, *, owner: str
+) -> np.ndarray:
+    """Return the positions of chosen rows, each of them once.
+
+    Parameters
+    ----------
+    rows : int, label, slice or sequence of ints and labels
+        Integers and slices are positions, anything else is looked up in the labels.
+    labels : Index, optional
+        Labels of all rows.
+    n_rows : int
+        How many rows there are.
+    owner : str
+        What is speaking.
+
+    Raises
+    ------
+    ValueError
+        If there is no such row; it names the first.
+    """
+    every = np.arange(n_rows)
+    is_one = isinstance(rows, str) or not hasattr(rows, "__len__")
+    found = []
+    for row in [rows] if is_one else rows:
+        try:
+            is_position = isinstance(row, numbers.Integral | slice)
+            is_position &= not isinstance(row, bool)
+            at = row if is_position else labels.get_loc(row)  # type: ignore[union-attr]
+            found.append(np.atleast_1d(every[at]))
+        except (LookupError, TypeError, ValueError, AttributeError):
+            came = f"{row!r} for {n_rows} rows"
+            if labels is not None and n_rows and not is_position:
+                came = (
+                    f"{row!r}, which is not in the index, {labels[0]} to {labels[-1]}"
+                )
+            raise ValueError(
+                f"The 'rows' parameter of {owner} must hold positions in X, or labels "
+                f"of its index that are not integers. Got {came}."
+            ) from None
+    if not sum(map(len, found)):
+        raise ValueError(
+            f"The 'rows' parameter of {owner} must choose a row. Got {rows!r} for "
+            f"{n_rows} rows."
+        )
+    return np.array(list(dict.fromkeys(np.concatenate(found).tolist())))
+
+
+def check_columns_once(X: pd.DataFrame, names: Sequence, need: str) -> None:
+    """Raise, with what is needed in words, unless every name is that of one column."""
+    for name in names:
+        n_found = int((X.columns == name).sum())
+        if n_found != 1:
+            do = "."
+            if not n_found and name in X.index.names:
+                do = f", but an index level {name!r}; call reset_index() first."
+            raise ValueError(
+                f"{need}, once each. Got {n_found or 'no'} column {name!r} in "
+                f"{list(X.columns)}{do}"
+            )

@@ -1,0 +1,236 @@
+"""Labels of a panel: the group and the time of every row of a long frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklstm._checks import python_scalar
+from sklstm.windows._frames import check_columns_once
+from sklstm.windows._timeline import counts_rows
+
+__all__ = [
+    "PanelLabels",
+    "frames_of_groups",
+    "keys_together",
+    "panel_labels",
+    "positions_among",
+    "time_ranks",
+]
+
+
+@dataclass(frozen=True)
+class PanelLabels:
+    """The group and the time of every row of a long frame.
+
+    Parameters
+    ----------
+    keys : Index of length n_groups, or None
+        The groups, in increasing order; a MultiIndex where several columns tell them
+        apart; None where all rows are of one series.
+    codes : ndarray of shape (n_rows,), int
+        Position of each row's group among the keys; 0 where there are none.
+    stamps : Index
+        The distinct labels of time, in increasing order.
+    ranks : ndarray of shape (n_rows,), int
+        Position of each row's label among the stamps.
+    """
+
+    keys: pd.Index | None
+    codes: np.ndarray
+    stamps: pd.Index
+    ranks: np.ndarray
+
+    def take(self, rows: np.ndarray) -> PanelLabels:
+        """Return the group and the time of some rows, of the same groups and stamps."""
+        return replace(self, codes=self.codes[rows], ranks=self.ranks[rows])
+
+    def groups_of(self, rows: np.ndarray) -> pd.Index | None:
+        """Return the key of each row; a tuple where several columns tell groups."""
+        if self.keys is None:
+            return None
+        return self.keys.to_flat_index().take(self.codes[rows])
+
+    def times_of(self, rows: np.ndarray) -> pd.Index:
+        """Return the label of time of each row."""
+        return self.stamps.take(self.ranks[rows])
+
+    def words(self, row: int) -> str:
+        """Return the time of a row, and its group, for a message."""
+        stamp = repr(python_scalar(self.stamps[self.ranks[row]]))
+        if self.keys is None:
+            return stamp
+        return f"{stamp} of group {python_scalar(self.keys[self.codes[row]])!r}"
+
+
+def panel_labels(
+    X: Any, groups: Sequence, time: Any, *, owner: str, rows: str = "X"
+) -> PanelLabels:
+    """Return the group and the time of every row of a long frame.
+
+    Parameters
+    ----------
+    X : DataFrame
+        Rows in any order.
+    groups : sequence
+        Columns that tell groups apart; with none all rows are of one group.
+    time : column name or None
+        The column of time; None takes the index.
+    owner, rows : str
+        Who is speaking, of which rows.
+
+    Raises
+    ------
+    ValueError
+        If X is no DataFrame, a column is not there, a key or a label is missing, or
+        labels do not count rows.
+    """
+    names = [*groups] if time is None else [*groups, time]
+    if not isinstance(X, pd.DataFrame):
+        raise ValueError(
+            f"{owner} needs {rows} as a DataFrame, to find the columns {names} in it. "
+            f"Got {type(X).__name__}; pass a long frame, and call "
+            "set_output(transform='pandas') on steps in front."
+        )
+    check_columns_once(X, names, f"{owner} needs the columns {names} in {rows}")
+    keys, codes = _group_keys(X, groups, owner=owner)
+    labels = X.index if time is None else pd.Index(X[time])
+    if not counts_rows(labels):
+        came, do = f"column {time!r}", "call pd.to_datetime or astype(int) on it"
+        if time is None:
+            came, do = "the index", f"name the column of time in time=, or {do}"
+        raise ValueError(
+            f"{owner} needs time stamps, periods or integers as time. Got "
+            f"{labels.dtype} in {came} of {rows}; {do}."
+        )
+    stamps, ranks = time_ranks(labels, owner=owner)
+    return PanelLabels(keys, codes, stamps, ranks)
+
+
+def time_ranks(labels: pd.Index, *, owner: str) -> tuple[pd.Index, np.ndarray]:
+    """Return the distinct labels in increasing order, and each label's place there.
+
+    Raises
+    ------
+    ValueError
+        If a label is missing; it names the first one.
+    """
+    ranks, stamps = pd.factorize(labels, sort=True)
+    if len(ranks) and ranks.min() < 0:
+        raise ValueError(
+            f"{owner} needs a time for every row. Got NaT or NaN in row "
+            f"{int(np.argmin(ranks))}; drop such rows."
+        )
+    return pd.Index(stamps, name=labels.name), ranks
+
+
+def _group_keys(
+    X: pd.DataFrame, groups: Sequence, *, owner: str
+) -> tuple[pd.Index | None, np.ndarray]:
+    """Return the distinct keys of groups in increasing order, and each row's place."""
+    if not groups:
+        return None, np.zeros(len(X), dtype=np.intp)
+    parts = [_coded_column(X, name, owner=owner) for name in groups]
+    if len(parts) == 1:
+        return parts[0]
+    together = np.zeros(len(X), dtype=np.int64)
+    for values, codes in parts:
+        together = pd.factorize(together * len(values) + codes, sort=True)[0]
+    first = np.zeros(together.max(initial=-1) + 1, dtype=np.intp)
+    first[together] = np.arange(len(X))
+    levels = [values.take(codes[first]) for values, codes in parts]
+    return pd.MultiIndex.from_arrays(levels, names=list(groups)), together
+
+
+def _coded_column(
+    X: pd.DataFrame, name: Any, *, owner: str
+) -> tuple[pd.Index, np.ndarray]:
+    """Return the distinct values of a column in increasing order, and rows' places."""
+    codes, found = pd.factorize(X[name])
+    if len(codes) and codes.min() < 0:
+        raise ValueError(
+            f"{owner} needs a group for every row. Got NaN in row "
+            f"{python_scalar(X.index[int(np.argmin(codes))])!r}, column {name!r}; drop "
+            "or fill it."
+        )
+    values = pd.Index(found, name=name)
+    if isinstance(values, pd.CategoricalIndex):
+        values = values.categories.take(values.codes).rename(name)
+    try:
+        order = values.argsort()
+    except TypeError as error:
+        raise ValueError(
+            f"{owner} needs groups of one type, which can be sorted. Got several in "
+            f"column {name!r} ({error}); call astype(str) on it."
+        ) from error
+    places = np.empty(len(order), dtype=np.intp)
+    places[order] = np.arange(len(order))
+    return values.take(order), places[codes]
+
+
+def positions_among(keys: Any, known: pd.Index) -> np.ndarray:
+    """Return the position of each key among known keys, -1 where it is not there."""
+    if not isinstance(keys, pd.Index):
+        keys = pd.Index(keys, tupleize_cols=False)
+    return known.get_indexer(keys)
+
+
+def keys_together(
+    known: pd.Index | None, keys: pd.Index | None, *, owner: str
+) -> tuple[pd.Index | None, np.ndarray, np.ndarray]:
+    """Return all keys of groups in increasing order, and the places of both there.
+
+    Parameters
+    ----------
+    known, keys : Index or None
+        Keys of groups, both None where all rows are of one series.
+    owner : str
+        Who is speaking.
+
+    Raises
+    ------
+    ValueError
+        If they are of types that cannot be sorted together.
+    """
+    if known is None or keys is None:
+        return None, np.zeros(1, dtype=np.intp), np.zeros(1, dtype=np.intp)
+    try:
+        every = known.union(keys, sort=False).sort_values()
+    except TypeError as error:
+        raise ValueError(
+            f"{owner} needs groups of one type, which can be sorted. Got {keys.dtype} "
+            f"after {known.dtype} ({error}); call astype on one of them."
+        ) from error
+    return every, every.get_indexer(known), every.get_indexer(keys)
+
+
+def frames_of_groups(
+    frame: Any, groups: list, time: Any, *, owner: str, rows: str
+) -> dict[Any, pd.DataFrame]:
+    """Return the rows of each group in order of time, which is their index.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A long frame, rows in any order.
+    groups, time : see :func:`long_frame_with_future`
+    owner, rows : str
+        Who is speaking, of which rows.
+
+    Returns
+    -------
+    dict of DataFrame
+        By the key of the group, in increasing order; by None without groups.
+    """
+    panel = panel_labels(frame, groups, time, owner=owner, rows=rows)
+    order = np.lexsort((panel.ranks, panel.codes))
+    columns = [*groups, *([] if time is None else [time])]
+    table = frame.drop(columns=columns).iloc[order]
+    table = table.set_axis(panel.times_of(order), axis=0)
+    keys = [None] if panel.keys is None else list(panel.keys)
+    ends = np.searchsorted(panel.codes[order], np.arange(len(keys) + 1))
+    return {key: table.iloc[ends[i] : ends[i + 1]] for i, key in enumerate(keys)}
