@@ -40,7 +40,6 @@ from sklstm.network._highway import Highway
 from sklstm.network._keras import KerasRecipe
 from sklstm.network._keras_regressor import KerasRegressor
 from sklstm.network._lstm import LSTMRecipe
-from sklstm.network._measure import Measure
 from sklstm.network._member import Member
 from sklstm.network._network import NetworkSpec
 from sklstm.network._progress import without_callbacks
@@ -64,7 +63,6 @@ _OWN = (
     KerasRegressor,
     LSTMRecipe,
     LSTMRegressor,
-    Measure,
     Member,
     NetworkSpec,
     Scaling,

@@ -8,14 +8,13 @@ attributes has to be kept here.
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from sklstm._checks import is_integer
 from sklstm._stamp import StoredStateError, damaged
-from sklstm.network._measure import Measure
 from sklstm.network._member import Member, Recipe
 from sklstm.network._scaling import Scaling
 from sklstm.windows._timeline import Timeline
@@ -23,7 +22,6 @@ from sklstm.windows._timeline import Timeline
 __all__ = ["check_regressor", "check_sliding_window"]
 
 _OF_REGRESSOR = (
-    "_measure",
     "_members",
     "_takes_incomplete",
     "_y_ndim",
@@ -125,7 +123,7 @@ def _check_finite(value: Any, name: str, owner: str) -> None:
 
 
 def _check_ensemble(regressor: Any, owner: str) -> None:
-    """Raise unless networks, the maps around them and what is measured fit."""
+    """Raise unless networks, and the maps around them fit."""
     shape = (regressor.window_, regressor.n_channels_)
     for member in regressor._members:
         _check_kind(member, Member, "_members", owner)
@@ -141,8 +139,6 @@ def _check_ensemble(regressor: Any, owner: str) -> None:
     first = regressor._members[0].recipe
     if any(member.recipe.changes_from(first) for member in regressor._members):
         raise damaged(owner, "networks of several shapes in its ensemble")
-    n_outputs = regressor.n_outputs_ * len(first.levels)
-    _check_measure(regressor._measure, regressor.n_channels_, n_outputs, owner)
 
 
 def _check_weights(member: Any, owner: str) -> None:
@@ -154,36 +150,29 @@ def _check_weights(member: Any, owner: str) -> None:
     member.recipe.check(member.weights)
 
 
-def _check_measure(measure: Any, n_channels: int, n_outputs: int, owner: str) -> None:
-    """Raise unless what windows are measured in fits their channels."""
-    _check_kind(measure, Measure, "_measure", owner)
-    sizes, targets = measure.sizes, measure.target_channel
-    n_groups = len(sizes) if measure.keys is None else len(measure.keys)
-    is_whole = measure.kind in ("plain", "size", "log")
-    is_whole &= sizes.shape == (n_groups, n_channels)
-    is_whole &= measure.floor.shape == (n_channels,)
-    if measure.kind != "plain":
-        is_whole &= n_outputs % len(targets) == 0 and bool((targets < n_channels).all())
-    # A size that is not known is NaN.
-    if not is_whole or np.isinf(sizes).any() or (sizes <= 0).any():
-        raise damaged(owner, f"a measure of {sizes.shape} in {measure.kind!r}")
-    _check_finite(measure.floor, "floor", owner)
-
-
 def _check_scaling(scaling: Any, shape: tuple, n_outputs: int, owner: str) -> None:
     """Raise unless the maps around a network make finite values of a window."""
     _check_kind(scaling, Scaling, "_scaling", owner)
-    _check_finite(scaling, "_scaling", owner)
-    if scaling.is_centred.dtype != bool or not 0 <= scaling.trust <= 1:
-        came = f"{scaling.is_centred.dtype} as 'is_centred', trust {scaling.trust!r}"
+    sizes, keys = scaling.sizes, scaling.keys
+    # A size that is not known is NaN.
+    _check_finite(replace(scaling, sizes=sizes[~np.isnan(sizes)]), "_scaling", owner)
+    n_groups = len(sizes) if keys is None else len(keys)
+    is_whole = scaling.unit in ("plain", "size", "log") and not (sizes <= 0).any()
+    if not is_whole or sizes.shape != (n_groups, shape[1]):
+        raise damaged(owner, f"sizes of {sizes.shape} in {scaling.unit!r}")
+    weight = scaling.network_weight
+    if scaling.is_centred.dtype != bool or not 0 <= weight <= 1:
+        came = f"{scaling.is_centred.dtype} as 'is_centred', network weight {weight!r}"
         raise damaged(owner, came)
     if (scaling.input_scale < 0).any() or (scaling.target_scale < 0).any():
         raise damaged(owner, "a scaling by negative numbers")
     window = np.linspace(0, 1, int(np.prod(shape)), dtype=np.float32)
     windows = window.reshape(1, *shape)
     with np.errstate(all="ignore"):
-        inputs = scaling.inputs(windows)
+        raw_sizes = scaling.sizes_of(windows)
+        inputs = scaling.inputs(scaling.relative(windows, raw_sizes))
         values = scaling.values(np.zeros((1, n_outputs)), windows)
+        values = scaling.absolute(values, raw_sizes)
         # Nothing is read of a window without a true step but its last level.
         missing = scaling.levels(np.full_like(windows, np.nan))
     if inputs.shape != windows.shape or values.shape != (1, n_outputs):

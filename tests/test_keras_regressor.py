@@ -664,8 +664,8 @@ def test_a_builder_is_needed(data):
 def test_an_unpickled_damaged_fit_is_told(data, fitted):
     """What is stored of a fit is looked at before it predicts."""
     state = fitted.__getstate__()
-    del state["_measure"]
-    with pytest.raises(ValueError, match=r"KerasRegressor.*_measure"):
+    del state["_members"]
+    with pytest.raises(ValueError, match=r"KerasRegressor.*_members"):
         KerasRegressor().__setstate__(state)
 
 

@@ -1258,11 +1258,11 @@ def test_the_network_is_trusted_as_far_as_validation_says():
     X = rng.normal(size=(600, 4, 1))
     noise = LSTMRegressor(8, learning_rate=0.01, epochs=20, random_state=0)
     noise.fit(X, rng.normal(size=600))
-    assert noise._scaling.trust < 0.3
+    assert noise._scaling.network_weight < 0.3
     clear = LSTMRegressor(8, learning_rate=0.01, epochs=60, random_state=0)
     y = np.sin(2 * X[:, -1, 0]) * X[:, -2, 0]
     clear.fit(X[:500], y[:500])
-    assert clear._scaling.trust > 0.8
+    assert clear._scaling.network_weight > 0.8
     plain = clear.score(X[500:], y[500:])
     assert plain > 0.5
 
@@ -1297,7 +1297,7 @@ def test_a_fit_goes_on_from_a_network_without_trust(set_trust):
     before = regressor.predict(X)
     slow = copy.deepcopy(regressor).set_params(learning_rate=1e-12)
     slow.partial_fit(X, y + 3)
-    assert slow._members[0].scaling.trust == 1
+    assert slow._members[0].scaling.network_weight == 1
     assert_allclose(slow.predict(X), before, atol=1e-6)
     for _ in range(20):
         regressor.partial_fit(X, y + 3)

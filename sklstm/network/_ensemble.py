@@ -24,7 +24,7 @@ from sklstm.network._training import (
 )
 from sklstm.windows._windows import row_slices
 
-__all__ = ["Finish", "fully_trusted", "train_member"]
+__all__ = ["Finish", "train_member", "with_weight_inside"]
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def train_member(
     progress : Progress
         Is told of every epoch.
     finish : Finish or None
-        What follows early stopping; None for a network that goes on, which must be
-        fully trusted if it can be.
+        What follows early stopping; None for a network that goes on, which must have
+        its weight inside if it can.
 
     Returns
     -------
@@ -104,8 +104,8 @@ def train_member(
         return member, outcome.is_interrupted
     has_highway = member.scaling.highway is not None
     if has_highway and member.recipe.learns_means:
-        trust = _supported_share(member, data)
-        member = replace(member, scaling=replace(member.scaling, trust=trust))
+        weight = _supported_weight(member, data)
+        member = _weighted(member, weight)
     if finish is None:
         return member, outcome.is_interrupted
     # The network knows the remainder in the scale that it was trained with.
@@ -114,7 +114,7 @@ def train_member(
     )
     member = replace(member, scaling=scaling)
     is_cut = outcome.is_interrupted or outcome.is_stopped
-    if finish.plan is None or is_cut or scaling.trust == 0:
+    if finish.plan is None or is_cut or scaling.network_weight == 0:
         return member, outcome.is_interrupted
     n_best = int(np.argmin(outcome.history["val_loss"])) + 1
     return _refitted(member, data, finish.rows, finish.plan, n_best, progress)
@@ -154,22 +154,24 @@ def _learned(
     return replace(after, optimizer_state=outcome.optimizer_state)
 
 
-def fully_trusted(member: Member) -> Member:
-    """Take the trust that a network has earned into its output layer.
+def with_weight_inside(member: Member) -> Member:
+    """Take the weight that a network has earned into its output layer.
 
     It then learns in the scale in which it predicts. A network of the user's own may
-    end in anything: it keeps its trust.
+    end in anything: it keeps its weight.
     """
-    trust = member.scaling.trust
-    if trust == 1:
+    weights = member.recipe.multiplied(member.weights, member.scaling.network_weight)
+    if member.scaling.network_weight == 1 or weights is None:
         return member
-    weights = member.recipe.multiplied(member.weights, trust)
-    if weights is None:
-        return member
-    return replace(member, weights=weights, scaling=replace(member.scaling, trust=1.0))
+    return _weighted(replace(member, weights=weights), 1.0)
 
 
-def _supported_share(member: Member, data: TrainingSet) -> float:
+def _weighted(member: Member, weight: float) -> Member:
+    """Return a network whose outputs have another weight in the prediction."""
+    return replace(member, scaling=replace(member.scaling, network_weight=weight))
+
+
+def _supported_weight(member: Member, data: TrainingSet) -> float:
     """Return the factor of a network's outputs that validation rows support.
 
     It is the slope of what the highway leaves on what the network says, less its

@@ -194,7 +194,7 @@ class Member:
         return self.recipe.predictor(self.weights, self.seed)
 
     def values(self, windows: np.ndarray, n_threads: int = 1) -> np.ndarray:
-        """Return the predictions for measured windows, in their measure.
+        """Return the relative values that are predicted for relative windows.
 
         Parameters
         ----------

@@ -394,7 +394,5 @@ class LSTMRegressor(WindowRegressor):
             If onnx is not installed.
         """
         check_is_fitted(self)
-        model = onnx_model(
-            self._measure, self._members, self.n_outputs_, self._fitted_recipe
-        )
+        model = onnx_model(self._members, self.n_outputs_)
         return write_whole(path, model)

@@ -22,13 +22,12 @@ from sklstm._checks import (
 )
 from sklstm._stamp import stamped, unstamped
 from sklstm._whole import check_regressor
-from sklstm.network._ensemble import Finish, fully_trusted, train_member
+from sklstm.network._ensemble import Finish, train_member, with_weight_inside
 from sklstm.network._interrupts import interrupts_held, let_interrupt_through
-from sklstm.network._measure import fit_measures, most_accurate
 from sklstm.network._member import Recipe, new_member
 from sklstm.network._progress import CallbackSupportMixin, progress_of
 from sklstm.network._reading import read_target, read_weights, read_windows
-from sklstm.network._scaling import fit_scaling, fit_scaling_with_highway, last_level
+from sklstm.network._scaling import fit_scaling, last_level
 from sklstm.network._training import (
     FEWEST_VALIDATION_ROWS,
     Plan,
@@ -196,15 +195,17 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         training_rows, validation_rows = self._split(rows, early_stopping, groups)
         is_masked = bool((counts[rows] < windows.shape[1]).any())
         if goes_on:
-            windows, targets = self._measured(self._measure, windows, y)
             members = self._members_going_on(is_masked)
         else:
-            windows, targets, members = self._begin(
+            members = self._begin(
                 windows, y, training_rows, validation_rows, weights, is_masked
             )
         # What training does not come to is there all the same, or was there before.
         self._members = members if goes_on else members[:1]
         self._takes_incomplete |= is_incomplete
+        sizes = self._scaling.sizes_of(windows)
+        targets = self._scaling.relative_targets(self._targets(y), sizes)
+        windows = self._scaling.relative(windows, sizes)
         self._warn_of_filled_steps(counts[rows])
         if weights is not None:
             weights = weights / weights[training_rows].mean()
@@ -240,7 +241,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         is_watched = len(data.validation_rows) > 0
         for place, member in enumerate(members):
             if finish is None:
-                member = fully_trusted(member)
+                member = with_weight_inside(member)
             progress.begin_network(member, partial(self._state_with, place))
             plan = self._plan(epochs, len(data.rows), is_watched=is_watched)
             member, is_interrupted = train_member(member, data, plan, progress, finish)
@@ -273,54 +274,32 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             )
             return fitted.highway
 
-        level = last_level(data.windows, data.windows[rows, -1, :])
+        level = last_level(data.windows, rows)
         return Finish(rows, highway, level, self._refit_plan(epochs, len(rows)))
 
     def _begin(self, windows, y, rows, validation_rows, weights, is_masked):
-        """Set what new networks begin with; return what they learn from, and them.
-
-        That is windows and targets as they are measured.
-        """
+        """Set what new networks begin with, and return them."""
         _, self.window_, self.n_channels_ = windows.shape
         self.n_outputs_ = self.steps if self.steps > 1 else y[:1].size
         recipe = self._recipe(is_masked=is_masked)
-        measures = fit_measures(self.scaling, windows, y, rows)
-        fits = [
-            self._fit_measured(measure, windows, y, rows, weights)
-            for measure in measures
-        ]
-        best = 0
-        if len(fits) > 1:
-            watched = validation_rows if len(validation_rows) else rows
-            best = most_accurate(fits, windows, self._targets(y), watched)
-        self._measure, scaling, windows, targets = fits[best]
-        if not self._has_highway():
-            scaling = replace(scaling, highway=None, remainder_scale=1.0)
+        targets = self._targets(y)
+        n_targets = 1 if self.steps > 1 else self.n_outputs_
+        scaling = fit_scaling(
+            self.scaling,
+            windows,
+            targets,
+            rows,
+            np.repeat(np.arange(n_targets), targets.shape[1] // n_targets),
+            has_highway=self._has_highway(),
+            weights=weights,
+            watched_rows=validation_rows,
+        )
         generator = check_random_state(self.random_state)
         most = np.iinfo(np.int32).max
         seeds = [int(generator.randint(most)) for _ in range(self.n_models)]
         members = [new_member(recipe, scaling, seed) for seed in seeds]
         self._takes_incomplete = False
-        return windows, targets, members
-
-    def _fit_measured(self, measure, windows, y, rows, weights):
-        """Return a measure, the scaling that fits it, and measured windows, targets."""
-        windows, targets = self._measured(measure, windows, y)
-        n_series = 1 if self.steps > 1 else self.n_outputs_
-        series_of_output = np.repeat(np.arange(n_series), targets.shape[1] // n_series)
-        kind = "auto" if self.scaling == "log" else self.scaling
-        data = (kind, windows, targets, rows, series_of_output)
-        if self._has_highway() or measure.kind != "plain":
-            scaling = fit_scaling_with_highway(*data, weights)
-        else:
-            scaling = fit_scaling(*data)
-        return measure, scaling, windows, targets
-
-    def _measured(self, measure, windows, y):
-        """Return windows and targets in what they are measured in."""
-        sizes = measure.sizes_of(windows)
-        targets = self._targets(measure.targets(y, sizes))
-        return measure.windows(windows, sizes), targets
+        return members
 
     def _targets(self, y):
         """Return the targets of every output, of shape (n_rows, n_outputs)."""
@@ -455,16 +434,17 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         windows, counts = read_windows(self, X, reset=False)
         self._warn_of_filled_steps(counts)
         values = np.empty((len(windows), self._fitted_recipe.shape[2]))
-        sizes = self._measure.sizes_of(windows)
+        scaling = self._scaling
+        sizes = scaling.sizes_of(windows)
         for rows in row_slices(windows, len(windows)):
-            some = self._measure.windows(windows[rows], sizes[rows])
-            values[rows] = self._measure.values(self._means(some), sizes[rows])
+            some = scaling.relative(windows[rows], sizes[rows])
+            values[rows] = scaling.absolute(self._means(some), sizes[rows])
         values = values.reshape(len(windows), self.n_outputs_, -1)
         values.sort(axis=2)
         return values
 
     def _means(self, windows):
-        """Return what the ensemble makes of measured windows, in their measure."""
+        """Return the ensemble's relative predictions for relative windows."""
         n_threads = self._n_threads()
         values = [each.values(windows, n_threads) for each in self._members]
         return np.mean(values, axis=0)
@@ -497,7 +477,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def trust_(self) -> float:
         """The share of the network's outputs that is predicted."""
         check_is_fitted(self)
-        return self._scaling.trust
+        return self._scaling.network_weight
 
     @property
     def model_(self) -> Any:
