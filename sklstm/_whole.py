@@ -156,9 +156,9 @@ def _check_scaling(scaling: Any, shape: tuple, n_outputs: int, owner: str) -> No
     sizes, keys = scaling.sizes, scaling.keys
     # A size that is not known is NaN.
     _check_finite(replace(scaling, sizes=sizes[~np.isnan(sizes)]), "_scaling", owner)
-    n_groups = len(sizes) if keys is None else len(keys)
+    n_groups = len(sizes) - 1 if keys is None else len(keys)
     is_whole = scaling.unit in ("plain", "size", "log") and not (sizes <= 0).any()
-    if not is_whole or sizes.shape != (n_groups, shape[1]):
+    if not is_whole or sizes.shape != (n_groups + 1, shape[1]):
         raise damaged(owner, f"sizes of {sizes.shape} in {scaling.unit!r}")
     weight = scaling.network_weight
     if scaling.is_centred.dtype != bool or not 0 <= weight <= 1:

@@ -13,7 +13,7 @@ large and windows long; nor has it a mask for missing oldest steps.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -49,12 +49,7 @@ _OPERATORS = {
     np.tanh: "Tanh",
 }
 
-_TYPES = {
-    "float32": "FLOAT",
-    "float64": "DOUBLE",
-    "int64": "INT64",
-    "bool": "BOOL",
-}
+_TYPES = {"float32": "FLOAT", "float64": "DOUBLE", "int64": "INT64", "bool": "BOOL"}
 
 
 # -- graphs and values --------------------------------------------------------------
@@ -75,9 +70,7 @@ class _Graph:
         self.nodes: list[Any] = []
         self.infos: list[Any] = []
         self.constants: dict[Any, Any] = {} if outer is None else outer.constants
-        self.places: Iterator[int] = itertools.count()
-        if outer is not None:
-            self.places = outer.places
+        self.places: Any = itertools.count() if outer is None else outer.places
 
     def input(self, name: str, example: np.ndarray, first: str | None = None) -> Any:
         """Add an input like an example, of any number of rows."""
@@ -154,13 +147,15 @@ class _Value(NDArrayOperatorsMixin):
         example = ufunc(*map(_example_of, inputs))
         return self.graph.add(_OPERATORS[ufunc], _of_one_type(inputs), example)
 
-    def __array_function__(
-        self, function: Any, types: Any, inputs: Any, options: Any
-    ) -> Any:
-        if function not in _FUNCTIONS:
+    def __array_function__(self, function: Any, _: Any, inputs: Any, how: Any) -> Any:
+        if function not in (np.where, np.take_along_axis):
             return NotImplemented
-        example = function(*map(_example_of, inputs), **options)
-        return _FUNCTIONS[function](self.graph, example, *inputs, **options)
+        example = function(*map(_example_of, inputs), **how)
+        if function is np.where:
+            either = _of_one_type(inputs[1:])
+            return self.graph.add("Where", [inputs[0], *either], example)
+        # Indices whose last axis is 1 take whole entries.
+        return self.graph.add("GatherND", inputs, example, batch_dims=how["axis"])
 
     def astype(self, dtype: Any) -> _Value:
         """Return the values in another type."""
@@ -215,22 +210,6 @@ def _of_one_type(inputs: Sequence[Any]) -> list[Any]:
     ]
 
 
-def _where(graph: _Graph, example: np.ndarray, condition: Any, *either: Any) -> _Value:
-    return graph.add("Where", [condition, *_of_one_type(either)], example)
-
-
-def _take_along_axis(
-    graph: _Graph, example: np.ndarray, array: Any, indices: Any, axis: int
-) -> _Value:
-    """Add what takes whole entries of an axis, by indices whose last axis is 1."""
-    return graph.add("GatherND", [array, indices], example, batch_dims=axis)
-
-
-_FUNCTIONS: dict[Any, Callable[..., _Value]] = {
-    np.where: _where,
-    np.take_along_axis: _take_along_axis,
-}
-
 _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "relu": lambda x: np.maximum(x, 0.0),
     "tanh": np.tanh,
@@ -263,7 +242,12 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
     recipe: Any = networks[0].recipe
     scaling = networks[0].scaling
     spec, levels = recipe.spec, recipe.levels
-    onnx = _imported()
+    try:
+        onnx = import_module("onnx")
+    except ImportError as error:
+        raise ImportError(
+            "to_onnx needs the package onnx. Got none; pip install 'sklstm[onnx]'."
+        ) from error
     graph = _Graph(onnx)
     example = np.zeros((1, spec.window, spec.n_channels), dtype=np.float32)
     example[:, 0] = np.nan  # so that what is done about missing steps is recorded
@@ -271,7 +255,7 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
     sizes = None
     if scaling.unit == "size":
         groups = graph.input("groups", np.zeros(1, dtype=np.int64), "n_rows")
-        sizes = scaling.sizes_of_groups(groups, raw)
+        sizes = scaling.sizes_by_group(groups, raw)
     windows = scaling.relative_values(raw, None if sizes is None else sizes[:, None])
     values: Any = 0.0
     for network in networks:
@@ -281,14 +265,8 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
     values = scaling.absolute(values / len(networks), sizes)
     values = values.reshape(1, n_outputs, len(levels))
     if len(levels) > 1:  # quantiles never cross
-        values, _ = graph.add(
-            "TopK",
-            [values, [len(levels)]],
-            values.example,
-            values.example,
-            axis=2,
-            largest=0,
-        )
+        sort, both = {"axis": 2, "largest": 0}, [values.example] * 2
+        values, _ = graph.add("TopK", [values, [len(levels)]], *both, **sort)
     made = {"values": values[:, :, recipe.middle]}
     if recipe.quantiles is not None:
         made["quantiles"] = values
@@ -303,16 +281,6 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
     )
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString()
-
-
-def _imported() -> Any:
-    """Return onnx, imported now."""
-    try:
-        return import_module("onnx")
-    except ImportError as error:
-        raise ImportError(
-            "to_onnx needs the package onnx. Got none; pip install 'sklstm[onnx]'."
-        ) from error
 
 
 # -- the network --------------------------------------------------------------------

@@ -76,10 +76,10 @@ class LSTMRegressor(WindowRegressor):
         less than that change. None leaves everything in its unit.
 
         With the windows of a panel (``groups`` of :class:`SlidingWindow`) ``"auto"``
-        and ``"last"`` measure each series in its own size, the standard deviation of
-        its training rows; ``"auto"`` measures positive ones in logarithms where a
+        and ``"last"`` divide each series by its size, the standard deviation of its
+        training rows; ``"auto"`` takes logarithms of positive ones instead where a
         highway then errs less on the validation rows. ``"log"`` takes logarithms of
-        the target, and of the channel that is closest to it, and goes on as ``"auto"``;
+        the target, and of the channel that holds its past, and goes on as ``"auto"``;
         predictions are then medians rather than means.
     highway : bool, default=True
         Whether a ridge regression on the values of the window, in closed form, is

@@ -5,16 +5,14 @@ They are one chain, which training, prediction, contributions and export share:
 1. *Relative* values. Series of a panel may differ in size by orders of magnitude, and
    with one scale for all the largest would speak alone. So the channels that hold the
    past of a target are divided by the *size* of their group, the standard deviation of
-   its training rows; or, where all values are positive, replaced by their logarithms,
-   in which series of all sizes look alike.
-2. A channel is then *standardised* (minus a mean, over a scale, both from the training
-   rows) or *centred*: minus its newest value in each window, over a scale. A target
-   that is centred on a channel is predicted as its change from that newest value, its
-   *level*, so that the network sees a stationary input.
-3. What a linear *highway* predicts is taken off, so that the network learns the rest.
+   its training rows; or, where all are positive, replaced by their logarithms.
+2. A channel is *standardised* (minus a mean, over a scale, both from the training rows)
+   or *centred*: minus its newest value in each window, over a scale. A target that is
+   centred on a channel is predicted as its change from that value, its *level*.
+3. What a linear *highway* predicts is taken off; the network learns the rest.
 
-The methods that the exported graph needs are written with the functions of NumPy that
-:mod:`sklstm.network._onnx` can record; they are the only definition of the maps.
+Methods whose arrays are of type Any are recorded by :mod:`sklstm.network._onnx`, which
+knows the functions of NumPy that they call.
 """
 
 from __future__ import annotations
@@ -82,20 +80,20 @@ class Scaling:
         Units of the output for one unit of that channel; 1 unless the channel is the
         target in another unit.
     target_mean, target_scale : ndarray of shape (n_outputs,), float64
-        Mean and scale of the relative targets less their level. A scale of 0 says that
-        the target did not vary: it is then predicted by its mean exactly.
+        Of the relative targets less their level. A target of scale 0 did not vary, and
+        is predicted by its mean exactly.
     last_level : ndarray of shape (n_channels,), float32
         Newest relative value of the training rows, or their median in a panel; stands
-        for that of a window that has no true step.
+        for that of a window without a true step.
     unit : {"plain", "size", "log"}
-        What values are relative to: nothing, the size of the group, or the logarithm.
+        What relative values are: raw ones, ratios to a size, or logarithms.
     unit_channel : ndarray of shape (n_outputs,), int
         Channel whose unit each output shares; -1 for none.
     floor : ndarray of shape (n_channels,), float64
-        What values that are not positive count as where logarithms are taken.
-    sizes : ndarray of shape (n_groups, n_channels), float64
-        Size of every group, 1 in channels that stay in their unit; NaN where no value
-        in training varies.
+        What takes the place of values that are not positive in logarithms.
+    sizes : ndarray of shape (n_groups + 1, n_channels), float64
+        Size of every group, and of new ones in the last row: NaN where it is that of
+        each window, 1 in channels that share no target's unit.
     keys : Index, optional
         The names of these groups.
     highway : Highway, optional
@@ -139,17 +137,10 @@ class Scaling:
         return np.isin(np.arange(len(self.floor)), self.unit_channel)
 
     def sizes_of(self, windows: Any) -> np.ndarray:
-        """Return what the values of each row are divided by.
+        """Return the sizes of raw windows, of shape (n_rows, n_channels).
 
-        Parameters
-        ----------
-        windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
-            Raw windows. Those of a group that training has not seen have the size of
-            their own true steps, so that no row reads what comes after it.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_channels), float64
+        Windows of a group that training has not seen have the size of their own true
+        steps, so that no row reads what comes after it.
         """
         if self.unit != "size":
             return np.broadcast_to(1.0, (len(windows), windows.shape[2]))
@@ -157,42 +148,24 @@ class Scaling:
         if isinstance(windows, PanelWindows) and windows.keys is not None:
             groups = np.append(positions_among(windows.keys, self.keys), -1)
             groups = groups[windows.groups]
-        sizes = np.take_along_axis(self._sizes_by_group(), groups[:, None], axis=0)
+        sizes = self.sizes[groups]
         unknown = np.flatnonzero(np.isnan(sizes).any(axis=1))
         for some in row_slices(windows, len(unknown)):
             rows = unknown[some]
-            sizes[rows] = self.sizes_of_groups(groups[rows], windows[rows])
+            sizes[rows] = self.sizes_by_group(groups[rows], windows[rows])
         return sizes
 
-    def sizes_of_groups(self, groups: Any, windows: Any) -> Any:
-        """Return the sizes of rows by their group's position, -1 for a new one."""
-        sizes = np.take_along_axis(self._sizes_by_group(), groups[:, None], axis=0)
+    def sizes_by_group(self, groups: Any, windows: Any) -> Any:
+        """Return the sizes of raw windows by position of their group; -1 is new."""
+        sizes = np.take_along_axis(self.sizes, groups[:, None], axis=0)
         own = _sizes_of_windows(windows.astype(np.float64))
         smallest = np.where(np.isnan(self.sizes), np.inf, self.sizes).min(axis=0)
         smallest = np.where(np.isfinite(smallest), smallest, 1.0)
         own = np.where(own > 0, own, smallest)
         return np.where(np.isnan(sizes), own, sizes)
 
-    def _sizes_by_group(self) -> np.ndarray:
-        """Return the sizes of all groups; the last row, NaN, is that of new ones."""
-        new = np.where(self.has_unit, np.nan, 1.0)
-        return np.vstack([self.sizes, new])
-
     def relative(self, windows: Any, sizes: np.ndarray) -> Any:
-        """Return windows of relative values, of the same shape.
-
-        Parameters
-        ----------
-        windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
-            Raw windows.
-        sizes : ndarray of shape (n_rows, n_channels)
-            As :meth:`sizes_of` returns them.
-
-        Returns
-        -------
-        ndarray or PanelWindows, float32
-            A view of one base where the raw ones are.
-        """
+        """Return raw windows in relative values: of one base where they are of one."""
         if self.unit == "plain":
             return windows
         base = base_from_windows(windows)
@@ -205,23 +178,26 @@ class Scaling:
         return windows_from_base(base, np.zeros(1), len(windows), windows.shape[1])
 
     def relative_values(self, values: Any, sizes: Any) -> Any:
-        """Return relative values, float32, of raw ones whose last axis is channels."""
+        """Return raw values, whose last axis is channels, as relative ones, float32."""
         if self.unit == "plain":
             return values
         values = values.astype(np.float64)
-        if self.unit == "size":
-            return (values / sizes).astype(np.float32)
-        # Not np.maximum: what is missing stays so.
-        logarithms = np.log(np.where(values <= 0, self.floor, values))
-        return np.where(self.has_unit, logarithms, values).astype(np.float32)
+        relative = self._relative(values, sizes, self.floor)
+        return np.where(self.has_unit, relative, values).astype(np.float32)
 
     def relative_targets(self, targets: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-        """Return relative targets, of shape (n_rows, n_outputs), of raw ones."""
+        """Return raw targets of shape (n_rows, n_outputs) as relative ones."""
+        own = self.unit_channel
+        return self._relative(targets, sizes[:, own], self.floor[own])
+
+    def _relative(self, values: Any, sizes: Any, floor: np.ndarray) -> Any:
+        """Return values as they are, over sizes, or their logarithms."""
         if self.unit == "plain":
-            return targets
+            return values
         if self.unit == "size":
-            return targets / sizes[:, self.unit_channel]
-        return np.log(np.where(targets <= 0, self.floor[self.unit_channel], targets))
+            return values / sizes
+        # Not np.maximum, so that small values keep their own logarithm, and NaN stays.
+        return np.log(np.where(values <= 0, floor, values))
 
     def absolute(self, values: Any, sizes: Any) -> Any:
         """Return relative values of shape (n_rows, n_outputs) in the targets' unit."""
@@ -283,16 +259,11 @@ class Scaling:
         Parameters
         ----------
         input_slopes : ndarray of shape (n_rows, window, n_channels)
-            Gradients of the network's output with respect to its inputs.
+            Gradients of one of the network's outputs with respect to its inputs.
         missing : ndarray of shape (n_rows, window), bool
-            Steps that are missing.
+            Steps that are missing; their gradient is 0.
         output : int
             Position of the output.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, window, n_channels), float64
-            Units of the output for one unit of each value; 0 at missing steps.
         """
         slopes = input_slopes.astype(np.float64)
         if self.highway is not None:
@@ -324,16 +295,7 @@ class Scaling:
     ) -> Scaling:
         """Return the same scaling with a highway fitted on some rows.
 
-        Parameters
-        ----------
-        windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
-            Relative windows.
-        targets : ndarray of shape (n_rows, n_outputs)
-            Relative targets.
-        rows : ndarray of int
-            What to fit on.
-        weights : ndarray of shape (n_rows,), optional
-            Sample weights.
+        Windows and targets are relative; weights, of shape (n_rows,), those of samples.
         """
         weights = np.ones(len(windows)) if weights is None else weights
         mean_weight = weights[rows].mean()
@@ -367,7 +329,7 @@ def fit_scaling(
     windows: Any,
     targets: np.ndarray,
     rows: np.ndarray,
-    output_of_target: np.ndarray,
+    target_of_output: np.ndarray,
     *,
     has_highway: bool = False,
     weights: np.ndarray | None = None,
@@ -380,12 +342,11 @@ def fit_scaling(
     kind : {"auto", "last", "standard", "log", None}
         ``"standard"`` standardises; ``"last"`` centres each target on the channel from
         whose newest value it differs with the least variance, unless it differs from
-        all as no two values of a series do; ``"auto"`` does so only for targets that
-        vary more themselves, and where a highway shows that rows support it
-        standardises; None leaves everything as it is. ``"auto"`` and ``"last"`` divide
-        the series of a panel by their sizes, ``"auto"`` takes logarithms instead where
-        all are positive and a highway errs less in them. ``"log"`` takes logarithms,
-        then does as ``"auto"``.
+        all as no two values of a series do; ``"auto"`` standardises instead where that
+        is clearly better; None leaves everything as it is. ``"auto"`` and ``"last"``
+        divide the series of a panel by their sizes, or ``"auto"`` takes logarithms
+        where all are positive and a highway errs less in them; ``"log"`` takes
+        logarithms of any series, and goes on as ``"auto"``.
     windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
         Raw windows with NaN on missing steps.
     targets : ndarray of shape (n_rows, n_outputs)
@@ -393,9 +354,8 @@ def fit_scaling(
     rows : ndarray of int
         Training rows, each with at least one true step; of other rows no value is
         read, but for its sign.
-    output_of_target : ndarray of shape (n_outputs,), int
-        Outputs with the same number are steps or quantiles of one target and share its
-        level.
+    target_of_output : ndarray of shape (n_outputs,), int
+        Outputs with the same number are steps or quantiles of one target.
     has_highway : bool
         Whether to fit a highway too.
     weights : ndarray of shape (n_rows,), optional
@@ -412,17 +372,20 @@ def fit_scaling(
     ValueError
         If logarithms are asked for and a value is not positive.
     """
+    given = _Given(windows, targets, rows, target_of_output)
     fits = []
-    for unit in _fit_units(kind, windows, targets, rows, output_of_target):
+    for unit in _fit_units(kind, given):
         sizes = unit.sizes_of(windows)
-        relative = unit.relative(windows, sizes)
-        relative_targets = unit.relative_targets(targets, sizes)
-        data = (relative, relative_targets, rows, output_of_target)
+        relative = replace(
+            given,
+            windows=unit.relative(windows, sizes),
+            targets=unit.relative_targets(targets, sizes),
+        )
         own = "auto" if kind == "log" else kind
         if has_highway or unit.unit != "plain":
-            fits.append(_fit_with_highway(unit, own, *data, weights))
+            fits.append(_fit_with_highway(unit, own, relative, weights))
         else:
-            fits.append(_fit_affine(unit, own, *data))
+            fits.append(_fit_affine(unit, own, relative))
     best = fits[0]
     if len(fits) > 1:
         if watched_rows is None or not len(watched_rows):
@@ -432,32 +395,42 @@ def fit_scaling(
     return best if has_highway else replace(best, highway=None, remainder_scale=1.0)
 
 
+@dataclass(frozen=True)
+class _Given:
+    """What a scaling is fitted to, raw or relative; see :func:`fit_scaling`."""
+
+    windows: Any
+    targets: np.ndarray
+    rows: np.ndarray
+    target_of_output: np.ndarray
+
+    @property
+    def newest(self) -> np.ndarray:
+        """The newest step of each training row, of shape (n_rows, n_channels)."""
+        return self.windows[self.rows, -1, :].astype(np.float64)
+
+
 def _fit_with_highway(
-    unit: Scaling,
-    kind: str | None,
-    windows: Any,
-    targets: np.ndarray,
-    rows: np.ndarray,
-    output_of_target: np.ndarray,
-    weights: np.ndarray | None,
+    unit: Scaling, kind: str | None, given: _Given, weights: np.ndarray | None
 ) -> Scaling:
-    """Return an affine fit with the highway that fits it.
+    """Return the affine maps and the highway that fit relative windows.
 
     ``"auto"`` centres. It standardises where the rows are many times the values of a
     window, and the highway is then estimated to err clearly less: a centred window
     cannot forget its level, which is a safe guess that few rows cannot improve upon,
     and its network learns better from what the highway leaves.
     """
+    windows, targets, rows = given.windows, given.targets, given.rows
     kinds = [kind]
     if kind == "auto":
         has_many = len(rows) >= _ROWS_FOR_EACH_VALUE * windows[0].size
         kinds = ["last", "standard"] if has_many else ["last"]
+    fits = [
+        _fit_affine(unit, each, given).with_highway(windows, targets, rows, weights)
+        for each in kinds
+    ]
     variance = targets[rows].var(axis=0)
-    fits, errors = [], []
-    for each in kinds:
-        fit = _fit_affine(unit, each, windows, targets, rows, output_of_target)
-        fits.append(fit.with_highway(windows, targets, rows, weights))
-        errors.append(_expected_error(fits[-1], variance))
+    errors = [_expected_error(fit, variance) for fit in fits]
     return fits[-1] if errors[-1] < _CLEARLY * errors[0] else fits[0]
 
 
@@ -470,11 +443,7 @@ def _expected_error(scaling: Scaling, variance: np.ndarray) -> float:
 def _relative_error(
     scaling: Scaling, windows: Any, targets: np.ndarray, rows: np.ndarray
 ) -> float:
-    """Return how far the highway alone errs on some rows, relative to the values.
-
-    It is the symmetric error of the M competitions, since the question only arises
-    where all values are positive.
-    """
+    """Return the symmetric error of the highway alone on rows of positive values."""
     sizes = scaling.sizes_of(windows)
     total = 0.0
     for at in row_slices(windows, len(rows)):
@@ -489,27 +458,18 @@ def _relative_error(
     return total
 
 
-def _fit_affine(
-    unit: Scaling,
-    kind: str | None,
-    windows: Any,
-    targets: np.ndarray,
-    rows: np.ndarray,
-    output_of_target: np.ndarray,
-) -> Scaling:
+def _fit_affine(unit: Scaling, kind: str | None, given: _Given) -> Scaling:
     """Return a scaling of relative windows and targets, without a highway."""
-    n_channels, n_outputs = windows.shape[2], targets.shape[1]
+    windows, rows = given.windows, given.rows
+    n_channels, n_outputs = windows.shape[2], given.targets.shape[1]
     unit = replace(unit, last_level=last_level(windows, rows))
     if kind is None:
         return unit
-    newest = windows[rows, -1, :].astype(np.float64)
-    targets = targets[rows]
+    newest, targets = given.newest, given.targets[rows]
     level_channel, level_slope = np.full(n_outputs, -1), np.ones(n_outputs)
     # With a single step nothing would be left of a channel once it is centred.
     if kind in ("auto", "last") and windows.shape[1] > 1:
-        level_channel, level_slope = _level_channels(
-            newest, targets, rows, output_of_target, is_forced=kind == "last"
-        )
+        level_channel, level_slope = _level_channels(given, is_forced=kind == "last")
     is_centred = np.isin(np.arange(n_channels), level_channel)
     mean, scale = _input_moments(windows, rows, is_centred)
     level = newest[:, level_channel] * level_slope
@@ -531,18 +491,9 @@ def _fit_affine(
 
 
 def last_level(windows: Any, rows: np.ndarray) -> np.ndarray:
-    """Return the level that stands for that of windows without a true step.
+    """Return the level, float32, of relative windows without a true step.
 
-    Parameters
-    ----------
-    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
-        Relative windows.
-    rows : ndarray of int
-        Rows that are learned from; their newest step is not missing.
-
-    Returns
-    -------
-    ndarray of shape (n_channels,), float32
+    It is that of rows that are learned from, whose newest step is not missing.
     """
     # The series of a panel end on many levels, of which the last is no better.
     if isinstance(windows, PanelWindows) and windows.has_many_groups:
@@ -574,23 +525,18 @@ def _input_moments(
 # -- which channel is the level of a target -----------------------------------------
 
 
-def _level_channels(
-    newest: np.ndarray,
-    targets: np.ndarray,
-    rows: np.ndarray,
-    output_of_target: np.ndarray,
-    *,
-    is_forced: bool,
-) -> tuple[np.ndarray, np.ndarray]:
+def _level_channels(given: _Given, *, is_forced: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return, per output, the channel that serves as its level, or -1, and its unit.
 
     The unit is that of the target in units of the channel, 1 where there is no level.
     """
+    newest, targets = given.newest, given.targets[given.rows]
     chosen, unit = np.full(targets.shape[1], -1), np.ones(targets.shape[1])
-    for target in np.unique(output_of_target):
-        outputs = output_of_target == target
+    target_of_output = given.target_of_output
+    for target in np.unique(target_of_output):
+        outputs = target_of_output == target
         own = targets[:, outputs]
-        slopes = _past_slopes(newest, own[:, 0], rows)
+        slopes = _past_slopes(newest, own[:, 0], given.rows)
         slopes = np.where(np.isnan(slopes), 1.0, slopes)
         variances = _variances_of_change(newest * slopes, own)
         best = int(np.argmin(variances))
@@ -635,17 +581,9 @@ def _past_slopes(
 # -- what values are relative to ----------------------------------------------------
 
 
-def _fit_units(
-    kind: str | None,
-    windows: Any,
-    targets: np.ndarray,
-    rows: np.ndarray,
-    output_of_target: np.ndarray,
-) -> list[Scaling]:
-    """Return scalings that only make values relative, the safest first.
-
-    Of several the better one is found by trying.
-    """
+def _fit_units(kind: str | None, given: _Given) -> list[Scaling]:
+    """Return scalings that make values relative and no more, the safest first."""
+    windows, targets, rows = given.windows, given.targets, given.rows
     n_channels, n_outputs = windows.shape[2], targets.shape[1]
     plain = Scaling(
         is_centred=np.zeros(n_channels, dtype=bool),
@@ -659,23 +597,19 @@ def _fit_units(
         unit="plain",
         unit_channel=np.full(n_outputs, -1),
         floor=np.ones(n_channels),
-        sizes=np.ones((0, n_channels)),
+        sizes=np.ones((1, n_channels)),
     )
     is_panel = isinstance(windows, PanelWindows) and windows.has_many_groups
     if kind != "log" and not (is_panel and kind in ("auto", "last")):
         return [plain]
-    _, first, target_of_output = np.unique(
-        output_of_target, return_index=True, return_inverse=True
-    )
-    own = targets[:, first]
-    lowest = _lowest_values(windows)
-    newest = windows[rows, -1, :].astype(np.float64)
+    # The first output of each target is the target itself.
+    _, first = np.unique(given.target_of_output, return_index=True)
+    own = replace(given, targets=targets[:, first], target_of_output=first)
+    lowest, lowest_targets = _lowest_values(windows), own.targets.min(axis=0)
     if kind == "log":
-        channels = _positive_channels(newest, windows, own, rows, lowest)
+        channels = _positive_channels(own, lowest)
     else:
-        every = np.arange(len(first))
-        channels, _ = _level_channels(newest, own[rows], rows, every, is_forced=True)
-    lowest_targets = own.min(axis=0)
+        channels, _ = _level_channels(own, is_forced=True)
     is_positive = bool((lowest[channels] > 0).all() and (lowest_targets > 0).all())
     if kind == "log" and not is_positive:
         came = min(lowest[channels].min(), lowest_targets.min())
@@ -684,7 +618,7 @@ def _fit_units(
             f"channel that holds its past. Got {came:.6g}; add a constant to the "
             "series, or choose scaling='last'."
         )
-    plain = replace(plain, unit_channel=channels[target_of_output])
+    plain = replace(plain, unit_channel=channels[given.target_of_output])
     np.minimum.at(lowest, channels, lowest_targets)
     log = replace(plain, unit="log", floor=np.where(plain.has_unit, _FLOOR * lowest, 1))
     if kind == "log":
@@ -694,22 +628,17 @@ def _fit_units(
     return [size, log] if kind == "auto" and is_positive else [size]
 
 
-def _positive_channels(
-    newest: np.ndarray,
-    windows: Any,
-    targets: np.ndarray,
-    rows: np.ndarray,
-    lowest: np.ndarray,
-) -> np.ndarray:
+def _positive_channels(given: _Given, lowest: np.ndarray) -> np.ndarray:
     """Return, per target, the positive channel that holds its past or is closest.
 
     A switch of 0 and 1 may be closer to a restless target than its own past.
     """
+    windows, newest, rows = given.windows, given.newest, given.rows
     probed = np.ones(len(rows), dtype=bool)
     if isinstance(windows, PanelWindows):
         probed = windows.groups[rows] == windows.groups[rows[-1]]
     chosen = []
-    for target in targets[rows].T:
+    for target in given.targets[rows].T:
         is_past = ~np.isnan(_past_slopes(newest[probed], target[probed], rows[probed]))
         candidates = is_past if is_past.any() else np.ones(len(lowest), dtype=bool)
         if (candidates & (lowest > 0)).any():
@@ -727,22 +656,22 @@ def _lowest_values(windows: Any) -> np.ndarray:
 
 
 def _sizes_by_group(windows: PanelWindows, rows: np.ndarray) -> np.ndarray:
-    """Return the size of each group in each channel; NaN for those without rows."""
+    """Return the sizes of groups, and of new ones; NaN for those without rows."""
     n_groups = len(windows.keys)
     groups = windows.groups[rows]
     n_rows = np.maximum(np.bincount(groups, minlength=n_groups), 1)
     newest = windows[rows, -1].astype(np.float64)
-    sizes = np.empty((n_groups, newest.shape[1]))
+    sizes = np.zeros((n_groups + 1, newest.shape[1]))
     for channel, values in enumerate(newest.T):
         mean = np.bincount(groups, values, n_groups) / n_rows
         squares = np.bincount(groups, np.square(values - mean[groups]), n_groups)
         mean_size = np.bincount(groups, np.abs(values), n_groups) / n_rows
-        sizes[:, channel] = _size(np.sqrt(squares / n_rows), mean_size)
+        sizes[:-1, channel] = _size(np.sqrt(squares / n_rows), mean_size)
     return np.where(sizes > 0, sizes, np.nan)
 
 
 def _sizes_of_windows(windows: Any) -> Any:
-    """Return the size of each window, of shape (n_rows, n_channels); 0 for none."""
+    """Return the size of each window in each channel; 0 for none."""
     is_true = ~np.isnan(windows)
     n_true = np.maximum(is_true.astype(np.float64).sum(axis=1), 1.0)
     values = np.where(is_true, windows, 0.0)
