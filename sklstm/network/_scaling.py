@@ -37,14 +37,13 @@ from sklstm.windows._windows import (
 
 __all__ = ["Scaling", "fit_scaling", "last_level"]
 
-# What counts as the value of a row that is not positive where logarithms are taken, as
-# a share of the lowest value in training.
+# What takes the place of values that are not positive where logarithms are taken, as a
+# share of the lowest value in training.
 _FLOOR = 0.1
 
-# Size of a series that does not vary, as a share of its mean absolute value.
+# Size of a series that does not vary, and what of a standard deviation is rounding, as
+# shares of the mean absolute value.
 _FLAT_SIZE = 0.1
-
-# Share of the mean absolute value below which a standard deviation is rounding.
 _GRAIN = 16 * float(np.finfo(np.float32).eps)
 
 # How far, and on how many rows, a channel is compared with the target.
@@ -233,7 +232,7 @@ class Scaling:
         changes = values - self.levels(windows) - self.target_mean
         scaled = _divided(changes, self.target_scale)
         if self.highway is not None:
-            scaled -= self._highway_outputs(self.highway, windows)
+            scaled -= self.highway.outputs(self.inputs(windows))
             scaled = _divided(scaled, self.remainder_scale)
         return scaled.astype(np.float32)
 
@@ -244,26 +243,18 @@ class Scaling:
         """
         scaled = outputs.astype(np.float64)
         if self.highway is not None:
+            inputs = self.inputs(windows) if inputs is None else inputs
             scaled = scaled * (self.remainder_scale * self.network_weight)
-            if inputs is None:
-                scaled = scaled + self._highway_outputs(self.highway, windows)
-            else:
-                scaled = scaled + self.highway.outputs(inputs)
+            scaled = scaled + self.highway.outputs(inputs)
         return scaled * self.target_scale + self.target_mean + self.levels(windows)
 
     def slopes(
         self, input_slopes: np.ndarray, missing: np.ndarray, output: int
     ) -> np.ndarray:
-        """Return the gradients of :meth:`values` with respect to relative windows.
+        """Return the gradients of an output of :meth:`values` by relative windows.
 
-        Parameters
-        ----------
-        input_slopes : ndarray of shape (n_rows, window, n_channels)
-            Gradients of one of the network's outputs with respect to its inputs.
-        missing : ndarray of shape (n_rows, window), bool
-            Steps that are missing; their gradient is 0.
-        output : int
-            Position of the output.
+        ``input_slopes``, of shape (n_rows, window, n_channels), are those of the
+        network's output by its inputs; at missing steps, (n_rows, window), both are 0.
         """
         slopes = input_slopes.astype(np.float64)
         if self.highway is not None:
@@ -278,13 +269,6 @@ class Scaling:
             has_level = ~missing[:, -1]
             slopes[has_level, -1, channel] += self.level_slope[output]
         return slopes
-
-    def _highway_outputs(self, highway: Highway, windows: np.ndarray) -> np.ndarray:
-        """Return the highway's outputs for relative windows, a chunk at a time."""
-        outputs = np.empty((len(windows), len(highway.bias)))
-        for rows in row_slices(windows, len(windows)):
-            outputs[rows] = highway.outputs(self.inputs(windows[rows]))
-        return outputs
 
     def with_highway(
         self,
@@ -363,10 +347,6 @@ def fit_scaling(
     watched_rows : ndarray of int, optional
         Where sizes and logarithms are compared; the training rows without any.
 
-    Returns
-    -------
-    Scaling
-
     Raises
     ------
     ValueError
@@ -429,15 +409,14 @@ def _fit_with_highway(
         _fit_affine(unit, each, given).with_highway(windows, targets, rows, weights)
         for each in kinds
     ]
+    # The squared errors that the highways expect, as shares of the variance.
     variance = targets[rows].var(axis=0)
-    errors = [_expected_error(fit, variance) for fit in fits]
+    errors = [
+        _divided(fit.highway.error * np.square(fit.target_scale), variance).sum()
+        for fit in fits
+        if fit.highway is not None
+    ]
     return fits[-1] if errors[-1] < _CLEARLY * errors[0] else fits[0]
-
-
-def _expected_error(scaling: Scaling, variance: np.ndarray) -> float:
-    """Return the squared error that a highway expects, as share of a variance."""
-    error = np.zeros(1) if scaling.highway is None else scaling.highway.error
-    return float(_divided(error * np.square(scaling.target_scale), variance).sum())
 
 
 def _relative_error(
@@ -461,30 +440,25 @@ def _relative_error(
 def _fit_affine(unit: Scaling, kind: str | None, given: _Given) -> Scaling:
     """Return a scaling of relative windows and targets, without a highway."""
     windows, rows = given.windows, given.rows
-    n_channels, n_outputs = windows.shape[2], given.targets.shape[1]
     unit = replace(unit, last_level=last_level(windows, rows))
     if kind is None:
         return unit
-    newest, targets = given.newest, given.targets[rows]
-    level_channel, level_slope = np.full(n_outputs, -1), np.ones(n_outputs)
+    targets = given.targets[rows]
     # With a single step nothing would be left of a channel once it is centred.
     if kind in ("auto", "last") and windows.shape[1] > 1:
-        level_channel, level_slope = _level_channels(given, is_forced=kind == "last")
-    is_centred = np.isin(np.arange(n_channels), level_channel)
+        channel, slope = _level_channels(given, is_forced=kind == "last")
+        unit = replace(unit, level_channel=channel, level_slope=slope)
+    is_centred = np.isin(np.arange(windows.shape[2]), unit.level_channel)
     mean, scale = _input_moments(windows, rows, is_centred)
-    level = newest[:, level_channel] * level_slope
-    level = np.where(level_channel >= 0, level, 0.0)
-    changes = targets - level
+    changes = targets - unit.levels(windows[rows, -1:])
     # A level is float32, so changes smaller than its grain are rounding.
     grain = np.finfo(np.float32).eps * np.abs(targets).max(axis=0)
-    varies = np.ptp(changes, axis=0) > np.where(level_channel >= 0, grain, 0.0)
+    varies = np.ptp(changes, axis=0) > np.where(unit.level_channel >= 0, grain, 0.0)
     return replace(
         unit,
         is_centred=is_centred,
         input_mean=mean.astype(np.float32),
         input_scale=scale.astype(np.float32),
-        level_channel=level_channel,
-        level_slope=level_slope,
         target_mean=changes.mean(axis=0),
         target_scale=np.where(varies, changes.std(axis=0), 0.0),
     )
@@ -605,7 +579,10 @@ def _fit_units(kind: str | None, given: _Given) -> list[Scaling]:
     # The first output of each target is the target itself.
     _, first = np.unique(given.target_of_output, return_index=True)
     own = replace(given, targets=targets[:, first], target_of_output=first)
-    lowest, lowest_targets = _lowest_values(windows), own.targets.min(axis=0)
+    base = base_from_windows(windows)
+    steps = (windows if base is None else base).reshape(-1, n_channels)
+    lowest = np.nanmin(steps, axis=0).astype(np.float64)
+    lowest_targets = own.targets.min(axis=0)
     if kind == "log":
         channels = _positive_channels(own, lowest)
     else:
@@ -639,20 +616,13 @@ def _positive_channels(given: _Given, lowest: np.ndarray) -> np.ndarray:
         probed = windows.groups[rows] == windows.groups[rows[-1]]
     chosen = []
     for target in given.targets[rows].T:
+        variances = np.array(_variances_of_change(newest, target[:, None]))
         is_past = ~np.isnan(_past_slopes(newest[probed], target[probed], rows[probed]))
-        candidates = is_past if is_past.any() else np.ones(len(lowest), dtype=bool)
-        if (candidates & (lowest > 0)).any():
-            candidates = candidates & (lowest > 0)
-        variances = _variances_of_change(newest, target[:, None])
-        chosen.append(np.argmin(np.where(candidates, variances, np.inf)))
+        for wanted in (is_past, lowest > 0):
+            if np.isfinite(variances[wanted]).any():
+                variances[~wanted] = np.inf
+        chosen.append(np.argmin(variances))
     return np.array(chosen)
-
-
-def _lowest_values(windows: Any) -> np.ndarray:
-    """Return the lowest value of each channel."""
-    base = base_from_windows(windows)
-    base = windows if base is None else base
-    return np.nanmin(base, axis=tuple(range(base.ndim - 1))).astype(np.float64)
 
 
 def _sizes_by_group(windows: PanelWindows, rows: np.ndarray) -> np.ndarray:
