@@ -16,6 +16,12 @@ FLOAT32 = {"rtol": 1e-4, "atol": 2e-5}
 SEED = 1
 
 
+class LSTMWithoutRefit(LSTMRegressor):
+    """Keep the best weights after early stopping, as KerasRegressor does."""
+
+    _refits = False
+
+
 def lstm_by_keras(meta, *, units, bidirectional, patch, has_highway):
     """Return the LSTM that LSTMRegressor has, with the weights that it begins with."""
     import keras
@@ -66,8 +72,8 @@ def both(*, units=4, bidirectional=False, patch=1, optimizer_params=None, **para
     )
     routed = {f"optimizer__{k}": v for k, v in (optimizer_params or {}).items()}
     return (
-        LSTMRegressor(
-            **network, **params, optimizer_params=optimizer_params, refit=False
+        LSTMWithoutRefit(
+            **network, **params, optimizer_params=optimizer_params
         ),
         KerasRegressor(build, keras_params=routed, **params),
     )

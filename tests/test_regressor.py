@@ -24,6 +24,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from parity import LSTMWithoutRefit
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -52,10 +53,9 @@ def tiny(**params):
         "highway": False,
         "loss": "mse",
         "early_stopping": False,
-        "refit": False,
         "random_state": 0,
     }
-    return LSTMRegressor(**(defaults | params))
+    return LSTMWithoutRefit(**(defaults | params))
 
 
 def walk(n_rows=N_ROWS + WINDOW, n_channels=1, seed=0):
@@ -1438,7 +1438,6 @@ CHANGED = {
     "dropout": 0.25,
     "bidirectional": True,
     "patch": 2,
-    "refit": False,
     "n_models": 2,
     "scaling": None,
     "highway": False,

@@ -678,7 +678,6 @@ OTHER_PARAMETERS = {
         "dropout": 0.25,
         "bidirectional": True,
         "patch": 2,
-        "refit": False,
         "n_models": 2,
         "scaling": "last",
         "highway": False,

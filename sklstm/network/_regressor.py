@@ -120,15 +120,13 @@ class LSTMRegressor(WindowRegressor):
         Whether training stops when the loss on the newest rows stops falling, and
         the best weights are restored. ``"auto"``: where ``validation_fraction`` of the
         rows makes at least 4. Rows whose targets reach into the validation rows are
-        left out of both parts.
+        left out of both parts. The network then goes on with all rows (*refit*): for
+        half as many epochs as were best, with a learning rate that falls to 0 along
+        half a cosine. A fit that goes on from an earlier one has no refit.
     validation_fraction : float, default=0.2
         Share of the rows, the newest ones, that early stopping watches.
     n_iter_no_change : int, default=10
         Epochs without a better validation loss after which training stops.
-    refit : bool, default=True
-        Whether the network, after early stopping, goes on from its best weights with
-        all rows, the newest among them: for half as many epochs as were best, with a
-        learning rate that falls to 0 along half a cosine. A fit that goes on has none.
     n_models : int, default=1
         Number of networks that are trained from different initial weights, and whose
         predictions are averaged, in logarithms where those are learned (an ensemble:
@@ -157,7 +155,7 @@ class LSTMRegressor(WindowRegressor):
         (gates in the order input, forget, candidate, output); last the output layer.
     history_ : dict of lists of float
         ``loss`` and, with early stopping, ``val_loss`` of every epoch; not those of
-        ``refit``.
+        the refit.
     n_iter_ : int
         Number of epochs in ``history_``.
     trust_ : float
@@ -225,7 +223,6 @@ class LSTMRegressor(WindowRegressor):
         "optimizer": [StrOptions(set(OPTIMIZERS))],
         "optimizer_params": [dict, None],
         "loss": [StrOptions(set(LOSSES))],
-        "refit": ["boolean"],
         "n_jobs": [Integral, None],
     }
 
@@ -251,7 +248,6 @@ class LSTMRegressor(WindowRegressor):
         early_stopping="auto",
         validation_fraction=0.2,
         n_iter_no_change=10,
-        refit=True,
         n_models=1,
         warm_start=False,
         n_jobs=None,
@@ -277,12 +273,13 @@ class LSTMRegressor(WindowRegressor):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
-        self.refit = refit
         self.n_models = n_models
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.random_state = random_state
+
+    _refits = True
 
     def _recipe(self, *, is_masked):
         """Return what the parameters ask for, of windows as they were read."""
@@ -328,10 +325,6 @@ class LSTMRegressor(WindowRegressor):
     def _n_threads(self):
         """Return how many threads train and predict."""
         return effective_n_jobs(self.n_jobs)
-
-    def _refit_plan(self, epochs, n_rows):
-        """Return how networks go on with all rows; None where they do not."""
-        return self._plan(epochs, n_rows, is_watched=False) if self.refit else None
 
     def _check_parameters(self):
         """Check every parameter, alone and with the others, before anything else."""

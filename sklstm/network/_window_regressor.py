@@ -79,9 +79,8 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def _recipe(self, *, is_masked: bool) -> Recipe:
         """Return what the parameters ask for, of windows as they were read."""
 
-    def _refit_plan(self, epochs, n_rows):  # noqa: ARG002
-        """Return how networks go on with all rows; None where they do not."""
-        return None
+    # Whether networks go on with all rows after early stopping.
+    _refits = False
 
     # -- learning --------------------------------------------------------------------
 
@@ -274,7 +273,8 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             return fitted.highway
 
         level = last_level(data.windows, data.windows[rows, -1, :])
-        return Finish(rows, highway, level, self._refit_plan(epochs, len(rows)))
+        plan = self._plan(epochs, len(rows), is_watched=False)
+        return Finish(rows, highway, level, plan if self._refits else None)
 
     def _begin(self, windows, y, rows, validation_rows, weights, is_masked):
         """Set what new networks begin with; return what they learn from, and them.
