@@ -499,7 +499,7 @@ def test_a_fitted_own_network_can_be_pickled(own, data):
 def test_an_own_network_is_tuned_in_a_search():
     """GridSearchCV tunes `kerasregressor__model__hidden` like any parameter."""
     frame = pd.DataFrame({"load": walk(N_ROWS)[:, 0]})
-    pipe = make_pipeline(SlidingWindow(WINDOW), tiny(epochs=1, n_channels=1))
+    pipe = make_pipeline(SlidingWindow(WINDOW), tiny(epochs=1))
     search = GridSearchCV(
         pipe,
         {"kerasregressor__model__hidden": [2, 3]},
@@ -674,7 +674,6 @@ def test_an_unpickled_damaged_fit_is_told(data, fitted):
 CHANGED = {
     "model": masked_network,
     "keras_params": {"model__hidden": 5, "optimizer__clipnorm": 1.0},
-    "n_channels": 2,
     "steps": 3,
     "n_models": 2,
     "scaling": None,

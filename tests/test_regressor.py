@@ -249,32 +249,6 @@ def test_a_lag_table_equals_windows(data, fitted):
     assert (regressor.window_, regressor.n_channels_) == (WINDOW, 1)
 
 
-def test_n_channels_of_a_lag_table(two_channels):
-    """`n_channels` tells how a row of a 2-D X is cut into steps."""
-    X, y = two_channels
-    table = X.reshape(N_ROWS, -1)
-    expected = tiny().fit(X, y).predict(X)
-    regressor = tiny(n_channels=2).fit(table, y)
-    assert (regressor.window_, regressor.n_channels_) == (WINDOW, 2)
-    assert regressor.n_features_in_ == 2 * WINDOW
-    assert_array_equal(regressor.predict(table), expected)
-    assert_array_equal(tiny(n_channels=2).fit(X, y).predict(X), expected)
-
-
-@pytest.mark.parametrize(
-    ("shape", "n_channels", "words"),
-    [
-        ((8, 7), 2, "Got 7 columns with n_channels=2; pass the number of channels"),
-        ((8, 7), 8, "Got 7 columns with n_channels=8; pass the number of channels"),
-        ((8, 4, 1), 2, r"Got n_channels=2 and X of shape \(8, 4, 1\); leave it None"),
-    ],
-)
-def test_n_channels_that_does_not_fit(shape, n_channels, words):
-    """An `n_channels` that X does not have is an error that says what came."""
-    with pytest.raises(ValueError, match=words):
-        tiny(n_channels=n_channels).fit(np.ones(shape), np.arange(8.0))
-
-
 @pytest.mark.parametrize("known", [(), "hour", ["hour", "load_t"]])
 def test_n_channels_is_read_from_column_names(known):
     """A pandas lag table of SlidingWindow is cut into its channels by its names."""
@@ -360,7 +334,6 @@ def test_numbers_of_numpy_are_numbers(data):
     # Of a size that no other test uses, so that the network is built from them.
     params = {
         "units": np.int64(7),
-        "n_channels": np.int64(1),
         "steps": np.int64(1),
         "epochs": np.int64(1),
         "batch_size": np.int64(64),
@@ -1432,7 +1405,6 @@ def test_quantiles_need_a_fit_with_some(data):
 
 CHANGED = {
     "units": (4, 3),
-    "n_channels": 2,
     "steps": 3,
     "activation": "relu",
     "dropout": 0.25,
@@ -1644,7 +1616,6 @@ BAD_PARAMETERS = [
     ({"units": (3, 0)}, r"'units' .* one per layer. Got \(3, 0\) instead"),
     ({"units": (3, 2.0)}, r"'units' .* one per layer. Got \(3, 2\.0\) instead"),
     ({"units": [3, True]}, r"'units' .* one per layer. Got \[3, True\] instead"),
-    ({"n_channels": 0}, r"'n_channels' .* range \[1, inf\) or None. Got 0"),
     ({"steps": 0}, r"'steps' .* range \[1, inf\). Got 0"),
     ({"steps": 1.5}, r"'steps' .*Got 1\.5"),
     ({"activation": "thanh"}, "'activation' .*'tanh'.*Got 'thanh' instead"),

@@ -57,9 +57,6 @@ class KerasRegressor(WindowRegressor):
         ``set_params``, so that GridSearchCV can tune
         ``kerasregressor__model__hidden``. ``optimizer__learning_rate``, which may be a
         schedule of Keras, takes the place of ``learning_rate``.
-    n_channels : int, default=None
-        Channels of a 2-D X, whose rows hold window * n_channels values, step by step.
-        None reads it from the column names of :class:`SlidingWindow`, else takes 1.
     steps : int, default=1
         How many consecutive values y[t] … y[t + steps - 1] are predicted for row t.
         Their targets are built from the training rows; more than 1 needs a 1-D y.
@@ -206,7 +203,6 @@ class KerasRegressor(WindowRegressor):
         model=None,
         *,
         keras_params=None,
-        n_channels=None,
         steps=1,
         scaling="auto",
         highway=True,
@@ -227,7 +223,6 @@ class KerasRegressor(WindowRegressor):
     ) -> None:
         self.model = model
         self.keras_params = keras_params
-        self.n_channels = n_channels
         self.steps = steps
         self.scaling = scaling
         self.highway = highway

@@ -113,14 +113,12 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
         table = validate_data(
             regressor, X, reset=reset, dtype=np.float32, ensure_all_finite=False
         )
-        n_channels = _channels_of_table(regressor) if reset else regressor.n_channels_
-        windows = table.reshape(len(table), -1, n_channels)
-    if reset and n_channels != (regressor.n_channels or n_channels):
-        raise ValueError(
-            f"The 'n_channels' parameter of {owner} must fit X. Got "
-            f"n_channels={regressor.n_channels!r} and X of shape {np.shape(X)}; leave "
-            "it None for 3-D X."
+        n_channels = (
+            regressor.n_channels_
+            if not reset
+            else _channels_from_names(getattr(regressor, "feature_names_in_", ()))
         )
+        windows = table.reshape(len(table), -1, n_channels)
     if not reset and windows.shape[1:] != (regressor.window_, regressor.n_channels_):
         raise ValueError(
             f"{owner} needs windows as in fit: "
@@ -129,20 +127,6 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
             "with the SlidingWindow of the fit."
         )
     return windows
-
-
-def _channels_of_table(regressor: Any) -> int:
-    """Return how many channels each step of a 2-D X has."""
-    n_channels = regressor.n_channels or _channels_from_names(
-        getattr(regressor, "feature_names_in_", ())
-    )
-    if regressor.n_features_in_ % n_channels:
-        raise ValueError(
-            f"{type(regressor).__name__} needs rows of window * n_channels values. Got "
-            f"{regressor.n_features_in_} columns with n_channels={n_channels}; pass "
-            "the number of channels of a step."
-        )
-    return n_channels
 
 
 def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarray:

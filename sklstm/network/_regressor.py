@@ -45,9 +45,6 @@ class LSTMRegressor(WindowRegressor):
     ----------
     units : int or tuple of int, default=32
         Size of the cell state; a tuple stacks one LSTM layer for each.
-    n_channels : int, default=None
-        Channels of a 2-D X, whose rows hold window * n_channels values, step by step.
-        None reads it from the column names of :class:`SlidingWindow`, else takes 1.
     steps : int, default=1
         How many consecutive values y[t] … y[t + steps - 1] are predicted for row t.
         Their targets are built from the training rows; more than 1 needs a 1-D y.
@@ -230,7 +227,6 @@ class LSTMRegressor(WindowRegressor):
         self,
         units=32,
         *,
-        n_channels=None,
         steps=1,
         activation="tanh",
         dropout=0.0,
@@ -255,7 +251,6 @@ class LSTMRegressor(WindowRegressor):
         random_state=None,
     ) -> None:
         self.units = units
-        self.n_channels = n_channels
         self.steps = steps
         self.activation = activation
         self.dropout = dropout

@@ -53,7 +53,6 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "n_channels": [Interval(Integral, 1, None, closed="left"), None],
         "steps": [Interval(Integral, 1, None, closed="left")],
         "scaling": [StrOptions({"auto", "last", "standard", "log"}), None],
         "highway": ["boolean"],
@@ -91,7 +90,8 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
             Windows in time order, oldest step first; missing oldest steps are NaN.
-            2-D rows hold the same values step by step.
+            2-D rows hold the same values step by step: of one channel, or of as many
+            as the column names of a :class:`SlidingWindow` tell.
         y : array-like of shape (n_rows,) or (n_rows, n_outputs)
             The target of each row.
         sample_weight : array-like of shape (n_rows,), optional
