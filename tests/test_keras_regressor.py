@@ -104,7 +104,7 @@ def test_the_same_lstm_learns_the_same(series, params, is_whole):
     one, other = both_fitted(X, y, **params)
     assert_same_training(one, other)
     assert_allclose(one.predict(X), other.predict(X), rtol=1e-3)
-    assert one.trust_ == pytest.approx(other.trust_, abs=1e-3)
+    assert one.network_weight_ == pytest.approx(other.network_weight_, abs=1e-3)
 
 
 def test_weighted_targets_are_learned_alike(series):
@@ -613,7 +613,7 @@ def test_a_network_of_the_users_own_goes_on_where_it_was():
         masked_network, epochs=2, learning_rate=0.01, random_state=1
     )
     before = regressor.fit(windows, y).predict(windows)
-    assert regressor.trust_ < 1
+    assert regressor.network_weight_ < 1
     regressor.set_params(learning_rate=1e-9).partial_fit(windows[-20:], y[-20:])
     assert_allclose(regressor.predict(windows), before, rtol=1e-5)
 

@@ -1241,17 +1241,17 @@ def test_the_network_is_trusted_as_far_as_validation_says():
 
 
 def test_trust_is_shown():
-    """`trust_` is the factor between what the network says and what is predicted."""
+    """`network_weight_` is the factor between what the network says and what is predicted."""
     X, y = windows_of(np.random.default_rng(0).normal(size=(200, 1)))
     regressor = LSTMRegressor(4, epochs=12, random_state=0).fit(X, y)
-    assert 0 <= regressor.trust_ <= 1
-    assert tiny().fit(X, y).trust_ == 1
+    assert 0 <= regressor.network_weight_ <= 1
+    assert tiny().fit(X, y).network_weight_ == 1
     scaling = regressor._members[0].scaling
     outputs = regressor._members[0].outputs(scaling.inputs(X))
     with_network = scaling.values(outputs, X)
     without = scaling.values(np.zeros_like(outputs), X)
     expected = outputs * scaling.remainder_scale * scaling.target_scale
-    assert_allclose(with_network - without, regressor.trust_ * expected, atol=1e-9)
+    assert_allclose(with_network - without, regressor.network_weight_ * expected, atol=1e-9)
 
 
 def test_quantiles_take_no_other_loss():

@@ -160,7 +160,7 @@ def test_fit_sets_only_names_that_end_in_an_underscore(fitted):
     public = {name for name in added if not name.startswith("_")}
     own = {"n_channels_", "n_features_in_", "n_outputs_", "window_"}
     assert public == own
-    of_the_network = {"history_", "n_iter_", "trust_", "weights_"}
+    of_the_network = {"history_", "n_iter_", "network_weight_", "weights_"}
     shown = {name for name in set(dir(fitted)) - set(dir(tiny())) if name[0] != "_"}
     assert shown == own | of_the_network
 

@@ -86,7 +86,7 @@ class LSTMRegressor(WindowRegressor):
         loss. Where early stopping validates, it is fitted anew on all rows at the
         end; and with a loss of means (``"huber"``, ``"log_cosh"``, ``"mse"``) the
         network's part is weighted by what the validation rows support with
-        confidence, which may be nothing (see ``trust_``). Without effect
+        confidence, which may be nothing (see ``network_weight_``). Without effect
         where ``scaling`` is None.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"}, default="adam"
         Optimizer, as Keras defines it.
@@ -155,11 +155,10 @@ class LSTMRegressor(WindowRegressor):
         the refit.
     n_iter_ : int
         Number of epochs in ``history_``.
-    trust_ : float
-        Share of the network's outputs, from 0 to 1, that predictions take on top of the
-        highway's: what the validation rows supported. At 0 the highway predicts alone,
-        and no parameter of the network matters; 1 without early stopping, and without
-        a highway.
+    network_weight_ : float
+        Weight from 0 to 1 given to the network's output, chosen on the validation
+        rows. At 0 the highway predicts alone, and no parameter of the network matters;
+        it is 1 without early stopping, and without a highway.
     n_channels_ : int
         Channels of a window.
     window_ : int

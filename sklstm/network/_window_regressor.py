@@ -494,8 +494,8 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         return self._members[0].n_epochs
 
     @property
-    def trust_(self) -> float:
-        """The share of the network's outputs that is predicted."""
+    def network_weight_(self) -> float:
+        """The weight from 0 to 1 given to the network's output."""
         check_is_fitted(self)
         return self._scaling.trust
 

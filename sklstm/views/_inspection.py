@@ -51,11 +51,11 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     ``weights_``, applied to the hidden states of the last layer after the last step
     that each direction reads gives the network's output. That is not yet the
     prediction: with a highway it is multiplied by the scale of what the highway leaves
-    and by ``trust_``, and the highway's output is added; then the scaling of the target
+    and by ``network_weight_``, and the highway's output is added; then the scaling of the target
     is undone (its scale, mean and level, in a panel the size of the group or the
-    logarithm too), and the mean over an ensemble is taken. Where ``trust_`` is 0 the
+    logarithm too), and the mean over an ensemble is taken. Where ``network_weight_`` is 0 the
     network has no part in it. Of an ensemble the gates are those of the first network,
-    as ``weights_`` and ``trust_`` are.
+    as ``weights_`` and ``network_weight_`` are.
 
     Parameters
     ----------
