@@ -39,13 +39,13 @@ from sklstm._stored_labels import cure_of_labels
 from sklstm.network._highway import Highway
 from sklstm.network._keras import KerasRecipe
 from sklstm.network._keras_regressor import KerasRegressor
-from sklstm.network._lstm import LSTMRecipe
+from sklstm.network._kernels import LSTMRecipe
+from sklstm.network._lstm import NetworkSpec
 from sklstm.network._measure import Measure
-from sklstm.network._member import Member
-from sklstm.network._network import NetworkSpec
 from sklstm.network._progress import without_callbacks
 from sklstm.network._regressor import LSTMRegressor
 from sklstm.network._scaling import Scaling
+from sklstm.network._training import Member
 from sklstm.windows._sliding_window import SlidingWindow
 from sklstm.windows._timeline import Timeline
 

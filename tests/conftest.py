@@ -28,12 +28,6 @@ def _pictures_closed():
         sys.modules["matplotlib.pyplot"].close("all")
 
 
-@pytest.fixture
-def lone_interrupt(monkeypatch):
-    """Forget when the newest interrupt came: another test may just have sent it."""
-    monkeypatch.setattr("sklstm.network._interrupts._Hold.newest", -np.inf)
-
-
 @pytest.fixture(scope="session")
 def set_trust():
     """Return a function that sets how far a fitted regressor trusts its networks."""

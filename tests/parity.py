@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from sklearn.utils import check_random_state
 
 from sklstm import KerasRegressor, LSTMRegressor
-from sklstm.network._network import NetworkSpec, initial_weights
+from sklstm.network._lstm import NetworkSpec, initial_weights
 
 # Both take the same steps in float32, in another order of summation; a few dozen
 # steps of size 0.01 let that grow to some units of the sixth digit.

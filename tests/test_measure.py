@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, SlidingWindow, contributions, forecast
 from sklstm.network._measure import Measure, fit_measures, most_accurate
-from sklstm.network._training import in_time_order
+from sklstm.network._rows import in_time_order
 
 STORES = ["a", "b", "c"]
 

@@ -20,11 +20,11 @@ import numpy as np
 
 from sklstm._stamp import package_version
 from sklstm.network._highway import Highway
-from sklstm.network._lstm import LSTMRecipe
+from sklstm.network._kernels import LSTMRecipe
+from sklstm.network._lstm import NetworkSpec
 from sklstm.network._measure import FLAT_SIZE, GRAIN, Measure
-from sklstm.network._member import Member
-from sklstm.network._network import NetworkSpec
 from sklstm.network._scaling import Scaling
+from sklstm.network._training import Member
 
 __all__ = ["onnx_model"]
 

@@ -74,8 +74,8 @@ class GateDisplay(Display):
     values : DataFrame, default=None
         The values of the windows, at an index (row, step), a column for each channel.
     trust : float, default=None
-        Share of the network's output, from 0 to 1, that predictions take: ``network_weight_`` of
-        an :class:`LSTMRegressor`. None says nothing of it.
+        Weight of the network's output in predictions, from 0 to 1: ``network_weight_``
+        of an :class:`LSTMRegressor`. None says nothing of it.
 
     Attributes
     ----------

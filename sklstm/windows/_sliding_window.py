@@ -25,7 +25,6 @@ from sklstm._checks import (
 from sklstm._stamp import stamped, unstamped
 from sklstm._stored_labels import index_as_data, index_from_data
 from sklstm._whole import check_sliding_window
-from sklstm.network._progress import CallbackSupportMixin, tasks_of
 from sklstm.windows._alignment import agree, habit_of
 from sklstm.windows._frames import (
     check_same_labels,
@@ -83,7 +82,6 @@ _ROWS_FOR_DIGITS = 1 << 16
 
 
 class SlidingWindow(
-    CallbackSupportMixin,
     TransformerMixin,
     BaseEstimator,
     auto_wrap_output_keys=None,  # type: ignore[call-arg]
@@ -471,7 +469,7 @@ class SlidingWindow(
     def _learn(self, X, y):
         """Set the fitted attributes; return channels by run, labels and runs."""
         self._validate_params()
-        with whole_or_unchanged(self), tasks_of(self, X, y):
+        with whole_or_unchanged(self):
             values, labels, panel = self._read(X, reset=True)
             check_same_labels(X, y, owner=type(self).__name__)
             self.target_names_ = names_of(X, y)
