@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_network import forward_by_loop, inputs_of, weights_of
+from test_lstm import inputs_of, trace_by_loop, weights_of
 
 from sklstm.network._backend import backend
 from sklstm.network._kernels import input_slopes
@@ -65,7 +65,7 @@ def test_gradients_are_finite_differences_of_a_loop(bidirectional):
         for change in (1e-5, -1e-5):
             moved = inputs[row].astype(np.float64)
             moved[step, channel] += change
-            ends.append(forward_by_loop(spec, weights, moved)[1])
+            ends.append(trace_by_loop(spec, weights, moved)[0][1])
         slope = (ends[0] - ends[1]) / 2e-5
         assert math.isclose(slope, found[row, step, channel], abs_tol=1e-6)
 
@@ -95,7 +95,7 @@ def test_gradients_go_through_scaling_and_highway(kind, has_highway):
 
     def predict(one):
         inputs = scaling.inputs(one[None])[0]
-        outputs = np.array([forward_by_loop(spec, weights, inputs)])
+        outputs = trace_by_loop(spec, weights, inputs)[0][None]
         return scaling.values(outputs, one[None])[0]
 
     for output in range(2):
