@@ -4,7 +4,6 @@ import os
 import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import settings
 from sklearn.pipeline import make_pipeline

@@ -72,9 +72,7 @@ def both(*, units=4, bidirectional=False, patch=1, optimizer_params=None, **para
     )
     routed = {f"optimizer__{k}": v for k, v in (optimizer_params or {}).items()}
     return (
-        LSTMWithoutRefit(
-            **network, **params, optimizer_params=optimizer_params
-        ),
+        LSTMWithoutRefit(**network, **params, optimizer_params=optimizer_params),
         KerasRegressor(build, keras_params=routed, **params),
     )
 
