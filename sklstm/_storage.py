@@ -41,7 +41,6 @@ from sklstm.network._keras import KerasRecipe
 from sklstm.network._keras_regressor import KerasRegressor
 from sklstm.network._kernels import LSTMRecipe
 from sklstm.network._lstm import NetworkSpec
-from sklstm.network._measure import Measure
 from sklstm.network._progress import without_callbacks
 from sklstm.network._regressor import LSTMRegressor
 from sklstm.network._scaling import Scaling
@@ -64,7 +63,6 @@ _OWN = (
     KerasRegressor,
     LSTMRecipe,
     LSTMRegressor,
-    Measure,
     Member,
     NetworkSpec,
     Scaling,

@@ -15,7 +15,6 @@ import numpy as np
 
 from sklstm._checks import is_integer
 from sklstm._stamp import StoredStateError, damaged
-from sklstm.network._measure import Measure
 from sklstm.network._scaling import Scaling
 from sklstm.network._training import Member, Recipe
 from sklstm.windows._timeline import Timeline

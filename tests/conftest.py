@@ -33,7 +33,7 @@ def set_trust():
 
     def set_trust(regressor, trust):
         regressor._members = [
-            replace(member, scaling=replace(member.scaling, trust=trust))
+            replace(member, scaling=replace(member.scaling, network_weight=trust))
             for member in regressor._members
         ]
 

@@ -13,11 +13,10 @@ from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, SlidingWindow
 from sklstm.network._kernels import LSTMRecipe
+from sklstm.network._training import Member
 from sklstm.network._lstm import NetworkSpec, initial_weights
-from sklstm.network._measure import Measure
 from sklstm.network._onnx import onnx_model
 from sklstm.network._scaling import fit_scaling
-from sklstm.network._training import Member
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -26,8 +25,6 @@ onnxruntime = pytest.importorskip("onnxruntime")
 TOLERANCE = 1e-6
 
 N_ROWS = 80
-
-PLAIN = Measure("plain", np.zeros(0, int), np.zeros(2), np.ones((0, 2)))
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +104,7 @@ def test_parity_with_predict(case, table, tmp_path):
     assert np.isnan(windows).any()
 
 
-def test_parity_with_a_part_of_the_trust(table, tmp_path, set_trust):
+def test_parity_with_a_part_of_the_network(table, tmp_path, set_trust):
     """The factor that validation rows grant the network is in the graph."""
     windows, y = SlidingWindow(4).fit_transform(table), table[:, 0]
     regressor = LSTMRegressor(4, epochs=1, random_state=0).fit(windows, y)
@@ -149,7 +146,7 @@ def test_parity_of_activations(activation, table):
     """Candidate and output have the activation that is theirs."""
     networks, windows = random_networks(table, activation=activation)
     network = networks[0]
-    values = run(onnx_model(PLAIN, networks, 1, network.recipe), windows)
+    values = run(onnx_model(networks, 1), windows)
     expected = network.values(windows)
     assert np.ptp(network.outputs(network.scaling.inputs(windows))) > 1e-5
     atol = TOLERANCE * table[:, 0].std()
@@ -209,10 +206,7 @@ def test_the_file_says_what_it_is(table):
     """
     one, _ = random_networks(table)
     two, _ = random_networks(table, 2)
-    model, pair = (
-        onnx.load_from_string(onnx_model(PLAIN, part, 1, part[0].recipe))
-        for part in (one, two)
-    )
+    model, pair = (onnx.load_from_string(onnx_model(part, 1)) for part in (one, two))
     assert model.producer_name == "sklstm"
     shape = model.graph.input[0].type.tensor_type.shape.dim
     assert [dim.dim_param or dim.dim_value for dim in shape] == ["n_rows", 3, 2]
@@ -262,7 +256,7 @@ def test_measures_of_a_panel(kind, params, tmp_path):
         SlidingWindow(4, groups="store", time="day"),
         LSTMRegressor(3, epochs=2, random_state=0, **params),
     ).fit(X, X["load"])
-    assert pipe[-1]._measure.kind == kind
+    assert pipe[-1]._scaling.unit == kind
     new = X[X["store"] == "b"].assign(store="new", load=lambda rows: rows["load"] * 3)
     windows = pipe[0].transform(pd.concat([X, new], ignore_index=True))
     path = pipe[-1].to_onnx(tmp_path / "panel.onnx")
@@ -278,5 +272,5 @@ def test_a_measured_fit_is_the_same_after_pickle():
     windows = SlidingWindow(4, groups="store", time="day").fit_transform(X)
     lstm = LSTMRegressor(2, epochs=1, random_state=0).fit(windows, X["load"])
     again = pickle.loads(pickle.dumps(lstm))
-    assert again._measure.keys.equals(lstm._measure.keys)
+    assert again._scaling.keys.equals(lstm._scaling.keys)
     np.testing.assert_array_equal(again.predict(windows), lstm.predict(windows))

@@ -267,7 +267,6 @@ def set_weight(state, position, array):
 DAMAGED_REGRESSORS = {
     "no networks": (lambda s: s.pop("_members"), "without '_members'"),
     "no network": (lambda s: s.update(_members=[]), "do not fit together"),
-    "no measure": (lambda s: s.pop("_measure"), "without '_measure'"),
     "a network without a seed": (
         lambda s: vars(s["_members"][0]).pop("seed"),
         "without 'seed'",
@@ -318,7 +317,10 @@ DAMAGED_REGRESSORS = {
         lambda s: changed_scaling(s, target_scale=np.array([-1.0])),
         "negative numbers",
     ),
-    "too much trust": (lambda s: changed_scaling(s, trust=-5.0), r"trust -5\.0"),
+    "too much weight": (
+        lambda s: changed_scaling(s, network_weight=-5.0),
+        r"weight -5\.0",
+    ),
     "channels centred by words": (
         lambda s: changed_scaling(s, is_centred=np.array(["x", "y"])),
         "as 'is_centred'",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class Highway:
     error: np.ndarray
     remainder: np.ndarray
 
-    def outputs(self, inputs: np.ndarray) -> np.ndarray:
+    def outputs(self, inputs: Any) -> Any:
         """Return outputs (n_rows, n_outputs) of scaled windows.
 
         Missing steps count as the oldest true one.
@@ -161,14 +162,14 @@ def _alone(n_rows: int, n_values: int) -> Iterator[slice]:
         yield slice(begin, begin + size)
 
 
-def _flat(inputs: np.ndarray, n_values: int) -> np.ndarray:
-    """Return the newest values of each window, missing ones filled."""
-    values = inputs.astype(np.float64)
-    missing = np.isnan(values[:, :, 0])
-    rows = np.flatnonzero(missing[:, 0])
-    if len(rows):
-        n_missing = missing[rows].sum(axis=1)
-        oldest = values[rows, np.minimum(n_missing, values.shape[1] - 1)]
-        filled = np.where(missing[rows][:, :, None], oldest[:, None], values[rows])
-        values[rows] = np.nan_to_num(filled, nan=0.0)
-    return values.reshape(len(values), -1)[:, -n_values:]
+def _flat(inputs: Any, n_values: int) -> Any:
+    """Return the newest values of each window, float64; missing ones are filled."""
+    n_rows, window, n_channels = inputs.shape
+    missing = np.isnan(inputs[:, :, 0])
+    if missing.any():
+        oldest = missing.sum(axis=1, dtype=np.int64)[:, None]
+        steps = np.minimum(np.maximum(np.arange(window), oldest), window - 1)
+        inputs = np.take_along_axis(inputs, steps[:, :, None], axis=1)
+        inputs = np.where(np.isnan(inputs), 0.0, inputs.astype(np.float64))
+    flat = inputs.astype(np.float64).reshape(n_rows, window * n_channels)
+    return flat[:, -n_values:]

@@ -1,7 +1,9 @@
 """The fitted network as an ONNX graph: raw windows in, values in their unit out.
 
-Each function adds the nodes of one function of the NumPy pass, in the same order: what
-``Scaling``, ``Highway`` and ``forward`` compute is computed here.
+The maps around the network are not written a second time. The methods of ``Scaling``
+and ``Highway`` are called with a :class:`_Value` in the place of an array, which
+records what they ask of NumPy as nodes of the graph. It carries an example beside, one
+window through which NumPy goes the same way, so that shapes and types are NumPy's.
 
 Layers are a ``Scan`` in float64 over their steps. ONNX's own LSTM operator is float32
 in onnxruntime, and strayed by more than 1e-6 of the target's scale where layers are
@@ -11,26 +13,43 @@ large and windows long; nor has it a mask for missing oldest steps.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from sklstm._stamp import package_version
-from sklstm.network._highway import Highway
-from sklstm.network._kernels import LSTMRecipe
-from sklstm.network._lstm import NetworkSpec
-from sklstm.network._measure import FLAT_SIZE, GRAIN, Measure
-from sklstm.network._scaling import Scaling
 from sklstm.network._training import Member
+from sklstm.network._lstm import NetworkSpec
 
 __all__ = ["onnx_model"]
 
 # Operators of 2021, and the file format of their time: what most runtimes can read.
 _OPSET = 17
 _IR_VERSION = 8
+
+_OPERATORS = {
+    np.add: "Add",
+    np.subtract: "Sub",
+    np.multiply: "Mul",
+    np.divide: "Div",
+    np.matmul: "MatMul",
+    np.maximum: "Max",
+    np.minimum: "Min",
+    np.greater: "Greater",
+    np.less_equal: "LessOrEqual",
+    np.invert: "Not",
+    np.isnan: "IsNaN",
+    np.absolute: "Abs",
+    np.sqrt: "Sqrt",
+    np.exp: "Exp",
+    np.log: "Log",
+    np.tanh: "Tanh",
+}
+
+_TYPES = {"float32": "FLOAT", "float64": "DOUBLE", "int64": "INT64", "bool": "BOOL"}
 
 
 # -- graphs and values --------------------------------------------------------------
@@ -49,28 +68,32 @@ class _Graph:
     def __init__(self, onnx: Any, outer: _Graph | None = None) -> None:
         self.onnx = onnx
         self.nodes: list[Any] = []
+        self.infos: list[Any] = []
         self.constants: dict[Any, Any] = {} if outer is None else outer.constants
-        self.places: Iterator[int] = itertools.count()
-        if outer is not None:
-            self.places = outer.places
+        self.places: Any = itertools.count() if outer is None else outer.places
 
-    def value(self, name: str) -> _Value:
-        """Return the value of a name."""
-        return _Value(self, name)
+    def input(self, name: str, example: np.ndarray, first: str | None = None) -> Any:
+        """Add an input like an example, of any number of rows."""
+        self.infos.append(self.info(name, example, first))
+        return _Value(self, name, example)
+
+    def info(self, name: str, example: np.ndarray, first: str | None = None) -> Any:
+        """Return what ONNX is told of an input or output like an example."""
+        kind = getattr(self.onnx.TensorProto, _TYPES[example.dtype.name])
+        shape = [first, *example.shape[1:]]
+        return self.onnx.helper.make_tensor_value_info(name, kind, shape)
 
     def constant(self, value: Any) -> str:
         """Return the name of a constant; equal ones are kept once."""
-        array = np.array(value)  # ints are int64, floats float64
+        array = np.asarray(value)  # ints are int64, floats float64
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self.constants:
             name = f"constant_{len(self.constants)}"
             self.constants[key] = self.onnx.numpy_helper.from_array(array, name)
         return self.constants[key].name
 
-    def add(
-        self, operator: str, *inputs: Any, n_outputs: int = 1, **options: Any
-    ) -> Any:
-        """Add a node; return its value, or several.
+    def add(self, operator: str, inputs: Sequence[Any], *examples: Any, **how: Any):
+        """Add a node; return one value for each example of what it makes.
 
         Inputs that are no values are constants.
         """
@@ -79,92 +102,133 @@ class _Graph:
             for each in inputs
         ]
         place = next(self.places)
-        outputs = [f"{operator}_{place}_{i}" for i in range(n_outputs)]
-        self.nodes.append(
-            self.onnx.helper.make_node(operator, names, outputs, **options)
-        )
-        values = [self.value(name) for name in outputs]
-        return values[0] if n_outputs == 1 else values
+        outputs = [f"{operator}_{place}_{i}" for i in range(len(examples))]
+        self.nodes.append(self.onnx.helper.make_node(operator, names, outputs, **how))
+        values = map(_Value, itertools.repeat(self), outputs, examples)
+        return next(values) if len(examples) == 1 else list(values)
 
-    def made(self, name: str, inputs: list[Any], outputs: list[Any]) -> Any:
-        """Return the graph as ONNX has it, without constants."""
-        return self.onnx.helper.make_graph(self.nodes, name, inputs, outputs)
+    def made(self, name: str, outputs: dict[str, _Value], first: str | None) -> Any:
+        """Return the graph with named outputs as ONNX has it, without constants."""
+        for own, value in outputs.items():
+            node = self.onnx.helper.make_node("Identity", [value.name], [own])
+            self.nodes.append(node)
+        infos = [self.info(own, v.example, first) for own, v in outputs.items()]
+        return self.onnx.helper.make_graph(self.nodes, name, self.infos, infos)
 
 
-@dataclass(frozen=True)
-class _Value:
-    """What a node of a graph, or an input, comes to."""
+class _Value(NDArrayOperatorsMixin):
+    """A value of the graph, in the place of an array whose rows come first.
 
-    graph: _Graph
-    name: str
+    Parameters
+    ----------
+    graph : _Graph
+    name : str
+    example : ndarray
+        What NumPy makes of the example.
+    """
 
-    def op(self, operator: str, *others: Any, **options: Any) -> Any:
+    def __init__(self, graph: _Graph, name: str, example: np.ndarray) -> None:
+        self.graph = graph
+        self.name = name
+        self.example = example
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the example; only the number of rows is not that of every input."""
+        return self.example.shape
+
+    def add(self, operator: str, example: np.ndarray, *others: Any, **how: Any) -> Any:
         """Return what an operator makes of this value and others."""
-        return self.graph.add(operator, self, *others, **options)
+        return self.graph.add(operator, [self, *others], example, **how)
 
-    def __add__(self, other: Any) -> _Value:
-        return self.op("Add", other)
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any) -> Any:
+        if ufunc not in _OPERATORS or method != "__call__":
+            return NotImplemented
+        example = ufunc(*map(_example_of, inputs))
+        return self.graph.add(_OPERATORS[ufunc], _of_one_type(inputs), example)
 
-    def __sub__(self, other: Any) -> _Value:
-        return self.op("Sub", other)
+    def __array_function__(self, function: Any, _: Any, inputs: Any, how: Any) -> Any:
+        if function not in (np.where, np.take_along_axis):
+            return NotImplemented
+        example = function(*map(_example_of, inputs), **how)
+        if function is np.where:
+            either = _of_one_type(inputs[1:])
+            return self.graph.add("Where", [inputs[0], *either], example)
+        # Indices whose last axis is 1 take whole entries.
+        return self.graph.add("GatherND", inputs, example, batch_dims=how["axis"])
 
-    def __mul__(self, other: Any) -> _Value:
-        return self.op("Mul", other)
+    def astype(self, dtype: Any) -> _Value:
+        """Return the values in another type."""
+        example = self.example.astype(dtype)
+        if example.dtype == self.example.dtype:
+            return self
+        kind = getattr(self.graph.onnx.TensorProto, _TYPES[example.dtype.name])
+        return self.add("Cast", example, to=kind)
 
-    def __truediv__(self, other: Any) -> _Value:
-        return self.op("Div", other)
+    def reshape(self, *shape: int) -> _Value:
+        """Return the values in another shape, of any number of rows."""
+        example = self.example.reshape(*shape)
+        return self.add("Reshape", example, [-1, *example.shape[1:]])
 
-    def __matmul__(self, other: Any) -> _Value:
-        return self.op("MatMul", other)
+    def sum(self, axis: int, dtype: Any = None) -> _Value:
+        """Return sums along an axis."""
+        value = self if dtype is None else self.astype(dtype)
+        example = value.example.sum(axis=axis)
+        return value.add("ReduceSum", example, [axis], keepdims=0)
 
-    def clipped(self, low: float, high: float) -> _Value:
-        """Return values within limits."""
-        return self.op("Max", low).op("Min", high)
+    def any(self) -> bool:
+        """Return whether anything in the example is true."""
+        return bool(self.example.any())
 
-    def cast(self, kind: str) -> _Value:
-        """Return values of another type, by ONNX's name of it."""
-        return self.op("Cast", to=getattr(self.graph.onnx.TensorProto, kind))
+    def __getitem__(self, key: tuple) -> _Value:
+        value, axis = self, 0
+        for part in key:
+            whole = (slice(None),) * axis
+            example = value.example[(*whole, part)]
+            if part is None:
+                value = value.add("Unsqueeze", example, [axis])
+            elif not isinstance(part, slice):
+                value = value.add("Gather", example, np.asarray(part), axis=axis)
+            elif part != slice(None):
+                ends = [part.start or 0], [part.stop or np.iinfo(np.int64).max]
+                value = value.add("Slice", example, *ends, [axis])
+            axis += not isinstance(part, int | np.integer)
+        return value
 
-    def shaped(self, *shape: int) -> _Value:
-        """Return the values in another shape."""
-        return self.op("Reshape", list(shape))
 
-    def newest(self, count: int, *, axis: int) -> _Value:
-        """Return the last entries of an axis."""
-        return self.op("Slice", [-count], [np.iinfo(np.int64).max], [axis])
-
-    def or_where_nan(self, other: Any) -> _Value:
-        """Return other values in place of NaN."""
-        return self.op("IsNaN").op("Where", other, self)
+def _example_of(value: Any) -> Any:
+    """Return the example of a value; anything else is its own."""
+    return value.example if isinstance(value, _Value) else value
 
 
-_ACTIVATIONS: dict[str, Callable[[_Value], _Value]] = {
-    "relu": lambda x: x.op("Max", 0.0),
-    "tanh": lambda x: x.op("Tanh"),
+def _of_one_type(inputs: Sequence[Any]) -> list[Any]:
+    """Return inputs of an operator in the type in which NumPy computes."""
+    dtype = np.result_type(*map(_example_of, inputs))
+    return [
+        each.astype(dtype) if isinstance(each, _Value) else np.asarray(each, dtype)
+        for each in inputs
+    ]
+
+
+_ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "relu": lambda x: np.maximum(x, 0.0),
+    "tanh": np.tanh,
 }
 
 
-# -- the whole ----------------------------------------------------------------------
+# -- the model ----------------------------------------------------------------------
 
 
-def onnx_model(
-    measure: Measure,
-    networks: Sequence[Member],
-    n_outputs: int,
-    recipe: LSTMRecipe,
-) -> bytes:
+def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
     """Return the ONNX file of an ensemble.
 
     Parameters
     ----------
-    measure : Measure
-        What windows are measured in.
     networks : sequence of Member
-        The ensemble, whose predictions are averaged.
+        The ensemble, whose predictions are averaged; every level of its quantiles is
+        an output of the graph.
     n_outputs : int
         Targets of y, or steps.
-    recipe : LSTMRecipe
-        What each of them is; every level of its quantiles is an output of the graph.
 
     Returns
     -------
@@ -175,39 +239,42 @@ def onnx_model(
     ImportError
         If onnx is not installed.
     """
+    recipe: Any = networks[0].recipe
+    scaling = networks[0].scaling
     spec, levels = recipe.spec, recipe.levels
-    onnx = _imported()
-    helper, kinds = onnx.helper, onnx.TensorProto
+    try:
+        onnx = import_module("onnx")
+    except ImportError as error:
+        raise ImportError(
+            "to_onnx needs the package onnx. Got none; pip install 'sklstm[onnx]'."
+        ) from error
     graph = _Graph(onnx)
-    raw, groups = graph.value("windows"), graph.value("groups")
-    windows, sizes = _measured(measure, raw, groups)
-    every = [_network_values(network, windows) for network in networks]
-    values = every[0]
-    if len(every) > 1:
-        values = graph.add("Sum", *every) / float(len(every))
-    values = _unmeasured(measure, values, sizes, spec.n_outputs)
-    values = _sorted(values.shaped(-1, n_outputs, len(levels)), len(levels))
-    outputs = {"values": (values.op("Gather", recipe.middle, axis=2), [n_outputs])}
+    example = np.zeros((1, spec.window, spec.n_channels), dtype=np.float32)
+    example[:, 0] = np.nan  # so that what is done about missing steps is recorded
+    raw = graph.input("windows", example, "n_rows")
+    sizes = None
+    if scaling.unit == "size":
+        groups = graph.input("groups", np.zeros(1, dtype=np.int64), "n_rows")
+        sizes = scaling.sizes_by_group(groups, raw)
+    windows = scaling.relative_values(raw, None if sizes is None else sizes[:, None])
+    values: Any = 0.0
+    for network in networks:
+        inputs = network.scaling.inputs(windows)
+        outputs = _forward(spec, network.weights, inputs)
+        values = network.scaling.values(outputs, windows, inputs) + values
+    values = scaling.absolute(values / len(networks), sizes)
+    values = values.reshape(1, n_outputs, len(levels))
+    if len(levels) > 1:  # quantiles never cross
+        sort, both = {"axis": 2, "largest": 0}, [values.example] * 2
+        values, _ = graph.add("TopK", [values, [len(levels)]], *both, **sort)
+    made = {"values": values[:, :, recipe.middle]}
     if recipe.quantiles is not None:
-        outputs["quantiles"] = (values, [n_outputs, len(levels)])
-    for name, (value, _) in outputs.items():
-        graph.nodes.append(helper.make_node("Identity", [value.name], [name]))
-    shape = ["n_rows", spec.window, spec.n_channels]
-    inputs = [helper.make_tensor_value_info("windows", kinds.FLOAT, shape)]
-    if measure.kind == "size":
-        inputs.append(helper.make_tensor_value_info("groups", kinds.INT64, ["n_rows"]))
-    made = graph.made(
-        "LSTMRegressor",
-        inputs,
-        [
-            helper.make_tensor_value_info(name, kinds.DOUBLE, ["n_rows", *rest])
-            for name, (_, rest) in outputs.items()
-        ],
-    )
-    made.initializer.extend(graph.constants.values())
-    model = helper.make_model(
-        made,
-        opset_imports=[helper.make_opsetid("", _OPSET)],
+        made["quantiles"] = values
+    of_graph = graph.made("LSTMRegressor", made, "n_rows")
+    of_graph.initializer.extend(graph.constants.values())
+    model = onnx.helper.make_model(
+        of_graph,
+        opset_imports=[onnx.helper.make_opsetid("", _OPSET)],
         ir_version=_IR_VERSION,
         producer_name="sklstm",
         producer_version=package_version(),
@@ -216,157 +283,24 @@ def onnx_model(
     return model.SerializeToString()
 
 
-def _imported() -> Any:
-    """Return onnx, imported now."""
-    try:
-        return import_module("onnx")
-    except ImportError as error:
-        raise ImportError(
-            "to_onnx needs the package onnx. Got none; pip install 'sklstm[onnx]'."
-        ) from error
-
-
-def _sorted(values: _Value, n_levels: int) -> _Value:
-    """Add the sort by which quantiles never cross."""
-    if n_levels == 1:
-        return values
-    ordered, _ = values.op("TopK", [n_levels], n_outputs=2, axis=2, largest=0)
-    return ordered
-
-
-def _network_values(network: Any, windows: _Value) -> _Value:
-    """Add what a network makes of raw windows, in the unit of the target."""
-    spec = network.recipe.spec
-    inputs = _inputs(network.scaling, windows)
-    outputs = _forward(spec, network.weights, inputs)
-    return _values(network.scaling, outputs, inputs, windows, spec.window)
-
-
-# -- around the scaling: the functions of Measure ---------------------------------
-
-
-def _measured(
-    measure: Measure, windows: _Value, groups: _Value
-) -> tuple[_Value, _Value | None]:
-    """Add :meth:`Measure.windows`, and the sizes of each row."""
-    if measure.kind == "plain":
-        return windows, None
-    if measure.kind == "size":
-        sizes = _sizes(measure, windows, groups)
-        measured = windows.cast("DOUBLE") / sizes.op("Unsqueeze", [1])
-        return measured.cast("FLOAT"), sizes
-    true = windows.or_where_nan(np.float32(1)).cast("DOUBLE")
-    logarithms = true.op("Max", measure.floor).op("Log").cast("FLOAT")
-    is_left = windows.op("IsNaN").op("Or", ~measure.is_measured)
-    return is_left.op("Where", windows, logarithms), None
-
-
-def _sizes(measure: Measure, windows: _Value, groups: _Value) -> _Value:
-    """Add :meth:`sklstm.network._measure.Measure.sizes_of`."""
-    unknown = np.full(measure.sizes.shape[1], np.nan)
-    of_groups = np.vstack([measure.sizes, unknown])
-    is_unknown = groups.op("Less", 0)
-    rows = is_unknown.op("Where", len(measure.sizes), groups)
-    sizes = windows.graph.add("Gather", of_groups, rows, axis=0)
-    # The standard deviation of the true steps of a window, where its group has none.
-    values = windows.cast("DOUBLE")
-    is_true = values.op("IsNaN").op("Not").cast("DOUBLE")
-    values = values.or_where_nan(0.0)
-
-    def mean(of: _Value) -> _Value:
-        return of.op("ReduceSum", [1], keepdims=1) / n_true
-
-    n_true = is_true.op("ReduceSum", [1], keepdims=1).op("Max", 1.0)
-    distance = (values - mean(values)) * is_true
-    deviation = mean(distance * distance).op("Sqrt")
-    mean_size = mean(values.op("Abs"))
-    own = deviation.op("Greater", mean_size * GRAIN).op(
-        "Where", deviation, mean_size * FLAT_SIZE
-    )
-    own = own.op("Greater", 0.0).op("Where", own, measure.smallest)
-    own = own.op("Squeeze", [1])
-    sizes = sizes.op("IsNaN").op("Where", own, sizes)
-    return sizes.graph.add("Where", measure.is_measured, sizes, 1.0)
-
-
-def _unmeasured(
-    measure: Measure, values: _Value, sizes: _Value | None, n_outputs: int
-) -> _Value:
-    """Add :meth:`sklstm.network._measure.Measure.values`."""
-    if measure.kind == "log":
-        return values.op("Exp")
-    if sizes is None:
-        return values
-    channels = measure.outputs_channel(n_outputs).astype(np.int64)
-    return values * sizes.op("Gather", channels, axis=1)
-
-
-# -- around the network: the three functions of Scaling, and the highway ------------
-
-
-def _inputs(scaling: Scaling, windows: _Value) -> _Value:
-    """Add :meth:`sklstm.network._scaling.Scaling.inputs`."""
-    newest = windows.newest(1, axis=1)
-    shift = windows.graph.add("Where", scaling.is_centred, newest, scaling.input_mean)
-    return (windows - shift) / scaling.input_scale
-
-
-def _levels(scaling: Scaling, windows: _Value) -> _Value:
-    """Add :meth:`sklstm.network._scaling.Scaling.levels`."""
-    newest = windows.newest(1, axis=1).shaped(-1, len(scaling.last_level))
-    newest = newest.or_where_nan(scaling.last_level)
-    has_level = scaling.level_channel >= 0
-    channels = np.where(has_level, scaling.level_channel, 0)
-    levels = newest.op("Gather", channels.astype(np.int64), axis=1).cast("DOUBLE")
-    return levels * np.where(has_level, scaling.level_slope, 0.0)
-
-
-def _values(
-    scaling: Scaling, outputs: _Value, inputs: _Value, windows: _Value, window: int
-) -> _Value:
-    """Add :meth:`sklstm.network._scaling.Scaling.values`."""
-    scaled = outputs
-    if scaling.highway is not None:
-        scaled = scaled * np.float64(scaling.remainder_scale * scaling.trust)
-        scaled = scaled + _highway_outputs(scaling.highway, inputs, window)
-    scaled = scaled * scaling.target_scale + scaling.target_mean
-    return scaled + _levels(scaling, windows)
-
-
-def _highway_outputs(highway: Highway, inputs: _Value, window: int) -> _Value:
-    """Add :meth:`sklstm.network._highway.Highway.outputs`."""
-    n_missing = _is_missing(inputs).cast("INT64").op("ReduceSum", [1], keepdims=0)
-    # Missing steps count as the oldest true one; the newest, where all are missing.
-    numbers = n_missing.op("Max", np.arange(window)[None]).op("Min", window - 1)
-    filled = inputs.op("GatherND", numbers.op("Unsqueeze", [2]), batch_dims=1)
-    flat = filled.cast("DOUBLE").or_where_nan(0.0).op("Flatten")
-    newest = flat.newest(len(highway.kernel), axis=1)
-    return newest @ highway.kernel + highway.bias
-
-
-def _is_missing(sequence: _Value) -> _Value:
-    """Add which steps are missing, wholly or in part: (n_rows, n_steps, 1)."""
-    is_nan = sequence.op("IsNaN").cast("INT32")
-    return is_nan.op("ReduceMax", axes=[2], keepdims=1).cast("BOOL")
-
-
 # -- the network --------------------------------------------------------------------
 
 
-def _forward(spec: NetworkSpec, weights: list[np.ndarray], inputs: _Value) -> _Value:
+def _forward(spec: NetworkSpec, weights: list[np.ndarray], inputs: Any) -> Any:
     """Add ``forward`` of ``_network``, of shape (n_rows, n_outputs), float64."""
     steps = inputs
     if spec.patch > 1:
-        newest = inputs.newest(spec.n_steps * spec.patch, axis=1)
-        steps = newest.shaped(-1, spec.n_steps, spec.n_inputs)
+        newest = inputs[:, -spec.n_steps * spec.patch :]
+        steps = newest.reshape(1, spec.n_steps, spec.n_inputs)
+    graph = inputs.graph
     # A Scan over no rows makes onnxruntime divide by zero: one row more, for a while.
     row = np.zeros((1, spec.n_steps, spec.n_inputs), dtype=np.float32)
-    steps = steps.graph.add("Concat", steps, row, axis=0)
-    is_true = _is_missing(steps).op("Not")
-    sequence = steps.or_where_nan(np.float32(0)).cast("DOUBLE")
+    example = np.concatenate([steps.example, row])
+    steps = graph.add("Concat", [steps, row], example, axis=0)
+    is_true = ~(np.isnan(steps).sum(axis=2, dtype=np.int64) > 0)[:, :, None]
+    sequence: Any = np.where(np.isnan(steps), np.float32(0), steps).astype(np.float64)
     weights = [part.astype(np.float64) for part in weights]
-    graph = inputs.graph
-    last: list[_Value] = []
+    last: list[Any] = []
     for _ in spec.units:
         last, every = [], []
         for is_backward in (False, True)[: spec.n_directions]:
@@ -374,17 +308,22 @@ def _forward(spec: NetworkSpec, weights: list[np.ndarray], inputs: _Value) -> _V
             states = _lstm_states(spec, own, sequence, is_true, is_backward)
             last.append(states[0])
             every.append(states[1])
-        sequence = graph.add("Concat", *every, axis=2)
+        sequence = _together(every)
     kernel, bias = weights
-    outputs = graph.add("Concat", *last, axis=1) @ kernel + bias
-    return outputs.op("Slice", [0], [-1], [0])
+    return (_together(last) @ kernel + bias)[:-1,]
+
+
+def _together(values: list[Any]) -> Any:
+    """Add what joins values along their last axis."""
+    example = np.concatenate([value.example for value in values], axis=-1)
+    return values[0].graph.add("Concat", values, example, axis=example.ndim - 1)
 
 
 def _lstm_states(
     spec: NetworkSpec,
     weights: list[np.ndarray],
-    sequence: _Value,
-    is_true: _Value,
+    sequence: Any,
+    is_true: Any,
     is_backward: bool,
 ) -> tuple[_Value, _Value]:
     """Add a layer in one direction; return its last hidden state, and all of them."""
@@ -395,44 +334,38 @@ def _lstm_states(
     units = len(recurrent_kernel)
     drives = sequence @ kernel + bias
     outer = sequence.graph
-    helper, kinds = outer.onnx.helper, outer.onnx.TensorProto
     step = _Graph(outer.onnx, outer)
     place = next(outer.places)
-    names = [f"{name}_{place}" for name in ("hidden", "cell", "drive", "is_true")]
-    hidden, cell, drive, is_there = map(step.value, names)
+    zeros = np.zeros((1, units))
+    hidden = step.input(f"hidden_{place}", zeros)
+    cell = step.input(f"cell_{place}", zeros)
+    drive = step.input(f"drive_{place}", np.zeros((1, 4 * units)))
+    is_there = step.input(f"is_true_{place}", np.ones((1, 1), dtype=bool))
     drive = drive + hidden @ recurrent_kernel
-    gates = drive.op("Slice", [0], [3 * units], [1]).op("Sigmoid")
-    i, f, o = gates.op("Split", [units] * 3, n_outputs=3, axis=1)
-    g = _ACTIVATIONS[spec.activation](drive.newest(units, axis=1))
+    gates = drive[:, : 3 * units]
+    gates = gates.add("Sigmoid", gates.example)
+    i, f, o = (gates[:, k * units : (k + 1) * units] for k in range(3))
+    g = _ACTIVATIONS[spec.activation](drive[:, 3 * units :])
     next_cell = f * cell + i * g
     next_hidden = o * _ACTIVATIONS[spec.activation](next_cell)
     # A missing step leaves both states as they are.
-    next_cell = is_there.op("Where", next_cell, cell)
-    next_hidden = is_there.op("Where", next_hidden, hidden)
-    after = [next_hidden, next_cell, next_hidden.op("Identity")]
-    widths = [units, units, 4 * units, 1]
-    types = [kinds.DOUBLE] * 3 + [kinds.BOOL]
-    body = step.made(
-        f"step_{place}",
-        [
-            helper.make_tensor_value_info(name, kind, [None, width])
-            for name, kind, width in zip(names, types, widths, strict=True)
-        ],
-        [
-            helper.make_tensor_value_info(value.name, kinds.DOUBLE, [None, units])
-            for value in after
-        ],
-    )
-    n_rows = sequence.op("Shape").op("Slice", [0], [1])
-    zeros = np.zeros((1, units))
-    zero = outer.add("Expand", zeros, outer.add("Concat", n_rows, [units], axis=0))
-    last, _, every = outer.add(
+    next_cell = np.where(is_there, next_cell, cell)
+    next_hidden = np.where(is_there, next_hidden, hidden)
+    after = {"hidden": next_hidden, "cell": next_cell, "state": next_hidden}
+    after = {f"next_{name}_{place}": value for name, value in after.items()}
+    body = step.made(f"step_{place}", after, None)
+    n_rows = sequence.add("Shape", np.zeros(3, dtype=np.int64))
+    n_rows = n_rows[:1,]
+    shape = outer.add("Concat", [n_rows, [units]], np.zeros(2, dtype=np.int64), axis=0)
+    first = np.zeros((len(sequence.example), units))
+    zero = outer.add("Expand", [zeros, shape], first)
+    every = np.zeros((*sequence.shape[:2], units))
+    last, _, states = outer.add(
         "Scan",
-        zero,
-        zero,
-        drives,
-        is_true,
-        n_outputs=3,
+        [zero, zero, drives, is_true],
+        first,
+        first,
+        every,
         body=body,
         num_scan_inputs=2,
         scan_input_axes=[1, 1],
@@ -440,7 +373,7 @@ def _lstm_states(
         scan_output_axes=[1],
         scan_output_directions=[int(is_backward)],
     )
-    return last, every
+    return last, states
 
 
 def _gates_first(units: int) -> np.ndarray:

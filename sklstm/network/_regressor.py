@@ -26,7 +26,6 @@ from sklstm._files import write_whole
 from sklstm._stamp import stamped, unstamped
 from sklstm.network._kernels import LOSSES, OPTIMIZERS, LSTMRecipe
 from sklstm.network._lstm import ACTIVATIONS, NetworkSpec, default_patch
-from sklstm.network._measure import fit_measures, most_accurate
 from sklstm.network._onnx import onnx_model
 from sklstm.network._progress import CallbackSupportMixin, Progress, with_callbacks
 from sklstm.network._rows import (
@@ -39,7 +38,7 @@ from sklstm.network._rows import (
     split_newest,
     steps_of,
 )
-from sklstm.network._scaling import fit_scaling, fit_scaling_with_highway, last_level
+from sklstm.network._scaling import fit_scaling, last_level
 from sklstm.network._training import (
     FEWEST_VALIDATION_ROWS,
     Finish,
@@ -88,10 +87,10 @@ _PARAMETERS = """\
         less than that change. None leaves everything in its unit.
 
         With the windows of a panel (``groups`` of :class:`SlidingWindow`) ``"auto"``
-        and ``"last"`` divide each series by its own size, the standard deviation of
-        its training rows; ``"auto"`` takes logarithms of positive ones where a
+        and ``"last"`` divide each series by its size, the standard deviation of its
+        training rows; ``"auto"`` takes logarithms of positive ones instead where a
         highway then errs less on the validation rows. ``"log"`` takes logarithms of
-        the target, and of the channel that is closest to it, and goes on as ``"auto"``;
+        the target, and of the channel that holds its past, and goes on as ``"auto"``;
         predictions are then medians rather than means.
     highway : bool, default=True
         Whether a ridge regression on the values of the window, in closed form, is
@@ -314,26 +313,26 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         training_rows, validation_rows = self._split(rows, windows, early_stopping)
         if goes_on:
             takes_incomplete |= self._takes_incomplete
-            windows, targets = self._measured(self._measure, windows, targets)
             recipe = self._recipe()
             members = [
                 with_full_weight(replace(member, recipe=recipe))
                 for member in self._members
             ]
         else:
-            windows, targets, members = self._begin(
+            members = self._begin(
                 windows, targets, training_rows, validation_rows, weights
             )
         # What training does not come to is there all the same, or was there before.
         self._members = members if goes_on else members[:1]
         self._takes_incomplete = takes_incomplete
+        sizes = self._scaling.sizes_of(windows)
         self._warn_of_filled_steps(counts[rows])
         if weights is not None:
             weights = weights / weights[training_rows].mean()
         data = TrainingSet(
-            windows,
+            self._scaling.relative(windows, sizes),
             counts,
-            targets,
+            self._scaling.relative_targets(self._targets(targets), sizes),
             self._scaling,
             training_rows,
             validation_rows,
@@ -404,52 +403,31 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             )
             return fitted.highway
 
-        level = last_level(data.windows, data.windows[rows, -1, :])
+        level = last_level(data.windows, rows)
         plan = self._plan(1, len(rows), is_watched=False)
         return Finish(rows, highway, level, plan if self._refits else None)
 
     def _begin(self, windows, y, rows, validation_rows, weights):
-        """Set what new networks begin with; return what they learn from, and them.
-
-        That is windows and targets as they are measured.
-        """
+        """Set what new networks begin with, and return them."""
         _, self.window_, self.n_channels_ = windows.shape
         self.n_outputs_ = self.steps if self.steps > 1 else y[:1].size
         recipe = self._recipe()
-        fits = [
-            self._fit_measured(measure, windows, y, rows, weights)
-            for measure in fit_measures(self.scaling, windows, y, rows)
-        ]
-        best = 0
-        if len(fits) > 1:
-            watched = validation_rows if len(validation_rows) else rows
-            best = most_accurate(fits, windows, self._targets(y), watched)
-        self._measure, scaling, windows, targets = fits[best]
-        if not self._has_highway():
-            scaling = replace(scaling, highway=None, remainder_scale=1.0)
+        targets = self._targets(y)
+        n_targets = 1 if self.steps > 1 else self.n_outputs_
+        scaling = fit_scaling(
+            self.scaling,
+            windows,
+            targets,
+            rows,
+            np.repeat(np.arange(n_targets), targets.shape[1] // n_targets),
+            has_highway=self._has_highway(),
+            weights=weights,
+            watched_rows=validation_rows,
+        )
         generator = check_random_state(self.random_state)
         most = np.iinfo(np.int32).max
         seeds = [int(generator.randint(most)) for _ in range(self.n_models)]
-        return windows, targets, [new_member(recipe, scaling, seed) for seed in seeds]
-
-    def _fit_measured(self, measure, windows, y, rows, weights):
-        """Return a measure, the scaling that fits it, and measured windows, targets."""
-        windows, targets = self._measured(measure, windows, y)
-        n_series = 1 if self.steps > 1 else self.n_outputs_
-        series_of_output = np.repeat(np.arange(n_series), targets.shape[1] // n_series)
-        kind = "auto" if self.scaling == "log" else self.scaling
-        data = (kind, windows, targets, rows, series_of_output)
-        if self._has_highway() or measure.kind != "plain":
-            scaling = fit_scaling_with_highway(*data, weights)
-        else:
-            scaling = fit_scaling(*data)
-        return measure, scaling, windows, targets
-
-    def _measured(self, measure, windows, y):
-        """Return windows and targets in what they are measured in."""
-        sizes = measure.sizes_of(windows)
-        targets = self._targets(measure.targets(y, sizes))
-        return measure.windows(windows, sizes), targets
+        return [new_member(recipe, scaling, seed) for seed in seeds]
 
     def _targets(self, y):
         """Return the targets of every output, of shape (n_rows, n_outputs)."""
@@ -591,16 +569,17 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self._warn_of_filled_steps(counts)
         n_levels = len(self._fitted_recipe.levels)
         values = np.empty((len(windows), self.n_outputs_ * n_levels))
-        sizes = self._measure.sizes_of(windows)
+        scaling = self._scaling
+        sizes = scaling.sizes_of(windows)
         for rows in row_slices(windows, len(windows)):
-            some = self._measure.windows(windows[rows], sizes[rows])
-            values[rows] = self._measure.values(self._means(some), sizes[rows])
+            some = scaling.relative(windows[rows], sizes[rows])
+            values[rows] = scaling.absolute(self._means(some), sizes[rows])
         values = values.reshape(len(windows), self.n_outputs_, -1)
         values.sort(axis=2)
         return values
 
     def _means(self, windows):
-        """Return what the ensemble makes of measured windows, in their measure."""
+        """Return the ensemble's relative predictions for relative windows."""
         n_threads = self._n_threads()
         values = [each.values(windows, n_threads) for each in self._members]
         return np.mean(values, axis=0)
@@ -629,7 +608,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def network_weight_(self) -> float:
         """The weight from 0 to 1 given to the network's output."""
         check_is_fitted(self)
-        return self._scaling.trust
+        return self._scaling.network_weight
 
     @property
     def model_(self) -> Any:
@@ -1009,7 +988,5 @@ class LSTMRegressor(WindowRegressor):
             If onnx is not installed.
         """
         check_is_fitted(self)
-        model = onnx_model(
-            self._measure, self._members, self.n_outputs_, self._fitted_recipe
-        )
+        model = onnx_model(self._members, self.n_outputs_)
         return write_whole(path, model)

@@ -1,10 +1,18 @@
-"""The affine maps around the network: raw windows in, values in their unit out.
+"""The maps around the network: raw windows in, values in the unit of the target out.
 
-A channel is either *standardised* (minus a mean, over a scale, both from the training
-rows) or *centred*: minus its newest value in each window, over a scale. A target that
-is centred on a channel is predicted as its change from that newest value, so that the
-network sees a stationary input and the level comes back at the output. What a linear
-highway says is taken off as well, so that the network learns what is left.
+They are one chain, which training, prediction, contributions and export share:
+
+1. *Relative* values. Series of a panel may differ in size by orders of magnitude, and
+   with one scale for all the largest would speak alone. So the channels that hold the
+   past of a target are divided by the *size* of their group, the standard deviation of
+   its training rows; or, where all are positive, replaced by their logarithms.
+2. A channel is *standardised* (minus a mean, over a scale, both from the training rows)
+   or *centred*: minus its newest value in each window, over a scale. A target that is
+   centred on a channel is predicted as its change from that value, its *level*.
+3. What a linear *highway* predicts is taken off; the network learns the rest.
+
+Methods whose arrays are of type Any are recorded by :mod:`sklstm.network._onnx`, which
+knows the functions of NumPy that they call.
 """
 
 from __future__ import annotations
@@ -15,15 +23,29 @@ from typing import Any
 
 import numpy as np
 
+from sklstm._stamp import damaged
+from sklstm._stored_labels import index_as_data, index_from_data
+from sklstm.metrics import symmetric_mean_absolute_percentage_error
 from sklstm.network._highway import Highway, fit_highway
-from sklstm.windows._windows import PanelWindows, row_slices
+from sklstm.windows._panel_labels import positions_among
+from sklstm.windows._windows import (
+    PanelWindows,
+    base_from_windows,
+    row_slices,
+    windows_from_base,
+)
 
-__all__ = [
-    "Scaling",
-    "closest_channels",
-    "fit_scaling",
-    "fit_scaling_with_highway",
-]
+__all__ = ["Scaling", "fit_scaling", "last_level"]
+
+# What counts as the value of a row that is not positive where logarithms are taken, as
+# a share of the lowest value in training.
+_FLOOR = 0.1
+
+# Size of a series that does not vary, as a share of its mean absolute value.
+_FLAT_SIZE = 0.1
+
+# Share of the mean absolute value below which a standard deviation is rounding.
+_GRAIN = 16 * float(np.finfo(np.float32).eps)
 
 # How far, and on how many rows, a channel is compared with the target.
 _FARTHEST_HORIZON = 64
@@ -51,24 +73,35 @@ class Scaling:
     is_centred : ndarray of shape (n_channels,), bool
         Channels from which each window's newest value is subtracted.
     input_mean, input_scale : ndarray of shape (n_channels,), float32
-        Mean (0 where centred) and scale of the channels.
+        Mean (0 where centred) and scale of the relative channels.
     level_channel : ndarray of shape (n_outputs,), int
         Channel whose newest value is the level of each output; -1 for none.
     level_slope : ndarray of shape (n_outputs,), float64
         Units of the output for one unit of that channel; 1 unless the channel is the
         target in another unit.
     target_mean, target_scale : ndarray of shape (n_outputs,), float64
-        Mean and scale of the targets less their level. A scale of 0 says that the
-        target did not vary: it is then predicted by its mean exactly.
+        Of the relative targets less their level. A target of scale 0 did not vary, and
+        is predicted by its mean exactly.
     last_level : ndarray of shape (n_channels,), float32
-        Newest value of the training rows, or their median in a panel; stands for that
-        of a window that has no true step.
+        Newest relative value of the training rows, or their median in a panel; stands
+        for that of a window without a true step.
+    unit : {"plain", "size", "log"}
+        What relative values are: raw ones, ratios to a size, or logarithms.
+    unit_channel : ndarray of shape (n_outputs,), int
+        Channel whose unit each output shares; -1 for none.
+    floor : ndarray of shape (n_channels,), float64
+        What takes the place of values that are not positive in logarithms.
+    sizes : ndarray of shape (n_groups + 1, n_channels), float64
+        Size of every group, and of new ones in the last row: NaN where it is that of
+        each window, 1 in channels that share no target's unit.
+    keys : Index, optional
+        The names of these groups.
     highway : Highway, optional
         What is predicted of the scaled targets before the network is asked.
     remainder_scale : ndarray of shape (n_outputs,), float64
         Standard deviation of what the highway leaves; 0 where nothing is left.
-    trust : float
-        Factor of the network's outputs, from 0 to 1, that validation rows support.
+    network_weight : float
+        Weight from 0 to 1 of the network's outputs, chosen on the validation rows.
     """
 
     is_centred: np.ndarray
@@ -79,18 +112,116 @@ class Scaling:
     target_mean: np.ndarray
     target_scale: np.ndarray
     last_level: np.ndarray
+    unit: str
+    unit_channel: np.ndarray
+    floor: np.ndarray
+    sizes: np.ndarray
+    keys: Any = None
     highway: Highway | None = None
     remainder_scale: np.ndarray | float = 1.0
-    trust: float = 1.0
+    network_weight: float = 1.0
 
-    def inputs(self, windows: np.ndarray) -> np.ndarray:
-        """Return what the network sees: float32 of the same shape, NaN kept."""
-        shift = np.where(
-            self.is_centred, windows[:, -1:, :], self.input_mean[None, None, :]
-        )
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"keys": index_as_data(self.keys)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if not isinstance(state, dict) or "keys" not in state:
+            raise damaged("Scaling", "one without 'keys'")
+        vars(self).update(state | {"keys": index_from_data(state["keys"])})
+
+    # -- raw values and relative ones --------------------------------------------------
+
+    @property
+    def has_unit(self) -> np.ndarray:
+        """Which channels share the unit of a target."""
+        return np.isin(np.arange(len(self.floor)), self.unit_channel)
+
+    def sizes_of(self, windows: Any) -> np.ndarray:
+        """Return the sizes of raw windows, of shape (n_rows, n_channels).
+
+        Windows of a group that training has not seen have the size of their own true
+        steps, so that no row reads what comes after it.
+        """
+        if self.unit != "size":
+            return np.broadcast_to(1.0, (len(windows), windows.shape[2]))
+        groups = np.full(len(windows), -1)
+        if isinstance(windows, PanelWindows) and windows.keys is not None:
+            groups = np.append(positions_among(windows.keys, self.keys), -1)
+            groups = groups[windows.groups]
+        sizes = self.sizes[groups]
+        unknown = np.flatnonzero(np.isnan(sizes).any(axis=1))
+        for some in row_slices(windows, len(unknown)):
+            rows = unknown[some]
+            sizes[rows] = self.sizes_by_group(groups[rows], windows[rows])
+        return sizes
+
+    def sizes_by_group(self, groups: Any, windows: Any) -> Any:
+        """Return the sizes of raw windows by position of their group; -1 is new."""
+        sizes = np.take_along_axis(self.sizes, groups[:, None], axis=0)
+        own = _sizes_of_windows(windows.astype(np.float64))
+        smallest = np.where(np.isnan(self.sizes), np.inf, self.sizes).min(axis=0)
+        smallest = np.where(np.isfinite(smallest), smallest, 1.0)
+        own = np.where(own > 0, own, smallest)
+        return np.where(np.isnan(sizes), own, sizes)
+
+    def relative(self, windows: Any, sizes: np.ndarray) -> Any:
+        """Return raw windows in relative values: of one base where they are of one."""
+        if self.unit == "plain":
+            return windows
+        base = base_from_windows(windows)
+        of_steps = _sizes_of_steps(windows, sizes) if self.unit == "size" else sizes
+        if base is None or of_steps is None:
+            return self.relative_values(np.asarray(windows), sizes[:, None])
+        base = self.relative_values(base, of_steps)
+        if isinstance(windows, PanelWindows):
+            return replace(windows, base=base)
+        return windows_from_base(base, np.zeros(1), len(windows), windows.shape[1])
+
+    def relative_values(self, values: Any, sizes: Any) -> Any:
+        """Return raw values, whose last axis is channels, as relative ones, float32."""
+        if self.unit == "plain":
+            return values
+        values = values.astype(np.float64)
+        relative = self._relative(values, sizes, self.floor)
+        return np.where(self.has_unit, relative, values).astype(np.float32)
+
+    def relative_targets(self, targets: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        """Return raw targets of shape (n_rows, n_outputs) as relative ones."""
+        own = self.unit_channel
+        return self._relative(targets, sizes[:, own], self.floor[own])
+
+    def _relative(self, values: Any, sizes: Any, floor: np.ndarray) -> Any:
+        """Return values as they are, over sizes, or their logarithms."""
+        if self.unit == "plain":
+            return values
+        if self.unit == "size":
+            return values / sizes
+        # Not np.maximum, so that small values keep their own logarithm, and NaN stays.
+        return np.log(np.where(values <= 0, floor, values))
+
+    def absolute(self, values: Any, sizes: Any) -> Any:
+        """Return relative values of shape (n_rows, n_outputs) in the targets' unit."""
+        if self.unit == "plain":
+            return values
+        if self.unit == "size":
+            return values * sizes[:, self.unit_channel]
+        return np.exp(values)
+
+    def absolute_slopes(self, values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        """Return the slopes of :meth:`absolute`, of shape (n_rows, n_outputs)."""
+        if self.unit != "log":
+            values = np.ones_like(values)
+        return self.absolute(values, sizes)
+
+    # -- relative values and what the network sees -------------------------------------
+
+    def inputs(self, windows: Any) -> Any:
+        """Return what the network sees of relative windows: float32, NaN kept."""
+        newest = windows[:, -1:, :]
+        shift = np.where(self.is_centred, newest, self.input_mean[None, None, :])
         return (windows - shift) / self.input_scale
 
-    def levels(self, windows: np.ndarray) -> np.ndarray:
+    def levels(self, windows: Any) -> Any:
         """Return the level of each output, of shape (n_rows, n_outputs), float64."""
         newest = windows[:, -1, :]
         newest = np.where(np.isnan(newest), self.last_level, newest)
@@ -98,7 +229,7 @@ class Scaling:
         return np.where(self.level_channel >= 0, levels, 0.0)
 
     def targets(self, values: np.ndarray, windows: np.ndarray) -> np.ndarray:
-        """Return targets as the network learns them, of shape (n_rows, n_outputs)."""
+        """Return relative targets as the network learns them, float32."""
         changes = values - self.levels(windows) - self.target_mean
         scaled = _divided(changes, self.target_scale)
         if self.highway is not None:
@@ -106,48 +237,38 @@ class Scaling:
             scaled = _divided(scaled, self.remainder_scale)
         return scaled.astype(np.float32)
 
-    def values(
-        self,
-        outputs: np.ndarray,
-        windows: np.ndarray,
-        inputs: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Return the network's outputs in the unit of the targets, float64.
+    def values(self, outputs: Any, windows: Any, inputs: Any = None) -> Any:
+        """Return the network's outputs as relative values, float64.
 
-        The highway reads scaled windows: give them where they are at hand.
+        The highway reads what the network sees: give it where it is at hand.
         """
         scaled = outputs.astype(np.float64)
         if self.highway is not None:
-            scaled = scaled * (self.remainder_scale * self.trust)
+            scaled = scaled * (self.remainder_scale * self.network_weight)
             if inputs is None:
-                scaled += self._highway_outputs(self.highway, windows)
+                scaled = scaled + self._highway_outputs(self.highway, windows)
             else:
-                scaled += self.highway.outputs(inputs)
+                scaled = scaled + self.highway.outputs(inputs)
         return scaled * self.target_scale + self.target_mean + self.levels(windows)
 
-    def value_slopes(
+    def slopes(
         self, input_slopes: np.ndarray, missing: np.ndarray, output: int
     ) -> np.ndarray:
-        """Return the gradients of a prediction with respect to the raw values.
+        """Return the gradients of :meth:`values` with respect to relative windows.
 
         Parameters
         ----------
         input_slopes : ndarray of shape (n_rows, window, n_channels)
-            Gradients of the network's output with respect to its inputs.
+            Gradients of one of the network's outputs with respect to its inputs.
         missing : ndarray of shape (n_rows, window), bool
-            Steps that are missing.
+            Steps that are missing; their gradient is 0.
         output : int
             Position of the output.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, window, n_channels), float64
-            Units of the output for one unit of each value; 0 at missing steps.
         """
         slopes = input_slopes.astype(np.float64)
         if self.highway is not None:
             remainder = np.broadcast_to(self.remainder_scale, self.target_scale.shape)
-            slopes *= remainder[output] * self.trust
+            slopes *= remainder[output] * self.network_weight
             slopes += self.highway.slopes(missing, slopes.shape[2], output)
         slopes *= self.target_scale[output] / self.input_scale
         # A centred channel reads its newest value at every step, with the other sign.
@@ -159,40 +280,22 @@ class Scaling:
         return slopes
 
     def _highway_outputs(self, highway: Highway, windows: np.ndarray) -> np.ndarray:
-        """Return what the highway says of raw windows, a chunk of them at a time."""
+        """Return the highway's outputs for relative windows, a chunk at a time."""
         outputs = np.empty((len(windows), len(highway.bias)))
         for rows in row_slices(windows, len(windows)):
             outputs[rows] = highway.outputs(self.inputs(windows[rows]))
         return outputs
 
-    def expected_error(self, variance: np.ndarray) -> float:
-        """Return the squared error that the highway expects, as share of a variance.
-
-        Parameters
-        ----------
-        variance : ndarray of shape (n_outputs,)
-            Of the raw targets; outputs without any do not count.
-        """
-        error = np.zeros(1) if self.highway is None else self.highway.error
-        return float(_divided(error * np.square(self.target_scale), variance).sum())
-
     def with_highway(
         self,
-        windows: np.ndarray,
+        windows: Any,
         targets: np.ndarray,
         rows: np.ndarray,
         weights: np.ndarray | None = None,
     ) -> Scaling:
         """Return the same scaling with a highway fitted on some rows.
 
-        Parameters
-        ----------
-        windows, targets : ndarray
-            As in :func:`fit_scaling`.
-        rows : ndarray of int
-            What to fit on.
-        weights : ndarray of shape (n_rows,), optional
-            Sample weights.
+        Windows and targets are relative; weights, of shape (n_rows,), those of samples.
         """
         weights = np.ones(len(windows)) if weights is None else weights
         mean_weight = weights[rows].mean()
@@ -218,207 +321,188 @@ def _divided(values: np.ndarray, scale: np.ndarray | float) -> np.ndarray:
     return np.where(is_varying, values / np.where(is_varying, scale, 1.0), 0.0)
 
 
-def fit_scaling_with_highway(
-    kind: str,
-    windows: np.ndarray,
+# -- fitting ------------------------------------------------------------------------
+
+
+def fit_scaling(
+    kind: str | None,
+    windows: Any,
     targets: np.ndarray,
     rows: np.ndarray,
-    output_of_target: np.ndarray,
+    target_of_output: np.ndarray,
+    *,
+    has_highway: bool = False,
     weights: np.ndarray | None = None,
+    watched_rows: np.ndarray | None = None,
 ) -> Scaling:
-    """Return the scaling of training rows with the highway that fits it.
+    """Return the maps that fit the training rows.
+
+    Parameters
+    ----------
+    kind : {"auto", "last", "standard", "log", None}
+        ``"standard"`` standardises; ``"last"`` centres each target on the channel from
+        whose newest value it differs with the least variance, unless it differs from
+        all as no two values of a series do; ``"auto"`` standardises instead where that
+        is clearly better; None leaves everything as it is. ``"auto"`` and ``"last"``
+        divide the series of a panel by their sizes, or ``"auto"`` takes logarithms
+        where all are positive and a highway errs less in them; ``"log"`` takes
+        logarithms of any series, and goes on as ``"auto"``.
+    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+        Raw windows with NaN on missing steps.
+    targets : ndarray of shape (n_rows, n_outputs)
+        Raw targets.
+    rows : ndarray of int
+        Training rows, each with at least one true step; of other rows no value is
+        read, but for its sign.
+    target_of_output : ndarray of shape (n_outputs,), int
+        Outputs with the same number are steps or quantiles of one target.
+    has_highway : bool
+        Whether to fit a highway too.
+    weights : ndarray of shape (n_rows,), optional
+        Sample weights, for the highway.
+    watched_rows : ndarray of int, optional
+        Where sizes and logarithms are compared; the training rows without any.
+
+    Returns
+    -------
+    Scaling
+
+    Raises
+    ------
+    ValueError
+        If logarithms are asked for and a value is not positive.
+    """
+    given = _Given(windows, targets, rows, target_of_output)
+    fits = []
+    for unit in _fit_units(kind, given):
+        sizes = unit.sizes_of(windows)
+        relative = replace(
+            given,
+            windows=unit.relative(windows, sizes),
+            targets=unit.relative_targets(targets, sizes),
+        )
+        own = "auto" if kind == "log" else kind
+        if has_highway or unit.unit != "plain":
+            fits.append(_fit_with_highway(unit, own, relative, weights))
+        else:
+            fits.append(_fit_affine(unit, own, relative))
+    best = fits[0]
+    if len(fits) > 1:
+        if watched_rows is None or not len(watched_rows):
+            watched_rows = rows
+        errors = [_relative_error(fit, windows, targets, watched_rows) for fit in fits]
+        best = fits[int(np.argmin(errors))]
+    return best if has_highway else replace(best, highway=None, remainder_scale=1.0)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What a scaling is fitted to, raw or relative; see :func:`fit_scaling`."""
+
+    windows: Any
+    targets: np.ndarray
+    rows: np.ndarray
+    target_of_output: np.ndarray
+
+    @property
+    def newest(self) -> np.ndarray:
+        """The newest step of each training row, of shape (n_rows, n_channels)."""
+        return self.windows[self.rows, -1, :].astype(np.float64)
+
+
+def _fit_with_highway(
+    unit: Scaling, kind: str | None, given: _Given, weights: np.ndarray | None
+) -> Scaling:
+    """Return the affine maps and the highway that fit relative windows.
 
     ``"auto"`` centres. It standardises where the rows are many times the values of a
     window, and the highway is then estimated to err clearly less: a centred window
     cannot forget its level, which is a safe guess that few rows cannot improve upon,
     and its network learns better from what the highway leaves.
-
-    Parameters
-    ----------
-    kind : {"auto", "last", "standard"}
-        See :func:`fit_scaling`.
-    windows, targets, rows, output_of_target : ndarray
-        See :func:`fit_scaling`.
-    weights : ndarray of shape (n_rows,), optional
-        Sample weights.
-
-    Returns
-    -------
-    Scaling
     """
+    windows, targets, rows = given.windows, given.targets, given.rows
     kinds = [kind]
     if kind == "auto":
         has_many = len(rows) >= _ROWS_FOR_EACH_VALUE * windows[0].size
         kinds = ["last", "standard"] if has_many else ["last"]
-    fitted = [
-        fit_scaling(each, windows, targets, rows, output_of_target).with_highway(
-            windows, targets, rows, weights
-        )
+    fits = [
+        _fit_affine(unit, each, given).with_highway(windows, targets, rows, weights)
         for each in kinds
     ]
     variance = targets[rows].var(axis=0)
-    errors = [scaling.expected_error(variance) for scaling in fitted]
-    return fitted[-1] if errors[-1] < _CLEARLY * errors[0] else fitted[0]
+    errors = [_expected_error(fit, variance) for fit in fits]
+    return fits[-1] if errors[-1] < _CLEARLY * errors[0] else fits[0]
 
 
-def fit_scaling(
-    kind: str | None,
-    windows: np.ndarray,
-    targets: np.ndarray,
-    rows: np.ndarray,
-    output_of_target: np.ndarray,
-) -> Scaling:
-    """Return the scaling of training rows, without a highway.
+def _expected_error(scaling: Scaling, variance: np.ndarray) -> float:
+    """Return the squared error that a highway expects, as share of a variance."""
+    error = np.zeros(1) if scaling.highway is None else scaling.highway.error
+    return float(_divided(error * np.square(scaling.target_scale), variance).sum())
 
-    Parameters
-    ----------
-    kind : {"auto", "last", "standard", None}
-        ``"standard"`` standardises; ``"last"`` centres each target on the channel from
-        whose newest value it differs with the least variance, unless it differs from
-        all as no two values of a series do; ``"auto"`` does so only for targets that
-        vary more themselves; None leaves everything as it is.
-    windows : ndarray of shape (n_rows, window, n_channels)
-        Raw windows with NaN on missing steps.
-    targets : ndarray of shape (n_rows, n_outputs)
-        Raw targets.
-    rows : ndarray of int
-        Training rows, each with at least one true step; no other row is read.
-    output_of_target : ndarray of shape (n_outputs,), int
-        Outputs with the same number are steps of one target and share its level.
 
-    Returns
-    -------
-    Scaling
-    """
-    n_channels, n_outputs = windows.shape[2], targets.shape[1]
-    newest = windows[rows, -1, :].astype(np.float64)
-    targets = targets[rows]
+def _relative_error(
+    scaling: Scaling, windows: Any, targets: np.ndarray, rows: np.ndarray
+) -> float:
+    """Return the symmetric error of the highway alone on rows of positive values."""
+    sizes = scaling.sizes_of(windows)
+    total = 0.0
+    for at in row_slices(windows, len(rows)):
+        some, true = rows[at], targets[rows[at]]
+        relative = scaling.relative(windows[some], sizes[some])
+        values = scaling.values(np.zeros(true.shape), relative)
+        # Predictions that overflow in exp() count as the largest error.
+        with np.errstate(over="ignore"):
+            values = np.nan_to_num(scaling.absolute(values, sizes[some]))
+        error: Any = symmetric_mean_absolute_percentage_error(true, values)
+        total += len(some) * float(error)
+    return total
+
+
+def _fit_affine(unit: Scaling, kind: str | None, given: _Given) -> Scaling:
+    """Return a scaling of relative windows and targets, without a highway."""
+    windows, rows = given.windows, given.rows
+    n_channels, n_outputs = windows.shape[2], given.targets.shape[1]
+    unit = replace(unit, last_level=last_level(windows, rows))
+    if kind is None:
+        return unit
+    newest, targets = given.newest, given.targets[rows]
     level_channel, level_slope = np.full(n_outputs, -1), np.ones(n_outputs)
     # With a single step nothing would be left of a channel once it is centred.
     if kind in ("auto", "last") and windows.shape[1] > 1:
-        level_channel, level_slope = _level_channels(
-            newest, targets, rows, output_of_target, is_forced=kind == "last"
-        )
+        level_channel, level_slope = _level_channels(given, is_forced=kind == "last")
     is_centred = np.isin(np.arange(n_channels), level_channel)
-    mean, scale = np.zeros(n_channels), np.ones(n_channels)
-    target_mean, target_scale = np.zeros(n_outputs), np.ones(n_outputs)
-    if kind is not None:
-        mean, scale = _input_moments(windows, rows, is_centred)
-        level = newest[:, level_channel] * level_slope
-        level = np.where(level_channel >= 0, level, 0.0)
-        changes = targets - level
-        # A level is float32, so changes smaller than its grain are rounding.
-        grain = np.finfo(np.float32).eps * np.abs(targets).max(axis=0)
-        varies = np.ptp(changes, axis=0) > np.where(level_channel >= 0, grain, 0.0)
-        target_mean = changes.mean(axis=0)
-        target_scale = np.where(varies, changes.std(axis=0), 0.0)
-    return Scaling(
-        is_centred,
-        mean.astype(np.float32),
-        scale.astype(np.float32),
-        level_channel,
-        level_slope,
-        target_mean,
-        target_scale,
-        last_level(windows, newest),
+    mean, scale = _input_moments(windows, rows, is_centred)
+    level = newest[:, level_channel] * level_slope
+    level = np.where(level_channel >= 0, level, 0.0)
+    changes = targets - level
+    # A level is float32, so changes smaller than its grain are rounding.
+    grain = np.finfo(np.float32).eps * np.abs(targets).max(axis=0)
+    varies = np.ptp(changes, axis=0) > np.where(level_channel >= 0, grain, 0.0)
+    return replace(
+        unit,
+        is_centred=is_centred,
+        input_mean=mean.astype(np.float32),
+        input_scale=scale.astype(np.float32),
+        level_channel=level_channel,
+        level_slope=level_slope,
+        target_mean=changes.mean(axis=0),
+        target_scale=np.where(varies, changes.std(axis=0), 0.0),
     )
 
 
-def last_level(windows: Any, newest: np.ndarray) -> np.ndarray:
-    """Return the level that stands for that of windows without a true step.
+def last_level(windows: Any, rows: np.ndarray) -> np.ndarray:
+    """Return the level, float32, of relative windows without a true step.
 
-    Parameters
-    ----------
-    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
-        Raw windows.
-    newest : ndarray of shape (n_learned, n_channels)
-        The newest step of those that are learned from, none of them missing.
-
-    Returns
-    -------
-    ndarray of shape (n_channels,), float32
+    It is that of rows that are learned from, whose newest step is not missing.
     """
     # The series of a panel end on many levels, of which the last is no better.
     if isinstance(windows, PanelWindows) and windows.has_many_groups:
-        return np.median(newest.astype(np.float32), axis=0)
-    return newest[-1].astype(np.float32)
-
-
-def closest_channels(windows: Any, y: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return the channel from whose newest value each target differs least.
-
-    Parameters
-    ----------
-    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
-        Raw windows.
-    y : ndarray of shape (n_rows,) or (n_rows, n_targets)
-        Raw targets.
-    rows : ndarray of int
-        Training rows, each with at least one true step.
-
-    Returns
-    -------
-    ndarray of shape (n_targets,), int
-    """
-    newest = windows[rows, -1, :].astype(np.float64)
-    targets = y.reshape(len(y), -1)[rows]
-    every = np.arange(targets.shape[1])
-    return _level_channels(newest, targets, rows, every, is_forced=True)[0]
-
-
-def _slopes(newest: np.ndarray, target: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return, per channel, the unit of the target in units of the channel.
-
-    A channel that is the target in another unit (standardised in front, say) shows it:
-    its newest value, some rows later, is the target of a row but for a slope and an
-    offset. Where no channel shows that, or the unit is the same, slopes are 1.
-    """
-    slopes = np.ones(newest.shape[1])
-    newest, target, rows = (a[-_ROWS_TO_PROBE:] for a in (newest, target, rows))
-    for channel in range(len(slopes)):
-        for later in range(1, min(_FARTHEST_HORIZON, len(rows) - _FEWEST_PAIRS) + 1):
-            is_pair = rows[later:] - rows[:-later] == later
-            x, y = newest[later:, channel][is_pair], target[:-later][is_pair]
-            if len(x) < _FEWEST_PAIRS or np.ptp(x) == 0 or np.ptp(y) == 0:
-                continue
-            slope = np.cov(x, y)[0, 1] / x.var(ddof=1)
-            residual = y - y.mean() - slope * (x - x.mean())
-            if np.abs(residual).max() < 1e-4 * y.std():
-                # The same unit is exact; rounding of float32 must not blur it.
-                slopes[channel] = 1.0 if abs(slope - 1) < 1e-3 else slope
-                break
-    return slopes
-
-
-def _level_channels(
-    newest: np.ndarray,
-    targets: np.ndarray,
-    rows: np.ndarray,
-    output_of_target: np.ndarray,
-    *,
-    is_forced: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return, per output, the channel that serves as its level, or -1, and its unit.
-
-    The unit is that of the target in units of the channel, 1 where there is no level.
-    """
-    chosen, unit = np.full(targets.shape[1], -1), np.ones(targets.shape[1])
-    for target in np.unique(output_of_target):
-        outputs = output_of_target == target
-        own = targets[:, outputs]
-        slopes = _slopes(newest, own[:, 0], rows)
-        levels = (newest * slopes).T
-        variances = [(own - level[:, None]).var(axis=0).mean() for level in levels]
-        best = int(np.argmin(variances))
-        variance = own.var(axis=0).mean()
-        is_close = is_forced and variances[best] <= _MOST_VARIANCE * variance
-        if is_close or variances[best] < variance:
-            chosen[outputs], unit[outputs] = best, slopes[best]
-    return chosen, unit
+        return np.median(windows[rows, -1, :].astype(np.float32), axis=0)
+    return windows[rows[-1], -1, :].astype(np.float32)
 
 
 def _input_moments(
-    windows: np.ndarray, rows: np.ndarray, is_centred: np.ndarray
+    windows: Any, rows: np.ndarray, is_centred: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and scale of each channel over the true steps of some rows."""
     n_channels = windows.shape[2]
@@ -436,3 +520,185 @@ def _input_moments(
     grain = np.finfo(np.float32).eps * np.abs(pivot)
     scale = np.sqrt(variance)
     return mean + pivot, np.where(scale > grain, scale, 1.0)
+
+
+# -- which channel is the level of a target -----------------------------------------
+
+
+def _level_channels(given: _Given, *, is_forced: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return, per output, the channel that serves as its level, or -1, and its unit.
+
+    The unit is that of the target in units of the channel, 1 where there is no level.
+    """
+    newest, targets = given.newest, given.targets[given.rows]
+    chosen, unit = np.full(targets.shape[1], -1), np.ones(targets.shape[1])
+    target_of_output = given.target_of_output
+    for target in np.unique(target_of_output):
+        outputs = target_of_output == target
+        own = targets[:, outputs]
+        slopes = _past_slopes(newest, own[:, 0], given.rows)
+        slopes = np.where(np.isnan(slopes), 1.0, slopes)
+        variances = _variances_of_change(newest * slopes, own)
+        best = int(np.argmin(variances))
+        variance = own.var(axis=0).mean()
+        is_close = is_forced and variances[best] <= _MOST_VARIANCE * variance
+        if is_close or variances[best] < variance:
+            chosen[outputs], unit[outputs] = best, slopes[best]
+    return chosen, unit
+
+
+def _variances_of_change(levels: np.ndarray, targets: np.ndarray) -> list[float]:
+    """Return, per column of levels, the variance of the targets less that column."""
+    return [(targets - level[:, None]).var(axis=0).mean() for level in levels.T]
+
+
+def _past_slopes(
+    newest: np.ndarray, target: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """Return, per channel, the unit of the target in units of the channel.
+
+    A channel that holds the past of the target, perhaps in another unit (standardised
+    in front, say), shows it: its newest value, some rows later, is the target of a row
+    but for a slope and an offset. NaN for channels that do not show that.
+    """
+    slopes = np.full(newest.shape[1], np.nan)
+    newest, target, rows = (a[-_ROWS_TO_PROBE:] for a in (newest, target, rows))
+    for channel in range(len(slopes)):
+        for later in range(1, min(_FARTHEST_HORIZON, len(rows) - _FEWEST_PAIRS) + 1):
+            is_pair = rows[later:] - rows[:-later] == later
+            x, y = newest[later:, channel][is_pair], target[:-later][is_pair]
+            if len(x) < _FEWEST_PAIRS or np.ptp(x) == 0 or np.ptp(y) == 0:
+                continue
+            slope = np.cov(x, y)[0, 1] / x.var(ddof=1)
+            residual = y - y.mean() - slope * (x - x.mean())
+            if np.abs(residual).max() < 1e-4 * y.std():
+                # The same unit is exact; rounding of float32 must not blur it.
+                slopes[channel] = 1.0 if abs(slope - 1) < 1e-3 else slope
+                break
+    return slopes
+
+
+# -- what values are relative to ----------------------------------------------------
+
+
+def _fit_units(kind: str | None, given: _Given) -> list[Scaling]:
+    """Return scalings that make values relative and no more, the safest first."""
+    windows, targets, rows = given.windows, given.targets, given.rows
+    n_channels, n_outputs = windows.shape[2], targets.shape[1]
+    plain = Scaling(
+        is_centred=np.zeros(n_channels, dtype=bool),
+        input_mean=np.zeros(n_channels, dtype=np.float32),
+        input_scale=np.ones(n_channels, dtype=np.float32),
+        level_channel=np.full(n_outputs, -1),
+        level_slope=np.ones(n_outputs),
+        target_mean=np.zeros(n_outputs),
+        target_scale=np.ones(n_outputs),
+        last_level=np.zeros(n_channels, dtype=np.float32),
+        unit="plain",
+        unit_channel=np.full(n_outputs, -1),
+        floor=np.ones(n_channels),
+        sizes=np.ones((1, n_channels)),
+    )
+    is_panel = isinstance(windows, PanelWindows) and windows.has_many_groups
+    if kind != "log" and not (is_panel and kind in ("auto", "last")):
+        return [plain]
+    # The first output of each target is the target itself.
+    _, first = np.unique(given.target_of_output, return_index=True)
+    own = replace(given, targets=targets[:, first], target_of_output=first)
+    lowest, lowest_targets = _lowest_values(windows), own.targets.min(axis=0)
+    if kind == "log":
+        channels = _positive_channels(own, lowest)
+    else:
+        channels, _ = _level_channels(own, is_forced=True)
+    is_positive = bool((lowest[channels] > 0).all() and (lowest_targets > 0).all())
+    if kind == "log" and not is_positive:
+        came = min(lowest[channels].min(), lowest_targets.min())
+        raise ValueError(
+            "scaling='log' needs a positive target, and positive values in the "
+            f"channel that holds its past. Got {came:.6g}; add a constant to the "
+            "series, or choose scaling='last'."
+        )
+    plain = replace(plain, unit_channel=channels[given.target_of_output])
+    np.minimum.at(lowest, channels, lowest_targets)
+    log = replace(plain, unit="log", floor=np.where(plain.has_unit, _FLOOR * lowest, 1))
+    if kind == "log":
+        return [log]
+    sizes = np.where(plain.has_unit, _sizes_by_group(windows, rows), 1.0)
+    size = replace(plain, unit="size", sizes=sizes, keys=windows.keys)
+    return [size, log] if kind == "auto" and is_positive else [size]
+
+
+def _positive_channels(given: _Given, lowest: np.ndarray) -> np.ndarray:
+    """Return, per target, the positive channel that holds its past or is closest.
+
+    A switch of 0 and 1 may be closer to a restless target than its own past.
+    """
+    windows, newest, rows = given.windows, given.newest, given.rows
+    probed = np.ones(len(rows), dtype=bool)
+    if isinstance(windows, PanelWindows):
+        probed = windows.groups[rows] == windows.groups[rows[-1]]
+    chosen = []
+    for target in given.targets[rows].T:
+        is_past = ~np.isnan(_past_slopes(newest[probed], target[probed], rows[probed]))
+        candidates = is_past if is_past.any() else np.ones(len(lowest), dtype=bool)
+        if (candidates & (lowest > 0)).any():
+            candidates = candidates & (lowest > 0)
+        variances = _variances_of_change(newest, target[:, None])
+        chosen.append(np.argmin(np.where(candidates, variances, np.inf)))
+    return np.array(chosen)
+
+
+def _lowest_values(windows: Any) -> np.ndarray:
+    """Return the lowest value of each channel."""
+    base = base_from_windows(windows)
+    base = windows if base is None else base
+    return np.nanmin(base, axis=tuple(range(base.ndim - 1))).astype(np.float64)
+
+
+def _sizes_by_group(windows: PanelWindows, rows: np.ndarray) -> np.ndarray:
+    """Return the sizes of groups, and of new ones; NaN for those without rows."""
+    n_groups = len(windows.keys)
+    groups = windows.groups[rows]
+    n_rows = np.maximum(np.bincount(groups, minlength=n_groups), 1)
+    newest = windows[rows, -1].astype(np.float64)
+    sizes = np.zeros((n_groups + 1, newest.shape[1]))
+    for channel, values in enumerate(newest.T):
+        mean = np.bincount(groups, values, n_groups) / n_rows
+        squares = np.bincount(groups, np.square(values - mean[groups]), n_groups)
+        mean_size = np.bincount(groups, np.abs(values), n_groups) / n_rows
+        sizes[:-1, channel] = _size(np.sqrt(squares / n_rows), mean_size)
+    return np.where(sizes > 0, sizes, np.nan)
+
+
+def _sizes_of_windows(windows: Any) -> Any:
+    """Return the size of each window in each channel; 0 for none."""
+    is_true = ~np.isnan(windows)
+    n_true = np.maximum(is_true.astype(np.float64).sum(axis=1), 1.0)
+    values = np.where(is_true, windows, 0.0)
+    mean = values.sum(axis=1) / n_true
+    distance = np.where(is_true, windows - mean[:, None], 0.0)
+    deviation = np.sqrt((distance * distance).sum(axis=1) / n_true)
+    return _size(deviation, np.abs(values).sum(axis=1) / n_true)
+
+
+def _size(deviation: Any, mean_size: Any) -> Any:
+    """Return standard deviations, or what stands for those that are rounding."""
+    varies = deviation > _GRAIN * mean_size
+    return np.where(varies, deviation, _FLAT_SIZE * mean_size)
+
+
+def _sizes_of_steps(windows: Any, sizes: np.ndarray) -> np.ndarray | None:
+    """Return the sizes by which each step of the base is divided.
+
+    None where the windows have no base in common, or windows that overlap differ.
+    """
+    if not isinstance(windows, PanelWindows):
+        return None
+    order = windows.order()
+    starts = windows.starts if order is None else windows.starts[order]
+    sizes = sizes if order is None else sizes[order]
+    is_next = np.diff(starts) < windows.window
+    if np.diff(sizes, axis=0)[is_next].any():
+        return None
+    row = np.searchsorted(starts, np.arange(len(windows.base)), side="right") - 1
+    return sizes[np.maximum(row, 0)]

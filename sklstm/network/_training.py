@@ -186,7 +186,7 @@ class Member:
         return self.recipe.predictor(self.weights, self.seed)
 
     def values(self, windows: np.ndarray, n_threads: int = 1) -> np.ndarray:
-        """Return the predictions for measured windows, in their measure.
+        """Return the relative values that are predicted for relative windows.
 
         Parameters
         ----------
@@ -228,11 +228,11 @@ class TrainingSet:
     Parameters
     ----------
     windows : ndarray of shape (n_rows, window, n_channels)
-        Raw windows, usually a view; never copied all at once.
+        Relative windows, usually a view; never copied all at once.
     counts : ndarray of shape (n_rows,)
         True steps of each window.
     targets : ndarray of shape (n_rows, n_outputs)
-        Raw targets.
+        Relative targets.
     scaling : Scaling
         The map to what the network sees.
     rows, validation_rows : ndarray of int
@@ -519,7 +519,8 @@ def train_member(
         return member
     scaling = member.scaling
     if scaling.highway is not None and member.recipe.learns_means:
-        scaling = replace(scaling, trust=_supported_weight(member, data))
+        weight = _supported_weight(member, data)
+        scaling = replace(scaling, network_weight=weight)
     if finish is not None:
         # The network knows the remainder in the scale that it was trained with.
         scaling = replace(
@@ -527,7 +528,7 @@ def train_member(
         )
     member = replace(member, scaling=scaling)
     is_cut = first.interrupt.is_set or first.is_stopped
-    if finish is None or finish.plan is None or is_cut or scaling.trust == 0:
+    if finish is None or finish.plan is None or is_cut or scaling.network_weight == 0:
         return member
     n_best = int(np.argmin(first.history["val_loss"])) + 1
     rows = finish.rows
@@ -574,12 +575,11 @@ def with_full_weight(member: Member) -> Member:
     It then learns in the scale in which it predicts. A network of the user's own may
     end in anything: it keeps its weight.
     """
-    if member.scaling.trust == 1:
+    weights = member.recipe.multiplied(member.weights, member.scaling.network_weight)
+    if member.scaling.network_weight == 1 or weights is None:
         return member
-    weights = member.recipe.multiplied(member.weights, member.scaling.trust)
-    if weights is None:
-        return member
-    return replace(member, weights=weights, scaling=replace(member.scaling, trust=1.0))
+    scaling = replace(member.scaling, network_weight=1.0)
+    return replace(member, weights=weights, scaling=scaling)
 
 
 def _supported_weight(member: Member, data: TrainingSet) -> float:

@@ -108,8 +108,8 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     seen = _windows_seen(estimator, X, rows, "gates")
     member = seen.regressor._members[0]
     spec = member.recipe.spec
-    measured = seen.regressor._measure.windows(seen.windows, seen.sizes)
-    inputs = member.scaling.inputs(measured)
+    relative = member.scaling.relative(seen.windows, seen.sizes)
+    inputs = member.scaling.inputs(relative)
     _, traces = trace(spec, member.weights, inputs)
     missing = np.isnan(patched(inputs, spec.patch)[:, :, 0])
     newest = int(seen.newest.min())
@@ -221,10 +221,10 @@ def _integrated_gradients(
 ) -> np.ndarray:
     """Return the contributions of windows, of their shape; NaN at missing steps."""
     windows = windows.astype(np.float64)
-    measure = regressor._measure
-    end = measure.windows(windows, sizes)
-    begin = measure.windows(_flat_windows(windows), sizes)
-    # Scaling is affine, so that the way is straight in scaled values too.
+    scaling = regressor._scaling
+    end = scaling.relative(windows, sizes)
+    begin = scaling.relative(_flat_windows(windows), sizes)
+    # From relative values on the maps are affine: the way stays straight.
     points, shares = np.polynomial.legendre.leggauss(_N_POINTS)
     total = np.zeros_like(windows)
     for point, share in zip(points, shares, strict=True):
@@ -237,9 +237,9 @@ def _integrated_gradients(
             axis=0,
         )
         values = np.ones((len(at), regressor._fitted_recipe.spec.n_outputs))
-        if measure.kind == "log":
+        if scaling.unit == "log":
             values = regressor._means(at)
-        slopes = measure.slopes(values, sizes)[:, output]
+        slopes = scaling.absolute_slopes(values, sizes)[:, output]
         total += share / 2 * gradients * slopes[:, None, None]
     return total * (end - begin)
 
@@ -247,7 +247,7 @@ def _integrated_gradients(
 def _value_slopes(member: Any, inputs: np.ndarray, output: int) -> np.ndarray:
     """Return the gradients of a network's predictions by the values of windows."""
     slopes = kernels.input_slopes(member.recipe.spec, member.weights, inputs, output)
-    return member.scaling.value_slopes(slopes, np.isnan(inputs[:, :, 0]), output)
+    return member.scaling.slopes(slopes, np.isnan(inputs[:, :, 0]), output)
 
 
 def _flat_windows(windows: np.ndarray) -> np.ndarray:
@@ -303,7 +303,7 @@ class _Seen:
     windows : ndarray of shape (n_rows, window, n_channels), float32
         Raw windows.
     sizes : ndarray of shape (n_rows, n_channels)
-        What they are measured in.
+        What their values are relative to.
     rows : sequence of n_rows labels
     newest : ndarray of shape (n_channels,), int
         The newest step of each channel, counted back from the predicted row: 0 is that
@@ -351,7 +351,7 @@ def _windows_seen(estimator: Any, X: Any, rows: Any, owner: str) -> _Seen:
     if labels is not None and labels.is_unique:
         chosen = labels[positions]
     own = take_rows(windows, positions)
-    sizes = regressor._measure.sizes_of(own)
+    sizes = regressor._scaling.sizes_of(own)
     return _Seen(regressor, np.asarray(own), sizes, chosen, newest, channels)
 
 
