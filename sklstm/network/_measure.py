@@ -16,8 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from sklstm._stamp import damaged
-from sklstm._stored_labels import index_as_data, index_from_data
 from sklstm.metrics import symmetric_mean_absolute_percentage_error
 from sklstm.network._scaling import closest_channels
 from sklstm.windows._panel_labels import positions_among
@@ -69,14 +67,6 @@ class Measure:
     floor: np.ndarray
     sizes: np.ndarray
     keys: Any = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"keys": index_as_data(self.keys)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if not isinstance(state, dict) or "keys" not in state:
-            raise damaged("Measure", "one without 'keys'")
-        vars(self).update(state | {"keys": index_from_data(state["keys"])})
 
     def sizes_of(self, windows: Any) -> np.ndarray:
         """Return the sizes that the values of each row are measured in.

@@ -14,11 +14,11 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from sklstm._stamp import package_version
 from sklstm.network._highway import Highway
 from sklstm.network._lstm import LSTMRecipe
 from sklstm.network._measure import FLAT_SIZE, GRAIN, Measure
@@ -210,7 +210,7 @@ def onnx_model(
         opset_imports=[helper.make_opsetid("", _OPSET)],
         ir_version=_IR_VERSION,
         producer_name="sklstm",
-        producer_version=package_version(),
+        producer_version=version("sklstm"),
     )
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString()

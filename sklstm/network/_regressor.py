@@ -8,7 +8,7 @@ from pathlib import Path
 from joblib import effective_n_jobs
 
 from sklstm._checks import Interval, StrOptions, check_is_fitted, is_integer
-from sklstm._files import write_whole
+from sklstm._files import write_file
 from sklstm.network._lstm import LOSSES, OPTIMIZERS, LSTMRecipe
 from sklstm.network._network import ACTIVATIONS, NetworkSpec, default_patch
 from sklstm.network._onnx import onnx_model
@@ -397,4 +397,4 @@ class LSTMRegressor(WindowRegressor):
         model = onnx_model(
             self._measure, self._members, self.n_outputs_, self._fitted_recipe
         )
-        return write_whole(path, model)
+        return write_file(path, model)

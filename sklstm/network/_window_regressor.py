@@ -20,8 +20,6 @@ from sklstm._checks import (
     check_random_state,
     whole_or_unchanged,
 )
-from sklstm._stamp import stamped, unstamped
-from sklstm._whole import check_regressor
 from sklstm.network._ensemble import Finish, fully_trusted, train_member
 from sklstm.network._interrupts import interrupts_held, let_interrupt_through
 from sklstm.network._measure import fit_measures, most_accurate
@@ -525,13 +523,6 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         # What scikit-learn's HTML display and dir() ask for; model_ would import Keras.
         names = object.__dir__(self)
         return [name for name in names if name != "model_" and hasattr(self, name)]
-
-    def __getstate__(self):
-        return stamped(super().__getstate__())
-
-    def __setstate__(self, state):
-        super().__setstate__(unstamped(state, owner=type(self).__name__))
-        check_regressor(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
