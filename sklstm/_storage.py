@@ -303,16 +303,18 @@ def _stored(value: Any, place: tuple[str, ...]) -> Any:
         return kind([_stored(part, (*place, f"[{at}]")) for at, part in parts])
     if kind is dict or (is_known and isinstance(value, dict)):
         if all(type(key) in (str, int, float) for key in value):
-            items = value.items()
-            return kind({k: _stored(v, (*place, f"[{k!r}]")) for k, v in items})
+            copy = kind()
+            for key, part in value.items():
+                copy[key] = _stored(part, (*place, f"[{key!r}]"))
+            return copy
         raise _UnknownPart(f"a dict whose keys are no strings at {_path(place)}")
     if kind is type and issubclass(value, np.generic | bool | int | float | str):
         return value
     if is_known:
-        _check_part(value)
         copy = object.__new__(kind)
         for name, part in (value.__getstate__() or {}).items():
             vars(copy)[name] = _stored(part, (*place, f".{name}"))
+        _check_part(value)
         return copy
     plain = _plain(value)
     if plain is not None:
@@ -364,7 +366,12 @@ def _parts_of(value: Any) -> dict[str, Any] | None:
     if isinstance(value, pd.MultiIndex):
         levels = [_plain(level) for level in value.levels]
         codes = [np.asarray(codes) for codes in value.codes]
-        return {_PLAIN: "multi", "levels": levels, "codes": codes, "names": list(value.names)}
+        return {
+            _PLAIN: "multi",
+            "levels": levels,
+            "codes": codes,
+            "names": list(value.names),
+        }
     if not isinstance(value, pd.Index) or not isinstance(value.name, _SCALARS):
         return None
     own: dict[str, Any] = {"name": value.name}
