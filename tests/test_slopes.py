@@ -10,7 +10,7 @@ from test_lstm import inputs_of, trace_by_loop, weights_of
 from sklstm.network._backend import backend
 from sklstm.network._kernels import input_slopes
 from sklstm.network._lstm import MISSING, NetworkSpec, build_keras_model
-from sklstm.network._scaling import fit_scaling, fit_scaling_with_highway
+from sklstm.network._scaling import fit_scaling
 
 
 def keras_gradients(spec, weights, inputs, output):
@@ -28,7 +28,7 @@ def keras_gradients(spec, weights, inputs, output):
 def value_slopes(spec, weights, scaling, inputs, output):
     """Return the gradients of a prediction by the raw values of its window."""
     slopes = input_slopes(spec, weights, inputs, output)
-    return scaling.value_slopes(slopes, np.isnan(inputs[:, :, 0]), output)
+    return scaling.slopes(slopes, np.isnan(inputs[:, :, 0]), output)
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
@@ -83,10 +83,11 @@ def test_gradients_go_through_scaling_and_highway(kind, has_highway):
     windows = windows.transpose(0, 2, 1).astype(np.float32)
     targets = series[5:].copy()
     rows = np.arange(len(windows))
-    fit = fit_scaling_with_highway if has_highway else fit_scaling
-    scaling = fit(kind, windows, targets, rows, np.arange(2))
+    scaling = fit_scaling(
+        kind, windows, targets, rows, np.arange(2), has_highway=has_highway
+    )
     if has_highway:
-        scaling = replace(scaling, trust=0.7)
+        scaling = replace(scaling, network_weight=0.7)
     assert scaling.is_centred.any() == (kind == "last")
     weights = weights_of(spec)
     chosen = windows[:6].astype(np.float64)
@@ -117,7 +118,7 @@ def test_a_window_without_a_true_step_has_no_slope():
     rng = np.random.default_rng(0)
     spec = NetworkSpec(3, 1, 1, (2,), bidirectional=True)
     windows = rng.normal(size=(40, 3, 1)).astype(np.float32)
-    scaling = fit_scaling_with_highway(
+    scaling = fit_scaling(
         "last", windows, windows[:, -1], np.arange(40), np.zeros(1, int)
     )
     inputs = np.full((2, 3, 1), np.nan)

@@ -12,16 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils import Bunch
 
-__all__ = [
-    "CallbackSupportMixin",
-    "Line",
-    "Progress",
-    "with_callbacks",
-    "without_callbacks",
-]
+__all__ = ["CallbackSupportMixin", "Line", "Progress", "with_callbacks"]
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -34,14 +26,6 @@ except ImportError:  # scikit-learn < 1.9
         """Return the method as it is."""
         return method
 
-
-# What scikit-learn's callbacks leave in an estimator.
-_OF_CALLBACKS = (
-    "_callback_fit_ctx",
-    "_parent_callback_ctx",
-    "_skl_callbacks",
-    "_skl_callbacks_to_teardown",
-)
 
 # Seconds between two states of a line, so that showing them costs nothing.
 _PAUSE = 0.1
@@ -196,24 +180,3 @@ class Progress:
             best = int(np.argmin(np.nan_to_num(history["val_loss"], nan=np.inf)))
             parts.append(f"best: {history['val_loss'][best]:.4g} (epoch {best + 1})")
         return " - ".join(parts)
-
-
-def without_callbacks(value: Any) -> Any:
-    """Return an estimator without the callbacks of it and of those inside it.
-
-    Parameters
-    ----------
-    value : estimator, or a container of some
-        It stays as it is.
-    """
-    if isinstance(value, BaseEstimator):
-        other = object.__new__(type(value))
-        for name, part in vars(value).items():
-            if name not in _OF_CALLBACKS:
-                vars(other)[name] = without_callbacks(part)
-        return other
-    if isinstance(value, Bunch):
-        return Bunch(**{key: without_callbacks(part) for key, part in value.items()})
-    if type(value) in (list, tuple):
-        return type(value)(without_callbacks(part) for part in value)
-    return value

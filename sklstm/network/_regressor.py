@@ -22,8 +22,7 @@ from sklstm._checks import (
     is_integer,
     whole_or_unchanged,
 )
-from sklstm._files import write_whole
-from sklstm._stamp import stamped, unstamped
+from sklstm._files import write_file
 from sklstm.network._kernels import LOSSES, OPTIMIZERS, LSTMRecipe
 from sklstm.network._lstm import ACTIVATIONS, NetworkSpec, default_patch
 from sklstm.network._onnx import onnx_model
@@ -637,12 +636,6 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         names = object.__dir__(self)
         return [name for name in names if name != "model_" and hasattr(self, name)]
 
-    def __getstate__(self):
-        return stamped(super().__getstate__())
-
-    def __setstate__(self, state):
-        super().__setstate__(unstamped(state, owner=type(self).__name__))
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
@@ -989,4 +982,4 @@ class LSTMRegressor(WindowRegressor):
         """
         check_is_fitted(self)
         model = onnx_model(self._members, self.n_outputs_)
-        return write_whole(path, model)
+        return write_file(path, model)
