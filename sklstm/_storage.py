@@ -1,96 +1,96 @@
 """save and load: a fitted pipeline in a file that may come from anybody.
 
-The file is one of skops, which names every type that it holds before it builds any, and
-unpickles nothing. In front of it stands one line of text: who wrote it, how long the
-rest is and its SHA-256, so that a file that was cut off or altered by accident is told
-from one that is whole. ``skops.io`` reads the file too, with the same types to trust.
-
-Only types that do nothing when they are made are trusted on top of skops's, each by its
-name. Trusting all that is in the package would not do: skops calls what it trusts, and
-there are functions here. Nor are the trees of scikit-learn trusted, nor its support
-vector machines with kernels: their compiled code follows whatever numbers they hold.
+The file is a skops archive: a zip of arrays and of one JSON tree, from which nothing is
+unpickled. What it may hold is listed here by name, and nothing else is built: skops
+itself trusts types whose compiled code reads out of bounds when their numbers lie.
+Labels of pandas travel as plain numbers and names.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
+import math
 import os
 import re
+import warnings
 import zipfile
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils import Bunch
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from sklstm._files import check_path, check_place, write_whole
-from sklstm._stamp import (
-    FORMAT,
-    StoredStateError,
-    check_format,
-    package_version,
-    told_once,
-)
-from sklstm._stored_labels import cure_of_labels
+from sklstm._checks import is_integer
+from sklstm._files import write_file
 from sklstm.network._highway import Highway
-from sklstm.network._keras import KerasRecipe
-from sklstm.network._keras_regressor import KerasRegressor
-from sklstm.network._lstm import LSTMRecipe
-from sklstm.network._member import Member
-from sklstm.network._network import NetworkSpec
-from sklstm.network._progress import without_callbacks
+from sklstm.network._kernels import LSTMRecipe
+from sklstm.network._lstm import ACTIVATIONS, NetworkSpec, weight_shapes
 from sklstm.network._regressor import LSTMRegressor
 from sklstm.network._scaling import Scaling
+from sklstm.network._training import Member
 from sklstm.windows._sliding_window import SlidingWindow
+from sklstm.windows._split import PanelTimeSeriesSplit
 from sklstm.windows._timeline import Timeline
 
-__all__ = ["TRUSTED", "load", "save"]
+__all__ = ["FORMAT", "load", "save"]
 
-# Types that skops trusts, whose compiled code reads memory where their numbers say.
-_FOLLOWING = frozenset(
-    f"sklearn.svm._classes.{name}"
-    for name in ("NuSVC", "NuSVR", "OneClassSVM", "SVC", "SVR")
-)
+# Raised whenever a stored class or attribute gets another name, place or meaning.
+FORMAT = 4
 
-# The types that a file may hold beside those that skops trusts: our own, ...
+# What a file may hold: our own types, ...
 _OWN = (
     Highway,
-    KerasRecipe,
-    KerasRegressor,
     LSTMRecipe,
     LSTMRegressor,
     Member,
     NetworkSpec,
+    PanelTimeSeriesSplit,
     Scaling,
     SlidingWindow,
     Timeline,
 )
-# ... and others that hold names, numbers and arrays, and run nothing when made.
-TRUSTED = (
-    *(f"{own.__module__}.{own.__qualname__}" for own in _OWN),
-    "numpy.dtype",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-    f"{Bunch.__module__}.{Bunch.__qualname__}",
-)
-
-_BEGIN = b"sklstm estimator, format "
-_HEADER = re.compile(
-    rb"sklstm estimator, format (?P<format>\d{1,9}), version (?P<version>[\w.+]{1,40}),"
-    rb" (?P<length>\d{1,15}) bytes, sha256 (?P<digest>[0-9a-f]{64})\n"
-)
-
-# What other files begin with.
-_KINDS = {
-    b"PK\x03\x04": "a zip archive, as skops, Keras and NumPy write them",
-    b"\x80": "a pickle, which load never opens",
-    b"\x89HDF": "an HDF5 file",
-    b"\x93NUMPY": "an array of NumPy",
+# ... and those of scikit-learn that predict in NumPy, from the shapes they hold.
+_OF_SKLEARN = {
+    "compose": "ColumnTransformer TransformedTargetRegressor",
+    "ensemble": "BaggingRegressor StackingRegressor VotingRegressor",
+    "impute": "MissingIndicator SimpleImputer",
+    "linear_model": "ARDRegression BayesianRidge ElasticNet ElasticNetCV "
+    "HuberRegressor Lars LarsCV Lasso LassoCV LassoLars LassoLarsCV LassoLarsIC "
+    "LinearRegression MultiTaskElasticNet MultiTaskElasticNetCV MultiTaskLasso "
+    "MultiTaskLassoCV OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV "
+    "QuantileRegressor RANSACRegressor Ridge RidgeCV SGDRegressor TheilSenRegressor",
+    "model_selection": "KFold TimeSeriesSplit",
+    "multioutput": "MultiOutputRegressor RegressorChain",
+    "neural_network": "MLPRegressor",
+    "neural_network._stochastic_optimizers": "AdamOptimizer SGDOptimizer",
+    "pipeline": "FeatureUnion Pipeline",
+    "preprocessing": "Binarizer FunctionTransformer KBinsDiscretizer MaxAbsScaler "
+    "MinMaxScaler Normalizer OneHotEncoder OrdinalEncoder PolynomialFeatures "
+    "PowerTransformer QuantileTransformer RobustScaler SplineTransformer "
+    "StandardScaler TargetEncoder",
+    "svm": "LinearSVR",
+    "utils": "Bunch",
 }
+
+# Bounds on what a file unpacks to: bytes (or a multiple of the file), parts, depth.
+_MOST_BYTES = 64 << 20
+_MOST_TIMES_FILE = 20
+_MOST_PARTS = 300_000
+_MOST_DEPTH = 120
+_MOST_VALUES = 10_000_000  # in the window on which a regressor is tried
+
+_PLAIN = "__plain__"  # the key that tells the plain form of labels from other dicts
+_SCALARS = (bool, int, float, str, type(None))
+_NUMBERS = "biufcSUmM"  # kinds of arrays that hold no objects
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
@@ -100,7 +100,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
     ----------
     estimator : estimator
         A pipeline, or a single estimator, of scikit-learn's and of this package;
-        fitted or not. Of a search take ``best_estimator_``. Callbacks are left out.
+        fitted or not. Of a search take ``best_estimator_``.
     path : str or path-like
         Where to; a file that is there is replaced. An interruption leaves it as it was.
 
@@ -119,8 +119,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
         If the folder of ``path`` is not there, or something else than a regular file
         is in its place.
     ValueError
-        If the estimator holds what :func:`load` would not trust, such as functions
-        and classes of your own, or a Keras object; it names the first and its place.
+        If the estimator holds what :func:`load` does not take: functions, callbacks,
+        ``memory=``, classes of your own, rare offsets; it names the first and where.
 
     See Also
     --------
@@ -128,10 +128,12 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
 
     Notes
     -----
-    Of scikit-learn's regressors it takes linear models, ``MLPRegressor``, and what
+    It takes pipelines, column transformers, unions, scalers, encoders, imputers,
+    polynomials and splines; linear models, ``LinearSVR``, ``MLPRegressor`` and what
     combines them: bagging, voting, stacking, chains, one for each output, a transformed
-    target. It refuses trees, nearest neighbours, Gaussian processes and support vector
-    machines with kernels, since nothing checks what is inside them.
+    target. It takes no trees, neighbours or kernel machines, whose compiled code
+    follows whatever numbers a file holds, and no :class:`KerasRegressor`, which holds
+    a function.
 
     Examples
     --------
@@ -149,30 +151,32 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
     array([200.])
     """
     skops = _skops("save")
-    path = check_path(path)
-    check_place(path)
     if not isinstance(estimator, BaseEstimator):
         raise ValueError(
             "save needs an estimator of scikit-learn's kind. Got "
             f"{type(estimator).__name__}; pass the pipeline itself."
         )
-    stored = without_callbacks(estimator)
     try:
+        stored = {"sklstm": FORMAT, "estimator": _stored(estimator, ())}
         archive = skops.dumps(stored, compression=zipfile.ZIP_DEFLATED)
-        untrusted = _untrusted(archive, skops)
-    except Exception as error:
-        raise _refused(stored, skops, _line(error)) from error
-    if untrusted:
-        raise _refused(stored, skops, f"{untrusted} in it")
-    return write_whole(path, _header(archive) + archive)
+        _check_archive(archive)
+    except (_UnknownPart, RecursionError) as error:
+        advice = "for files of your own use pickle"
+        if hasattr(estimator, "best_estimator_"):
+            advice = "save its best_estimator_"
+        raise ValueError(
+            "save needs an estimator made of types that load accepts. "
+            f"Got {_short(str(error), 200)}; {advice}."
+        ) from error
+    return write_file(path, archive)
 
 
 def load(path: str | os.PathLike[str]) -> Any:
     """Return the estimator of a file that :func:`save` wrote.
 
     Nothing in the file is run: it holds arrays, numbers, strings and the names of
-    types, of which only those of scikit-learn, NumPy and this package are taken. It
-    can so come from anybody, and still be wrong, or large enough to fill the memory.
+    types, of which only those that :func:`save` lists are built. It can so come from
+    anybody, and still hold a model that predicts badly.
 
     Parameters
     ----------
@@ -191,15 +195,13 @@ def load(path: str | os.PathLike[str]) -> Any:
     OSError
         If there is no such file.
     ValueError
-        If it is no file of :func:`save`, was cut off or altered, is of another format,
-        or holds types that are not trusted.
+        If it is no file of :func:`save`, is cut off or damaged, is of another format,
+        unpacks to far more than its size, or holds what is not listed or not valid.
 
     Warns
     -----
-    UserWarning
-        If a newer version of this package wrote it.
     InconsistentVersionWarning
-        If another version of scikit-learn did.
+        If another version of scikit-learn wrote it.
 
     See Also
     --------
@@ -216,54 +218,37 @@ def load(path: str | os.PathLike[str]) -> Any:
     LSTMRegressor(units=8)
     """
     skops = _skops("load")
-    path = check_path(path)
-    with told_once():
-        archive = _archive_of(path)
-        estimator = _estimator_of(archive, path, skops)
-    if not isinstance(estimator, BaseEstimator):
-        raise StoredStateError(
-            f"load needs a file that holds an estimator. Got {_name(path)} with a "
-            f"{type(estimator).__name__} in it; write it with sklstm.save."
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            "path must be a str or path-like, the name of a file. Got "
+            f"{type(path).__name__}; pass the name of a file."
         )
+    archive = Path(path).read_bytes()
+    try:
+        _check_archive(archive)
+        stored = skops.loads(archive, trusted=[*_allowed(), "numpy.dtype"])
+        estimator = _checked(stored["estimator"])
+        if not isinstance(estimator, BaseEstimator):
+            raise _UnknownPart(f"a {type(estimator).__name__} in place of an estimator")
+    except Exception as error:
+        # Whatever a damaged file makes skops, NumPy or pandas say is damage.
+        what = str(error) if isinstance(error, _UnknownPart) else repr(error)
+        name = _short(Path(path).name, 60)
+        raise ValueError(
+            f"load needs a file that sklstm.save wrote. Got {name!r}: "
+            f"{_short(what, 140)}; take another copy, or fit and save anew."
+        ) from error
     return estimator
 
 
-def _estimator_of(archive: bytes, path: Path, skops: Any) -> Any:
-    """Return what is in an archive."""
-    try:
-        followers = sorted(_types_in(archive) & _FOLLOWING)
-        if followers:
-            raise TypeError(f"{followers} in it are not checked")
-        return skops.loads(archive, trusted=TRUSTED)
-    except StoredStateError:
-        raise
-    except Exception as error:
-        raise StoredStateError(
-            "load needs a file that holds nothing but an estimator of scikit-learn's, "
-            f"NumPy's and sklstm's types. Got {_name(path)}, which does not "
-            f"({_line(error)}); do not trust it, or store the estimator anew."
-        ) from error
+class _UnknownPart(ValueError):
+    """What does not belong into a file, in words of our own."""
 
 
-def _untrusted(archive: bytes, skops: Any) -> list[str]:
-    """Return the types in an archive that load does not build."""
-    named = set(skops.get_untrusted_types(data=archive)) - set(TRUSTED)
-    return sorted(named | (_types_in(archive) & _FOLLOWING))
-
-
-def _types_in(archive: bytes) -> set[str]:
-    """Return the names of all types in an archive of skops."""
-    with zipfile.ZipFile(io.BytesIO(archive)) as file:
-        left = [json.loads(file.read("schema.json"))]
-    found = set()
-    while left:
-        part = left.pop()
-        if isinstance(part, dict):
-            found.add(f"{part.get('__module__')}.{part.get('__class__')}")
-            left += part.values()
-        elif isinstance(part, list):
-            left += part
-    return found
+def _short(text: str, most: int) -> str:
+    """Return a text of a file as one printable line of some length at most."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
 def _skops(owner: str) -> Any:
@@ -276,155 +261,449 @@ def _skops(owner: str) -> Any:
         ) from error
 
 
-def _name(path: str | os.PathLike) -> str:
-    return repr(Path(path).name)
+@cache
+def _allowed() -> dict[str, type]:
+    """Return the types that a file may hold, by the names that skops gives them."""
+    types = list(_OWN)
+    for module, names in _OF_SKLEARN.items():
+        room = import_module(f"sklearn.{module}")
+        types += [getattr(room, name) for name in names.split() if hasattr(room, name)]
+    return {f"{each.__module__}.{each.__qualname__}": each for each in types}
 
 
-def _line(error: Exception) -> str:
-    """Return what an error says in its first line, behind its kind."""
-    said = str(error).partition("\n")[0].rstrip(".")
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+# -- into the file ------------------------------------------------------------------
 
 
-# -- what is in the way -------------------------------------------------------------
-
-_OWN_WAY = "for files of your own use pickle, or skops.io with trusted="
-
-
-def _refused(estimator: Any, skops: Any, came: str) -> ValueError:
-    """Return the error of an estimator that cannot be stored, with the first reason.
-
-    Parameters
-    ----------
-    estimator : estimator
-        What was to be stored.
-    skops : module
-        Which does not store it, or does not trust it.
-    came : str
-        What it said, for where no part is found that it refuses by itself.
-    """
-    advice = _OWN_WAY
-    if hasattr(estimator, "best_estimator_"):
-        advice = f"save its best_estimator_, or {_OWN_WAY}"
-    found = _culprit(estimator, skops)
-    if found is not None:
-        place, part, untrusted = found
-        where = f" at {place}" if place else ""
-        cure = cure_of_labels(part)
-        if cure is not None:
-            came, advice = f"{cure[0]}{where}", cure[1]
-        elif untrusted:
-            came = f"{untrusted}{where}"
-        else:
-            came = f"a {type(part).__name__}{where}, which skops cannot store ({came})"
-    return ValueError(
-        "save needs an estimator whose parts load trusts: those of scikit-learn's and "
-        f"sklstm's own, numbers, strings and arrays. Got {came}; {advice}."
-    )
-
-
-def _culprit(
-    part: Any, skops: Any, place: str = "", seen: tuple[int, ...] = ()
-) -> tuple[str, Any, list[str]] | None:
-    """Return the first and smallest part that cannot be stored, and where it is.
-
-    Returns
-    -------
-    place : str
-        As it is reached from the estimator, such as ``steps[0][1].func``.
-    part : object
-        What is there.
-    untrusted : list of str
-        Its types that are not trusted; empty where it cannot be stored at all.
-    """
-    if id(part) in seen:
-        return None
-    untrusted: list[str] = []
-    try:
-        untrusted = _untrusted(skops.dumps(part), skops)
-        if not untrusted:
-            return None
-    except Exception:  # whatever it is, it is looked for in the parts
-        untrusted = []
-    for name, each in _parts(part):
-        found = _culprit(each, skops, f"{place}{name}".lstrip("."), (*seen, id(part)))
-        if found is not None:
-            return found
-    return place, part, untrusted
-
-
-def _parts(value: Any) -> list[tuple[str, Any]]:
-    """Return what a value is made of, each with how it is reached."""
-    if isinstance(value, (BaseEstimator, *_OWN)):
-        state: Any = value.__getstate__() or {}
-        return [(f".{name}", each) for name, each in state.items()]
-    if isinstance(value, dict):
-        return [(f"[{key!r}]", each) for key, each in value.items()]
-    is_objects = isinstance(value, np.ndarray) and value.dtype == object
-    if isinstance(value, list | tuple) or (is_objects and value.ndim == 1):
-        return [(f"[{i}]", each) for i, each in enumerate(value)]
-    return []
-
-
-# -- the line in front --------------------------------------------------------------
-
-
-def _header(archive: bytes) -> bytes:
-    """Return the line that stands in front of an archive."""
-    begin = _BEGIN + (
-        f"{FORMAT}, version {package_version()}, {len(archive)} bytes, sha256 "
-    ).encode("ascii")
-    return begin + _digest(begin, archive) + b"\n"
-
-
-def _digest(begin: bytes, archive: bytes) -> bytes:
-    """Return the SHA-256 of all of a file but itself, as text."""
-    return hashlib.sha256(begin + archive).hexdigest().encode("ascii")
-
-
-def _archive_of(path: Path) -> bytes:
-    """Return the archive in a file, once the file is known to be whole.
+def _stored(value: Any, place: tuple[str, ...]) -> Any:
+    """Return a value as the file holds it: a copy, with labels in plain form.
 
     Raises
     ------
-    StoredStateError
-        If the file is foreign, of another format, cut off or altered.
+    _UnknownPart
+        At the first part whose type is not listed; it says where.
     """
-    content = path.read_bytes()
-    if not content.startswith(_BEGIN):
-        raise StoredStateError(
-            f"load needs a file that sklstm.save wrote. Got {_name(path)}, "
-            f"{_kind_of(content)}; load it with what wrote it, if you trust it."
-        )
-    header = _HEADER.match(content)
-    if header is None:
-        came = "whose first line is cut off or altered"
-        raise _broken(path, came)
-    form, version = int(header["format"]), header["version"].decode("ascii")
-    check_format(form, version, owner="estimator")
-    archive = content[header.end() :]
-    length = int(header["length"])
-    if len(archive) < length:
-        raise _broken(path, f"which is cut off after {len(archive)} of {length} bytes")
-    begin = content[: header.start("digest")]
-    if _digest(begin, archive) != header["digest"]:
-        raise _broken(path, "which was altered after it was written")
-    return archive
+    kind = type(value)
+    is_known = kind in _allowed().values()
+    if len(place) > _MOST_DEPTH // 3:
+        raise _UnknownPart(f"parts in parts, {len(place)} deep")
+    if kind in _SCALARS or isinstance(value, np.dtype | slice | np.random.RandomState):
+        return value
+    if isinstance(value, np.generic) or kind is np.ndarray:
+        if value.dtype.kind in _NUMBERS:
+            return value
+        if kind is np.ndarray and value.dtype == object:
+            parts = np.empty(value.shape, dtype=object)
+            for at, part in np.ndenumerate(value):
+                parts[at] = _stored(part, (*place, f"{list(at)}"))
+            return parts
+    if kind in (list, tuple):
+        parts = enumerate(value)
+        return kind([_stored(part, (*place, f"[{at}]")) for at, part in parts])
+    if kind is dict or (is_known and isinstance(value, dict)):
+        if all(type(key) in (str, int, float) for key in value):
+            copy = kind()
+            for key, part in value.items():
+                copy[key] = _stored(part, (*place, f"[{key!r}]"))
+            return copy
+        raise _UnknownPart(f"a dict whose keys are no strings at {_path(place)}")
+    if kind is type and issubclass(value, np.generic | bool | int | float | str):
+        return value
+    if is_known:
+        copy = object.__new__(kind)
+        for name, part in (value.__getstate__() or {}).items():
+            vars(copy)[name] = _stored(part, (*place, f".{name}"))
+        _check_part(value)
+        return copy
+    plain = _plain(value)
+    if plain is not None:
+        return plain
+    name = f"{getattr(value, '__module__', None) or kind.__module__}."
+    name += getattr(value, "__qualname__", kind.__qualname__)
+    label = isinstance(value, pd.Index | pd.offsets.BaseOffset)
+    words = f"{value!r}, which has no plain form," if label else name
+    raise _UnknownPart(f"{_short(words, 120)} at {_path(place)}")
 
 
-def _broken(path: Path, came: str) -> StoredStateError:
-    """Return the error of a file that is not as it was written."""
-    return StoredStateError(
-        f"load needs a file as sklstm.save wrote it. Got {_name(path)}, {came}; take "
-        "another copy of it, or store the estimator anew."
+def _path(place: tuple[str, ...]) -> str:
+    return "".join(place).lstrip(".") or "the top"
+
+
+def _plain(value: Any) -> dict[str, Any] | None:
+    """Return labels or splines as numbers and names; None where that loses something.
+
+    What comes back from the numbers and names is compared with what they stand for.
+    """
+    try:
+        plain = _parts_of(value)
+        again = None if plain is None else _from_plain(plain)
+    except (TypeError, ValueError, AttributeError, LookupError):
+        return None
+    if type(again) is not type(value):
+        return None
+    if isinstance(value, pd.Index):
+        is_same = again.equals(value) and again.names == value.names
+        is_same &= again.dtype == value.dtype
+        is_same &= getattr(again, "freq", None) == getattr(value, "freq", None)
+        return plain if is_same else None
+    is_spline = type(value).__name__ == "BSpline"
+    return plain if is_spline or again == value else None
+
+
+def _parts_of(value: Any) -> dict[str, Any] | None:
+    """Return what :func:`_from_plain` makes a value from."""
+    if type(value).__name__ == "BSpline":
+        parts = {name: getattr(value, name) for name in ("t", "c", "k", "extrapolate")}
+        return {_PLAIN: "spline", **parts}
+    if isinstance(value, pd.Timedelta):
+        return {_PLAIN: "duration", "number": value._value, "unit": value.unit}
+    if type(value) is pd.DateOffset:
+        words = {name: int(number) for name, number in value.kwds.items()}
+        return {_PLAIN: "months", "n": value.n, "words": words}
+    if isinstance(value, pd.offsets.BaseOffset):
+        return {_PLAIN: "offset", "name": value.freqstr}
+    if isinstance(value, pd.MultiIndex):
+        levels = [_plain(level) for level in value.levels]
+        codes = [np.asarray(codes) for codes in value.codes]
+        return {
+            _PLAIN: "multi",
+            "levels": levels,
+            "codes": codes,
+            "names": list(value.names),
+        }
+    if not isinstance(value, pd.Index) or not isinstance(value.name, _SCALARS):
+        return None
+    own: dict[str, Any] = {"name": value.name}
+    if isinstance(value, pd.RangeIndex):
+        ends = [int(value.start), int(value.stop), int(value.step)]
+        return {_PLAIN: "range", "numbers": ends, **own}
+    if isinstance(value, pd.PeriodIndex):
+        numbers = np.asarray(value.asi8)
+        return {_PLAIN: "periods", "numbers": numbers, "freq": value.freqstr, **own}
+    if isinstance(value, pd.DatetimeIndex | pd.TimedeltaIndex):
+        freq = None if value.freq is None else _plain(value.freq)
+        zone = getattr(value, "tz", None)
+        own |= {"numbers": np.asarray(value.asi8), "unit": value.unit, "freq": freq}
+        return {_PLAIN: "times", "letter": value.dtype.kind, **own} | {
+            "zone": zone if zone is None else str(zone)
+        }
+    values = value.to_numpy()
+    if values.dtype.kind not in _NUMBERS:
+        values = value.tolist()
+        if not all(isinstance(each, str | int | float) for each in values):
+            return None
+        if all(isinstance(each, str) for each in values):
+            values = _array_of_strings(values)
+    return {_PLAIN: "values", "values": values, "dtype": str(value.dtype), **own}
+
+
+def _array_of_strings(values: list[str]) -> Any:
+    """Return strings as one array, as long as that keeps them and is no larger."""
+    array = np.array(values, dtype=np.str_)
+    is_small = array.nbytes <= 200 * max(1, len(values))
+    return array if is_small and array.tolist() == values else values
+
+
+def _from_plain(data: dict[str, Any]) -> Any:
+    """Return the labels or the spline of numbers and names."""
+    kind, name = data[_PLAIN], data.get("name")
+    if kind == "spline":
+        spline = import_module("scipy.interpolate").BSpline
+        return spline(data["t"], data["c"], data["k"], data["extrapolate"])
+    if kind == "duration":
+        return pd.Timedelta(np.timedelta64(data["number"], data["unit"]))
+    if kind == "months":
+        return pd.DateOffset(data["n"], **data["words"])
+    if kind == "offset":
+        return pd.tseries.frequencies.to_offset(data["name"])
+    if kind == "multi":
+        levels = [_from_plain(level) for level in data["levels"]]
+        return pd.MultiIndex(levels=levels, codes=data["codes"], names=data["names"])
+    if kind == "range":
+        return pd.RangeIndex(*data["numbers"], name=name)
+    if kind == "values":
+        options = {"dtype": data["dtype"], "name": name, "tupleize_cols": False}
+        return pd.Index(data["values"], **options)
+    numbers = data["numbers"]
+    if numbers.dtype != np.int64 or numbers.ndim != 1:
+        raise _UnknownPart(f"labels of {numbers.dtype}")
+    if kind == "periods":
+        return pd.PeriodIndex.from_ordinals(numbers, freq=data["freq"], name=name)
+    freq = None if data["freq"] is None else _from_plain(data["freq"])
+    if kind == "times" and data["letter"] == "m":
+        values = numbers.view(f"m8[{data['unit']}]")
+        return pd.TimedeltaIndex(values, freq=freq, name=name)
+    if kind != "times":
+        raise _UnknownPart(f"labels of kind {kind!r}")
+    index = pd.DatetimeIndex(numbers.view(f"M8[{data['unit']}]"), name=name)
+    zone = data["zone"]
+    if zone is not None:
+        # "dateutil/..." and absolute paths would have a file read.
+        if not re.fullmatch(r"[A-Za-z][\w+:-]*(/[\w+-]+)*", zone) or "dateutil" in zone:
+            raise _UnknownPart(f"a time zone {zone!r}")
+        index = index.tz_localize("UTC").tz_convert(zone)
+    return index if freq is None else pd.DatetimeIndex(index, freq=freq)
+
+
+# -- out of the file ----------------------------------------------------------------
+
+# What each loader of skops may build, beside the types that are listed above.
+_LOADERS = {
+    "DTypeNode": "numpy.dtype",
+    "DictNode": "builtins.dict",
+    "JsonNode": "builtins.str",
+    "ListNode": "builtins.list",
+    "RandomStateNode": "numpy.random.mtrand.RandomState",
+    "SliceNode": "builtins.slice",
+    "TupleNode": "builtins.tuple",
+}
+_ARRAYS = {f"numpy.{each.__name__}" for each in (np.ndarray, *np.sctypeDict.values())}
+_TYPES = _ARRAYS | {"builtins.bool", "builtins.float", "builtins.int", "builtins.str"}
+
+
+def _check_archive(archive: bytes) -> None:
+    """Raise unless a file is ours, and holds and unpacks to what is allowed alone.
+
+    Only the zip's directory, its tree and the headers of its arrays are read.
+    """
+    if not archive.startswith(b"PK"):
+        raise _UnknownPart(f"no such file, it begins with {archive[:12]!r}")
+    with zipfile.ZipFile(io.BytesIO(archive)) as file:
+        sizes = {each.filename: each.file_size for each in file.infolist()}
+        left = most = max(_MOST_BYTES, _MOST_TIMES_FILE * len(archive))
+        if sum(sizes.values()) > most or len(file.infolist()) > len(sizes):
+            raise _UnknownPart(f"it unpacks to more than {most} bytes")
+        if "schema.json" not in sizes:
+            raise _UnknownPart("a zip archive of something else")
+        tree = json.loads(file.read("schema.json"))
+        _check_format(tree)
+        seen: dict[Any, bool] = {}
+        for number, (node, parts, depth) in enumerate(_nodes(tree)):
+            if number > _MOST_PARTS or depth > _MOST_DEPTH:
+                raise _UnknownPart(f"it holds over {_MOST_PARTS} parts, or too deep")
+            _check_node(node)
+            # skops reads a number that comes again as the same part. Strings may, but
+            # no part that has parts, or a file could hold itself a million times.
+            has_parts = len(parts) > 0 and node["__loader__"] != "DTypeNode"
+            name = node.get("__id__")
+            if name in seen and (has_parts or seen[name]):
+                raise _UnknownPart("a part that stands in two places")
+            seen[name] = has_parts
+            if "file" in node:
+                left -= sizes[node["file"]]
+                if left < 0:
+                    raise _UnknownPart(f"arrays of more than {most} bytes")
+                with file.open(node["file"]) as array:
+                    _check_header(array, sizes[node["file"]])
+
+
+def _check_format(tree: Any) -> None:
+    """Raise unless the tree of a file is in our format."""
+    content = tree.get("content") if isinstance(tree, dict) else None
+    if not isinstance(content, dict) or {*content} != {"sklstm", "estimator"}:
+        raise _UnknownPart("an archive that something else wrote")
+    form = content["sklstm"].get("content")
+    if form != str(FORMAT):
+        raise _UnknownPart(f"it is of format {form}, and this version reads {FORMAT}")
+
+
+def _nodes(tree: Any) -> Iterator[tuple[dict[str, Any], list[Any], int]]:
+    """Yield each node of a tree, with those right below it and how deep it is."""
+    left = [(tree, 1)]
+    while left:
+        node, depth = left.pop()
+        content = node.get("content")
+        parts = [node[name] for name in ("key_types", "shape") if name in node]
+        if node["__loader__"] == "DictNode":
+            parts += content.values()
+        elif isinstance(content, list):
+            parts += content
+        elif isinstance(content, dict) and "__loader__" in content:
+            parts.append(content)
+        yield node, parts, depth
+        left += [(part, depth + 1) for part in parts]
+
+
+def _check_node(node: dict[str, Any]) -> None:
+    """Raise unless skops builds one of the listed types, or plain data, from a node."""
+    loader, name = node["__loader__"], f"{node['__module__']}.{node['__class__']}"
+    kind = _allowed().get(name)
+    is_allowed = _LOADERS.get(loader) == name
+    is_allowed |= loader == "NdArrayNode" and name in _ARRAYS
+    is_allowed |= loader == "TypeNode" and name in _TYPES
+    if kind is not None:
+        is_allowed |= loader == ("DictNode" if issubclass(kind, dict) else "ObjectNode")
+    if not is_allowed:
+        raise _UnknownPart(f"{name} in it, which load does not build")
+    content = node.get("content")
+    if loader == "JsonNode" and content.lstrip()[:1] in ("[", "{"):
+        raise _UnknownPart("lists in place of a number or a string")
+    if loader == "DTypeNode" and "file" not in content:
+        raise _UnknownPart("a dtype of no array")
+    if loader == "SliceNode":
+        if not all(isinstance(end, int | str | None) for end in content.values()):
+            raise _UnknownPart("a slice between something else than numbers")
+
+
+def _check_header(array: Any, size: int) -> None:
+    """Raise unless an array is as large as its header says, and holds no objects."""
+    if np.lib.format.read_magic(array) != (1, 0):
+        raise _UnknownPart("an array in another format of NumPy's")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(array)
+    n_bytes = math.prod(shape) * dtype.itemsize
+    is_plain = dtype.kind in _NUMBERS and dtype.itemsize > 0
+    if not is_plain or min(shape, default=0) < 0 or array.tell() + n_bytes != size:
+        raise _UnknownPart(f"an array of {dtype} and shape {shape} in {size} bytes")
+
+
+def _checked(value: Any) -> Any:
+    """Return what skops built with its labels restored, once all parts are valid."""
+    if isinstance(value, list | tuple):
+        return type(value)([_checked(part) for part in value])
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        for at, part in np.ndenumerate(value):
+            value[at] = _checked(part)
+        return value
+    if isinstance(value, dict) and _PLAIN in value:
+        return _from_plain(value)
+    if isinstance(value, dict):
+        for key, part in value.items():
+            value[key] = _checked(part)
+        return value
+    if isinstance(value, np.random.RandomState):
+        # The generator reads on from this place without a look at it.
+        if not 0 <= value.get_state(legacy=False)["state"]["pos"] <= 624:
+            raise _UnknownPart("a RandomState beside its numbers")
+    elif type(value) in _allowed().values():
+        for name, part in vars(value).items():
+            vars(value)[name] = _checked(part)
+        _check_part(value)
+        if type(value) in _OWN:
+            _check_own(value)
+    return value
+
+
+def _check_part(part: Any) -> None:
+    """Raise unless a part may be stored, and is as its code expects it."""
+    state = vars(part)
+    if isinstance(part, Pipeline) and part.memory is not None:
+        raise _UnknownPart(f"memory={part.memory!r}, a place on the disk")
+    if isinstance(part, FunctionTransformer):
+        if part.func is not None or part.inverse_func is not None:
+            raise _UnknownPart(f"{part.func or part.inverse_func}, a function")
+    elif isinstance(part, OneHotEncoder) and "categories_" in state:
+        _check_one_hot(part)
+    # Compiled solvers begin with these, and trust their length.
+    for name, coef in state.items():
+        is_coef = name.strip("_").endswith("coef") and "n_features_in_" in state
+        if is_coef and isinstance(coef, np.ndarray):
+            if coef.dtype.kind != "f" or coef.shape[-1:] != (part.n_features_in_,):
+                raise _UnknownPart(f"{coef.dtype} of shape {coef.shape} as {name}")
+
+
+def _check_one_hot(encoder: Any) -> None:
+    """Raise unless what an encoder writes into a sparse matrix lies inside it."""
+    sizes = [len(categories) for categories in encoder.categories_]
+    drops = encoder.drop_idx_
+    is_inside = drops is None or all(
+        drop is None or (isinstance(drop, int | np.integer) and 0 <= drop < size)
+        for drop, size in zip(drops, sizes, strict=True)
     )
+    outputs = encoder._n_features_outs
+    if not is_inside or list(outputs) != encoder._compute_n_features_outs():
+        raise _UnknownPart(f"an encoder to {outputs} columns for {sizes} categories")
+    if encoder.min_frequency is not None or encoder.max_categories is not None:
+        raise _UnknownPart("an encoder with min_frequency or max_categories")
 
 
-def _kind_of(content: bytes) -> str:
-    """Return in words what a foreign file is."""
-    if not content:
-        return "which is empty"
-    for begin, kind in _KINDS.items():
-        if content.startswith(begin):
-            return f"which is {kind}"
-    return f"which begins with {content[:12]!r}"
+def _check_own(part: Any) -> None:
+    """Raise unless a part of ours is as its class says, and works on one window."""
+    if is_dataclass(part):
+        hints = _hints_of(type(part))
+        for own in fields(part):
+            value = getattr(part, own.name)
+            if not _fits(value, hints[own.name]):
+                what = f"{type(part).__name__}.{own.name}={value!r}"
+                raise _UnknownPart(f"a value that does not fit, {what}")
+    elif isinstance(part, LSTMRegressor) and hasattr(part, "_members"):
+        _try_regressor(part)
+    elif isinstance(part, SlidingWindow) and hasattr(part, "context_"):
+        _try_windows(part)
+
+
+_hints_of = cache(get_type_hints)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Return whether a value is as an annotation of a dataclass says.
+
+    Numbers are finite, and integers not negative: they are sizes, counts and seeds.
+    """
+    kind, args = get_origin(hint) or hint, get_args(hint)
+    if kind is Any:
+        return True
+    if kind is UnionType:
+        return any(_fits(value, each) for each in args)
+    if kind is int:
+        return is_integer(value) and value >= 0
+    if kind is float:
+        is_number = isinstance(value, int | float | np.floating)
+        return is_number and not isinstance(value, bool) and math.isfinite(value)
+    if kind is np.ndarray:
+        is_array = isinstance(value, np.ndarray) and value.dtype.kind in "fiub"
+        return is_array and not np.isinf(value).any()
+    if not isinstance(value, kind):
+        return False
+    if kind is tuple and Ellipsis not in args:
+        return len(value) == len(args) and all(map(_fits, value, args))
+    if isinstance(value, dict):
+        return all(_fits(part, args[1]) for part in value.values())
+    return not args or all(_fits(part, args[0]) for part in value)
+
+
+def _try_regressor(regressor: Any) -> None:
+    """Raise unless networks fit their weights and predict numbers from a window."""
+    specs = {member.recipe.spec for member in regressor._members}
+    if len(specs) != 1:
+        raise _UnknownPart(f"networks of {len(specs)} shapes")
+    spec = specs.pop()
+    window, n_channels = spec.window, spec.n_channels
+    if window * n_channels > _MOST_VALUES:
+        raise _UnknownPart(f"windows of {window} steps and {n_channels} channels")
+    if spec.activation not in ACTIVATIONS:
+        raise _UnknownPart(f"a network with the activation {spec.activation!r}")
+    for member in regressor._members:
+        shapes = [array.shape for array in member.weights]
+        if shapes != weight_shapes(spec):
+            raise _UnknownPart(f"weights of the shapes {shapes}")
+    windows = np.linspace(1, 2, window * n_channels, dtype=np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        values = regressor.predict(windows.reshape(1, window, n_channels))
+    if not np.isfinite(values).all():
+        raise _UnknownPart("a network that predicts NaN or infinity")
+
+
+def _try_windows(sliding_window: Any) -> None:
+    """Raise unless the rows that follow those of the fit get their windows."""
+    own, timeline = sliding_window, sliding_window.timeline_
+    n_values = own.window * own.context_.shape[1]
+    if own.context_.dtype != np.float32 or n_values > _MOST_VALUES:
+        raise _UnknownPart(f"windows of {own.window} steps, {own.context_.dtype}")
+    after = None if timeline is None else timeline.after(timeline.last, 1)
+    names = getattr(own, "feature_names_in_", range(own.n_features_in_))
+    rows = pd.DataFrame(1.0, columns=names, index=after if own.groups is None else [0])
+    if own.groups_ is not None:
+        keys = own.groups_.to_frame(index=False)
+        keys.columns = [own.groups] if isinstance(own.groups, str) else own.groups
+        rows = keys.assign(**{name: 1.0 for name in names if name not in keys})
+        if own.time is None:
+            rows.index = after.repeat(len(rows))
+    if own.time is not None:
+        rows[own.time] = after.repeat(len(rows))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        windows = own.transform(
+            rows if hasattr(own, "feature_names_in_") else rows.to_numpy()
+        )
+    if np.isinf(np.asarray(windows)).any():
+        raise _UnknownPart("windows that hold infinity")

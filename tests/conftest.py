@@ -4,7 +4,6 @@ import os
 import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import settings
 from sklearn.pipeline import make_pipeline
@@ -26,12 +25,6 @@ def _pictures_closed():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
-
-
-@pytest.fixture
-def lone_interrupt(monkeypatch):
-    """Forget when the newest interrupt came: another test may just have sent it."""
-    monkeypatch.setattr("sklstm.network._interrupts._Hold.newest", -np.inf)
 
 
 @pytest.fixture(scope="session")

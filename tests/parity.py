@@ -7,13 +7,19 @@ from numpy.testing import assert_allclose
 from sklearn.utils import check_random_state
 
 from sklstm import KerasRegressor, LSTMRegressor
-from sklstm.network._network import NetworkSpec, initial_weights
+from sklstm.network._lstm import NetworkSpec, initial_weights
 
 # Both take the same steps in float32, in another order of summation; a few dozen
 # steps of size 0.01 let that grow to some units of the sixth digit.
 FLOAT32 = {"rtol": 1e-4, "atol": 2e-5}
 
 SEED = 1
+
+
+class LSTMWithoutRefit(LSTMRegressor):
+    """Keep the best weights after early stopping, as KerasRegressor does."""
+
+    _refits = False
 
 
 def lstm_by_keras(meta, *, units, bidirectional, patch, has_highway):
@@ -66,9 +72,7 @@ def both(*, units=4, bidirectional=False, patch=1, optimizer_params=None, **para
     )
     routed = {f"optimizer__{k}": v for k, v in (optimizer_params or {}).items()}
     return (
-        LSTMRegressor(
-            **network, **params, optimizer_params=optimizer_params, refit=False
-        ),
+        LSTMWithoutRefit(**network, **params, optimizer_params=optimizer_params),
         KerasRegressor(build, keras_params=routed, **params),
     )
 

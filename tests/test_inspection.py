@@ -103,7 +103,7 @@ def test_hidden_states_become_predictions_as_is_said(X, set_trust, trust):
     scaling, highway = lstm._scaling, lstm._scaling.highway
     scaled = (windows - windows[:, -1:]) / scaling.input_scale
     linear = scaled[:, :, 0].astype(float) @ highway.kernel + highway.bias
-    output = (hidden @ kernel + bias) * scaling.remainder_scale * lstm.trust_
+    output = (hidden @ kernel + bias) * scaling.remainder_scale * lstm.network_weight_
     values = (output + linear) * scaling.target_scale + scaling.target_mean
     values += windows[:, -1]
     expected = pipe.predict(X[["passengers"]])[rows]

@@ -5,6 +5,7 @@ import gc
 import hashlib
 import logging
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ from sklstm.network._keras import (
     has_masking,
     predict_with_keras,
 )
-from sklstm.network._network import (
+from sklstm.network._lstm import (
     MISSING,
     NetworkSpec,
     build_keras_model,
@@ -29,7 +30,7 @@ from sklstm.network._network import (
     initial_weights,
 )
 from sklstm.network._scaling import fit_scaling
-from sklstm.network._training import Monitor, Plan, TrainingSet
+from sklstm.network._training import Interrupt, Monitor, Plan, TrainingSet
 from sklstm.windows._windows import true_steps
 
 # Without tracing, for tests that are not about the traced program.
@@ -43,14 +44,13 @@ RICH = NetworkSpec(
     units=(2,),
     dropout=0.5,
     bidirectional=True,
-    is_masked=True,
 )
 
 
 def training_set(spec=PLAIN, *, n_rows=10, n_validation=0, weights=None, seed=0):
     rng = np.random.default_rng(seed)
     windows = rng.normal(size=(n_rows, spec.window, spec.n_channels))
-    if spec.is_masked:
+    if spec.n_channels > 1:
         windows[::3, : spec.window - 1] = np.nan
     windows = windows.astype(np.float32)
     targets = rng.normal(size=(n_rows, spec.n_outputs))
@@ -89,7 +89,7 @@ def spec_of(recipe):
 
 
 def trained(recipe, data=None, *, weights=None, state=None, monitor=None, **plan):
-    """Return weights, optimizer state and whether training was interrupted."""
+    """Return weights and optimizer state after some epochs."""
     plan = {
         "epochs": 2,
         "batch_size": 6,
@@ -128,9 +128,7 @@ def test_training_is_repeatable(spec):
 
     def run(seed=(1, 0)):
         monitor = Monitor(5)
-        weights, state, _ = trained(
-            recipe, data, seed=seed, monitor=monitor, patience=5
-        )
+        weights, state = trained(recipe, data, seed=seed, monitor=monitor, patience=5)
         return weights, state, monitor.history
 
     first, again, other_seed = run(), run(), run(seed=(2, 0))
@@ -184,13 +182,6 @@ def test_every_epoch_sees_every_row_once_in_a_seeded_order():
     assert orders[0] != orders[3]
 
 
-def test_global_generators_are_untouched():
-    """Training draws from no global generator."""
-    before = states_of_global_generators()
-    trained(recipe_of(PLAIN))
-    assert states_of_global_generators() == before
-
-
 def digest(arrays):
     return hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest()
 
@@ -204,7 +195,7 @@ np.random.seed(3)
 import test_keras as t
 
 before = t.states_of_global_generators()
-weights, _, _ = t.trained(t.recipe_of(t.PLAIN))
+weights, _ = t.trained(t.recipe_of(t.PLAIN))
 assert t.states_of_global_generators() == before, "a global generator was touched"
 
 import keras
@@ -233,7 +224,7 @@ def test_another_process_gives_the_same_bits_and_keeps_its_generators():
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    weights, _, _ = trained(recipe_of(PLAIN))
+    weights, _ = trained(recipe_of(PLAIN))
     assert done.stdout.split()[-1] == digest(weights)
 
 
@@ -270,39 +261,15 @@ def test_traces_of_new_models_are_not_warned_of():
         logger.removeHandler(handler)
 
 
-def interrupter(error, after, on="on_epoch_end"):
+def presser(after, on="on_epoch_end"):
+    """Return a callback that sends what Ctrl-C sends."""
     import keras
 
-    def interrupt(self, number, logs):
+    def press(self, number, logs):
         if number == after:
-            raise error
+            signal.raise_signal(signal.SIGINT)
 
-    return type("Interrupter", (keras.callbacks.Callback,), {on: interrupt})()
-
-
-def test_an_interrupt_keeps_what_was_learned_and_harms_no_later_fit():
-    """Ctrl-C returns the weights so far; the next fit is as without it."""
-    recipe = recipe_of(PLAIN, routed=EAGER)
-    data = training_set(n_validation=2)
-    other = training_set(n_validation=4, seed=5)
-
-    def run(data, **plan):
-        monitor = Monitor(9)
-        result = trained(recipe, data, monitor=monitor, patience=9, **plan)
-        return (*result, monitor.history)
-
-    two_epochs = run(data)
-    expected = run(other)
-    weights, _, is_interrupted, history = run(
-        data, epochs=5, callbacks=(interrupter(KeyboardInterrupt(), 1),)
-    )
-    assert is_interrupted
-    assert not two_epochs[2]
-    assert are_equal(weights, two_epochs[0])
-    assert history == two_epochs[3]
-    after = run(other)
-    assert are_equal(after[0], expected[0])
-    assert after[3] == expected[3]
+    return type("Presser", (keras.callbacks.Callback,), {on: press})()
 
 
 @pytest.mark.parametrize("is_interrupted", [False, True])
@@ -310,8 +277,12 @@ def test_no_fit_leaves_its_windows_behind(is_interrupted):
     """Once a fit is done nothing holds its data: a search would pile them up."""
     data = training_set(n_validation=3)
     held = weakref.ref(data)
-    callbacks = (interrupter(KeyboardInterrupt(), 1),) if is_interrupted else ()
-    trained(recipe_of(PLAIN, routed=EAGER), data, patience=2, callbacks=callbacks)
+    callbacks = (presser(1, "on_train_batch_begin"),) if is_interrupted else ()
+    with Interrupt() as interrupt:
+        monitor = Monitor(2, interrupt=interrupt)
+        recipe = recipe_of(PLAIN, routed=EAGER)
+        trained(recipe, data, monitor=monitor, patience=2, callbacks=callbacks)
+    assert interrupt.is_set == is_interrupted
     del data, callbacks
     gc.collect()
     assert held() is None
@@ -328,8 +299,11 @@ def test_an_interrupt_leaves_no_half_read_batches():
     before = half_read()  # errors that other tests keep may hold some
     gc.disable()
     try:
-        press = interrupter(KeyboardInterrupt, 0, on="on_train_batch_end")
-        assert trained(recipe_of(PLAIN, routed=EAGER), callbacks=(press,))[2]
+        press = presser(0, on="on_train_batch_begin")
+        with Interrupt() as interrupt:
+            monitor = Monitor(interrupt=interrupt)
+            recipe = recipe_of(PLAIN, routed=EAGER)
+            trained(recipe, monitor=monitor, callbacks=(press,))
         assert half_read() <= before
     finally:
         gc.enable()
@@ -368,7 +342,7 @@ def test_threads_give_the_bits_of_a_series_of_fits():
 
     def run(i):
         monitor = Monitor(9)
-        weights, state, _ = trained(
+        weights, state = trained(
             recipe, sets[i], seed=(i, 0), epochs=3, monitor=monitor, patience=9
         )
         return weights, state, monitor.history
@@ -424,7 +398,7 @@ def own_gradient(weights, data):
     return gradient
 
 
-SMALL = NetworkSpec(3, 2, 2, (2,), is_masked=True)
+SMALL = NetworkSpec(3, 2, 2, (2,))
 ROW_WEIGHTS = np.array([3.0, 0.5, 0.25, 1.0, 2.0, 0.1, 1.0, 0.15, 4.0, 5.0])
 
 
@@ -434,7 +408,7 @@ def test_a_step_follows_the_gradient_of_the_loss(row_weights):
     data = training_set(SMALL, n_validation=2, weights=row_weights)
     weights = initial_weights(SMALL, 0)
     monitor = Monitor(None)
-    stepped, _, _ = trained(
+    stepped, _ = trained(
         recipe_of(SMALL, optimizer="sgd"),
         data,
         epochs=1,
@@ -488,12 +462,12 @@ def test_optimizer_state_goes_on():
     """Two epochs and two more are four, if the state is handed on."""
     recipe = recipe_of(PLAIN, routed=EAGER)
     whole = {"batch_size": 99}
-    four, _, _ = trained(recipe, epochs=4, **whole)
-    two, state, _ = trained(recipe, epochs=2, **whole)
+    four, _ = trained(recipe, epochs=4, **whole)
+    two, state = trained(recipe, epochs=2, **whole)
     before = [array.copy() for array in state]
     trained(recipe, epochs=1)
-    four_in_parts, _, _ = trained(recipe, weights=two, state=state, epochs=2, **whole)
-    afresh, _, _ = trained(recipe, weights=two, epochs=2, **whole)
+    four_in_parts, _ = trained(recipe, weights=two, state=state, epochs=2, **whole)
+    afresh, _ = trained(recipe, weights=two, epochs=2, **whole)
     for a, b, c in zip(four, four_in_parts, afresh, strict=True):
         np.testing.assert_allclose(b, a, rtol=0, atol=1e-5)
         assert np.abs(c - a).max() > 1e-3
@@ -523,41 +497,6 @@ def test_weights_that_come_in_are_left_alone():
     # It stopped two epochs after the best one.
     history = monitor.history["val_loss"]
     assert history.index(min(history)) == len(history) - 3
-
-
-def test_routed_learning_rate_goes_before_that_of_the_recipe():
-    """``optimizer__learning_rate`` is what the optimizer steps by."""
-    routed = {**EAGER, "optimizer__learning_rate": 0.02}
-    by_route, _, _ = trained(recipe_of(PLAIN, routed=routed), learning_rate=0.9)
-    again, _, _ = trained(recipe_of(PLAIN, routed=routed), learning_rate=0.3)
-    by_plan, _, _ = trained(recipe_of(PLAIN, routed=EAGER), learning_rate=0.02)
-    assert are_equal(by_route, again)
-    assert are_equal(by_route, by_plan)
-
-
-def test_routed_loss_parameters_reach_the_loss():
-    """``loss__delta`` of a Huber loss is the one that is minimised."""
-    import keras
-
-    monitor = Monitor(None)
-    data = training_set()
-    routed = {**EAGER, "loss__delta": 0.1}
-    recipe = recipe_of(PLAIN, loss=keras.losses.Huber, routed=routed)
-    trained(recipe, data, epochs=1, batch_size=99, monitor=monitor)
-    outputs = own_outputs(initial_weights(PLAIN, 0), data.windows)
-    errors = np.abs(outputs - data.targets)
-    huber = np.where(errors < 0.1, errors**2 / 2, 0.1 * (errors - 0.05)).mean()
-    assert monitor.history["loss"] == pytest.approx([huber], rel=1e-5)
-
-
-@pytest.mark.parametrize("n_rows", [1, 1024, 1030])
-def test_prediction_by_keras_is_that_of_the_model(n_rows):
-    """Rows go through in parts and come back in order, one row of outputs each."""
-    import keras
-
-    inputs = np.random.default_rng(0).normal(size=(n_rows, 3, 1)).astype(np.float32)
-    model = keras.Sequential([keras.Input((3, 1)), keras.layers.Flatten()])
-    np.testing.assert_array_equal(predict_with_keras(model, inputs), inputs[:, :, 0])
 
 
 # -- a user's builder ---------------------------------------------------------------
@@ -689,7 +628,7 @@ def test_a_builder_that_compiles_keeps_its_own_optimizer():
     data = training_set()
     weights = [np.full((3, 1), 0.5, np.float32), np.zeros(1, np.float32)]
     whole = {"epochs": 1, "batch_size": 99, "learning_rate": 0.9}
-    stepped, state, _ = trained(recipe, data, weights=weights, **whole)
+    stepped, state = trained(recipe, data, weights=weights, **whole)
 
     def step(weights):
         inputs = data.windows[:, :, 0]
@@ -700,34 +639,9 @@ def test_a_builder_that_compiles_keeps_its_own_optimizer():
     expected = step(weights)
     for a, b in zip(stepped, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
-    going_on, _, _ = trained(recipe, data, weights=stepped, state=state, **whole)
+    going_on, _ = trained(recipe, data, weights=stepped, state=state, **whole)
     for a, b in zip(going_on, step(expected), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
-
-
-def test_a_builder_that_does_not_compile_is_compiled_as_the_recipe_says():
-    """Optimizer, loss and learning rate of the recipe, also when a fit goes on."""
-    recipe = recipe_of(PLAIN, linear_builder(), "sgd", "mae", EAGER)
-    weights = [np.full((3, 1), 0.5, np.float32), np.zeros(1, np.float32)]
-    data = training_set()
-    signs = np.sign(data.windows[:, :, 0] @ weights[0] - data.targets)
-
-    def step(learning_rate, state=None):
-        stepped, state, _ = trained(
-            recipe,
-            data,
-            weights=weights,
-            state=state,
-            epochs=1,
-            batch_size=99,
-            learning_rate=learning_rate,
-        )
-        expected = -learning_rate * signs.mean()
-        assert stepped[1] == pytest.approx(expected, rel=1e-5)
-        return state
-
-    state = step(0.25)
-    step(0.05, state)
 
 
 def test_a_builder_is_given_what_it_asks_for():
@@ -797,43 +711,6 @@ def test_any_callable_is_a_builder(builder):
     assert float(model.optimizer.learning_rate) == 0.5
 
 
-@pytest.mark.parametrize("n_outputs", [1, 2])
-@pytest.mark.parametrize("shape", ["wide", "sequence", "flat"])
-def test_wrong_outputs_are_named(shape, n_outputs):
-    """A network whose outputs do not fit the target is refused, both shapes given."""
-
-    def build():
-        import keras
-
-        layers = keras.layers
-        ends = {
-            "wide": [layers.Flatten(), layers.Dense(3)],
-            "sequence": [layers.Dense(n_outputs)],
-            "flat": [layers.Flatten(), layers.Dense(1), layers.Reshape(())],
-        }
-        return keras.Sequential([keras.Input((4, 1)), *ends[shape]])
-
-    got = {"wide": "(3,)", "sequence": f"(4, {n_outputs})", "flat": "()"}[shape]
-    spec = NetworkSpec(4, 1, n_outputs, (1,))
-    with pytest.raises(ValueError, match="parameter of KerasRegressor must") as caught:
-        build_compiled_model(recipe_of(spec, build), 0)
-    assert f"shape ({n_outputs},)" in str(caught.value)
-    assert got in str(caught.value)
-
-
-def test_an_error_of_a_builder_is_the_users_to_see():
-    """What a builder raises comes out as it is, and the next build works."""
-
-    def build():
-        raise LookupError("no such layer")
-
-    before = states_of_global_generators()
-    with pytest.raises(LookupError, match="no such layer"):
-        build_compiled_model(recipe_of(PLAIN, build), 0)
-    assert states_of_global_generators() == before
-    assert build_compiled_model(recipe_of(PLAIN), 0).compiled
-
-
 def test_masking_is_found_wherever_it_is():
     """A Masking layer counts at the top, inside models, and inside own layers."""
     import keras
@@ -859,5 +736,3 @@ def test_masking_is_found_wherever_it_is():
     assert has_masking(keras.Sequential([inputs, Own(nested)]))
     assert not has_masking(keras.Sequential([inputs, layers.GRU(2)]))
     assert not has_masking(keras.Sequential([inputs, Own(layers.GRU(2))]))
-    assert has_masking(build_compiled_model(recipe_of(RICH), 0))
-    assert not has_masking(build_compiled_model(recipe_of(PLAIN), 0))

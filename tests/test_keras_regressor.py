@@ -104,7 +104,7 @@ def test_the_same_lstm_learns_the_same(series, params, is_whole):
     one, other = both_fitted(X, y, **params)
     assert_same_training(one, other)
     assert_allclose(one.predict(X), other.predict(X), rtol=1e-3)
-    assert one.trust_ == pytest.approx(other.trust_, abs=1e-3)
+    assert one.network_weight_ == pytest.approx(other.network_weight_, abs=1e-3)
 
 
 def test_weighted_targets_are_learned_alike(series):
@@ -183,82 +183,13 @@ def test_losses_of_positive_predictions_run_with_a_network_that_makes_them(data,
     assert losses[-1] < losses[0]
 
 
-def test_a_loss_of_the_unit_runs_without_scaling(data):
-    """`scaling=None` trains on the loss of the raw values: the mean relative error."""
-    X, y = np.abs(data[0]) + 1, np.abs(data[1]) + 1
-    params = {"loss": "mape", "scaling": None, "epochs": 1, "warm_start": True}
-    regressor = tiny(**params).fit(X, y)
-    before = regressor.predict(X)
-    expected = 100 * np.mean(np.abs(y - before) / y)
-    regressor.fit(X, y)
-    assert_allclose(regressor.history_["loss"][1], expected, rtol=1e-4)
-
-
 # -- interruption ----------------------------------------------------------------------
 
 
-class InterruptAt(keras.callbacks.Callback):
-    """Interrupt training as Ctrl-C does, at the start of some epoch or batch."""
-
-    def __init__(self, epoch, batch=None):
-        super().__init__()
-        self.epoch, self.batch, self.now = epoch, batch, None
-
-    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
-        """Interrupt before the first batch."""
-        self.now = epoch
-        if epoch == self.epoch and self.batch is None:
-            raise KeyboardInterrupt
-
-    def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
-        """Interrupt between two batches."""
-        if (self.now, batch) == (self.epoch, self.batch):
-            raise KeyboardInterrupt
-
-
-def test_interruption_keeps_what_was_learned(data):
-    """Ctrl-C before epoch 4 leaves bitwise the fit of three epochs, and warns."""
-    X, y = data
-    regressor = tiny(epochs=10, callbacks=[InterruptAt(3)])
-    words = "interrupted after 3 of 10 epochs; what was learned until then is kept"
-    with pytest.warns(ConvergenceWarning, match=words):
-        assert regressor.fit(X, y) is regressor
-    three = tiny(epochs=3).fit(X, y)
-    assert regressor.n_iter_ == len(regressor.history_["loss"]) == 3
-    assert_array_equal(regressor.predict(X), three.predict(X))
-    regressor.set_params(callbacks=None, epochs=3).fit(X, y)
-    assert_same_weights(regressor, three)
-
-
-def test_interruption_in_the_first_epoch(data):
-    """Ctrl-C before any epoch has ended leaves a usable estimator as well."""
-    X, y = data
-    regressor = tiny(batch_size=16, epochs=10, callbacks=[InterruptAt(0, batch=1)])
-    with pytest.warns(ConvergenceWarning, match="interrupted after 0 of 10 epochs"):
-        regressor.fit(X, y)
-    assert regressor.n_iter_ == 0
-    assert np.isfinite(regressor.predict(X)).all()
-    regressor.set_params(callbacks=None).partial_fit(X, y)
-    assert regressor.n_iter_ == 1
-
-
-def test_interruption_with_warm_start(data):
-    """After Ctrl-C a fit that goes on adds its epochs to those that were learned."""
-    X, y = data
-    regressor = tiny(epochs=4, warm_start=True, callbacks=[InterruptAt(2)])
-    with pytest.warns(ConvergenceWarning, match="interrupted after 2 of 4 epochs"):
-        regressor.fit(X, y)
-    regressor.set_params(callbacks=None).fit(X, y)
-    assert regressor.n_iter_ == len(regressor.history_["loss"]) == 6
-    assert_allclose(
-        regressor.predict(X), tiny(epochs=6).fit(X, y).predict(X), **FLOAT32
-    )
-
-
 class PressAt(keras.callbacks.Callback):
-    """Send what Ctrl-C sends, in the middle of an epoch, or when all are over."""
+    """Send what Ctrl-C sends before the first batch of an epoch."""
 
-    def __init__(self, epoch=None):
+    def __init__(self, epoch):
         super().__init__()
         self.epoch, self.now = epoch, None
 
@@ -267,37 +198,35 @@ class PressAt(keras.callbacks.Callback):
         self.now = epoch
 
     def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002
-        """Interrupt before the first batch."""
+        """Interrupt."""
         if self.now == self.epoch and batch == 0:
             signal.raise_signal(signal.SIGINT)
 
-    def on_train_end(self, logs=None):  # noqa: ARG002
-        """Interrupt when everything is learned."""
-        if self.epoch is None:
-            signal.raise_signal(signal.SIGINT)
 
-
-@pytest.mark.usefixtures("lone_interrupt")
-def test_an_interrupt_waits_for_the_batch(data):
-    """Pressed before a batch, it comes when that is learned, and before the next."""
+@pytest.mark.parametrize("n_epochs", [0, 2])
+def test_an_interrupt_keeps_what_was_learned(data, n_epochs):
+    """It is heard when a batch is learned; a fit that goes on adds its epochs."""
     X, y = data
-    small = {"batch_size": 16, "epochs": 5}
-    pressed = tiny(**small, callbacks=[PressAt(1)])
-    raised = tiny(**small, callbacks=[InterruptAt(1, batch=0)])
-    for regressor in (pressed, raised):
-        with pytest.warns(ConvergenceWarning, match="interrupted after 1 of 5 epochs"):
-            regressor.fit(X, y)
-    assert_same_weights(pressed, raised)
+    regressor = tiny(
+        batch_size=16, epochs=4, warm_start=True, callbacks=[PressAt(n_epochs)]
+    )
+    with pytest.warns(ConvergenceWarning, match=f"interrupted after {n_epochs} of 4"):
+        assert regressor.fit(X, y) is regressor
+    assert regressor.n_iter_ == len(regressor.history_["loss"]) == n_epochs
+    assert np.isfinite(regressor.predict(X)).all()
+    part = tiny(batch_size=16, epochs=max(n_epochs, 1)).fit(X, y)
+    assert regressor.history_["loss"] == part.history_["loss"][:n_epochs]
+    regressor.set_params(callbacks=None).fit(X, y)
+    assert regressor.n_iter_ == n_epochs + 4
 
 
-@pytest.mark.usefixtures("lone_interrupt")
-def test_an_interrupt_after_the_last_epoch_keeps_them_all(data):
-    """Ctrl-C while the results are gathered comes when they are."""
-    X, y = data
-    regressor = tiny(epochs=3, callbacks=[PressAt()])
+def test_a_second_interrupt_leaves_fit(data):
+    """It raises as Python does, and leaves the estimator as it was."""
+    regressor = tiny(callbacks=[PressAt(0), PressAt(0)])
+    before = dict(vars(regressor))
     with pytest.raises(KeyboardInterrupt):
-        regressor.fit(X, y)
-    assert_same_weights(regressor, tiny(epochs=3).fit(X, y))
+        regressor.fit(*data)
+    assert vars(regressor) == before
 
 
 # -- Keras callbacks -------------------------------------------------------------------
@@ -326,16 +255,11 @@ def test_callbacks_hear_of_training_and_stay_as_they_were(data):
     before = dict(vars(recorder))
     tiny(callbacks=callbacks).fit(*data)
     assert EPOCHS_SEEN == [(0, ["loss"]), (1, ["loss"])]
+    tiny(callbacks=(Recorder(),), early_stopping=True, epochs=1).fit(*data)
+    assert EPOCHS_SEEN[2:] == [(0, ["loss", "val_loss"])]
     assert callbacks == [recorder]
     assert vars(recorder) == before
     assert recorder.epochs == []
-
-
-def test_callbacks_hear_of_the_validation_loss(data):
-    """With early stopping, callbacks are given `val_loss` as well."""
-    EPOCHS_SEEN.clear()
-    tiny(callbacks=(Recorder(),), early_stopping=True, epochs=1).fit(*data)
-    assert EPOCHS_SEEN == [(0, ["loss", "val_loss"])]
 
 
 def test_callbacks_can_steer_training(data, fitted):
@@ -434,25 +358,6 @@ def test_an_own_network_predicts_in_the_unit_of_y(own, data):
     assert own.predict(X).dtype == np.float64
 
 
-def test_an_own_network_masks_missing_steps(own, data):
-    """With Masking an incomplete window is read as the shorter sequence it is."""
-    X, y = incomplete(data[0]), data[1]
-    values = own.predict(X)
-    mean, scale = np.nanmean(X), np.nanstd(X)
-    for row, n_true in enumerate((1, 2, 3)):
-        shorter = keras.Sequential(
-            [
-                keras.Input((n_true, 1)),
-                keras.layers.LSTM(3),
-                keras.layers.Dense(1),
-            ]
-        )
-        shorter.set_weights(own.weights_)
-        steps = np.float32((X[row : row + 1, -n_true:] - mean) / scale)
-        expected = y.mean() + y.std() * float(np.asarray(shorter(steps))[0, 0])
-        assert_allclose(values[row], expected, **FLOAT32)
-
-
 def test_an_own_network_without_masking_warns(data):
     """Without Masking, incomplete windows are filled, with a warning that says so."""
     X, y = data
@@ -499,7 +404,7 @@ def test_a_fitted_own_network_can_be_pickled(own, data):
 def test_an_own_network_is_tuned_in_a_search():
     """GridSearchCV tunes `kerasregressor__model__hidden` like any parameter."""
     frame = pd.DataFrame({"load": walk(N_ROWS)[:, 0]})
-    pipe = make_pipeline(SlidingWindow(WINDOW), tiny(epochs=1, n_channels=1))
+    pipe = make_pipeline(SlidingWindow(WINDOW), tiny(epochs=1))
     search = GridSearchCV(
         pipe,
         {"kerasregressor__model__hidden": [2, 3]},
@@ -613,7 +518,7 @@ def test_a_network_of_the_users_own_goes_on_where_it_was():
         masked_network, epochs=2, learning_rate=0.01, random_state=1
     )
     before = regressor.fit(windows, y).predict(windows)
-    assert regressor.trust_ < 1
+    assert regressor.network_weight_ < 1
     regressor.set_params(learning_rate=1e-9).partial_fit(windows[-20:], y[-20:])
     assert_allclose(regressor.predict(windows), before, rtol=1e-5)
 
@@ -661,20 +566,11 @@ def test_a_builder_is_needed(data):
         KerasRegressor(keras.Sequential([keras.Input((4, 1))])).fit(*data)
 
 
-def test_an_unpickled_damaged_fit_is_told(data, fitted):
-    """What is stored of a fit is looked at before it predicts."""
-    state = fitted.__getstate__()
-    del state["_members"]
-    with pytest.raises(ValueError, match=r"KerasRegressor.*_members"):
-        KerasRegressor().__setstate__(state)
-
-
 # -- parameters ------------------------------------------------------------------------
 
 CHANGED = {
     "model": masked_network,
     "keras_params": {"model__hidden": 5, "optimizer__clipnorm": 1.0},
-    "n_channels": 2,
     "steps": 3,
     "n_models": 2,
     "scaling": None,

@@ -12,11 +12,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, SlidingWindow
-from sklstm.network._lstm import LSTMRecipe
-from sklstm.network._member import Member
-from sklstm.network._network import NetworkSpec, initial_weights
+from sklstm.network._kernels import LSTMRecipe
+from sklstm.network._lstm import NetworkSpec, initial_weights
 from sklstm.network._onnx import onnx_model
 from sklstm.network._scaling import fit_scaling
+from sklstm.network._training import Member
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -20,7 +20,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, PanelTimeSeriesSplit, SlidingWindow
-from sklstm.network._training import in_time_order, split_newest
+from sklstm.network._rows import in_time_order, split_newest
 from sklstm.windows._panel import newest_rows
 from sklstm.windows._windows import PanelWindows, is_next_window, ranges, true_steps
 

@@ -4,7 +4,6 @@ Networks are as small as can be and mostly of one shape, so that Keras compiles 
 """
 
 import copy
-import inspect
 import os
 import pickle
 import random
@@ -12,7 +11,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import warnings
 
 import joblib
@@ -24,18 +22,17 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
+from parity import LSTMWithoutRefit
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
-from sklearn.utils.validation import check_is_fitted
 from tensorflow.python.eager import context as tf_context
 from tensorflow.python.framework import config as tf_config
 
-from sklstm import KerasRegressor, LSTMRegressor, SlidingWindow, forecast
-from sklstm.network._training import Monitor, Outcome
+from sklstm import LSTMRegressor, SlidingWindow, forecast
+from sklstm.network._training import Monitor
 
 WINDOW, N_ROWS = 4, 60
 
@@ -52,10 +49,9 @@ def tiny(**params):
         "highway": False,
         "loss": "mse",
         "early_stopping": False,
-        "refit": False,
         "random_state": 0,
     }
-    return LSTMRegressor(**(defaults | params))
+    return LSTMWithoutRefit(**(defaults | params))
 
 
 def walk(n_rows=N_ROWS + WINDOW, n_channels=1, seed=0):
@@ -192,13 +188,6 @@ def test_predict_gives_the_first_step(data, three_steps):
     assert three_steps.score(X, y) == r2_score(y, values)
 
 
-def test_predict_steps_of_one_step_is_a_column(data, fitted):
-    """`predict_steps` has two dimensions also where there is one step."""
-    values = fitted.predict_steps(data[0])
-    assert values.shape == (N_ROWS, 1)
-    assert_array_equal(values[:, 0], fitted.predict(data[0]))
-
-
 def test_steps_never_cross_a_hole():
     """With a hole in the index, rows whose targets lie beyond it are not learned."""
     index = pd.date_range("2024-01-01", periods=40, freq="D").delete([15, 16, 30])
@@ -228,13 +217,6 @@ def test_steps_need_a_one_dimensional_y(data):
             tiny(steps=3).fit(X, target)
 
 
-def test_more_steps_than_rows(data):
-    """`steps` beyond the end of the series is an error, not an empty fit."""
-    X, y = data
-    with pytest.raises(ValueError, match=r"61 contiguous target.*Got none among 60"):
-        tiny(steps=N_ROWS + 1).fit(X, y)
-
-
 # -- 2-D X: lag tables -----------------------------------------------------------------
 
 
@@ -247,32 +229,6 @@ def test_a_lag_table_equals_windows(data, fitted):
     assert_array_equal(regressor.predict(X), fitted.predict(X))
     assert_array_equal(fitted.predict(table), fitted.predict(X))
     assert (regressor.window_, regressor.n_channels_) == (WINDOW, 1)
-
-
-def test_n_channels_of_a_lag_table(two_channels):
-    """`n_channels` tells how a row of a 2-D X is cut into steps."""
-    X, y = two_channels
-    table = X.reshape(N_ROWS, -1)
-    expected = tiny().fit(X, y).predict(X)
-    regressor = tiny(n_channels=2).fit(table, y)
-    assert (regressor.window_, regressor.n_channels_) == (WINDOW, 2)
-    assert regressor.n_features_in_ == 2 * WINDOW
-    assert_array_equal(regressor.predict(table), expected)
-    assert_array_equal(tiny(n_channels=2).fit(X, y).predict(X), expected)
-
-
-@pytest.mark.parametrize(
-    ("shape", "n_channels", "words"),
-    [
-        ((8, 7), 2, "Got 7 columns with n_channels=2; pass the number of channels"),
-        ((8, 7), 8, "Got 7 columns with n_channels=8; pass the number of channels"),
-        ((8, 4, 1), 2, r"Got n_channels=2 and X of shape \(8, 4, 1\); leave it None"),
-    ],
-)
-def test_n_channels_that_does_not_fit(shape, n_channels, words):
-    """An `n_channels` that X does not have is an error that says what came."""
-    with pytest.raises(ValueError, match=words):
-        tiny(n_channels=n_channels).fit(np.ones(shape), np.arange(8.0))
 
 
 @pytest.mark.parametrize("known", [(), "hour", ["hour", "load_t"]])
@@ -336,15 +292,9 @@ def test_model_is_the_network_that_predicts(data, case):
     assert_allclose(regressor.predict(X), expected, **FLOAT32)
 
 
-def test_layers_are_those_asked_for(data, monkeypatch):
-    """`units` and `bidirectional` give the layers that they describe."""
-
-    def train(recipe, data, plan, weights, optimizer_state=None, progress=None):
-        return Outcome(weights, [], {"loss": [0.0]}, False, False)
-
-    # The weights to begin with are enough to see.
-    monkeypatch.setattr("sklstm.network._ensemble.train", train)
-    regressor = tiny(units=(3, 2), bidirectional=True).fit(*data)
+def test_layers_are_those_asked_for(data):
+    """`units`, also as a list, and `bidirectional` give the layers they describe."""
+    regressor = tiny(units=(3, 2), bidirectional=True, epochs=1).fit(*data)
     shapes = [array.shape for array in regressor.weights_]
     both_ways = [(1, 12), (3, 12), (12,)] * 2 + [(6, 8), (2, 8), (8,)] * 2
     assert shapes == [*both_ways, (4, 1), (1,)]
@@ -360,7 +310,6 @@ def test_numbers_of_numpy_are_numbers(data):
     # Of a size that no other test uses, so that the network is built from them.
     params = {
         "units": np.int64(7),
-        "n_channels": np.int64(1),
         "steps": np.int64(1),
         "epochs": np.int64(1),
         "batch_size": np.int64(64),
@@ -379,13 +328,6 @@ def test_numbers_of_numpy_are_numbers(data):
     assert_same_weights(one, other.fit(X[:, :, 0], y))
 
 
-def test_a_list_of_units_equals_a_tuple(data, fitted):
-    """`units` as an int, a list and a tuple of one size are one network."""
-    X, y = data
-    for units in ([2], (2,), np.int64(2)):
-        assert_array_equal(tiny(units=units).fit(X, y).predict(X), fitted.predict(X))
-
-
 def test_options_change_what_is_learned(data, fitted):
     """Step size, batches, epochs and weights of rows all have an effect."""
     X, y = data
@@ -401,32 +343,18 @@ def test_options_change_what_is_learned(data, fitted):
     assert not np.allclose(weighted.predict(X), reference)
 
 
-def test_summary_counts_the_parameters():
+def test_summary_counts_the_parameters(capsys):
     """The summary of 50 units on 5 values and 5 targets says 10,655 parameters."""
     values = np.random.default_rng(0).standard_normal((8, 10))
     regressor = LSTMRegressor(50, epochs=1).fit(values[:, :5], values[:, 5:])
     lines = []
     regressor.summary(line_length=80, print_fn=lines.append)
     text = "\n".join(map(str, lines))
-    assert "10,655" in text
-    assert "LSTM" in text
-    assert "Dense" in text
-    assert 4 * 50 * (1 + 50 + 1) + (50 + 1) * 5 == 10_655
+    assert "10,655" in text and "LSTM" in text and "Dense" in text
     assert sum(array.size for array in regressor.weights_) == 10_655
-
-
-def test_summary_is_printed(fitted, capsys):
-    """Without `print_fn` the summary goes to the standard output."""
-    fitted.summary()
+    assert capsys.readouterr().out == ""
+    regressor.summary()
     assert "Total params" in capsys.readouterr().out
-
-
-def test_fit_is_silent_unless_asked(data, capfd):
-    """`verbose=0` prints nothing; `verbose=2` prints a line for each epoch."""
-    tiny().fit(*data).predict(data[0])
-    assert capfd.readouterr().out == ""
-    tiny(verbose=2).fit(*data)
-    assert re.findall(r"Epoch (\d)/2", capfd.readouterr().out) == ["1", "2"]
 
 
 # -- scaling ---------------------------------------------------------------------------
@@ -458,14 +386,6 @@ def test_last_value_centring(two_channels):
     assert_allclose(regressor.predict(X), expected, **FLOAT32)
 
 
-def test_no_scaling(data):
-    """`scaling=None`: the network reads and predicts values in their own unit."""
-    X, y = data
-    regressor = tiny(scaling=None).fit(X, y)
-    outputs = keras_outputs(regressor, X)[:, 0]
-    assert_allclose(regressor.predict(X), outputs, **FLOAT32)
-
-
 def test_automatic_scaling(data):
     """`scaling="auto"` centres a random walk and standardises white noise."""
     X, y = data
@@ -493,17 +413,6 @@ def test_scaling_by_a_power_of_two_changes_no_bit(data, kind):
     assert_array_equal(tiny(scaling=kind).fit(4 * X, 4 * y).predict(4 * X), expected)
 
 
-@pytest.mark.parametrize("kind", ["auto", "standard", "last"])
-@pytest.mark.parametrize(("factor", "shift"), [(0.37, 12.0), (250.0, -1e4)])
-def test_affine_maps_of_a_series_are_followed(data, kind, factor, shift):
-    """Fitting to a * series + b gives a * prediction + b, to float32 rounding."""
-    X, y = data
-    expected = factor * tiny(scaling=kind).fit(X, y).predict(X) + shift
-    moved = (factor * X.astype(np.float64) + shift).astype(np.float32)
-    values = tiny(scaling=kind).fit(moved, factor * y + shift).predict(moved)
-    assert_allclose(values, expected, atol=2e-2 * factor, rtol=1e-6)
-
-
 def test_a_constant_target_is_predicted_exactly(data):
     """A target that does not vary is predicted as it is, whatever X is."""
     X, _ = data
@@ -512,36 +421,25 @@ def test_a_constant_target_is_predicted_exactly(data):
     assert np.ptp(values) == 0
 
 
-def test_a_constant_channel_does_no_harm(two_channels):
-    """A channel that never varies is no reason for NaN."""
-    X, y = two_channels
-    X = X.copy()
-    X[:, :, 1] = 7e5
-    assert np.isfinite(tiny(epochs=1).fit(X, y).predict(X)).all()
-
-
 # -- early stopping --------------------------------------------------------------------
 
 
-def losses_of(n_rows, **params):
-    """Return the names of the losses that a fit to some rows of a walk records."""
+@pytest.mark.parametrize(
+    ("n_rows", "params", "is_watched"),
+    [
+        (6, {"validation_fraction": 0.5}, False),
+        (7, {"validation_fraction": 0.5}, True),
+        (15, {}, False),
+        (16, {}, True),
+        (12, {"early_stopping": True}, True),
+        (320, {"early_stopping": False}, False),
+    ],
+)
+def test_early_stopping_begins_at_4_validation_rows(n_rows, params, is_watched):
+    """`early_stopping="auto"` is on from 4 validation rows; True and False decide."""
     X, y = windows_of(walk(n_rows + WINDOW))
-    params = {"early_stopping": "auto", **params}
-    return set(tiny(epochs=1, **params).fit(X, y).history_)
-
-
-def test_early_stopping_begins_at_4_validation_rows():
-    """`early_stopping="auto"` is off below 4 validation rows and on from there."""
-    assert losses_of(6, validation_fraction=0.5) == {"loss"}
-    assert losses_of(7, validation_fraction=0.5) == {"loss", "val_loss"}
-    assert losses_of(15) == {"loss"}
-    assert losses_of(16) == {"loss", "val_loss"}
-
-
-def test_early_stopping_can_be_forced():
-    """True watches few rows as well; False watches none of many."""
-    assert losses_of(12, early_stopping=True) == {"loss", "val_loss"}
-    assert losses_of(320, early_stopping=False) == {"loss"}
+    regressor = tiny(epochs=1, **{"early_stopping": "auto", **params}).fit(X, y)
+    assert ("val_loss" in regressor.history_) == is_watched
 
 
 def test_only_learnable_rows_count_for_early_stopping():
@@ -584,31 +482,12 @@ def test_training_stops_after_idle_epochs(stopped):
     assert regressor.n_iter_ == len(losses) == len(regressor.history_["loss"]) < 30
 
 
-def test_the_best_weights_are_restored(stopped):
-    """Predictions are those of the epoch with the least validation loss."""
-    regressor, X, y = stopped
-    residuals = (regressor.predict(X) - y)[48:] / y[:48].std()
-    losses = regressor.history_["val_loss"]
-    assert_allclose(np.mean(np.square(residuals)), min(losses), rtol=1e-4)
-    assert abs(losses[-1] / min(losses) - 1) > 1e-3
-
-
 def test_the_best_weights_are_those_of_a_shorter_fit(stopped):
     """Stopping early equals bitwise a fit that ends at the best epoch."""
     regressor, X, y = stopped
     best = int(np.argmin(regressor.history_["val_loss"]))
     shorter = clone(regressor).set_params(epochs=best + 1).fit(X, y)
     assert_same_weights(regressor, shorter)
-
-
-def test_without_early_stopping_the_last_weights_stay(data):
-    """Without validation the recorded loss goes on to the weights of the last epoch."""
-    X, y = data
-    regressor = tiny(epochs=1, warm_start=True, scaling="standard").fit(X, y)
-    residuals = (regressor.predict(X) - y) / y.std()
-    regressor.fit(X, y)
-    expected = np.mean(np.square(residuals))
-    assert_allclose(regressor.history_["loss"][1], expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -678,13 +557,6 @@ def test_an_ensemble_is_the_mean_of_its_networks(data, params):
     assert_array_equal(read_back.predict(X), ensemble.predict(X))
 
 
-def test_a_patch_is_not_longer_than_the_window(data):
-    """Too long a patch is named before any training."""
-    X, y = data
-    with pytest.raises(ValueError, match=r"'patch' .* Got patch=99"):
-        tiny(patch=99).fit(X, y)
-
-
 # -- sample weights --------------------------------------------------------------------
 
 
@@ -700,24 +572,6 @@ def test_weight_zero_is_leaving_the_row_out(data):
     assert_same_weights(one, other)
     assert_array_equal(one.predict(X), other.predict(X))
     assert one.history_ == other.history_
-
-
-def test_equal_weights_are_no_weights(data, fitted):
-    """Weights that are all alike change nothing, bitwise."""
-    X, y = data
-    for weight in (1.0, 8, np.full(N_ROWS, 0.25), [3] * N_ROWS):
-        regressor = tiny().fit(X, y, sample_weight=weight)
-        assert_array_equal(regressor.predict(X), fitted.predict(X))
-
-
-def test_weights_are_relative(data):
-    """Weights times a constant change nothing: bitwise for a power of two."""
-    X, y = data
-    weights = np.random.default_rng(2).uniform(0.1, 2, N_ROWS)
-    one = tiny().fit(X, y, sample_weight=weights)
-    assert_same_weights(tiny().fit(X, y, sample_weight=weights * 2.0**20), one)
-    other = tiny().fit(X, y, sample_weight=weights * 1e-5)
-    assert_allclose(other.predict(X), one.predict(X), **FLOAT32)
 
 
 def test_the_loss_is_the_weighted_mean(data):
@@ -778,15 +632,6 @@ def test_warm_start_goes_on_with_the_optimizer(data):
     assert_allclose(twice.predict(X), once.predict(X), **FLOAT32)
 
 
-def test_partial_fit_goes_on_after_fit(data):
-    """`partial_fit` after `fit` goes on with weights and optimizer state."""
-    X, y = data
-    regressor = tiny(learning_rate=0.05).fit(X, y).partial_fit(X, y)
-    once = tiny(epochs=3, learning_rate=0.05).fit(X, y)
-    assert regressor.n_iter_ == 3
-    assert_allclose(regressor.predict(X), once.predict(X), **FLOAT32)
-
-
 def test_going_on_after_a_pickle(data):
     """A pickled estimator goes on bitwise as the one that was not pickled."""
     X, y = data
@@ -802,13 +647,6 @@ def test_without_warm_start_fit_begins_anew(data, fitted):
     regressor.fit(X, y)
     assert regressor.n_iter_ == 2
     assert_same_weights(regressor, fitted)
-
-
-def test_warm_start_takes_a_new_learning_rate(data):
-    """The step size may change between two fits that go on."""
-    X, y = data
-    slow = tiny(warm_start=True).fit(X, y).set_params(learning_rate=1e-12).fit(X, y)
-    assert_allclose(slow.predict(X), tiny().fit(X, y).predict(X), rtol=1e-5)
 
 
 def test_incomplete_windows_can_come_later(data):
@@ -895,44 +733,19 @@ def test_an_int_determines_the_fit(seeded_predictions):
     assert not np.allclose(random_predictions(1), seeded_predictions)
 
 
-def test_threads_change_nothing(seeded_predictions):
-    """Fits in two threads at the same time are bitwise those of one after another."""
-    expected = {0: seeded_predictions, 1: random_predictions(1)}
-    barrier = threading.Barrier(2)
-    results = {}
-
-    def run(seed):
-        barrier.wait()
-        results[seed] = [random_predictions(seed) for _ in range(2)]
-
-    threads = [threading.Thread(target=run, args=(seed,)) for seed in expected]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for seed, values in expected.items():
-        assert_array_equal(results[seed], [values, values])
-
-
-def test_joblib_threads_change_nothing(seeded_predictions):
-    """So are fits under joblib's threading backend."""
-    jobs = [joblib.delayed(random_predictions)(seed) for seed in (0, 1, 0)]
-    values = joblib.Parallel(n_jobs=2, backend="threading")(jobs)
-    assert_array_equal(values[0], seeded_predictions)
-    assert_array_equal(values[2], seeded_predictions)
-    assert not np.allclose(values[1], seeded_predictions)
-
-
-def test_processes_change_nothing(seeded_predictions):
-    """So are fits in another process, under joblib's default backend."""
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_fits_beside_each_other_change_nothing(seeded_predictions, backend):
+    """Fits in threads and processes are bitwise those of one after another."""
     from joblib.externals.loky import get_reusable_executor
 
-    jobs = [joblib.delayed(random_predictions)(0)]
+    jobs = [joblib.delayed(random_predictions)(seed) for seed in (0, 1, 0)]
     try:
-        values = joblib.Parallel(n_jobs=2, backend="loky")(jobs)
+        values = joblib.Parallel(n_jobs=2, backend=backend)(jobs)
     finally:
         get_reusable_executor().shutdown(wait=True)
     assert_array_equal(values[0], seeded_predictions)
+    assert_array_equal(values[2], seeded_predictions)
+    assert not np.allclose(values[1], seeded_predictions)
 
 
 def test_a_random_state_instance_is_drawn_from(seeded_predictions):
@@ -940,13 +753,6 @@ def test_a_random_state_instance_is_drawn_from(seeded_predictions):
     generator = np.random.RandomState(0)
     assert_array_equal(random_predictions(generator), seeded_predictions)
     assert not np.allclose(random_predictions(generator), seeded_predictions)
-
-
-def test_without_a_seed_fits_differ(data):
-    """`random_state=None` gives another fit each time."""
-    X, y = data
-    one, other = (tiny(random_state=None).fit(X, y).predict(X) for _ in range(2))
-    assert not np.allclose(one, other)
 
 
 def global_states():
@@ -989,23 +795,24 @@ def test_no_global_generator_is_read(seeded_predictions):
 # -- interruption and divergence -------------------------------------------------------
 
 
-def test_interruption_under_early_stopping_keeps_the_best(stopped, monkeypatch):
+def test_an_interrupt_keeps_the_best_that_was_learned(stopped, monkeypatch):
     """Ctrl-C leaves the best weights until then where there is a validation loss."""
     regressor, X, y = stopped
     best = int(np.argmin(regressor.history_["val_loss"]))
-    whole = clone(regressor).fit(X, y)
+    after_epoch = Monitor.after_epoch
 
-    def press(monitor, get_weights):
+    def press(monitor, *losses):
+        after_epoch(monitor, *losses)
         # One epoch after the best, and one before training would have stopped.
         if len(monitor.history["loss"]) == best + 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Monitor, "before_epoch", press)
+    monkeypatch.setattr(Monitor, "after_epoch", press)
     # What prints epochs trains them one by one.
     interrupted = clone(regressor).set_params(verbose=2)
     with pytest.warns(ConvergenceWarning, match=f"after {best + 2} of 30 epochs"):
         interrupted.fit(X, y)
-    assert_same_weights(interrupted, whole)
+    assert_same_weights(interrupted, regressor)
 
 
 def masked_network(meta, hidden=2):
@@ -1020,9 +827,8 @@ def masked_network(meta, hidden=2):
     )
 
 
-@pytest.mark.usefixtures("lone_interrupt")
 def test_an_interrupt_before_training_leaves_nothing_fitted(data):
-    """Ctrl-C while the data are read does not wait for an epoch."""
+    """Ctrl-C while the data are read raises as Python does."""
     X, y = data
 
     class Pressing(np.ndarray):
@@ -1032,60 +838,7 @@ def test_an_interrupt_before_training_leaves_nothing_fitted(data):
     regressor = tiny(epochs=1)
     with pytest.raises(KeyboardInterrupt):
         regressor.fit(X, y.view(Pressing))
-    assert not hasattr(regressor, "history_")
-
-
-@pytest.mark.usefixtures("lone_interrupt")
-@pytest.mark.parametrize("kind", [LSTMRegressor, KerasRegressor])
-def test_two_interrupts_leave_a_search_and_keep_the_fit(data, monkeypatch, kind):
-    """The first ends a fit, as each would; the second right after it raises."""
-    X, y = data
-    fits = []
-
-    def press(monitor, get_weights):
-        fits[-1] += 1
-        if fits[-1] == 2:
-            signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(Monitor, "before_epoch", press)
-    params = {"epochs": 5000, "batch_size": 64, "early_stopping": False}
-    if kind is KerasRegressor:
-        # Without a trace, which takes longer than two presses may be apart.
-        params["keras_params"] = {"compile__run_eagerly": True}
-        params["model"] = masked_network
-    regressors = [kind(**params) for _ in range(4)]
-    with (
-        pytest.warns(ConvergenceWarning, match="Press Ctrl-C twice to leave"),
-        pytest.raises(KeyboardInterrupt),
-    ):
-        for regressor in regressors:
-            fits.append(0)
-            regressor.fit(X, y)
-    assert len(fits) == 2
-    for regressor in regressors[:2]:
-        assert 1 <= regressor.n_iter_ < 5000
-        assert np.isfinite(regressor.predict(X)).all()
-
-
-@pytest.mark.usefixtures("lone_interrupt")
-def test_an_interrupt_waits_for_the_epochs(data, monkeypatch):
-    """The weights are those of a fit of as many epochs as the history has."""
-    X, y = data
-    before_epoch = Monitor.before_epoch
-
-    def press(monitor, get_weights):
-        if monitor.history["loss"]:
-            signal.raise_signal(signal.SIGINT)
-        before_epoch(monitor, get_weights)
-
-    with (
-        monkeypatch.context() as patch,
-        pytest.warns(ConvergenceWarning, match=r"interrupted after \d+ of 5000 epochs"),
-    ):
-        patch.setattr(Monitor, "before_epoch", press)
-        regressor = tiny(epochs=5000).fit(X, y)
-    assert 2 <= regressor.n_iter_ == len(regressor.history_["loss"]) < 5000
-    assert_same_weights(regressor, tiny(epochs=regressor.n_iter_).fit(X, y))
+    assert vars(regressor) == vars(tiny(epochs=1))
 
 
 def run_fresh(code, *arguments, folder):
@@ -1155,32 +908,21 @@ def test_a_real_interrupt(kind, tmp_path):
 DIVERGING = {"scaling": None, "learning_rate": 1e30, "epochs": 40}
 
 
-def test_divergence_leaves_nothing_fitted(data):
-    """Training that diverges raises one sentence and leaves an estimator unfitted."""
+def test_divergence_leaves_everything_as_it_was(data):
+    """Training that diverges raises one sentence; the fit before predicts as it did."""
     X, y = data
     regressor = tiny(**DIVERGING)
     with pytest.raises(ValueError, match=r"finite weights.*lower learning_rate"):
         regressor.fit(X * np.float32(1e6), y * 1e6)
     assert vars(regressor) == vars(tiny(**DIVERGING))
-    with pytest.raises(NotFittedError, match="not fitted yet"):
-        check_is_fitted(regressor)
-
-
-def test_divergence_leaves_the_fit_before_whole(data):
-    """An estimator whose new training diverges predicts as it did before."""
-    X, y = data
     regressor = tiny(scaling=None).fit(X, y)
     expected, history = regressor.predict(X), dict(regressor.history_)
-    regressor.set_params(**DIVERGING)
-    with pytest.raises(ValueError, match="Training must end in finite weights"):
-        regressor.fit(X * np.float32(1e6), y * 1e6)
-    assert_array_equal(regressor.predict(X), expected)
-    assert regressor.history_ == history
-    regressor.set_params(warm_start=True)
-    with pytest.raises(ValueError, match="Training must end in finite weights"):
-        regressor.fit(X * np.float32(1e6), y * 1e6)
-    assert_array_equal(regressor.predict(X), expected)
-    assert regressor.history_ == history
+    for warm_start in (False, True):
+        regressor.set_params(**DIVERGING, warm_start=warm_start)
+        with pytest.raises(ValueError, match="finite weights"):
+            regressor.fit(X * np.float32(1e6), y * 1e6)
+        assert_array_equal(regressor.predict(X), expected)
+        assert regressor.history_ == history
 
 
 # -- the highway -----------------------------------------------------------------------
@@ -1252,44 +994,22 @@ def test_without_a_network_it_is_ridge_regression():
     assert np.corrcoef(found, candidates[0])[0, 1] > 0.99
 
 
-def test_the_network_is_trusted_as_far_as_validation_says():
-    """Noise earns the network no trust; a nonlinear map earns it much."""
+def test_the_network_weighs_as_much_as_validation_supports():
+    """Noise earns the network no weight; a nonlinear map earns it much."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(600, 4, 1))
     noise = LSTMRegressor(8, learning_rate=0.01, epochs=20, random_state=0)
-    noise.fit(X, rng.normal(size=600))
-    assert noise._scaling.network_weight < 0.3
+    assert noise.fit(X, rng.normal(size=600)).network_weight_ < 0.3
     clear = LSTMRegressor(8, learning_rate=0.01, epochs=60, random_state=0)
     y = np.sin(2 * X[:, -1, 0]) * X[:, -2, 0]
     clear.fit(X[:500], y[:500])
-    assert clear._scaling.network_weight > 0.8
-    plain = clear.score(X[500:], y[500:])
-    assert plain > 0.5
+    assert 0.8 < clear.network_weight_ <= 1
+    assert clear.score(X[500:], y[500:]) > 0.5
+    assert tiny(epochs=1).fit(X, y).network_weight_ == 1
 
 
-def test_trust_is_shown():
-    """`trust_` is the factor between what the network says and what is predicted."""
-    X, y = windows_of(np.random.default_rng(0).normal(size=(200, 1)))
-    regressor = LSTMRegressor(4, epochs=12, random_state=0).fit(X, y)
-    assert 0 <= regressor.trust_ <= 1
-    assert tiny().fit(X, y).trust_ == 1
-    scaling = regressor._members[0].scaling
-    outputs = regressor._members[0].outputs(scaling.inputs(X))
-    with_network = scaling.values(outputs, X)
-    without = scaling.values(np.zeros_like(outputs), X)
-    expected = outputs * scaling.remainder_scale * scaling.target_scale
-    assert_allclose(with_network - without, regressor.trust_ * expected, atol=1e-9)
-
-
-def test_quantiles_take_no_other_loss():
-    """Levels are learned with the pinball loss; another one beside them is refused."""
-    X, y = windows_of(np.random.default_rng(0).normal(size=(30, 1)))
-    with pytest.raises(ValueError, match=r"pinball.*\(0.1, 0.9\) and loss='mse'"):
-        tiny(quantiles=(0.1, 0.9)).fit(X, y)
-
-
-def test_a_fit_goes_on_from_a_network_without_trust(set_trust):
-    """What is learned after a fit that earned no trust reaches the predictions."""
+def test_a_fit_goes_on_from_a_network_of_little_weight(set_trust):
+    """What is learned after a fit that earned little weight reaches predictions."""
     X, y = windows_of(np.random.default_rng(0).normal(size=(200, 1)))
     params = {"epochs": 12, "learning_rate": 0.05, "random_state": 0}
     regressor = LSTMRegressor(4, **params).fit(X, y)
@@ -1297,7 +1017,7 @@ def test_a_fit_goes_on_from_a_network_without_trust(set_trust):
     before = regressor.predict(X)
     slow = copy.deepcopy(regressor).set_params(learning_rate=1e-12)
     slow.partial_fit(X, y + 3)
-    assert slow._members[0].scaling.network_weight == 1
+    assert slow.network_weight_ == 1
     assert_allclose(slow.predict(X), before, atol=1e-6)
     for _ in range(20):
         regressor.partial_fit(X, y + 3)
@@ -1342,19 +1062,17 @@ def test_the_highway_can_be_left_out():
     X, y = windows_of(noisy())
     for params in ({"highway": False}, {"scaling": None}):
         regressor = LSTMRegressor(3, epochs=1, random_state=0, **params).fit(X, y)
-        assert regressor._scaling.highway is None
+        assert regressor.network_weight_ == 1
         assert np.any(regressor.weights_[-2] != 0)
 
 
-def test_threads_are_counted_as_joblib_counts_them(data):
+@pytest.mark.parametrize(("n_jobs", "counts"), [(None, [2, 1]), (3, [3, 3])])
+def test_threads_are_counted_as_joblib_counts_them(n_jobs, counts):
     """`n_jobs` is 1, unless it or a context says more."""
-    plans = []
-    for n_jobs in (None, 3):
-        regressor = tiny(n_jobs=n_jobs)
-        with joblib.parallel_config(backend="threading", n_jobs=2):
-            plans.append(regressor._plan(1, 60, is_watched=False))
-        plans.append(regressor._plan(1, 60, is_watched=False))
-    assert [plan.n_threads for plan in plans] == [2, 1, 3, 3]
+    regressor = tiny(n_jobs=n_jobs)
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        inside = regressor._n_threads()
+    assert [inside, regressor._n_threads()] == counts
 
 
 # -- quantiles -------------------------------------------------------------------------
@@ -1384,19 +1102,9 @@ def test_quantiles_are_exceeded_as_often_as_they_say(quantile_fit):
     assert quantiles.shape == (400, 1, 3)
     shares = (y[:, None] < quantiles[:, 0]).mean(axis=0)
     assert_allclose(shares, [0.1, 0.4, 0.9], atol=0.05)
-
-
-def test_quantiles_never_cross(quantile_fit):
-    """Higher levels are nowhere lower, not even far outside of the training rows."""
-    regressor, X, _ = quantile_fit
+    assert_array_equal(regressor.predict(X), quantiles[:, 0, 1])
+    # They never cross, not even far outside of the training rows.
     assert (np.diff(regressor.predict_quantiles(50 * X), axis=2) >= 0).all()
-
-
-def test_points_are_the_level_closest_to_the_median(quantile_fit):
-    """Points keep their shape, and are the middle level."""
-    regressor, X, _ = quantile_fit
-    assert_array_equal(regressor.predict(X), regressor.predict_quantiles(X)[:, 0, 1])
-    assert regressor.n_outputs_ == 1
 
 
 @pytest.mark.parametrize("steps", [1, 2])
@@ -1417,7 +1125,7 @@ def test_quantiles_of_several_outputs(data, steps):
 )
 def test_illegal_quantiles_are_named(data, quantiles):
     """Levels must increase, strictly between 0 and 1."""
-    with pytest.raises(ValueError, match="'quantiles' parameter of LSTMRegressor"):
+    with pytest.raises(ValueError, match="'quantiles' parameter"):
         tiny(loss="huber", quantiles=quantiles).fit(*data)
 
 
@@ -1432,13 +1140,11 @@ def test_quantiles_need_a_fit_with_some(data):
 
 CHANGED = {
     "units": (4, 3),
-    "n_channels": 2,
     "steps": 3,
     "activation": "relu",
     "dropout": 0.25,
     "bidirectional": True,
     "patch": 2,
-    "refit": False,
     "n_models": 2,
     "scaling": None,
     "highway": False,
@@ -1468,12 +1174,6 @@ def test_clone_carries_every_parameter():
     copy = clone(regressor)
     assert copy.get_params() == CHANGED
     assert copy.optimizer_params is not regressor.optimizer_params
-
-
-def test_parameters_are_passed_by_name():
-    """Only `units` may be given by position."""
-    parameters = list(inspect.signature(LSTMRegressor).parameters.values())
-    assert [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY] == ["units"]
 
 
 # -- what is stored --------------------------------------------------------------------
@@ -1538,18 +1238,6 @@ def test_a_small_pickle_predicts_without_tensorflow(tmp_path):
     assert out == "[]\n"
     assert_array_equal(np.load(tmp_path / "fresh.npy"), pipe.predict(frame[40:]))
     assert_array_equal(np.load(tmp_path / "fresh_one.npy"), pipe.predict(frame[-1:]))
-
-
-def test_a_prediction_does_not_depend_on_other_rows():
-    """A row alone is predicted as among many, to the tolerance of scikit-learn."""
-    X, y = windows_of(walk(200), window=3)
-    regressor = LSTMRegressor(scaling="standard", epochs=1, random_state=0)
-    regressor.fit(incomplete(X, [2, 1]), y)
-    values = regressor.predict(X)
-    alone = [regressor.predict(window[None])[0] for window in X]
-    assert_allclose(alone, values, rtol=1e-7, atol=1e-7)
-    order = np.random.default_rng(0).permutation(len(X))
-    assert_allclose(regressor.predict(X[order]), values[order], rtol=1e-7, atol=1e-9)
 
 
 def test_changed_parameters_wait_for_the_next_fit(data, fitted):
@@ -1624,96 +1312,57 @@ def test_a_row_sees_the_one_before(pipeline):
 # -- words of errors -------------------------------------------------------------------
 
 
-@pytest.fixture
-def no_training(monkeypatch):
-    """Let no test get as far as training."""
-
-    def train(*args, **kwargs):
-        raise AssertionError("training was started")
-
-    monkeypatch.setattr("sklstm.network._ensemble.train", train)
-
-
 BAD_PARAMETERS = [
-    ({"units": 0}, r"'units' .* must be an int in the range \[1, inf\).* Got 0 "),
-    ({"units": -3}, "'units' .*Got -3 instead"),
-    ({"units": 2.5}, r"'units' .*Got 2\.5 instead"),
-    ({"units": "3"}, "'units' .*Got '3' instead"),
-    ({"units": None}, "'units' .*Got None instead"),
-    ({"units": True}, "'units' .*Got True instead"),
-    ({"units": ()}, r"'units' .*or a tuple of them.* Got \(\) instead"),
-    ({"units": (3, 0)}, r"'units' .* one per layer. Got \(3, 0\) instead"),
-    ({"units": (3, 2.0)}, r"'units' .* one per layer. Got \(3, 2\.0\) instead"),
-    ({"units": [3, True]}, r"'units' .* one per layer. Got \[3, True\] instead"),
-    ({"n_channels": 0}, r"'n_channels' .* range \[1, inf\) or None. Got 0"),
-    ({"steps": 0}, r"'steps' .* range \[1, inf\). Got 0"),
-    ({"steps": 1.5}, r"'steps' .*Got 1\.5"),
-    ({"activation": "thanh"}, "'activation' .*'tanh'.*Got 'thanh' instead"),
-    ({"activation": None}, "'activation' .*Got None instead"),
-    ({"activation": "elu"}, "'activation' .*'relu'.*Got 'elu' instead"),
-    ({"dropout": 1}, r"'dropout' .* range \[0\.0, 1\.0\). Got 1 "),
-    ({"dropout": -0.1}, r"'dropout' .*Got -0\.1"),
-    ({"dropout": np.nan}, "'dropout' .*Got nan"),
-    ({"bidirectional": "yes"}, "'bidirectional' .*Got 'yes'"),
-    ({"scaling": "minmax"}, "'scaling' .*Got 'minmax'"),
-    ({"scaling": True}, "'scaling' .*Got True"),
-    ({"optimizer": "adan"}, "'optimizer' .*'adam'.*Got 'adan'"),
-    ({"optimizer": None}, "'optimizer' .*Got None"),
-    ({"optimizer": "nadam"}, "'optimizer' .*Got 'nadam'"),
-    ({"optimizer_params": 3}, "'optimizer_params' .*'dict' or None. Got 3"),
-    ({"optimizer_params": {"rho": 0.5}}, "beta_1, .*'adam' takes. Got 'rho': 0.5"),
-    ({"optimizer_params": {"beta_1": "x"}}, "numbers .*Got 'beta_1': 'x'"),
-    ({"optimizer_params": {"beta_1": True}}, "numbers .*Got 'beta_1': True"),
-    ({"optimizer_params": {"epsilon": -1}}, "'epsilon' .*range .*Got -1"),
-    ({"optimizer_params": {"global_clipnorm": np.nan}}, "range .*Got nan"),
-    ({"optimizer_params": {"beta_2": 1.0}}, "'beta_2' .*range .*Got 1.0"),
-    ({"optimizer": "sgd", "optimizer_params": {"momentum": 0.9}}, "for global_clip"),
-    ({"learning_rate": 0}, r"'learning_rate' .* range \(0\.0, inf\). Got 0"),
-    ({"learning_rate": np.inf}, "'learning_rate' .*Got inf"),
-    ({"learning_rate": "fast"}, "'learning_rate' .*Got 'fast'"),
-    ({"loss": "mze"}, "'loss' .*'mse'.*Got 'mze'"),
-    ({"loss": ["mse"]}, r"'loss' .*Got \['mse'\]"),
-    ({"loss": "mape"}, "'loss' .*Got 'mape'"),
-    ({"loss": "quantile"}, "'loss' .*Got 'quantile'"),
-    ({"loss": "mse", "quantiles": [0.5]}, "pinball loss.*leave 'loss' at 'huber'"),
-    ({"n_jobs": 0}, "'n_jobs' .*must not be 0"),
-    ({"n_jobs": 1.5}, "'n_jobs' .*Got 1.5"),
-    ({"epochs": 0}, r"'epochs' .* range \[1, inf\). Got 0"),
-    ({"epochs": 2.0}, r"'epochs' .*Got 2\.0"),
-    ({"batch_size": 0}, r"'batch_size' .* range \[1, inf\) or .*'auto'.*Got 0"),
-    ({"early_stopping": "yes"}, "'early_stopping' .*Got 'yes'"),
-    ({"early_stopping": None}, "'early_stopping' .*Got None"),
-    ({"validation_fraction": 0}, r"'validation_fraction' .*\(0\.0, 1\.0\). Got 0"),
-    ({"validation_fraction": 1.0}, r"'validation_fraction' .*Got 1\.0"),
-    ({"n_iter_no_change": 0}, "'n_iter_no_change' .*Got 0"),
-    ({"warm_start": "yes"}, "'warm_start' .*Got 'yes'"),
-    ({"verbose": -1}, "'verbose' .*Got -1"),
-    ({"random_state": "0"}, "'random_state' .*Got '0'"),
-    ({"random_state": -1}, "'random_state' .*Got -1"),
-    (
-        {"early_stopping": True, "validation_fraction": 0.999},
-        "needs rows left to train on. Got 60 usable row.*lower it, pass more rows, or",
-    ),
-    (
-        {"early_stopping": True, "steps": 50},
-        "needs rows left to train on. Got 11 usable row.* of 50 step",
-    ),
+    *[{"units": bad} for bad in (0, 2.5, "3", None, True, (), (3, 2.0), [3, True])],
+    *[{"steps": bad} for bad in (0, 1.5, True)],
+    *[{"activation": bad} for bad in ("thanh", None, "elu")],
+    *[{"dropout": bad} for bad in (1, -0.1, np.nan, True)],
+    {"bidirectional": "yes"},
+    *[{"patch": bad} for bad in (0, 2.0, True, 99)],
+    *[{"scaling": bad} for bad in ("minmax", True)],
+    *[{"optimizer": bad} for bad in ("adan", None, "nadam")],
+    {"optimizer_params": 3},
+    {"optimizer_params": {"rho": 0.5}},
+    *[{"optimizer_params": {"beta_1": bad}} for bad in ("x", True)],
+    {"optimizer_params": {"epsilon": -1}},
+    {"optimizer_params": {"global_clipnorm": np.nan}},
+    {"optimizer_params": {"momentum": 0.9}, "optimizer": "sgd"},
+    *[{"learning_rate": bad} for bad in (0, np.inf, "fast")],
+    *[{"loss": bad} for bad in ("mze", ["mse"], "mape", "quantile")],
+    {"loss": "mse", "quantiles": [0.5]},
+    *[{"n_jobs": bad} for bad in (0, 1.5, True)],
+    *[{"epochs": bad} for bad in (0, 2.0, True)],
+    {"batch_size": 0},
+    *[{"early_stopping": bad} for bad in ("yes", None)],
+    *[{"validation_fraction": bad} for bad in (0, 1.0)],
+    *[{"n_iter_no_change": bad} for bad in (0, True)],
+    {"warm_start": "yes"},
+    {"verbose": -1},
+    *[{"random_state": bad} for bad in ("0", -1)],
 ]
 
 
-@pytest.mark.parametrize(
-    ("params", "words"), BAD_PARAMETERS, ids=[repr(case[0]) for case in BAD_PARAMETERS]
-)
-def test_bad_parameters_are_refused(data, no_training, params, words):
-    """A bad parameter is named, with what came, by both ways to fit, untrained."""
+@pytest.mark.parametrize("params", BAD_PARAMETERS, ids=repr)
+def test_bad_parameters_are_refused(data, params):
+    """A bad parameter is named, with its value, by both ways to fit."""
     regressor = tiny(**params)
-    before = dict(vars(regressor))
-    with pytest.raises(ValueError, match=words):
-        regressor.fit(*data)
-    if "early_stopping" not in params or len(params) == 1:
-        with pytest.raises(ValueError, match=words):
-            regressor.partial_fit(*data)
-    assert vars(regressor) == before
+    name, value = next(iter(params.items()))
+    if isinstance(value, dict):
+        name, value = next(iter(value.items()))
+    for fit in (regressor.fit, regressor.partial_fit):
+        with pytest.raises(ValueError, match=re.escape(repr(value))) as caught:
+            fit(*data)
+        assert repr(name) in str(caught.value)
+    assert vars(regressor) == vars(tiny(**params))
+
+
+@pytest.mark.parametrize(
+    "params", [{"validation_fraction": 0.999}, {"steps": 50}], ids=repr
+)
+def test_early_stopping_needs_rows_to_learn_from(data, params):
+    """Where validation takes all rows, that is said, with what to lower."""
+    with pytest.raises(ValueError, match=r"early_stopping.* Got \d+ usable row"):
+        tiny(early_stopping=True, **params).fit(*data)
 
 
 def with_value(array, value):
@@ -1724,94 +1373,60 @@ def with_value(array, value):
 
 
 BAD_DATA = {
-    "X of strings": (lambda X, y: ([["a"] * 4] * 3, [1, 2, 3]), "could not convert"),
     "X of words in a frame": (
         lambda X, y: (pd.DataFrame({"a": ["x"] * N_ROWS}), y),
         "could not convert string to float: 'x'",
     ),
-    "X sparse": (
-        lambda X, y: (sparse.csr_array(X[:, :, 0]), y),
-        "Sparse data was passed for X",
-    ),
-    "X complex": (lambda X, y: (X + 1j, y), "Complex data not supported"),
-    "X None": (lambda X, y: (None, y), "Expected 2D array, got scalar"),
     "X ragged": (lambda X, y: ([[1, 2], [3]], [1, 2]), "inhomogeneous"),
-    "X 1-D": (lambda X, y: (y, y), "Expected 2D array, got 1D array"),
-    "X without a true step": (
-        lambda X, y: (X * np.nan, y),
-        r"a row with at least one true step.* Got none among 60 sample\(s\)",
-    ),
-    "y None": (lambda X, y: (X, None), "requires y to be passed, but the target y is"),
-    "y shorter": (
-        lambda X, y: (X, y[:-1]),
-        "60 windows but 59 values of y. Got y cut or shifted",
-    ),
+    "X without a true step": (lambda X, y: (X * np.nan, y), "at least one true step"),
+    "y shorter": (lambda X, y: (X, y[:-1]), "60 windows but 59 values of y"),
     "y longer": (lambda X, y: (X, [*y, 1.0]), "60 windows but 61 values of y"),
     "y with NaN": (
         lambda X, y: (X, with_value(y, np.nan)),
-        r"Input y contains NaN in 1 of \d+ rows, first in \d+; .* the weight 0",
+        r"y contains NaN in 1 of \d+ rows, first in \d+",
     ),
     "y infinite": (lambda X, y: (X, with_value(y, np.inf)), "y contains infinity"),
     "y of strings": (lambda X, y: (X, ["a"] * N_ROWS), "could not convert"),
-    "y complex": (lambda X, y: (X, y + 1j), "Complex data not supported"),
     "y 3-D": (lambda X, y: (X, y[:, None, None]), "dim 3"),
     "y without columns": (lambda X, y: (X, y[:, None][:, :0]), r"0 feature\(s\)"),
     "y a number": (lambda X, y: (X, 3.0), "at least 1 dimension"),
-    "y sparse": (
-        lambda X, y: (X, sparse.csr_array(y[:, None])),
-        "Sparse data was passed for y",
-    ),
     "weights negative": (
         lambda X, y: (X, y, with_value(np.ones(N_ROWS), -1)),
         "Negative values in data passed to `sample_weight`",
     ),
     "weights all zero": (
         lambda X, y: (X, y, np.zeros(N_ROWS)),
-        "at least one non-zero number",
+        "at least one non-zero",
     ),
     "weights with NaN": (
         lambda X, y: (X, y, with_value(np.ones(N_ROWS), np.nan)),
-        "Input sample_weight contains NaN",
-    ),
-    "weights infinite": (
-        lambda X, y: (X, y, with_value(np.ones(N_ROWS), np.inf)),
-        "Input sample_weight contains infinity",
+        "sample_weight contains NaN",
     ),
     "weights too few": (
         lambda X, y: (X, y, np.ones(N_ROWS - 1)),
-        r"sample_weight.shape == \(59,\), expected \(60,\)",
+        r"sample_weight.shape == \(59,\)",
     ),
-    "weights 2-D": (lambda X, y: (X, y, np.ones((N_ROWS, 1))), "must be 1D array"),
-    "weights of strings": (lambda X, y: (X, y, ["a"] * N_ROWS), "could not convert"),
     "weights only on rows without a past": (
         lambda X, y: (incomplete(X, [4]), y, np.eye(N_ROWS)[0]),
-        "a row with at least one true step, a positive weight",
+        "positive weight",
     ),
 }
 
 
 @pytest.mark.parametrize("case", BAD_DATA)
-def test_bad_data_is_refused(data, no_training, case):
-    """Data that cannot be learned raises one sentence, and nothing is trained."""
+def test_bad_data_is_refused(data, fitted, case):
+    """Data that cannot be learned raises one sentence, and leaves all as it was."""
     make, words = BAD_DATA[case]
     regressor = tiny()
     for fit in (regressor.fit, regressor.partial_fit):
         with pytest.raises((ValueError, TypeError), match=words):
             fit(*make(*data))
         assert vars(regressor) == vars(tiny())
-
-
-def test_a_refused_partial_fit_leaves_the_one_before(data, fitted, no_training):
-    """Bad data in `partial_fit` leaves a fitted estimator as it was."""
-    X, y = data
-    regressor = pickle.loads(pickle.dumps(fitted))
-    for make, words in BAD_DATA.values():
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "X has feature names")
-            with pytest.raises((ValueError, TypeError), match=f"{words}|X has|dim"):
-                regressor.partial_fit(*make(X, y))
-    assert_array_equal(regressor.predict(X), fitted.predict(X))
-    assert regressor.history_ == fitted.history_
+    regressor = copy.deepcopy(fitted)
+    with warnings.catch_warnings(), pytest.raises((ValueError, TypeError)):
+        warnings.filterwarnings("ignore", "X has feature names")
+        regressor.partial_fit(*make(*data))
+    assert_array_equal(regressor.predict(data[0]), fitted.predict(data[0]))
 
 
 def test_windows_of_which_none_is_complete_are_told():

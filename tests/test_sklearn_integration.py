@@ -672,13 +672,11 @@ OTHER_PARAMETERS = {
     },
     LSTMRegressor: {
         "units": (3, 2),
-        "n_channels": 2,
         "steps": 4,
         "activation": "relu",
         "dropout": 0.25,
         "bidirectional": True,
         "patch": 2,
-        "refit": False,
         "n_models": 2,
         "scaling": "last",
         "highway": False,
@@ -700,7 +698,6 @@ OTHER_PARAMETERS = {
     KerasRegressor: {
         "model": build_network,
         "keras_params": {"model__hidden": 5, "optimizer__clipnorm": 1.0},
-        "n_channels": 2,
         "steps": 4,
         "n_models": 2,
         "scaling": "last",

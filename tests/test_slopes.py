@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_network import forward_by_loop, inputs_of, weights_of
+from test_lstm import inputs_of, trace_by_loop, weights_of
 
 from sklstm.network._backend import backend
 from sklstm.network._kernels import input_slopes
-from sklstm.network._network import MISSING, NetworkSpec, build_keras_model
-from sklstm.network._scaling import fit_scaling, fit_scaling_with_highway
+from sklstm.network._lstm import MISSING, NetworkSpec, build_keras_model
+from sklstm.network._scaling import fit_scaling
 
 
 def keras_gradients(spec, weights, inputs, output):
@@ -28,15 +28,14 @@ def keras_gradients(spec, weights, inputs, output):
 def value_slopes(spec, weights, scaling, inputs, output):
     """Return the gradients of a prediction by the raw values of its window."""
     slopes = input_slopes(spec, weights, inputs, output)
-    return scaling.value_slopes(slopes, np.isnan(inputs[:, :, 0]), output)
+    return scaling.slopes(slopes, np.isnan(inputs[:, :, 0]), output)
 
 
-@pytest.mark.parametrize("is_masked", [False, True])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("units", [(4,), (2, 5, 3)])
-def test_gradients_are_those_of_tensorflow(units, bidirectional, is_masked):
+def test_gradients_are_those_of_tensorflow(units, bidirectional):
     """Stacked or not, one way or both, masked or not: automatic differentiation."""
-    spec = NetworkSpec(6, 3, 2, units, bidirectional=bidirectional, is_masked=is_masked)
+    spec = NetworkSpec(6, 3, 2, units, bidirectional=bidirectional)
     weights, inputs = weights_of(spec), inputs_of(spec)
     for output in range(2):
         expected = keras_gradients(spec, weights, inputs, output)
@@ -48,7 +47,7 @@ def test_gradients_are_those_of_tensorflow(units, bidirectional, is_masked):
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_every_activation_has_its_slope(activation):
     """Any activation of candidate and output: TensorFlow's to float32 rounding."""
-    spec = NetworkSpec(4, 2, 1, (3,), activation, is_masked=True)
+    spec = NetworkSpec(4, 2, 1, (3,), activation)
     weights, inputs = weights_of(spec), inputs_of(spec)
     expected = keras_gradients(spec, weights, inputs, 0)
     found = input_slopes(spec, weights, inputs, 0)
@@ -58,7 +57,7 @@ def test_every_activation_has_its_slope(activation):
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_gradients_are_finite_differences_of_a_loop(bidirectional):
     """The published recursion, number by number in float64, rises as they say."""
-    spec = NetworkSpec(4, 2, 2, (2, 3), bidirectional=bidirectional, is_masked=True)
+    spec = NetworkSpec(4, 2, 2, (2, 3), bidirectional=bidirectional)
     weights, inputs = weights_of(spec), inputs_of(spec, n_rows=3)
     found = input_slopes(spec, weights, inputs, 1)
     for row, step, channel in np.argwhere(~np.isnan(inputs)):
@@ -66,7 +65,7 @@ def test_gradients_are_finite_differences_of_a_loop(bidirectional):
         for change in (1e-5, -1e-5):
             moved = inputs[row].astype(np.float64)
             moved[step, channel] += change
-            ends.append(forward_by_loop(spec, weights, moved)[1])
+            ends.append(trace_by_loop(spec, weights, moved)[0][1])
         slope = (ends[0] - ends[1]) / 2e-5
         assert math.isclose(slope, found[row, step, channel], abs_tol=1e-6)
 
@@ -78,16 +77,17 @@ def test_gradients_are_finite_differences_of_a_loop(bidirectional):
 def test_gradients_go_through_scaling_and_highway(kind, has_highway):
     """Values in their unit rise by what is said, incomplete windows included."""
     rng = np.random.default_rng(0)
-    spec = NetworkSpec(5, 2, 2, (3,), is_masked=True)
+    spec = NetworkSpec(5, 2, 2, (3,))
     series = 40 + 9 * rng.normal(size=(90, 2)).cumsum(axis=0)
     windows = np.lib.stride_tricks.sliding_window_view(series, 5, axis=0)[:-1]
     windows = windows.transpose(0, 2, 1).astype(np.float32)
     targets = series[5:].copy()
     rows = np.arange(len(windows))
-    fit = fit_scaling_with_highway if has_highway else fit_scaling
-    scaling = fit(kind, windows, targets, rows, np.arange(2))
+    scaling = fit_scaling(
+        kind, windows, targets, rows, np.arange(2), has_highway=has_highway
+    )
     if has_highway:
-        scaling = replace(scaling, trust=0.7)
+        scaling = replace(scaling, network_weight=0.7)
     assert scaling.is_centred.any() == (kind == "last")
     weights = weights_of(spec)
     chosen = windows[:6].astype(np.float64)
@@ -96,7 +96,7 @@ def test_gradients_go_through_scaling_and_highway(kind, has_highway):
 
     def predict(one):
         inputs = scaling.inputs(one[None])[0]
-        outputs = np.array([forward_by_loop(spec, weights, inputs)])
+        outputs = trace_by_loop(spec, weights, inputs)[0][None]
         return scaling.values(outputs, one[None])[0]
 
     for output in range(2):
@@ -116,9 +116,9 @@ def test_gradients_go_through_scaling_and_highway(kind, has_highway):
 def test_a_window_without_a_true_step_has_no_slope():
     """Where nothing was read, nothing moves the prediction."""
     rng = np.random.default_rng(0)
-    spec = NetworkSpec(3, 1, 1, (2,), bidirectional=True, is_masked=True)
+    spec = NetworkSpec(3, 1, 1, (2,), bidirectional=True)
     windows = rng.normal(size=(40, 3, 1)).astype(np.float32)
-    scaling = fit_scaling_with_highway(
+    scaling = fit_scaling(
         "last", windows, windows[:, -1], np.arange(40), np.zeros(1, int)
     )
     inputs = np.full((2, 3, 1), np.nan)

@@ -6,7 +6,7 @@ Times one warm prediction (window 24, 50 units) of LSTMRegressor, of the pipelin
 SlidingWindow in front of it, of the kernel alone, of ``keras.Model.predict`` and of a
 direct call of the Keras model. Then 20,000 windows of 48 with 32 units: the kernel with
 one and with two threads, next to the same network in NumPy
-(``sklstm.network._network.forward``), all of them given scaled windows; and
+(``sklstm.network._lstm.forward``), all of them given scaled windows; and
 ``LSTMRegressor.predict``, which scales, too. Last, a fresh process that unpickles a
 fitted pipeline and predicts, next to one that only imports scikit-learn and pandas.
 
@@ -33,7 +33,7 @@ from threadpoolctl import threadpool_limits
 
 from sklstm import LSTMRegressor, SlidingWindow
 from sklstm.network._kernels import outputs
-from sklstm.network._network import forward
+from sklstm.network._lstm import forward
 
 WINDOW, UNITS = 24, 50
 N_MANY, LONGER, FEWER = 20_000, 48, 32

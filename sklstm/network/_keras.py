@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 
 from sklstm.network._backend import backend, untouched_random
-from sklstm.network._interrupts import let_interrupt_through
-from sklstm.network._member import Recipe
-from sklstm.network._network import MISSING
+from sklstm.network._lstm import MISSING
+from sklstm.network._training import Monitor, Plan, Recipe, TrainingSet
 
 __all__ = ["KerasRecipe", "build_compiled_model", "has_masking", "predict_with_keras"]
 
@@ -59,12 +58,8 @@ class KerasRecipe(Recipe):
     routed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """The steps and channels of its windows, and the number of its outputs."""
-        return self.window, self.n_channels, self.n_outputs
-
     def network(self) -> dict[str, Any]:
-        """Return what a fit that goes on must leave as it was, by name."""
+        """What a fit that goes on must leave as it was, by name."""
         routed = {k: v for k, v in self.routed.items() if k.startswith("model__")}
         return {"n_outputs": self.n_outputs, "model": self.builder, **routed}
 
@@ -80,26 +75,25 @@ class KerasRecipe(Recipe):
 
     def train(
         self,
-        data: Any,
-        plan: Any,
-        monitor: Any,
+        data: TrainingSet,
+        plan: Plan,
+        monitor: Monitor,
         weights: list[np.ndarray],
         optimizer_state: list[np.ndarray] | None,
-    ) -> tuple[list[np.ndarray], list[np.ndarray], bool]:
-        """Train weights for some epochs, as :meth:`Recipe.train` says."""
-        model = build_compiled_model(self, plan.seed[0])
-        model.set_weights(weights)
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Train for some epochs; return weights and optimizer state after them."""
+        model = self.keras_model(weights, plan.seed[0])
         variables, rate = model.optimizer.variables, _rate_of(model.optimizer)
-        state = [] if optimizer_state is None else optimizer_state
+        state = optimizer_state or []
         if [value.shape for value in state] == [tuple(v.shape) for v in variables]:
             for variable, value in zip(variables, state, strict=True):
                 variable.assign(value)
         if rate is not None:
             model.optimizer.learning_rate = rate
         _seed_dropout(model, plan.seed)
-        is_interrupted = _fit(model, data, plan, monitor)
+        _fit(model, data, plan, monitor)
         state = [np.array(variable.numpy()) for variable in variables]
-        return model.get_weights(), state, is_interrupted
+        return model.get_weights(), state
 
     def predictor(
         self, weights: list[np.ndarray], seed: int
@@ -113,12 +107,13 @@ class KerasRecipe(Recipe):
         model.set_weights(weights)
         return model
 
-    def check(self, weights: list[np.ndarray]) -> None:
-        """Do nothing: what a builder makes is not known before it is called."""
+
+class _Interrupted(Exception):
+    """Leaves ``keras.Model.fit`` between two batches."""
 
 
-def _fit(model: Any, data: Any, plan: Any, monitor: Any) -> bool:
-    """Run the epochs with ``keras.Model.fit``; return whether the user cut them off."""
+def _fit(model: Any, data: TrainingSet, plan: Plan, monitor: Monitor) -> None:
+    """Run the epochs with ``keras.Model.fit``."""
     keras, fill = backend("keras"), _fill_of(model)
     training = _batches(keras, data, data.rows, plan.batch_size, fill)
     validation = None
@@ -136,7 +131,7 @@ def _fit(model: Any, data: Any, plan: Any, monitor: Any) -> bool:
                 verbose=0,
                 callbacks=[listener, *plan.callbacks],
             )
-    except KeyboardInterrupt:
+    except _Interrupted:
         is_interrupted = True
     finally:
         # TensorFlow keeps the generators of a fit for as long as the process runs,
@@ -149,7 +144,6 @@ def _fit(model: Any, data: Any, plan: Any, monitor: Any) -> bool:
         # The half-read batches refer to themselves, and TensorFlow's threads must
         # not find Python gone when they let go of them.
         gc.collect()
-    return is_interrupted
 
 
 def predict_with_keras(
@@ -159,18 +153,7 @@ def predict_with_keras(
 ) -> np.ndarray:
     """Return a Keras model's outputs for normalised windows, batch by batch.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Any model from windows to outputs.
-    inputs : ndarray of shape (n_rows, window, n_channels), float32
-        NaN at missing steps.
-    n_threads : int
-        Without effect: TensorFlow has threads of its own.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_outputs), float32
+    The windows have NaN at missing steps; TensorFlow has threads of its own.
     """
     inputs = np.nan_to_num(inputs, nan=_fill_of(model))
     with _retracing_unsaid():
@@ -212,7 +195,7 @@ def build_compiled_model(recipe: KerasRecipe, seed: int) -> Any:
         If the model's output does not fit the target, or its loss the quantiles.
     """
     scikeras = backend("scikeras.wrappers")
-    window, n_channels, n_outputs = recipe.shape
+    n_outputs = recipe.n_outputs
     routed = {"optimizer__learning_rate": recipe.learning_rate, **recipe.routed}
     loss = _loss_from(recipe)
     wrapper = scikeras.KerasRegressor(
@@ -223,7 +206,7 @@ def build_compiled_model(recipe: KerasRecipe, seed: int) -> Any:
     )
     wrapper.mask_value_ = float(MISSING)
     # scikeras reads shapes from data; constants of the right shape serve.
-    inputs = np.broadcast_to(np.float32(0.5), (2, window, n_channels))
+    inputs = np.full((2, recipe.window, recipe.n_channels), 0.5, dtype=np.float32)
     shape = (2,) if n_outputs == 1 else (2, n_outputs)
     targets = np.full(shape, 0.5, dtype=np.float32)
     with _building, untouched_random(), warnings.catch_warnings():
@@ -358,16 +341,17 @@ def _listener(keras: Any, monitor: Any, batches: Any, orders: Iterator) -> Any:
     class Listener(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
             batches.rows = next(orders)
-            monitor.before_epoch(self.model.get_weights)
+            monitor.before_epoch()
 
         def on_epoch_end(self, epoch, logs):  # noqa: ARG002
-            if monitor.after_epoch(
-                logs["loss"], logs.get("val_loss"), self.model.get_weights
-            ):
+            losses = logs["loss"], logs.get("val_loss")
+            monitor.after_epoch(*losses, self.model.get_weights)
+            if monitor.is_over:
                 self.model.stop_training = True
 
         def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
-            let_interrupt_through()
+            if monitor.interrupt.is_set:
+                raise _Interrupted
 
     return Listener()
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from sklstm._checks import StrOptions
 from sklstm.network._keras import KerasRecipe
-from sklstm.network._window_regressor import WindowRegressor
+from sklstm.network._regressor import WindowRegressor
 
 __all__ = ["KerasRegressor"]
 
@@ -57,111 +57,24 @@ class KerasRegressor(WindowRegressor):
         ``set_params``, so that GridSearchCV can tune
         ``kerasregressor__model__hidden``. ``optimizer__learning_rate``, which may be a
         schedule of Keras, takes the place of ``learning_rate``.
-    n_channels : int, default=None
-        Channels of a 2-D X, whose rows hold window * n_channels values, step by step.
-        None reads it from the column names of :class:`SlidingWindow`, else takes 1.
-    steps : int, default=1
-        How many consecutive values y[t] … y[t + steps - 1] are predicted for row t.
-        Their targets are built from the training rows; more than 1 needs a 1-D y.
-        ``predict`` and ``score`` are of the first; see :meth:`predict_steps`. Of known
-        columns windows show those of row t, and those of the rows after it with
-        ``SlidingWindow(known_ahead=steps - 1)``.
-    scaling : {"auto", "last", "standard", "log"} or None, default="auto"
-        ``"standard"`` gives inputs and targets mean 0 and standard deviation 1 over
-        the training rows. ``"last"`` predicts the change from the newest value of the
-        channel whose newest value is closest to the target. ``"auto"`` does so, and
-        standardises only where ten rows for each value of a window, and the estimated
-        error of the highway, speak for it; without a highway, where the target varies
-        less than that change. None leaves everything in its unit.
-
-        With the windows of a panel (``groups`` of :class:`SlidingWindow`) ``"auto"``
-        and ``"last"`` divide each series by its size, the standard deviation of its
-        training rows; ``"auto"`` takes logarithms of positive ones instead where a
-        highway then errs less on the validation rows. ``"log"`` takes logarithms of
-        the target, and of the channel that holds its past, and goes on as ``"auto"``;
-        predictions are then medians rather than means.
-    highway : bool, default=True
-        Whether a ridge regression on the values of the window, in closed form, is
-        predicted first, and the network learns what that leaves (after the
-        autoregressive highway of LSTNet, Lai et al. 2018,
-        doi:10.1145/3209978.3210006). It is a fit of the squared error, whatever the
-        loss. Where early stopping validates, it is fitted anew on all rows at the
-        end; and with a loss of means (``"huber"``, ``"log_cosh"``, ``"mse"``) the
-        network's part is weighted by what the validation rows support with
-        confidence, which may be nothing (see ``trust_``). Without effect
-        where ``scaling`` is None.
     optimizer : str or callable, default="adam"
         Keras optimizer, by name or class.
-    learning_rate : float, default=0.002
-        Step size of the optimizer.
     loss : str or callable, default="huber"
         Keras loss of the scaled target, by name or callable. Huber's loss is the
         squared error up to one unit of what the highway leaves, and the absolute error
         beyond. ``"poisson"`` and ``"msle"`` need a network whose predictions are
         positive, and ``scaling=None`` as ``"mape"`` does.
-    quantiles : sequence of float, default=None
-        Levels in (0, 1), increasing, of the quantiles that are predicted; see
-        :meth:`predict_quantiles`. They are learned with the pinball loss (Koenker &
-        Bassett 1978, doi:10.2307/1913643), so that ``loss`` is left at its default.
-        ``predict`` then returns the quantile closest to 0.5.
-    epochs : int, default=100
-        Passes over the training rows, at most.
-    batch_size : int or "auto", default="auto"
-        Rows in a gradient step. ``"auto"`` takes 32, and from 96,000 training rows on
-        the next power of 2, up to 512, with which an epoch has at most 3,000 steps.
-    early_stopping : bool or "auto", default="auto"
-        Whether training stops when the loss on the newest rows stops falling, and
-        the best weights are restored. ``"auto"``: where ``validation_fraction`` of the
-        rows makes at least 4. Rows whose targets reach into the validation rows are
-        left out of both parts.
-    validation_fraction : float, default=0.2
-        Share of the rows, the newest ones, that early stopping watches.
-    n_iter_no_change : int, default=10
-        Epochs without a better validation loss after which training stops.
-    n_models : int, default=1
-        Number of networks that are trained from different initial weights, and whose
-        predictions are averaged, in logarithms where those are learned (an ensemble:
-        Hansen & Salamon 1990, doi:10.1109/34.58871). What ends in ``_`` is of the
-        first.
     callbacks : list of keras.callbacks.Callback, default=None
         Passed to Keras; one that sets ``model.stop_training`` keeps what was learned.
         Those of scikit-learn (1.9 and later) are given to ``set_callbacks``, as those
         of :class:`LSTMRegressor`.
-    warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights, scaling and optimizer state of the
-        fit before; another optimizer begins with a fresh state.
-    verbose : int, default=0
-        0 is silent. 1 prints one line for each fit, which in a terminal shows every
-        epoch while it runs, with its losses. 2 prints a line for each epoch.
-    random_state : int, RandomState instance or None, default=None
-        Determines initial weights, order of rows and dropout. An int gives bitwise
-        equal results in one process, in threads and in other processes (where the
-        linear algebra library uses as many threads; another number may change the
-        last bit of the highway). No global generator is touched.
+    (shared parameters)
 
     Attributes
     ----------
     weights_ : list of ndarray
         Weights in Keras's order, float32.
-    history_ : dict of lists of float
-        ``loss`` and, with early stopping, ``val_loss`` of every epoch.
-    n_iter_ : int
-        Number of epochs in ``history_``.
-    trust_ : float
-        Share of the network's outputs, from 0 to 1, that predictions take on top of the
-        highway's: what the validation rows supported. At 0 the highway predicts alone,
-        and no parameter of the network matters; 1 without early stopping, and without
-        a highway.
-    n_channels_ : int
-        Channels of a window.
-    window_ : int
-        Steps of a window.
-    n_outputs_ : int
-        Outputs of the network: targets of y, or ``steps``.
-    n_features_in_ : int
-        Values in a window: ``window_ * n_channels_``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names, where X was a DataFrame.
+    (shared attributes)
     model_ : keras.Model
         The network with its weights, from scaled windows to scaled outputs (with a
         highway, to what that leaves); built when first asked for.
@@ -206,13 +119,13 @@ class KerasRegressor(WindowRegressor):
         model=None,
         *,
         keras_params=None,
-        n_channels=None,
+        optimizer="adam",
+        loss="huber",
+        callbacks=None,
         steps=1,
         scaling="auto",
         highway=True,
-        optimizer="adam",
         learning_rate=0.002,
-        loss="huber",
         quantiles=None,
         epochs=100,
         batch_size="auto",
@@ -220,20 +133,19 @@ class KerasRegressor(WindowRegressor):
         validation_fraction=0.2,
         n_iter_no_change=10,
         n_models=1,
-        callbacks=None,
         warm_start=False,
         verbose=0,
         random_state=None,
     ) -> None:
         self.model = model
         self.keras_params = keras_params
-        self.n_channels = n_channels
+        self.optimizer = optimizer
+        self.loss = loss
+        self.callbacks = callbacks
         self.steps = steps
         self.scaling = scaling
         self.highway = highway
-        self.optimizer = optimizer
         self.learning_rate = learning_rate
-        self.loss = loss
         self.quantiles = quantiles
         self.epochs = epochs
         self.batch_size = batch_size
@@ -241,7 +153,6 @@ class KerasRegressor(WindowRegressor):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.n_models = n_models
-        self.callbacks = callbacks
         self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state
@@ -286,7 +197,7 @@ class KerasRegressor(WindowRegressor):
 
     # -- the network -----------------------------------------------------------------
 
-    def _recipe(self, *, is_masked):  # noqa: ARG002
+    def _recipe(self):
         """Return what the parameters ask for, of windows as they were read."""
         levels = self._levels()
         return KerasRecipe(
@@ -302,7 +213,7 @@ class KerasRegressor(WindowRegressor):
         )
 
     def _plan(self, epochs, n_rows, *, is_watched):
-        """Return how the parameters train a network, whatever its seed."""
+        """Return how the parameters train a network."""
         plan = super()._plan(epochs, n_rows, is_watched=is_watched)
         return replace(plan, callbacks=tuple(copy.deepcopy(self.callbacks or ())))
 

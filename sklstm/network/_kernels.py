@@ -8,15 +8,21 @@ call goes on with it.
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from sklstm.network._interrupts import let_interrupt_through
-from sklstm.network._network import NetworkSpec, weight_shapes
-from sklstm.windows._windows import row_slices
+from sklstm.network._lstm import (
+    NetworkSpec,
+    build_keras_model,
+    initial_weights,
+    weight_shapes,
+)
+from sklstm.network._training import Monitor, Plan, Recipe, TrainingSet
 
 try:
     import sklstm._lstm_kernels as extension
@@ -27,7 +33,25 @@ except ImportError as error:
         "use the installed package."
     ) from error
 
-__all__ = ["input_slopes", "levels", "outputs", "train"]
+__all__ = [  # noqa: RUF022
+    "LOSSES",
+    "LSTMRecipe",
+    "OPTIMIZERS",
+    "input_slopes",
+    "levels",
+    "outputs",
+]
+
+LOSSES = ("huber", "mse", "mae", "log_cosh")
+
+# Numbers that an optimizer takes besides the learning rate, with Keras's defaults.
+OPTIMIZERS: dict[str, dict[str, float]] = {
+    "adam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+    "adamw": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "weight_decay": 0.004},
+    "rmsprop": {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7},
+    "sgd": {},
+}
+
 
 # Seconds after which a call that trains returns, and multiply-adds after which one that
 # predicts does.
@@ -135,7 +159,7 @@ def outputs(
     n_threads: int = 1,
     level: str = _LEVEL,
 ) -> np.ndarray:
-    """Return the network's outputs, as ``forward`` of ``_network`` defines them.
+    """Return the network's outputs, as ``forward`` of ``_lstm`` defines them.
 
     Each row is computed alone, its sums in one order: the result is the same bits
     whatever rows are beside it, and for any number of threads.
@@ -147,7 +171,7 @@ def outputs(
     weights : list of ndarray
         In Keras's order.
     inputs : ndarray of shape (n_rows, window, n_channels), float32
-        Scaled windows; missing steps are NaN, the oldest of their window.
+        Scaled windows; missing steps, the oldest of their window, are NaN.
     n_threads : int, default=1
         Threads that share the rows.
     level : str, default=""
@@ -212,7 +236,7 @@ def _predict(spec, weights, inputs, result, output, n_threads, level):
     )
     network, flat = _network(spec), _flat(spec, weights)
     n_threads = min(n_threads, _MOST_THREADS)
-    step = _rows_at_once(spec)
+    step = max(32, _WORK_AT_ONCE // (network.n_weights * spec.n_steps))
     for begin in range(0, n_rows, step):
         end = min(begin + step, n_rows)
         extension.predict(
@@ -221,156 +245,160 @@ def _predict(spec, weights, inputs, result, output, n_threads, level):
 
 
 def _missing_steps(spec: NetworkSpec, counts: np.ndarray) -> np.ndarray | None:
-    """Return how many steps the network skips of each window; None where it skips none.
+    """Return how many steps the network skips of each window; None for none of any.
 
-    Parameters
-    ----------
-    counts : ndarray of shape (n_rows,)
-        True steps of each window; a patch that lacks one is skipped.
+    A patch that lacks one of the true steps, which are counted, is skipped.
     """
     n_missing = spec.n_steps - np.minimum(counts // spec.patch, spec.n_steps)
     return n_missing.astype(np.int32) if n_missing.any() else None
 
 
-def _rows_at_once(spec: NetworkSpec) -> int:
-    """Return how many rows are predicted in a call."""
-    n_weights = _network(spec).n_weights
-    return max(32, _WORK_AT_ONCE // (n_weights * spec.n_steps))
-
-
 # -- training -----------------------------------------------------------------------
 
 
-def train(
-    recipe: Any,
-    data: Any,
-    plan: Any,
-    monitor: Any,
-    weights: list[np.ndarray],
-    optimizer_state: list[np.ndarray] | None,
-    *,
-    level: str = _LEVEL,
-) -> tuple[list[np.ndarray], list[np.ndarray], bool]:
-    """Train the network of an :class:`sklstm.network._lstm.LSTMRecipe` for some epochs.
+@dataclass(frozen=True, kw_only=True)
+class LSTMRecipe(Recipe):
+    """The LSTM of a spec.
 
     Parameters
     ----------
-    recipe : LSTMRecipe
-        What to train.
-    data : TrainingSet
-        What to learn from.
-    plan : Plan
-        For how long, and in what steps.
-    monitor : Monitor
-        Hears of every epoch.
-    weights : list of ndarray
-        What to begin with.
-    optimizer_state : list of ndarray or None
-        The number of steps, and the optimizer's means in the shapes of the weights;
-        None for a fresh one.
-    level : str, default=""
-        One of :func:`levels`; the best where it is empty.
-
-    Returns
-    -------
-    weights, optimizer_state : list of ndarray
-        After the last epoch.
-    is_interrupted : bool
-        Whether the user interrupted training.
+    spec : NetworkSpec
+        The network.
+    optimizer_params : mapping of str to float
+        Numbers of the optimizer that are not its defaults, and ``"global_clipnorm"``
+        where gradients are clipped.
     """
-    spec = recipe.spec
-    trainer = _trainer(recipe, data, plan, weights, optimizer_state, level)
-    if plan.is_annealed:
-        trainer.anneal(plan.epochs * plan.n_batches(len(data.rows)))
 
-    def get_weights():
-        return _listed(spec, trainer.weights)
+    spec: NetworkSpec
+    optimizer_params: Mapping[str, float] = field(default_factory=dict)
 
-    def get_best():
-        # Where nobody looks at each epoch, the trainer may have done more of them.
-        is_now = monitor.is_watched
-        return _listed(spec, trainer.weights if is_now else trainer.best_weights)
+    @property
+    def network(self) -> dict[str, Any]:
+        """What a fit that goes on must leave as it was, by name."""
+        return vars(self.spec)
 
-    is_interrupted = is_over = False
-    patience = min(plan.patience or plan.epochs, plan.epochs)
-    n_at_once = 1 if monitor.is_watched else _epochs_at_once(len(data.rows))
-    orders = islice(data.orders(plan.seed), plan.epochs)
-    try:
-        while not is_over and (some := list(islice(orders, n_at_once))):
-            monitor.before_epoch(get_weights)
+    def first_weights(
+        self, seed: int, *, has_highway: bool
+    ) -> tuple[list[np.ndarray], bool]:
+        """Return the weights to begin with; missing steps are always masked."""
+        weights = initial_weights(self.spec, seed)
+        if has_highway:
+            weights[-2][:] = 0  # begin with the highway alone
+        return weights, True
+
+    def predictor(
+        self,
+        weights: list[np.ndarray],
+        seed: int,  # noqa: ARG002
+    ) -> Callable[..., np.ndarray]:
+        """Return the kernels' function from scaled windows to outputs."""
+        return partial(outputs, self.spec, weights)
+
+    def keras_model(self, weights: list[np.ndarray], seed: int) -> Any:  # noqa: ARG002
+        """Return the network with its weights as a ``keras.Model``, uncompiled."""
+        model = build_keras_model(self.spec)
+        model.set_weights(weights)
+        return model
+
+    def multiplied(self, weights: list[np.ndarray], factor: float) -> list[np.ndarray]:
+        """Return weights whose outputs are multiplied: those of the last layer are."""
+        last = [(part * factor).astype(np.float32) for part in weights[-2:]]
+        return [*weights[:-2], *last]
+
+    def train(
+        self,
+        data: TrainingSet,
+        plan: Plan,
+        monitor: Monitor,
+        weights: list[np.ndarray],
+        optimizer_state: list[np.ndarray] | None,
+        *,
+        level: str = _LEVEL,
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Train for some epochs; return weights and optimizer state after them.
+
+        The state is the number of steps, and the optimizer's means in the shapes of the
+        weights. The level is one of :func:`levels`; the best where it is empty.
+        """
+        trainer = self._trainer(data, plan, weights, optimizer_state, level)
+        if plan.is_annealed:
+            trainer.anneal(plan.epochs * -(-len(data.rows) // plan.batch_size))
+
+        def get_best():
+            # Where nobody looks at each epoch, the trainer may have done more of them.
+            is_now = monitor.is_watched
+            return self._listed(trainer.weights if is_now else trainer.best_weights)
+
+        patience = min(plan.patience or plan.epochs, plan.epochs)
+        # Orders of the rows are made beforehand, of as many epochs as fit.
+        n_at_once = int(np.clip(_ROWS_AT_ONCE // len(data.rows), 1, 64))
+        n_at_once = 1 if monitor.is_watched else n_at_once
+        orders = islice(data.orders(plan.seed), plan.epochs)
+        while not monitor.is_over and (some := list(islice(orders, n_at_once))):
+            monitor.before_epoch()
             trainer.begin(np.stack(some), data.validation_rows, patience)
             n_told, is_done = 0, False
-            while not is_done:
+            while not (is_done or monitor.interrupt.is_set):
                 is_done = trainer.go_on(_SECONDS_AT_ONCE)
                 for loss, validation_loss in trainer.losses[n_told:]:
                     if not len(data.validation_rows):
                         validation_loss = None
-                    is_over |= monitor.after_epoch(loss, validation_loss, get_best)
+                    monitor.after_epoch(loss, validation_loss, get_best)
                     n_told += 1
-                let_interrupt_through()
-    except KeyboardInterrupt:
-        is_interrupted = True
-    state = [np.array(trainer.n_steps, np.float64)]
-    for slot in range(_N_SLOTS[recipe.optimizer]):
-        state += _listed(spec, trainer.slot(slot))
-    return get_weights(), state, is_interrupted
+        state = [np.array(trainer.n_steps, np.float64)]
+        for slot in range(_N_SLOTS[self.optimizer]):
+            state += self._listed(trainer.slot(slot))
+        return self._listed(trainer.weights), state
 
+    def _listed(self, flat: np.ndarray) -> list[np.ndarray]:
+        return _listed(self.spec, flat)
 
-def _epochs_at_once(n_rows: int) -> int:
-    """Return how many epochs the trainer is given, whose orders are made beforehand."""
-    return int(np.clip(_ROWS_AT_ONCE // n_rows, 1, 64))
-
-
-def _trainer(recipe, data, plan, weights, optimizer_state, level):
-    """Return the extension's trainer, which holds weights and optimizer."""
-    spec, numbers = recipe.spec, dict(recipe.numbers)
-    clipnorm = numbers.pop("global_clipnorm", 0.0)
-    n_steps, slots = 0, []
-    if optimizer_state is not None:
-        n_steps, n = int(optimizer_state[0]), len(weights)
-        slots = [
-            _flat(spec, optimizer_state[1 + slot * n : 1 + (slot + 1) * n])
-            for slot in range(_N_SLOTS[recipe.optimizer])
-        ]
-    has_quantiles = recipe.quantiles is not None
-    return extension.Trainer(
-        _network(spec),
-        _windows(spec, data),
-        _targets(data),
-        None if data.weights is None else data.weights.astype(np.float32),
-        np.resize(np.float32(recipe.levels), spec.n_outputs),
-        "quantile" if has_quantiles else recipe.loss,
-        _flat(spec, weights),
-        slots,
-        recipe.optimizer,
-        [plan.learning_rate, *numbers.values(), *[0.0] * (4 - len(numbers))],
-        clipnorm,
-        n_steps,
-        min(plan.batch_size, len(data.windows)),
-        spec.dropout,
-        int(np.random.SeedSequence([*plan.seed, 2]).generate_state(1, np.uint64)[0]),
-        min(plan.n_threads, _MOST_THREADS),
-        level,
-    )
-
-
-def _windows(spec: NetworkSpec, data: Any) -> Any:
-    """Return the windows of a training set: raw steps, and how they are scaled."""
-    base, starts = data.base()
-    scaling = data.scaling
-    return extension.Windows(
-        np.ascontiguousarray(base),
-        starts,
-        _missing_steps(spec, data.counts) if spec.is_masked else None,
-        scaling.input_mean,
-        scaling.input_scale,
-        scaling.is_centred.astype(np.uint8),
-    )
-
-
-def _targets(data: Any) -> np.ndarray:
-    """Return the scaled targets of all rows."""
-    targets = np.empty(data.targets.shape, dtype=np.float32)
-    for rows in row_slices(data.windows, len(data.windows)):
-        targets[rows] = data.scaled_targets(rows)
-    return targets
+    def _trainer(
+        self,
+        data: TrainingSet,
+        plan: Plan,
+        weights: list[np.ndarray],
+        optimizer_state: list[np.ndarray] | None,
+        level: str,
+    ) -> Any:
+        """Return the extension's trainer, which holds weights and optimizer."""
+        spec = self.spec
+        numbers = OPTIMIZERS[self.optimizer] | dict(self.optimizer_params)
+        clipnorm = numbers.pop("global_clipnorm", 0.0)
+        n_steps, slots = 0, []
+        if optimizer_state is not None:
+            n_steps, n = int(optimizer_state[0]), len(weights)
+            slots = [
+                _flat(spec, optimizer_state[1 + slot * n : 1 + (slot + 1) * n])
+                for slot in range(_N_SLOTS[self.optimizer])
+            ]
+        base, starts = data.base()
+        windows = extension.Windows(
+            np.ascontiguousarray(base),
+            starts,
+            _missing_steps(spec, data.counts),
+            data.scaling.input_mean,
+            data.scaling.input_scale,
+            data.scaling.is_centred.astype(np.uint8),
+        )
+        return extension.Trainer(
+            _network(spec),
+            windows,
+            data.scaled_targets(),
+            None if data.weights is None else data.weights.astype(np.float32),
+            np.resize(np.array(self.levels, np.float32), spec.n_outputs),
+            "quantile" if self.quantiles is not None else self.loss,
+            _flat(spec, weights),
+            slots,
+            self.optimizer,
+            [plan.learning_rate, *numbers.values(), *[0.0] * (4 - len(numbers))],
+            clipnorm,
+            n_steps,
+            min(plan.batch_size, len(data.windows)),
+            spec.dropout,
+            int(
+                np.random.SeedSequence([*plan.seed, 2]).generate_state(1, np.uint64)[0]
+            ),
+            min(plan.n_threads, _MOST_THREADS),
+            level,
+        )

@@ -1,122 +1,367 @@
-"""The LSTM of LSTMRegressor as a kind of network: how it begins, learns and predicts.
+"""The LSTM: its spec, its first weights, its forward pass in NumPy, its Keras model.
 
-Its arithmetic is in :mod:`sklstm.network._kernels`.
+The forward pass is the readable definition, which also shows the gates; the kernels
+that train and predict are held against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-import sklstm.network._kernels as kernels
-from sklstm.network._member import Recipe
-from sklstm.network._network import (
-    ACTIVATIONS,
-    NetworkSpec,
-    build_keras_model,
-    initial_weights,
-    weight_shapes,
-)
+from sklstm.network._backend import backend
 
-__all__ = ["LOSSES", "LSTMRecipe", "OPTIMIZERS"]  # noqa: RUF022
+__all__ = [
+    "ACTIVATIONS",
+    "MISSING",
+    "NetworkSpec",
+    "build_keras_model",
+    "default_patch",
+    "forward",
+    "initial_weights",
+    "patched",
+    "trace",
+    "weight_shapes",
+]
 
-LOSSES = ("huber", "mse", "mae", "log_cosh")
-
-# Numbers that an optimizer takes besides the learning rate, with Keras's defaults.
-OPTIMIZERS: dict[str, dict[str, float]] = {
-    "adam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
-    "adamw": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "weight_decay": 0.004},
-    "rmsprop": {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7},
-    "sgd": {},
+# Of candidate and output, by Keras's names; the gates are sigmoids.
+ACTIVATIONS: dict[str, Callable[..., np.ndarray]] = {
+    "relu": partial(np.maximum, 0),
+    "tanh": np.tanh,
 }
 
+# What stands for a missing step in Keras, whose Masking layer looks for one value. No
+# normalised series reaches it; exact zeros, which a series does reach, would not do.
+MISSING = np.float32(-1e30)
 
-@dataclass(frozen=True, kw_only=True)
-class LSTMRecipe(Recipe):
-    """The LSTM of a spec.
+# Rows that go through the network together: enough for the matrix products, few
+# enough that their gates stay in the processor's cache.
+_ROWS_AT_ONCE = 512
+
+# The longest window that is read step by step by default, and the number of patches
+# of longer ones.
+_LONGEST_BY_STEPS = 48
+_MOST_PATCHES = 16
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """What determines the shape of a network and of its weights.
+
+    Parameters
+    ----------
+    window, n_channels, n_outputs : int
+        Input is (window, n_channels), output is (n_outputs,).
+    units : tuple of int
+        Size of the cell state of each LSTM layer, the first layer first.
+    activation : str
+        A name in :data:`ACTIVATIONS`.
+    dropout : float
+        Share of each layer's outputs that is dropped in training.
+    bidirectional : bool
+        Whether each layer also reads the window from its newest step to its oldest.
+    patch : int
+        Steps of the window that the network reads at once.
+    """
+
+    window: int
+    n_channels: int
+    n_outputs: int
+    units: tuple[int, ...]
+    activation: str = "tanh"
+    dropout: float = 0.0
+    bidirectional: bool = False
+    patch: int = 1
+
+    @property
+    def n_steps(self) -> int:
+        """Return how many times the network reads."""
+        return self.window // self.patch
+
+    @property
+    def n_inputs(self) -> int:
+        """Return how many values the network reads at once."""
+        return self.n_channels * self.patch
+
+    @property
+    def n_directions(self) -> int:
+        """Return 2 where the window is read both ways, else 1."""
+        return 2 if self.bidirectional else 1
+
+
+def default_patch(window: int) -> int:
+    """Return how many steps of a window are read at once by default.
+
+    One, up to 48 steps. Longer windows are read in about 8 to 16 patches of one length,
+    which is a divisor of the window if there is one.
+    """
+    if window <= _LONGEST_BY_STEPS:
+        return 1
+    shortest = -(-window // _MOST_PATCHES)
+    divisors = (p for p in range(shortest, 2 * shortest) if window % p == 0)
+    return next(divisors, shortest)
+
+
+def patched(inputs: np.ndarray, patch: int) -> np.ndarray:
+    """Return windows as a network reads them, some steps at once.
+
+    Recurrent networks learn long windows faster, and better, when they read patches of
+    them (SegRNN: Lin et al. 2023, arXiv:2308.11200).
+
+    Parameters
+    ----------
+    inputs : ndarray of shape (n_rows, window, n_channels)
+        Scaled windows.
+    patch : int
+        Steps that are read at once. Where they do not divide the window, the oldest
+        steps are not read. A patch with a missing step counts as missing.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, window // patch, patch * n_channels)
+    """
+    if patch == 1:
+        return inputs
+    n_rows, window, n_channels = inputs.shape
+    n_steps = window // patch
+    newest = inputs[:, window - n_steps * patch :]
+    steps = newest.reshape(n_rows, n_steps, patch * n_channels)
+    is_missing = np.isnan(steps).any(axis=2)
+    if is_missing.any():
+        steps = np.where(is_missing[:, :, None], np.float32(np.nan), steps)
+    return steps
+
+
+def weight_shapes(spec: NetworkSpec) -> list[tuple[int, ...]]:
+    """Return the shapes of a network's weights, in the order of their list."""
+    shapes: list[tuple[int, ...]] = []
+    n_inputs = spec.n_inputs
+    for units in spec.units:
+        one = [(n_inputs, 4 * units), (units, 4 * units), (4 * units,)]
+        shapes += one * spec.n_directions
+        n_inputs = units * spec.n_directions
+    return [*shapes, (n_inputs, spec.n_outputs), (spec.n_outputs,)]
+
+
+def initial_weights(spec: NetworkSpec, seed: int) -> list[np.ndarray]:
+    """Return initial weights in Keras's order and with Keras's distributions.
+
+    Kernels are Glorot uniform, recurrent kernels orthogonal, biases 0 and those of the
+    forget gate 1.
+
+    No generator is touched but that of the seed.
+
+    Returns
+    -------
+    list of ndarray, float32
+        Per layer and direction kernel (n_inputs, 4 * units), recurrent kernel
+        (units, 4 * units) and bias (4 * units,), gates in the order i, f, c, o; last
+        the kernel (n_features, n_outputs) and bias (n_outputs,) of the output layer.
+
+    References
+    ----------
+    Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward
+    neural networks", AISTATS. Saxe, McClelland & Ganguli 2014, arXiv:1312.6120.
+    Jozefowicz, Zaremba & Sutskever 2015, "An empirical exploration of recurrent
+    network architectures", ICML (forget bias 1).
+    """
+    rng = np.random.default_rng(seed)
+    weights = []
+    n_inputs = spec.n_inputs
+    for units in spec.units:
+        for _ in range(spec.n_directions):
+            bias = np.zeros(4 * units)
+            bias[units : 2 * units] = 1.0
+            weights += [
+                _glorot_uniform(rng, n_inputs, 4 * units),
+                _orthogonal(rng, units, 4 * units),
+                bias,
+            ]
+        n_inputs = units * spec.n_directions
+    weights += [
+        _glorot_uniform(rng, n_inputs, spec.n_outputs),
+        np.zeros(spec.n_outputs),
+    ]
+    return [array.astype(np.float32) for array in weights]
+
+
+def _glorot_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
+    limit = np.sqrt(6 / (n_in + n_out))
+    return rng.uniform(-limit, limit, (n_in, n_out))
+
+
+def _orthogonal(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
+    """Return random orthonormal rows, by the Gram-Schmidt process.
+
+    LAPACK would start threads for it, which look out for more work, and take a core,
+    while networks in other threads train.
+    """
+    rows = np.ascontiguousarray(rng.standard_normal((n_out, n_in)).T)
+    for place, row in enumerate(rows):
+        row /= np.sqrt(np.square(row).sum())
+        later = rows[place + 1 :]
+        later -= np.einsum("ij,j->i", later, row)[:, None] * row
+    return rows
+
+
+def forward(
+    spec: NetworkSpec, weights: list[np.ndarray], inputs: np.ndarray
+) -> np.ndarray:
+    """Return the network's outputs.
 
     Parameters
     ----------
     spec : NetworkSpec
         The network.
-    optimizer_params : mapping of str to float
-        Numbers of the optimizer that are not its defaults, and ``"global_clipnorm"``
-        where gradients are clipped.
+    weights : list of ndarray
+        As :func:`initial_weights` orders them.
+    inputs : ndarray of shape (n_rows, window, n_channels), float32
+        Scaled windows; missing steps, the oldest of their window, are NaN.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_outputs), float64
+
+    Notes
+    -----
+    Matrix products are in float64, activations in float32, as exact as the weights.
     """
+    outputs = np.empty((len(inputs), spec.n_outputs))
+    for start in range(0, len(inputs), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        outputs[rows] = _forward_rows(spec, weights, inputs[rows], [])
+    return outputs
 
-    spec: NetworkSpec
-    optimizer_params: Mapping[str, float] = field(default_factory=dict)
 
-    @property
-    def numbers(self) -> dict[str, float]:
-        """All numbers of the optimizer but the learning rate, by name."""
-        return OPTIMIZERS[self.optimizer] | dict(self.optimizer_params)
+def trace(
+    spec: NetworkSpec, weights: list[np.ndarray], inputs: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the network's outputs, and every gate and state on the way to them.
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """The steps and channels of its windows, and the number of its outputs."""
-        return self.spec.window, self.spec.n_channels, self.spec.n_outputs
+    Parameters
+    ----------
+    spec, weights, inputs
+        As :func:`forward` takes them; all rows are held at once.
 
-    def network(self) -> dict[str, Any]:
-        """Return what a fit that goes on must leave as it was, by name."""
-        # A network learns to mask when it first meets missing steps.
-        return {k: v for k, v in vars(self.spec).items() if k != "is_masked"}
+    Returns
+    -------
+    outputs : ndarray of shape (n_rows, n_outputs), float64
+        Those of :func:`forward`.
+    traces : list of ndarray of shape (n_rows, n_steps, 6, units), float64
+        Per layer and direction, as the weights are ordered: input, forget and output
+        gate, candidate, cell and hidden state after each step. A missing step leaves
+        the states as they are, and its gates have no meaning.
+    """
+    traces: list[np.ndarray] = []
+    return _forward_rows(spec, weights, inputs, traces), traces
 
-    def going_on_from(self, before: Any) -> LSTMRecipe:
-        """Return the recipe of a network that masks if the one before did."""
-        is_masked = self.spec.is_masked or before.spec.is_masked
-        return replace(self, spec=replace(self.spec, is_masked=is_masked))
 
-    def first_weights(
-        self, seed: int, *, has_highway: bool
-    ) -> tuple[list[np.ndarray], bool]:
-        """Return the weights to begin with; missing steps are always masked."""
-        weights = initial_weights(self.spec, seed)
-        if has_highway:
-            weights[-2][:] = 0  # begin with the highway alone
-        return weights, True
+def _forward_rows(
+    spec: NetworkSpec,
+    weights: list[np.ndarray],
+    inputs: np.ndarray,
+    traces: list[np.ndarray],
+) -> np.ndarray:
+    """Return the outputs of few rows, and append their traces."""
+    weights = [array.astype(np.float64) for array in weights]
+    steps = patched(inputs, spec.patch).astype(np.float64)
+    is_missing = np.isnan(steps[:, :, 0])
+    sequence = np.nan_to_num(steps, nan=0.0)
+    for _ in spec.units:
+        hidden, last = [], []
+        for is_backward in (False, True)[: spec.n_directions]:
+            at = 3 * len(traces)
+            # An unbounded activation may leave float32, here as in Keras.
+            with np.errstate(over="ignore", invalid="ignore"):
+                states = _lstm_states(
+                    sequence,
+                    *weights[at : at + 3],
+                    activation=spec.activation,
+                    is_missing=is_missing,
+                    is_backward=is_backward,
+                )
+            traces.append(states)
+            hidden.append(states[:, :, 5])
+            last.append(states[:, 0 if is_backward else -1, 5])
+        sequence = np.concatenate(hidden, axis=2)
+    kernel, bias = weights[-2:]
+    return np.concatenate(last, axis=1) @ kernel + bias
 
-    def train(
-        self,
-        data: Any,
-        plan: Any,
-        monitor: Any,
-        weights: list[np.ndarray],
-        optimizer_state: list[np.ndarray] | None,
-    ) -> tuple[list[np.ndarray], list[np.ndarray], bool]:
-        """Train weights for some epochs, as :meth:`Recipe.train` says."""
-        return kernels.train(self, data, plan, monitor, weights, optimizer_state)
 
-    def predictor(
-        self,
-        weights: list[np.ndarray],
-        seed: int,  # noqa: ARG002
-    ) -> Callable[..., np.ndarray]:
-        """Return the kernels' function from scaled windows to outputs."""
-        return partial(kernels.outputs, self.spec, weights)
+def _lstm_states(
+    sequence: np.ndarray,
+    kernel: np.ndarray,
+    recurrent_kernel: np.ndarray,
+    bias: np.ndarray,
+    *,
+    activation: str,
+    is_missing: np.ndarray,
+    is_backward: bool,
+) -> np.ndarray:
+    """Return gates and states of one layer and direction, as :func:`trace` orders them.
 
-    def keras_model(self, weights: list[np.ndarray], seed: int) -> Any:  # noqa: ARG002
-        """Return the network with its weights as a ``keras.Model``, uncompiled."""
-        model = build_keras_model(self.spec)
-        model.set_weights(weights)
-        return model
+    With x the input of a step, h the hidden and c the cell state, and * elementwise:
 
-    def multiplied(
-        self, weights: list[np.ndarray], factor: float
-    ) -> list[np.ndarray] | None:
-        """Return weights whose outputs are multiplied: those of the last layer are."""
-        last = [(part * factor).astype(np.float32) for part in weights[-2:]]
-        return [*weights[:-2], *last]
+    - forget gate  f = sigmoid(x Wf + h Uf + bf), what c keeps
+    - input gate   i = sigmoid(x Wi + h Ui + bi), what c lets in
+    - candidate    g = activation(x Wc + h Uc + bc)
+    - cell state   c = f * c + i * g
+    - output gate  o = sigmoid(x Wo + h Uo + bo)
+    - hidden state h = o * activation(c)
 
-    def check(self, weights: list[np.ndarray]) -> None:
-        """Raise unless weights are of the network."""
-        expected = weight_shapes(self.spec)
-        came = [array.shape for array in weights]
-        if came != expected or self.spec.activation not in ACTIVATIONS:
-            raise ValueError(
-                f"{self.spec.activation!r}, weights of shapes {came} for {expected}"
-            )
+    A missing step leaves both states as they are.
+
+    References
+    ----------
+    Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735.
+    Gers, Schmidhuber & Cummins 2000, doi:10.1162/089976600300015015 (forget gate).
+    """
+    n_rows, n_steps, _ = sequence.shape
+    units = len(recurrent_kernel)
+    activate = ACTIVATIONS[activation]
+    weights = np.concatenate([kernel, recurrent_kernel, bias[None]]).T
+    states = np.empty((n_rows, n_steps, 6, units))
+    cell = hidden = np.zeros((units, n_rows), dtype=np.float32)
+    steps = range(n_steps)
+    for step in reversed(steps) if is_backward else steps:
+        read = np.concatenate([sequence[:, step].T, hidden, np.ones((1, n_rows))])
+        i, f, g, o = np.split((weights @ read).astype(np.float32), 4)
+        i, f, g, o = _sigmoid(i), _sigmoid(f), activate(g), _sigmoid(o)
+        cell = np.where(is_missing[:, step], cell, f * cell + i * g)
+        hidden = np.where(is_missing[:, step], hidden, o * activate(cell))
+        states[:, step] = np.transpose([i, f, o, g, cell, hidden], (2, 0, 1))
+    return states
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.tanh(x / 2) / 2 + np.float32(0.5)
+
+
+def build_keras_model(spec: NetworkSpec) -> Any:
+    """Return the uncompiled ``keras.Model`` of a spec, all of its weights zero.
+
+    It reads windows as :func:`patched` returns them, :data:`MISSING` for NaN. Every
+    seed is given, so that building it draws from no global generator.
+    """
+    keras = backend("keras")
+    layers = keras.layers
+    model = [keras.Input((spec.n_steps, spec.n_inputs))]
+    model.append(layers.Masking(float(MISSING)))
+    for position, units in enumerate(spec.units):
+        layer = layers.LSTM(
+            units,
+            activation=spec.activation,
+            kernel_initializer="zeros",
+            recurrent_initializer="zeros",
+            return_sequences=position < len(spec.units) - 1,
+            seed=0,
+        )
+        model.append(layers.Bidirectional(layer) if spec.bidirectional else layer)
+        if spec.dropout:
+            model.append(layers.Dropout(spec.dropout, seed=0))
+    model.append(layers.Dense(spec.n_outputs, kernel_initializer="zeros"))
+    return keras.Sequential(model)

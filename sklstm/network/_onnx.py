@@ -15,14 +15,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from sklstm._stamp import package_version
-from sklstm.network._member import Member
-from sklstm.network._network import NetworkSpec
+from sklstm.network._lstm import NetworkSpec
+from sklstm.network._training import Member
 
 __all__ = ["onnx_model"]
 
@@ -277,7 +277,7 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
         opset_imports=[onnx.helper.make_opsetid("", _OPSET)],
         ir_version=_IR_VERSION,
         producer_name="sklstm",
-        producer_version=package_version(),
+        producer_version=version("sklstm"),
     )
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString()

@@ -23,8 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from sklstm._stamp import damaged
-from sklstm._stored_labels import index_as_data, index_from_data
 from sklstm.metrics import symmetric_mean_absolute_percentage_error
 from sklstm.network._highway import Highway, fit_highway
 from sklstm.windows._panel_labels import positions_among
@@ -119,14 +117,6 @@ class Scaling:
     highway: Highway | None = None
     remainder_scale: np.ndarray | float = 1.0
     network_weight: float = 1.0
-
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"keys": index_as_data(self.keys)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if not isinstance(state, dict) or "keys" not in state:
-            raise damaged("Scaling", "one without 'keys'")
-        vars(self).update(state | {"keys": index_from_data(state["keys"])})
 
     # -- raw values and relative ones --------------------------------------------------
 

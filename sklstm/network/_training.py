@@ -1,37 +1,41 @@
-"""Training: what is learned from, for how long, and when to stop.
+"""Training: a network learns, stops early, and goes on with all rows.
 
-A :class:`TrainingSet` hands out normalised batches, a :class:`Plan` says how to train,
-and a :class:`Monitor` hears of every epoch, decides when to stop and keeps the best
-weights. What does the arithmetic knows none of these rules.
+A :class:`TrainingSet` holds what is learned from, a :class:`Plan` says how, a
+:class:`Monitor` hears of every epoch and decides when to stop, and a :class:`Member` is
+a network as far as it has been trained. What does the arithmetic, a :class:`Recipe`,
+knows none of these rules.
 """
 
 from __future__ import annotations
 
-import warnings
+import signal
+import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
-from sklstm.network._member import Recipe
+from sklstm.network._highway import Highway
 from sklstm.network._progress import Progress
 from sklstm.network._scaling import Scaling
-from sklstm.windows._windows import PanelWindows, base_from_windows, is_next_window
+from sklstm.windows._windows import PanelWindows, base_from_windows, row_slices
 
 __all__ = [
+    "FEWEST_VALIDATION_ROWS",
+    "Finish",
+    "Interrupt",
+    "Member",
     "Monitor",
-    "Outcome",
     "Plan",
+    "Recipe",
     "TrainingSet",
-    "complete_rows",
     "default_batch_size",
-    "in_time_order",
-    "learnable_rows",
-    "split_newest",
-    "steps_of",
-    "train",
+    "new_member",
+    "train_member",
+    "with_full_weight",
 ]
 
 # The fewest validation rows from which a stop is decided by default.
@@ -41,169 +45,177 @@ FEWEST_VALIDATION_ROWS = 4
 _MOST_STEPS = 3000
 _FEWEST_ROWS_OF_BATCH, _MOST_ROWS_OF_BATCH = 32, 512
 
-
-# -- which rows ---------------------------------------------------------------------
-
-
-def in_time_order(windows: Any, *columns: np.ndarray | None) -> tuple:
-    """Return windows, and what else there is of each row, in time order.
-
-    The rows of a panel are put one group after another, so that training does not
-    depend on the order in which they came.
-
-    Parameters
-    ----------
-    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
-        Those of one series are in time order.
-    *columns : ndarray of shape (n_rows, …) or None
-        Targets, weights, ….
-    """
-    order = windows.order() if isinstance(windows, PanelWindows) else None
-    if order is None:
-        return windows, *columns
-    ordered = (None if column is None else column[order] for column in columns)
-    return windows.rows(order), *ordered
+# Losses whose best prediction is a mean, or close to it.
+_LOSSES_OF_MEANS = ("huber", "log_cosh", "mean_squared_error", "mse")
 
 
-def steps_of(y: np.ndarray, steps: int) -> np.ndarray:
-    """Return the targets y[t] … y[t + steps - 1] of every row.
+# -- networks -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(ABC):
+    """What a network is and how it is trained: a subclass for each kind of network.
 
     Parameters
     ----------
-    y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
-        The series; 1-D if ``steps`` is more than 1.
-    steps : int
-        How many consecutive values are predicted for one row.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_outputs or steps), float64
-        NaN where the series ends too early.
+    optimizer, loss : str or callable
+        With what it is trained.
+    quantiles : tuple of float, optional
+        Levels of the pinball loss, which is then the loss; outputs take them in turn.
     """
-    if steps == 1:
-        return y.reshape(len(y), -1).astype(np.float64, copy=False)
-    padded = np.append(y.astype(np.float64), np.full(steps - 1, np.nan))
-    return np.lib.stride_tricks.sliding_window_view(padded, steps)
+
+    optimizer: Any = "adam"
+    loss: Any = "huber"
+    quantiles: tuple[float, ...] | None = None
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The levels of each target's outputs; one without quantiles."""
+        return self.quantiles or (0.5,)
+
+    @property
+    def middle(self) -> int:
+        """The position of the level that is closest to 0.5."""
+        return int(np.argmin(np.abs(np.array(self.levels) - 0.5)))
+
+    @property
+    def learns_means(self) -> bool:
+        """Whether its best prediction is a mean, or close to it."""
+        return self.quantiles is None and self.loss in _LOSSES_OF_MEANS
+
+    @property
+    @abstractmethod
+    def network(self) -> dict[str, Any]:
+        """What a fit that goes on must leave as it was, by name."""
+
+    def changes_from(self, before: Recipe) -> list[str]:
+        """Return in words what of the network is not as in another recipe."""
+        new, old = self.network, before.network
+        return [
+            f"{name}={new.get(name)!r} after {old.get(name)!r}"
+            for name in old | new
+            if new.get(name, ...) != old.get(name, ...)
+        ]
+
+    @abstractmethod
+    def first_weights(
+        self, seed: int, *, has_highway: bool
+    ) -> tuple[list[np.ndarray], bool]:
+        """Return the weights to begin with, and whether missing steps are masked."""
+
+    @abstractmethod
+    def train(
+        self,
+        data: TrainingSet,
+        plan: Plan,
+        monitor: Monitor,
+        weights: list[np.ndarray],
+        optimizer_state: list[np.ndarray] | None,
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Train for some epochs; return weights and optimizer state after them.
+
+        The monitor hears of every epoch, and is asked in between whether to stop. A
+        state of None is that of a fresh optimizer.
+        """
+
+    @abstractmethod
+    def predictor(
+        self, weights: list[np.ndarray], seed: int
+    ) -> Callable[..., np.ndarray]:
+        """Return the function from scaled windows, and ``n_threads``, to outputs."""
+
+    @abstractmethod
+    def keras_model(self, weights: list[np.ndarray], seed: int) -> Any:
+        """Return the network with its weights as a ``keras.Model``."""
+
+    def multiplied(
+        self,
+        weights: list[np.ndarray],  # noqa: ARG002
+        factor: float,  # noqa: ARG002
+    ) -> list[np.ndarray] | None:
+        """Return weights whose outputs are multiplied; None where that is unknown."""
+        return None
 
 
-def learnable_rows(
-    windows: np.ndarray,
-    counts: np.ndarray,
-    steps: int,
-    sample_weight: np.ndarray | None,
-) -> np.ndarray:
-    """Return the rows that can be learned from.
-
-    These have at least one true step, a positive weight, and ``steps`` targets none of
-    which lies beyond a hole.
+@dataclass(frozen=True)
+class Member:
+    """A network of an ensemble as far as it has been trained.
 
     Parameters
     ----------
-    windows : ndarray of shape (n_rows, window, n_channels)
-        Raw windows, in time order.
-    counts : ndarray of shape (n_rows,)
-        True steps of each window.
-    steps : int
-        Targets of each row.
-    sample_weight : ndarray of shape (n_rows,), optional
-        Weights; rows of weight 0 are left out, as if they were not there.
-
-    Returns
-    -------
-    ndarray of int
-        Increasing positions.
+    recipe : Recipe
+        What it is, and how it is trained.
+    seed : int
+        Of its first weights, of the order of its rows and of its dropout.
+    scaling : Scaling
+        The maps around it.
+    weights : list of ndarray
+        In Keras's order.
+    has_masking : bool
+        Whether it knows missing steps.
+    history : dict of lists of float
+        Losses of every epoch but those of the refit; none before the first.
+    optimizer_state : tuple of str and list of ndarray, optional
+        Name of the optimizer, and the state with which its training can go on.
     """
-    is_learnable = counts > 0
-    if sample_weight is not None:
-        is_learnable &= sample_weight > 0
-    if len(windows) < steps:
-        return np.zeros(0, dtype=np.int32)
-    if steps > 1:
-        hole = ~is_next_window(windows, counts)
-        run = np.concatenate([[0], np.cumsum(hole)])
-        is_whole = np.zeros(len(windows), dtype=bool)
-        is_whole[: len(windows) - steps + 1] = run[steps - 1 :] == run[: 1 - steps]
-        is_learnable &= is_whole
-    return np.flatnonzero(is_learnable).astype(np.int32)
+
+    recipe: Recipe
+    seed: int
+    scaling: Scaling
+    weights: list[np.ndarray]
+    has_masking: bool = True
+    history: dict[str, list[float]] = field(default_factory=dict)
+    optimizer_state: tuple[str, list[np.ndarray]] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {own.name: getattr(self, own.name) for own in fields(self)}
+
+    @property
+    def n_epochs(self) -> int:
+        """The number of epochs in the history."""
+        return len(self.history.get("loss", ()))
+
+    @cached_property
+    def keras_model(self) -> Any:
+        """The network as a ``keras.Model``, the user's; never stored."""
+        return self.recipe.keras_model(self.weights, self.seed)
+
+    @cached_property
+    def outputs(self) -> Callable[..., np.ndarray]:
+        """The function from scaled windows to the network's outputs; never stored."""
+        return self.recipe.predictor(self.weights, self.seed)
+
+    def values(self, windows: np.ndarray, n_threads: int = 1) -> np.ndarray:
+        """Return the relative values that are predicted for relative windows.
+
+        Parameters
+        ----------
+        windows : ndarray of shape (n_rows, window, n_channels)
+            NaN at missing steps.
+        n_threads : int, default=1
+            Threads that share the rows.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_outputs), float64
+        """
+        inputs = self.scaling.inputs(windows)
+        outputs = self.outputs(inputs, n_threads=n_threads)
+        return self.scaling.values(outputs, windows, inputs)
+
+    def after(
+        self, weights: list[np.ndarray], history: dict[str, list[float]]
+    ) -> Member:
+        """Return the same network with other weights, after some more epochs."""
+        longer = {k: self.history.get(k, []) + v for k, v in history.items()}
+        return replace(self, weights=weights, history=self.history | longer)
 
 
-def complete_rows(counts: np.ndarray, rows: np.ndarray, window: int) -> np.ndarray:
-    """Return the rows with complete windows, or all, where these are the fewer half.
-
-    A highway says too much of incomplete windows for a network to learn the rest.
-
-    Parameters
-    ----------
-    counts : ndarray of shape (n_rows,)
-        True steps of each window.
-    rows : ndarray of int
-        Increasing positions.
-    window : int
-        Steps of a complete window.
-    """
-    complete = rows[counts[rows] == window]
-    return complete if 2 * len(complete) >= len(rows) else rows
-
-
-def split_newest(
-    rows: np.ndarray, fraction: float, steps: int, groups: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Split rows into training rows and the newest tail for validation.
-
-    Rows whose targets reach into the tail are in neither part: learning them would
-    show the network what it is validated on. Every group of a panel has a tail of its
-    own, but for groups of so few rows that their share rounds to none.
-
-    Parameters
-    ----------
-    rows : ndarray of int
-        Increasing positions.
-    fraction : float
-        Share of the rows that becomes the tail.
-    steps : int
-        Targets of each row.
-    groups : ndarray of shape (n_rows,), int, optional
-        The group of each row, one after another.
-
-    Returns
-    -------
-    training_rows, validation_rows : ndarray of int
-    """
-    if groups is not None:
-        return _split_groups(rows, fraction, steps, groups[rows])
-    n_validation = int(np.ceil(len(rows) * fraction))
-    tail = rows[len(rows) - n_validation :]
-    return rows[rows + steps - 1 < tail[0]], tail
-
-
-def _split_groups(
-    rows: np.ndarray, fraction: float, steps: int, groups: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Split the rows of each group, whose numbers stand beside them."""
-    starts = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))
-    lengths = np.diff(np.append(starts, len(rows)))
-    n_validation = np.round(lengths * fraction).astype(int)
-    # Positions at which the tails begin; those without a tail begin with the next.
-    tails = starts + lengths - n_validation
-    is_tail = np.arange(len(rows)) >= np.repeat(tails, lengths)
-    first = np.where(n_validation > 0, rows[np.minimum(tails, len(rows) - 1)], np.inf)
-    is_early = rows + steps - 1 < np.repeat(first, lengths)
-    return rows[is_early & ~is_tail], rows[is_tail]
-
-
-def default_batch_size(n_rows: int) -> int:
-    """Return the number of rows in a gradient step, a power of 2.
-
-    As many small steps as make an epoch on 96,000 rows teach more than enough; more
-    rows are better spent on steps that are surer.
-
-    Parameters
-    ----------
-    n_rows : int
-        Rows to learn from.
-    """
-    wanted = 1 << (-(-n_rows // _MOST_STEPS) - 1).bit_length()
-    return min(max(wanted, _FEWEST_ROWS_OF_BATCH), _MOST_ROWS_OF_BATCH)
+def new_member(recipe: Recipe, scaling: Scaling, seed: int) -> Member:
+    """Return a network with its first weights."""
+    has_highway = scaling.highway is not None
+    weights, has_masking = recipe.first_weights(seed, has_highway=has_highway)
+    return Member(recipe, seed, scaling, weights, has_masking)
 
 
 # -- what training is given ---------------------------------------------------------
@@ -211,16 +223,16 @@ def default_batch_size(n_rows: int) -> int:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Windows, targets and weights, normalised a batch at a time.
+    """Windows, targets and weights of all rows, and which of them are learned.
 
     Parameters
     ----------
     windows : ndarray of shape (n_rows, window, n_channels)
-        Raw windows, usually a view; they are never copied whole.
+        Relative windows, usually a view; never copied all at once.
     counts : ndarray of shape (n_rows,)
         True steps of each window.
     targets : ndarray of shape (n_rows, n_outputs)
-        Raw targets.
+        Relative targets.
     scaling : Scaling
         The map to what the network sees.
     rows, validation_rows : ndarray of int
@@ -255,9 +267,11 @@ class TrainingSet:
             return base, rows
         return self.windows.reshape(-1, n_channels), rows * np.int32(window)
 
-    def scaled_targets(self, rows: slice) -> np.ndarray:
-        """Return targets as the network learns them, float32, 0 for none."""
-        scaled = self.scaling.targets(self.targets[rows], self.windows[rows])
+    def scaled_targets(self) -> np.ndarray:
+        """Return the targets of all rows as the network learns them, 0 for none."""
+        scaled = np.empty(self.targets.shape, dtype=np.float32)
+        for rows in row_slices(self.windows, len(self.windows)):
+            scaled[rows] = self.scaling.targets(self.targets[rows], self.windows[rows])
         return np.nan_to_num(scaled, nan=0.0)
 
     def orders(self, seed: tuple[int, ...]) -> Iterator[np.ndarray]:
@@ -271,7 +285,7 @@ class TrainingSet:
     def batch(
         self, rows: np.ndarray, fill: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return inputs, targets and weights of some rows, float32.
+        """Return scaled inputs, targets and weights of some rows, float32.
 
         Parameters
         ----------
@@ -315,14 +329,51 @@ class Plan:
     batch_size: int
     learning_rate: float
     patience: int | None
-    seed: tuple[int, ...]
+    seed: tuple[int, ...] = ()
     is_annealed: bool = False
     n_threads: int = 1
     callbacks: tuple[Any, ...] = ()
 
-    def n_batches(self, n_rows: int) -> int:
-        """Return the number of gradient steps of an epoch."""
-        return -(-n_rows // self.batch_size)
+
+def default_batch_size(n_rows: int) -> int:
+    """Return the number of rows in a gradient step, a power of 2.
+
+    As many small steps as make an epoch on 96,000 rows teach more than enough; more
+    rows are better spent on steps that are surer.
+    """
+    wanted = 1 << (-(-n_rows // _MOST_STEPS) - 1).bit_length()
+    return min(max(wanted, _FEWEST_ROWS_OF_BATCH), _MOST_ROWS_OF_BATCH)
+
+
+# -- when to stop -------------------------------------------------------------------
+
+
+class Interrupt:
+    """Ctrl-C as a flag, which training reads where nothing is half done.
+
+    The first sets the flag, and a second raises KeyboardInterrupt as Python does. That
+    is for the main thread, where Python's own handler is in its place.
+    """
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def __enter__(self) -> Interrupt:
+        is_main = threading.current_thread() is threading.main_thread()
+        self._is_heard = (
+            is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        )
+        if self._is_heard:
+            signal.signal(signal.SIGINT, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_heard:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _hear(self, *_: object) -> None:
+        self.is_set = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass
@@ -333,12 +384,28 @@ class Monitor:
     ----------
     patience : int or None
         As in :class:`Plan`.
+    member : Member
+        The network as it begins.
+    interrupt : Interrupt
+        Whether the user asks to stop.
     progress : Progress, optional
         Is told of every epoch, and may be asked by a callback to stop.
+    place : int
+        Position of the network in its ensemble.
+    state : callable
+        From the network some epochs later to the attributes with which a copy of the
+        estimator predicts with it.
+    is_refit : bool
+        Whether these are the epochs of a refit.
     """
 
-    patience: int | None
+    patience: int | None = None
+    member: Any = None
+    interrupt: Interrupt = field(default_factory=Interrupt)
     progress: Progress | None = None
+    place: int = 0
+    state: Callable[..., dict[str, Any]] = dict
+    is_refit: bool = False
     history: dict[str, list[float]] = field(default_factory=lambda: {"loss": []})
     best_loss: float = np.inf
     best_weights: list[np.ndarray] | None = None
@@ -351,114 +418,144 @@ class Monitor:
         """Whether each epoch must be told, with its weights, when it ends."""
         return self.progress is not None and self.progress.is_watched
 
-    def before_epoch(self, get_weights: Callable[[], list[np.ndarray]]) -> None:
+    @property
+    def is_over(self) -> bool:
+        """Whether no other epoch is to follow."""
+        is_idle = self.patience is not None and self.n_idle >= self.patience
+        return self.has_diverged or self.is_stopped or self.interrupt.is_set or is_idle
+
+    def before_epoch(self) -> None:
         """Tell that an epoch begins."""
         if self.progress is not None:
-            self.progress.begin_epoch(get_weights, self.history)
+            self.progress.begin_epoch(is_refit=self.is_refit)
 
     def after_epoch(
         self,
         loss: float,
         validation_loss: float | None,
         get_weights: Callable[[], list[np.ndarray]],
-    ) -> bool:
-        """Record an epoch, tell of it, and return whether training should stop."""
-        is_over = self._record(loss, validation_loss, get_weights)
-        if self.progress is not None:
-            self.is_stopped = self.progress.end_epoch(
-                loss, validation_loss, get_weights, self.history
-            )
-        return is_over or self.is_stopped
-
-    def _record(
-        self,
-        loss: float,
-        validation_loss: float | None,
-        get_weights: Callable[[], list[np.ndarray]],
-    ) -> bool:
-        """Record an epoch and return whether it is the last."""
+    ) -> None:
+        """Record an epoch, and tell of it."""
         self.history["loss"].append(loss)
         self.has_diverged = not np.isfinite(loss)
-        if validation_loss is None or self.has_diverged:
-            return self.has_diverged
-        self.history.setdefault("val_loss", []).append(validation_loss)
-        if self.patience is None:
-            return False
-        self.n_idle += 1
-        if validation_loss < self.best_loss:
-            self.best_loss, self.n_idle = validation_loss, 0
-            self.best_weights = get_weights()
-        return self.n_idle >= self.patience
+        if validation_loss is not None and not self.has_diverged:
+            self.history.setdefault("val_loss", []).append(validation_loss)
+            self.n_idle += 1
+            if self.patience is not None and validation_loss < self.best_loss:
+                self.best_loss, self.n_idle = validation_loss, 0
+                self.best_weights = get_weights()
+        if self.progress is None:
+            return
+
+        def state():
+            weights = get_weights()
+            if not all(np.isfinite(array).all() for array in weights):
+                return None
+            history = {} if self.is_refit else self.history
+            return self.state(self.member.after(weights, history))
+
+        self.is_stopped = self.progress.end_epoch(
+            self.place, self.history, state, is_refit=self.is_refit
+        )
+
+
+# -- training -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What training came to.
+class Finish:
+    """What follows early stopping, when the validation rows have done their service.
 
     Parameters
     ----------
-    weights : list of ndarray
-        The best weights where there was validation, else the last ones.
-    optimizer_state : tuple of str and list of ndarray
-        Name of the optimizer, and the state with which it can go on.
-    history : dict of lists of float
-        ``loss`` and, with validation, ``val_loss`` of every epoch.
-    is_interrupted, is_stopped : bool
-        Whether the user interrupted it, or a callback stopped it.
+    rows : ndarray of int
+        All rows, those of validation among them.
+    highway : callable
+        Returns the highway that is fitted on them, None where there is none.
+    last_level : ndarray of shape (n_channels,)
+        That of these rows.
+    plan : Plan, optional
+        How the network goes on with them, but for its epochs; None where it does not.
     """
 
-    weights: list[np.ndarray]
-    optimizer_state: tuple[str, list[np.ndarray]]
-    history: dict[str, list[float]]
-    is_interrupted: bool
-    is_stopped: bool
+    rows: np.ndarray
+    highway: Callable[[], Highway | None]
+    last_level: np.ndarray
+    plan: Plan | None
 
 
-def train(
-    recipe: Recipe,
+def train_member(
+    member: Member,
     data: TrainingSet,
     plan: Plan,
-    weights: list[np.ndarray],
-    optimizer_state: tuple[str, list[np.ndarray]] | None = None,
-    progress: Progress | None = None,
-) -> Outcome:
-    """Train a network and return what it came to.
+    finish: Finish | None,
+    monitor: Callable[..., Monitor],
+) -> Member:
+    """Train a network: early stopping, its weight beside the highway, the refit.
 
     Parameters
     ----------
-    recipe : Recipe
-        The network and how it is trained.
+    member : Member
+        As far as it is trained.
     data : TrainingSet
-        What is learned from.
+        What is learned from; the scaling is that of the member.
     plan : Plan
-        For how long, and in what steps.
-    weights : list of ndarray
-        Weights to begin with.
-    optimizer_state : tuple of str and list of ndarray, optional
-        State to go on with; another optimizer begins anew.
-    progress : Progress, optional
-        Is told of every epoch.
-
-    Returns
-    -------
-    Outcome
+        How; the seed is that of the member.
+    finish : Finish or None
+        What follows early stopping; None for a network that goes on, which must have
+        its full weight if it can (:func:`with_full_weight`).
+    monitor : callable
+        Makes the monitor of a training of the member.
 
     Raises
     ------
     ValueError
-        If training diverges to weights that are not finite.
-
-    Warns
-    -----
-    ConvergenceWarning
-        If the user interrupts it (Ctrl-C); what was learned so far is kept.
+        If training diverges.
     """
-    monitor = Monitor(plan.patience, progress)
-    kind = str(recipe.optimizer)
-    state = None
+    data = replace(data, scaling=member.scaling)
+    first = monitor(plan.patience, member)
+    member = _trained(member, data, plan, first, member.optimizer_state)
+    if not len(data.validation_rows):
+        return member
+    scaling = member.scaling
+    if scaling.highway is not None and member.recipe.learns_means:
+        weight = _supported_weight(member, data)
+        scaling = replace(scaling, network_weight=weight)
+    if finish is not None:
+        # The network knows the remainder in the scale that it was trained with.
+        scaling = replace(
+            scaling, highway=finish.highway(), last_level=finish.last_level
+        )
+    member = replace(member, scaling=scaling)
+    is_cut = first.interrupt.is_set or first.is_stopped
+    if finish is None or finish.plan is None or is_cut or scaling.network_weight == 0:
+        return member
+    n_best = int(np.argmin(first.history["val_loss"])) + 1
+    rows = finish.rows
+    refitted = _trained(
+        member,
+        replace(data, scaling=scaling, rows=rows, validation_rows=rows[:0]),
+        # Half as many epochs as were best.
+        replace(finish.plan, epochs=-(-n_best // 2), is_annealed=True),
+        monitor(None, member, is_refit=True),
+        None,
+    )
+    return replace(refitted, history=member.history)
+
+
+def _trained(
+    member: Member,
+    data: TrainingSet,
+    plan: Plan,
+    monitor: Monitor,
+    optimizer_state: tuple[str, list[np.ndarray]] | None,
+) -> Member:
+    """Return a network after some epochs, with the best weights or the last ones."""
+    kind, state = str(member.recipe.optimizer), None
     if optimizer_state is not None and optimizer_state[0] == kind:
         state = optimizer_state[1]
-    weights, state, is_interrupted = recipe.train(data, plan, monitor, weights, state)
+    plan = replace(plan, seed=(member.seed, member.n_epochs))
+    weights, state = member.recipe.train(data, plan, monitor, member.weights, state)
     if monitor.best_weights is not None:
         weights = monitor.best_weights
     if monitor.has_diverged or not all(np.isfinite(array).all() for array in weights):
@@ -468,18 +565,43 @@ def train(
             f"({plan.learning_rate!r}), keep scaling on, or choose a bounded "
             "activation such as 'tanh'."
         )
-    if progress is not None:
-        progress.end_training()
-    if is_interrupted:
-        if progress is not None:
-            progress.end()
-        warnings.warn(
-            f"Training was interrupted after {len(monitor.history['loss'])} of "
-            f"{plan.epochs} epochs; what was learned until then is kept. Press Ctrl-C "
-            "twice to leave what called fit, too.",
-            ConvergenceWarning,
-            stacklevel=6,
-        )
-    return Outcome(
-        weights, (kind, state), monitor.history, is_interrupted, monitor.is_stopped
-    )
+    after = member.after(weights, monitor.history)
+    return replace(after, optimizer_state=(kind, state))
+
+
+def with_full_weight(member: Member) -> Member:
+    """Take the weight of a network beside its highway into its output layer.
+
+    It then learns in the scale in which it predicts. A network of the user's own may
+    end in anything: it keeps its weight.
+    """
+    weights = member.recipe.multiplied(member.weights, member.scaling.network_weight)
+    if member.scaling.network_weight == 1 or weights is None:
+        return member
+    scaling = replace(member.scaling, network_weight=1.0)
+    return replace(member, weights=weights, scaling=scaling)
+
+
+def _supported_weight(member: Member, data: TrainingSet) -> float:
+    """Return the factor of a network's outputs that validation rows support.
+
+    It is the slope of what the highway leaves on what the network says, less its
+    standard error, within 0 and 1. Outputs of a row are not independent, so rows
+    are the units of the standard error; a few of them support nothing.
+    """
+    said, product = np.zeros((2, len(data.validation_rows)))
+    for at in row_slices(data.windows, len(data.validation_rows)):
+        rows = data.validation_rows[at]
+        windows: Any = data.windows[rows]
+        outputs = member.outputs(data.scaling.inputs(windows))
+        left = data.scaling.targets(data.targets[rows], windows)
+        weight = 1.0 if data.weights is None else data.weights[rows]
+        said[at] = weight * np.square(outputs).sum(axis=1)
+        product[at] = weight * (outputs * left).sum(axis=1)
+    n_rows = len(said)
+    if n_rows < FEWEST_VALIDATION_ROWS or not said.sum() > 0:
+        return 0.0
+    slope = product.sum() / said.sum()
+    squares = np.square(product - slope * said).sum() * n_rows / (n_rows - 1)
+    error = np.sqrt(squares) / said.sum()
+    return float(np.clip(slope - error, 0, 1))

@@ -74,8 +74,8 @@ class GateDisplay(Display):
     values : DataFrame, default=None
         The values of the windows, at an index (row, step), a column for each channel.
     trust : float, default=None
-        Share of the network's output, from 0 to 1, that predictions take: ``trust_`` of
-        an :class:`LSTMRegressor`. None says nothing of it.
+        Weight of the network's output in predictions, from 0 to 1: ``network_weight_``
+        of an :class:`LSTMRegressor`. None says nothing of it.
 
     Attributes
     ----------
@@ -145,7 +145,7 @@ class GateDisplay(Display):
         display = cls(
             gates_of(estimator, X, rows),
             values=window_values(estimator, X, rows),
-            trust=regressor_inside(estimator, cls.__name__).trust_,
+            trust=regressor_inside(estimator, cls.__name__).network_weight_,
         )
         return display.plot(ax, layer=layer)
 

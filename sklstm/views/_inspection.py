@@ -13,10 +13,9 @@ import numpy as np
 
 import sklstm.network._kernels as kernels
 from sklstm._checks import check_is_fitted, is_integer
-from sklstm.network._network import patched, trace
-from sklstm.network._reading import LAG_NAME, read_windows
-from sklstm.network._regressor import LSTMRegressor
-from sklstm.network._window_regressor import WindowRegressor
+from sklstm.network._lstm import patched, trace
+from sklstm.network._regressor import LSTMRegressor, WindowRegressor
+from sklstm.network._rows import LAG_NAME, read_windows
 from sklstm.windows._frames import (
     DataFrame,
     frame_from_product,
@@ -51,11 +50,11 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     ``weights_``, applied to the hidden states of the last layer after the last step
     that each direction reads gives the network's output. That is not yet the
     prediction: with a highway it is multiplied by the scale of what the highway leaves
-    and by ``trust_``, and the highway's output is added; then the scaling of the target
-    is undone (its scale, mean and level, in a panel the size of the group or the
-    logarithm too), and the mean over an ensemble is taken. Where ``trust_`` is 0 the
-    network has no part in it. Of an ensemble the gates are those of the first network,
-    as ``weights_`` and ``trust_`` are.
+    and by ``network_weight_``, and the highway's output is added; then the scaling of
+    the target is undone (its scale, mean and level, in a panel the size of the group or
+    the logarithm too), and the mean over an ensemble is taken. Where
+    ``network_weight_`` is 0 the network has no part in it. Of an ensemble the gates are
+    those of the first network, as ``weights_`` and ``network_weight_`` are.
 
     Parameters
     ----------
@@ -237,7 +236,7 @@ def _integrated_gradients(
             ],
             axis=0,
         )
-        values = np.ones((len(at), regressor._fitted_recipe.shape[2]))
+        values = np.ones((len(at), regressor._fitted_recipe.spec.n_outputs))
         if scaling.unit == "log":
             values = regressor._means(at)
         slopes = scaling.absolute_slopes(values, sizes)[:, output]

@@ -22,10 +22,6 @@ from sklstm._checks import (
     validate_data,
     whole_or_unchanged,
 )
-from sklstm._stamp import stamped, unstamped
-from sklstm._stored_labels import index_as_data, index_from_data
-from sklstm._whole import check_sliding_window
-from sklstm.network._progress import CallbackSupportMixin, tasks_of
 from sklstm.windows._alignment import agree, habit_of
 from sklstm.windows._frames import (
     check_same_labels,
@@ -72,9 +68,6 @@ __all__ = ["SlidingWindow", "quiet_windows"]
 # First rows that tell whether rows are those of the fit.
 _ROWS_TO_RECOGNISE = 8
 
-# Attributes that hold labels, which are stored as plain data.
-_LABELS = ("groups_", "_context_labels")
-
 # Windows that there would be without holes, for their loss to be worth a warning.
 _FEWEST_WINDOWS = 20
 
@@ -83,7 +76,6 @@ _ROWS_FOR_DIGITS = 1 << 16
 
 
 class SlidingWindow(
-    CallbackSupportMixin,
     TransformerMixin,
     BaseEstimator,
     auto_wrap_output_keys=None,  # type: ignore[call-arg]
@@ -446,21 +438,6 @@ class SlidingWindow(
             self._sklearn_output_config = {"transform": transform}
         return self
 
-    def __getstate__(self):
-        state = super().__getstate__()
-        as_data = {
-            name: index_as_data(state[name]) for name in _LABELS if name in state
-        }
-        return stamped({**state, **as_data})
-
-    def __setstate__(self, state):
-        state = unstamped(state, owner=type(self).__name__)
-        labels = {
-            name: index_from_data(state[name]) for name in _LABELS if name in state
-        }
-        super().__setstate__({**state, **labels})
-        check_sliding_window(self)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
@@ -471,7 +448,7 @@ class SlidingWindow(
     def _learn(self, X, y):
         """Set the fitted attributes; return channels by run, labels and runs."""
         self._validate_params()
-        with whole_or_unchanged(self), tasks_of(self, X, y):
+        with whole_or_unchanged(self):
             values, labels, panel = self._read(X, reset=True)
             check_same_labels(X, y, owner=type(self).__name__)
             self.target_names_ = names_of(X, y)

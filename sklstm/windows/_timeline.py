@@ -15,20 +15,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sklstm._checks import python_scalar
-from sklstm._stamp import damaged
-from sklstm._stored_labels import (
-    index_as_data,
-    index_from_data,
-    step_as_data,
-    step_from_data,
-)
 
 __all__ = [
     "Timeline",
@@ -45,16 +37,6 @@ __all__ = [
 Pairs = tuple[np.ndarray, np.ndarray]
 
 _CHUNK = 1 << 18
-
-# What lies between two labels, for each kind of them.
-_STEPS: dict[str, Any] = {
-    "integer": Integral,
-    "period": Integral,
-    "stamp": pd.Timedelta,
-    "day": pd.Timedelta,
-    "calendar": pd.offsets.BaseOffset,
-    "order": type(None),
-}
 
 _SHORTEST_MONTH = pd.Timedelta(days=28)
 _DAY = pd.Timedelta(days=1)
@@ -84,27 +66,6 @@ class Timeline:
     kind: str
     step: Any
     last: pd.Index
-
-    def __getstate__(self) -> dict[str, Any]:
-        step, last = step_as_data(self.step), index_as_data(self.last)
-        return {"kind": self.kind, "step": step, "last": last}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        try:
-            kind, step, last = state["kind"], state["step"], state["last"]
-        except (TypeError, LookupError) as error:
-            raise damaged("Timeline", f"one without {error}") from error
-        own = {
-            "kind": kind,
-            "step": step_from_data(step),
-            "last": index_from_data(last),
-        }
-        if not isinstance(own["last"], pd.Index) or len(own["last"]) != 1:
-            raise damaged("Timeline", f"{own['last']!r} as 'last'")
-        kinds = _STEPS.get(kind) if isinstance(kind, str) else None
-        if kinds is None or not isinstance(own["step"], kinds):
-            raise damaged("Timeline", f"the step {own['step']!r} of kind {kind!r}")
-        vars(self).update(own)
 
     @property
     def words(self) -> str:

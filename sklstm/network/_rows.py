@@ -1,6 +1,6 @@
-"""Read what a regressor is given: X as windows, y as targets, sample weights.
+"""Rows: X as windows, y as targets and sample weights, and which of them are learned.
 
-Whatever cannot be learned from, or predicted, is told in one sentence before any work
+What cannot be learned from, or predicted, is refused in one sentence before any work
 starts. As scikit-learn's ``validate_data`` does, a first fit sets on the regressor what
 later calls are held against.
 """
@@ -8,7 +8,6 @@ later calls are held against.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,17 @@ from sklstm.windows._windows import (
     true_steps,
 )
 
-__all__ = ["LAG_NAME", "read_target", "read_weights", "read_windows"]
+__all__ = [
+    "LAG_NAME",
+    "complete_rows",
+    "in_time_order",
+    "learnable_rows",
+    "read_target",
+    "read_weights",
+    "read_windows",
+    "split_newest",
+    "steps_of",
+]
 
 # The columns of a lag table, as SlidingWindow names them: load_t-1, hour_t, hour_t+1.
 LAG_NAME = re.compile(r"(?P<channel>.+)_t(?P<step>[-+]\d+)?")
@@ -51,11 +60,6 @@ def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarra
     windows : ndarray or PanelWindows of shape (n_rows, window, n_channels), float32
     counts : ndarray of shape (n_rows,)
         True steps of each window.
-
-    Raises
-    ------
-    ValueError
-        If X is not finite but for missing oldest steps, or not of the right shape.
     """
     owner = type(regressor).__name__
     with np.errstate(over="ignore"):  # beyond float32 is reported as infinity
@@ -70,8 +74,8 @@ def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarra
         )
     if (counts < 0).any():
         raise ValueError(
-            f"{owner} needs windows without NaN inside: only whole steps may "
-            "be missing, the oldest ones. Got NaN after a true step, or in part of "
+            f"{owner} needs windows without NaN inside: only the oldest steps may be "
+            "missing, in all channels. Got NaN after a true step, or in part of "
             f"a step, in row {np.flatnonzero(counts < 0)[0]} of X; fill or drop "
             "missing values before windows are made."
         )
@@ -113,14 +117,8 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
         table = validate_data(
             regressor, X, reset=reset, dtype=np.float32, ensure_all_finite=False
         )
-        n_channels = _channels_of_table(regressor) if reset else regressor.n_channels_
+        n_channels = _channels_from_names(regressor) if reset else regressor.n_channels_
         windows = table.reshape(len(table), -1, n_channels)
-    if reset and n_channels != (regressor.n_channels or n_channels):
-        raise ValueError(
-            f"The 'n_channels' parameter of {owner} must fit X. Got "
-            f"n_channels={regressor.n_channels!r} and X of shape {np.shape(X)}; leave "
-            "it None for 3-D X."
-        )
     if not reset and windows.shape[1:] != (regressor.window_, regressor.n_channels_):
         raise ValueError(
             f"{owner} needs windows as in fit: "
@@ -131,43 +129,10 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
     return windows
 
 
-def _channels_of_table(regressor: Any) -> int:
-    """Return how many channels each step of a 2-D X has."""
-    n_channels = regressor.n_channels or _channels_from_names(
-        getattr(regressor, "feature_names_in_", ())
-    )
-    if regressor.n_features_in_ % n_channels:
-        raise ValueError(
-            f"{type(regressor).__name__} needs rows of window * n_channels values. Got "
-            f"{regressor.n_features_in_} columns with n_channels={n_channels}; pass "
-            "the number of channels of a step."
-        )
-    return n_channels
-
-
 def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarray:
     """Return y as float64, 1-D or 2-D, one row per window.
 
-    Parameters
-    ----------
-    regressor : WindowRegressor
-        Whose fit reads it.
-    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        The target of each row.
-    n_rows : int
-        Number of windows.
-    reset : bool
-        Whether this is a first fit.
-
-    Returns
-    -------
-    ndarray
-
-    Raises
-    ------
-    ValueError
-        If y is not finite numbers, one row per window, of the shape that ``steps`` and
-        an earlier fit ask for.
+    Its shape is what ``steps`` and, without ``reset``, an earlier fit ask for.
     """
     owner = type(regressor).__name__
     if y is None:
@@ -219,25 +184,7 @@ def read_weights(
 ) -> np.ndarray | None:
     """Return sample weights as float64, None where none are given.
 
-    Parameters
-    ----------
-    regressor : WindowRegressor
-        Whose fit reads them.
-    sample_weight : array-like of shape (n_rows,) or None
-        Weights of the rows.
-    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
-    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        The targets as they were given.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,) or None
-
-    Raises
-    ------
-    ValueError
-        If a weight is negative or not finite, all are 0, or they have other labels
-        than y.
+    They are positive or 0, not all 0, and have the labels of y.
     """
     if sample_weight is None:
         return None
@@ -274,18 +221,12 @@ def _check_table_start(windows: Any, counts: np.ndarray, owner: str) -> None:
     )
 
 
-def _channels_from_names(names: Sequence[str]) -> int:
+def _channels_from_names(regressor: Any) -> int:
     """Return the number of channels of a lag table with SlidingWindow's names.
 
-    Parameters
-    ----------
-    names : sequence of str
-        Column names, step by step; names of other kinds mean one channel.
-
-    Returns
-    -------
-    int
+    Names of other kinds, and none, mean one channel.
     """
+    names = getattr(regressor, "feature_names_in_", ())
     matches = [LAG_NAME.fullmatch(str(name)) for name in names]
     if not all(matches):
         return 1
@@ -293,3 +234,121 @@ def _channels_from_names(names: Sequence[str]) -> int:
     n_channels = len(set(channels)) or 1
     is_step_major = channels == channels[:n_channels] * (len(names) // n_channels)
     return n_channels if is_step_major else 1
+
+
+# -- which rows are learned ---------------------------------------------------------
+
+
+def in_time_order(windows: Any, *columns: np.ndarray | None) -> tuple:
+    """Return windows, and what else there is of each row, in time order.
+
+    The rows of a panel are put one group after another, so that training does not
+    depend on the order in which they came.
+
+    Targets, weights, … are the columns; some may be None.
+    """
+    order = windows.order() if isinstance(windows, PanelWindows) else None
+    if order is None:
+        return windows, *columns
+    ordered = (None if column is None else column[order] for column in columns)
+    return windows.rows(order), *ordered
+
+
+def steps_of(y: np.ndarray, steps: int) -> np.ndarray:
+    """Return the targets y[t] … y[t + steps - 1] of every row.
+
+    They are of shape (n_rows, n_outputs or steps), float64; NaN where the series ends
+    too early. The series is 1-D if ``steps`` is more than 1.
+    """
+    if steps == 1:
+        return y.reshape(len(y), -1).astype(np.float64, copy=False)
+    padded = np.append(y.astype(np.float64), np.full(steps - 1, np.nan))
+    return np.lib.stride_tricks.sliding_window_view(padded, steps)
+
+
+def learnable_rows(
+    windows: np.ndarray,
+    counts: np.ndarray,
+    steps: int,
+    sample_weight: np.ndarray | None,
+) -> np.ndarray:
+    """Return the rows that can be learned from.
+
+    These have at least one true step, a positive weight, and ``steps`` targets none of
+    which lies beyond a hole.
+
+    Parameters
+    ----------
+    windows : ndarray of shape (n_rows, window, n_channels)
+        Raw windows, in time order.
+    counts : ndarray of shape (n_rows,)
+        True steps of each window.
+    steps : int
+        Targets of each row.
+    sample_weight : ndarray of shape (n_rows,), optional
+        Weights; rows of weight 0 are left out, as if they were not there.
+
+    Returns
+    -------
+    ndarray of int
+        Increasing positions.
+    """
+    is_learnable = counts > 0
+    if sample_weight is not None:
+        is_learnable &= sample_weight > 0
+    if len(windows) < steps:
+        return np.zeros(0, dtype=np.int32)
+    if steps > 1:
+        hole = ~is_next_window(windows, counts)
+        n_holes = np.concatenate([[0], np.cumsum(hole)])
+        has_targets = np.zeros(len(windows), dtype=bool)
+        is_close = n_holes[steps - 1 :] == n_holes[: 1 - steps]
+        has_targets[: len(windows) - steps + 1] = is_close
+        is_learnable &= has_targets
+    return np.flatnonzero(is_learnable).astype(np.int32)
+
+
+def complete_rows(counts: np.ndarray, rows: np.ndarray, window: int) -> np.ndarray:
+    """Return the rows with complete windows, or all, where these are the fewer half.
+
+    A highway says too much of incomplete windows for a network to learn the rest.
+    """
+    complete = rows[counts[rows] == window]
+    return complete if 2 * len(complete) >= len(rows) else rows
+
+
+def split_newest(
+    rows: np.ndarray, fraction: float, steps: int, groups: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split rows into training rows and the newest tail for validation.
+
+    Rows whose targets reach into the tail are in neither part: learning them would
+    show the network what it is validated on. Every group of a panel has a tail of its
+    own, but for groups of so few rows that their share rounds to none.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Increasing positions.
+    fraction : float
+        Share of the rows that becomes the tail.
+    steps : int
+        Targets of each row.
+    groups : ndarray of shape (n_rows,), int, optional
+        The group of each row, one after another.
+
+    Returns
+    -------
+    training_rows, validation_rows : ndarray of int
+    """
+    rounded = np.ceil if groups is None else np.round
+    groups = np.zeros(len(rows)) if groups is None else groups[rows]
+    starts = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))
+    lengths = np.diff(np.append(starts, len(rows)))
+    n_validation = rounded(lengths * fraction).astype(int)
+    # Positions at which the tails begin; those without a tail begin with the next.
+    tails = starts + lengths - n_validation
+    is_tail = np.arange(len(rows)) >= np.repeat(tails, lengths)
+    first = np.where(n_validation > 0, rows[np.minimum(tails, len(rows) - 1)], np.inf)
+    is_early = rows + steps - 1 < np.repeat(first, lengths)
+    return rows[is_early & ~is_tail], rows[is_tail]

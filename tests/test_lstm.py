@@ -1,0 +1,316 @@
+"""The LSTM: its pass in NumPy against Keras and against a loop over scalars."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+
+from sklstm.network._lstm import (
+    MISSING,
+    NetworkSpec,
+    build_keras_model,
+    default_patch,
+    forward,
+    initial_weights,
+    patched,
+    trace,
+)
+
+
+def inputs_of(spec, *, n_rows=7, seed=0, is_complete=False):
+    """Return windows; unless complete, the r-th lacks its r oldest steps."""
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(n_rows, spec.window, spec.n_channels))
+    if not is_complete:
+        for row in range(n_rows):
+            inputs[row, : row % (spec.window + 1)] = np.nan
+    return inputs.astype(np.float32)
+
+
+def weights_of(spec, seed=0):
+    """Return initial weights with biases that are not all 0 or 1."""
+    rng = np.random.default_rng(seed + 100)
+    weights = initial_weights(spec, seed)
+    return [
+        w + rng.normal(scale=0.1, size=w.shape).astype(np.float32) if w.ndim == 1 else w
+        for w in weights
+    ]
+
+
+def keras_outputs(spec, weights, inputs):
+    model = build_keras_model(spec)
+    model.set_weights(weights)
+    return np.asarray(model(np.nan_to_num(inputs, nan=MISSING), training=False))
+
+
+def check_parity(spec, *, size=1):
+    weights, inputs = weights_of(spec), np.float32(size) * inputs_of(spec)
+    outputs = forward(spec, weights, inputs)
+    expected = keras_outputs(spec, weights, inputs)
+    assert np.isfinite(expected).all()
+    assert outputs.shape == expected.shape == (len(inputs), spec.n_outputs)
+    assert outputs.dtype == np.float64
+    assert np.abs(outputs - expected).max() <= 1e-6
+
+
+# -- against Keras ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("units", [(4,), (4, 3), (2, 5, 3)])
+def test_layers_are_those_of_keras(units, bidirectional):
+    """Stacked or not, one way or both, masked or not: outputs are Keras's to 1e-6."""
+    check_parity(
+        NetworkSpec(
+            window=6,
+            n_channels=3,
+            n_outputs=2,
+            units=units,
+            bidirectional=bidirectional,
+        )
+    )
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_activation_is_that_of_keras(activation):
+    """Every activation of candidate and output gives Keras's outputs."""
+    check_parity(NetworkSpec(4, 2, 1, (3,), activation), size=2)
+
+
+@pytest.mark.parametrize(
+    ("window", "n_channels", "n_outputs"), [(1, 1, 1), (1, 3, 2), (9, 1, 4), (2, 5, 1)]
+)
+def test_shapes_are_those_of_keras(window, n_channels, n_outputs):
+    """Any window, down to a single step, any channels, any outputs."""
+    check_parity(NetworkSpec(window, n_channels, n_outputs, (3,)))
+
+
+def test_dropout_is_idle_in_prediction():
+    """Dropout drops nothing outside training, neither here nor in Keras."""
+    check_parity(NetworkSpec(4, 1, 1, (3, 2), dropout=0.7))
+    spec = NetworkSpec(4, 1, 1, (3, 2))
+    dropping = NetworkSpec(4, 1, 1, (3, 2), dropout=0.7)
+    weights, inputs = weights_of(spec), inputs_of(spec)
+    np.testing.assert_array_equal(
+        forward(spec, weights, inputs), forward(dropping, weights, inputs)
+    )
+
+
+def test_weights_go_into_keras_as_they_are():
+    """Order, names and shapes of the weights are those of the Keras model."""
+    spec = NetworkSpec(3, 2, 2, (3, 4), bidirectional=True)
+    model = build_keras_model(spec)
+    shapes = [tuple(variable.shape) for variable in model.weights]
+    assert [w.shape for w in initial_weights(spec, 0)] == shapes
+    assert all(not w.any() for w in model.get_weights() if w.ndim == 2)
+
+
+def test_building_a_keras_model_draws_nothing():
+    """``build_keras_model`` draws from no global generator, dropout included."""
+    spec = NetworkSpec(3, 1, 1, (2, 2), dropout=0.3, bidirectional=True)
+    before = random.getstate(), np.random.get_state()  # noqa: NPY002
+    build_keras_model(spec)
+    after = random.getstate(), np.random.get_state()  # noqa: NPY002
+    assert repr(before) == repr(after)
+
+
+# -- against a loop over scalars ----------------------------------------------------
+
+
+def gates_by_loop(sequence, kernel, recurrent, bias, *, is_backward, activation):
+    """Return i, f, o, g, c, h after each step in float64.
+
+    At a missing step the gates are NaN and the states those of before.
+    """
+    activate = {"tanh": np.tanh, "relu": lambda z: z * (z > 0)}[activation]
+    units = len(recurrent)
+    kernel, recurrent, bias = (w.astype(np.float64) for w in (kernel, recurrent, bias))
+    h, c = np.zeros(units), np.zeros(units)
+    found = np.full((len(sequence), 6, units), np.nan)
+    steps = range(len(sequence))
+    for step in reversed(steps) if is_backward else steps:
+        if not np.isnan(sequence[step]).any():
+            drive = sequence[step] @ kernel + h @ recurrent + bias
+            z_i, z_f, z_c, z_o = np.split(drive, 4)
+            i, f, o = (1 / (1 + np.exp(-z)) for z in (z_i, z_f, z_o))
+            g = activate(z_c)
+            c = f * c + i * g
+            h = o * activate(c)
+            found[step, :4] = i, f, o, g
+        found[step, 4:] = c, h
+    return found
+
+
+def trace_by_loop(spec, weights, window):
+    """Return the outputs for one window, and the gates of each layer and direction."""
+    sequence, traces = window.astype(np.float64), []
+    is_missing = np.isnan(sequence).any(axis=1)
+    for _ in spec.units:
+        own = []
+        for is_backward in (False, True)[: spec.n_directions]:
+            at = 3 * len(traces)
+            gates = gates_by_loop(
+                sequence,
+                *weights[at : at + 3],
+                is_backward=is_backward,
+                activation=spec.activation,
+            )
+            own.append(gates)
+            traces.append(gates)
+        last = np.concatenate([g[-d, 5] for d, g in zip((1, 0), own, strict=False)])
+        sequence = np.concatenate([gates[:, 5] for gates in own], axis=1)
+        sequence[is_missing] = np.nan
+    kernel, bias = weights[-2:]
+    return last @ kernel + bias, traces
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("units", [(3,), (2, 3)])
+def test_outputs_gates_and_states_are_the_published_ones(
+    units, bidirectional, activation
+):
+    """A loop over rows and steps gives the same outputs, gates and states to 1e-6."""
+    spec = NetworkSpec(5, 2, 2, units, activation, bidirectional=bidirectional)
+    weights, inputs = weights_of(spec, 3), inputs_of(spec, n_rows=12, seed=3)
+    outputs, traces = trace(spec, weights, inputs)
+    assert len(traces) == len(units) * spec.n_directions
+    np.testing.assert_array_equal(outputs, forward(spec, weights, inputs))
+    for row, window in enumerate(inputs):
+        expected, gates = trace_by_loop(spec, weights, window)
+        np.testing.assert_allclose(outputs[row], expected, rtol=0, atol=1e-6)
+        is_true = ~np.isnan(window).any(axis=1)
+        for found, own in zip(traces, gates, strict=True):
+            same = {"rtol": 0, "atol": 1e-6}
+            np.testing.assert_allclose(found[row, is_true], own[is_true], **same)
+            np.testing.assert_allclose(found[row, :, 4:], own[:, 4:], **same)
+
+
+def test_a_missing_step_is_as_if_it_were_not_there():
+    """A window with missing oldest steps gives what the shorter window gives."""
+    whole = NetworkSpec(6, 2, 1, (3, 2), bidirectional=True)
+    short = NetworkSpec(4, 2, 1, (3, 2), bidirectional=True)
+    weights = weights_of(whole)
+    inputs = inputs_of(whole, is_complete=True)
+    inputs[:, :2] = np.nan
+    np.testing.assert_allclose(
+        forward(whole, weights, inputs),
+        forward(short, weights, inputs[:, 2:]),
+        rtol=0,
+        atol=1e-7,
+    )
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_window_without_a_true_step_is_finite(bidirectional):
+    """A fully missing window gives the bias of the output layer, as in Keras."""
+    spec = NetworkSpec(3, 2, 2, (3, 2), bidirectional=bidirectional)
+    weights = weights_of(spec)
+    inputs = np.full((2, 3, 2), np.nan, dtype=np.float32)
+    outputs = forward(spec, weights, inputs)
+    np.testing.assert_array_equal(outputs, [weights[-1]] * 2)
+    np.testing.assert_array_equal(outputs, keras_outputs(spec, weights, inputs))
+
+
+def test_an_exact_zero_is_a_true_step():
+    """Only NaN is missing: zeros, which a series does reach, are read."""
+    spec = NetworkSpec(3, 1, 1, (3,))
+    weights = weights_of(spec)
+    zeros = np.zeros((1, 3, 1), dtype=np.float32)
+    missing = zeros.copy()
+    missing[0, :2] = np.nan
+    assert forward(spec, weights, zeros) != forward(spec, weights, missing)
+    expected = keras_outputs(spec, weights, zeros)
+    np.testing.assert_allclose(
+        forward(spec, weights, zeros), expected, rtol=0, atol=1e-6
+    )
+
+
+def test_hidden_states_are_those_of_keras_layer_by_layer():
+    """What each layer hands to the next is what Keras's layers do."""
+    spec = NetworkSpec(6, 2, 1, (4, 3, 2), bidirectional=True)
+    weights, inputs = weights_of(spec), inputs_of(spec, is_complete=True)
+    model = build_keras_model(spec)
+    model.set_weights(weights)
+    _, traces = trace(spec, weights, inputs)
+    read = inputs
+    for layer in range(2):
+        read = np.asarray(model.layers[layer + 1](read))  # the first masks
+        states = np.concatenate([t[:, :, 5] for t in traces[2 * layer :][:2]], axis=2)
+        np.testing.assert_allclose(states, read, rtol=0, atol=1e-6)
+
+
+# -- initial weights ----------------------------------------------------------------
+
+
+def test_initial_weights_are_determined_by_the_seed():
+    """The same seed gives the same weights, bit for bit; another seed others."""
+    spec = NetworkSpec(3, 2, 2, (3, 4), bidirectional=True)
+    first, again = initial_weights(spec, 5), initial_weights(spec, 5)
+    other = initial_weights(spec, 6)
+    for a, b, c in zip(first, again, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert a.dtype == np.float32
+        assert a.ndim == 1 or (a != c).all()
+
+
+def test_initial_weights_touch_no_global_generator():
+    """Python's and NumPy's global generators stay where they were."""
+    before = random.getstate(), repr(np.random.get_state())  # noqa: NPY002
+    initial_weights(NetworkSpec(3, 2, 2, (3, 4)), 0)
+    assert before == (random.getstate(), repr(np.random.get_state()))  # noqa: NPY002
+
+
+@pytest.mark.parametrize("units", [1, 5, 40])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_initial_weights_have_the_distributions_of_keras(units, bidirectional):
+    """Glorot kernels, orthogonal recurrent kernels, bias 0 and 1 on forget gates."""
+    spec = NetworkSpec(4, 3, 2, (units, units), bidirectional=bidirectional)
+    weights = initial_weights(spec, 1)
+    n_inputs = 3
+    for layer in range(2):
+        for direction in range(spec.n_directions):
+            at = 3 * (layer * spec.n_directions + direction)
+            kernel, recurrent, bias = weights[at : at + 3]
+            assert kernel.shape == (n_inputs, 4 * units)
+            limit = math.sqrt(6 / (n_inputs + 4 * units))
+            assert 0.5 * limit < np.abs(kernel).max() <= limit * (1 + 1e-6)
+            product = recurrent.astype(np.float64) @ recurrent.T
+            np.testing.assert_allclose(product, np.eye(units), atol=1e-6)
+            np.testing.assert_array_equal(bias.reshape(4, units)[1], 1)
+            np.testing.assert_array_equal(bias.reshape(4, units)[[0, 2, 3]], 0)
+        n_inputs = units * spec.n_directions
+    kernel, bias = weights[-2:]
+    assert np.abs(kernel).max() <= math.sqrt(6 / (n_inputs + 2)) * (1 + 1e-6)
+    np.testing.assert_array_equal(bias, np.zeros(2))
+
+
+@pytest.mark.parametrize(("window", "patch"), [(6, 1), (6, 2), (7, 3), (5, 5)])
+def test_patches_are_those_of_a_loop(window, patch):
+    """Steps of a patch stand side by side; the oldest that fill none are left out."""
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(4, window, 2)).astype(np.float32)
+    for row in range(1, 4):
+        inputs[row, :row] = np.nan
+    found = patched(inputs, patch)
+    n_steps = window // patch
+    assert found.shape == (4, n_steps, 2 * patch)
+    for row in range(4):
+        for step in range(n_steps):
+            begin = window - (n_steps - step) * patch
+            values = inputs[row, begin : begin + patch].ravel()
+            if np.isnan(values).any():
+                assert np.isnan(found[row, step]).all()
+            else:
+                np.testing.assert_array_equal(found[row, step], values)
+
+
+@pytest.mark.parametrize("window", [1, 24, 48, 53, 96, 168, 336, 720, 1000])
+def test_long_windows_are_read_in_a_few_patches(window):
+    """Up to 48 steps one by one, longer windows in 8 to 16 patches."""
+    patch = default_patch(window)
+    if window <= 48:
+        assert patch == 1
+    else:
+        assert 8 <= window // patch <= 16 and window % patch < patch

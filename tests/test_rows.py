@@ -1,0 +1,164 @@
+"""Rows: which of them are learned from, and which validate, against loops."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sklstm.network._rows import learnable_rows, split_newest, steps_of
+
+MANY = settings(max_examples=200)
+
+
+# -- targets of several steps -------------------------------------------------------
+
+
+@MANY
+@given(n_rows=st.integers(1, 12), steps=st.integers(1, 15))
+def test_steps_are_the_values_from_each_row_on(n_rows, steps):
+    """Column j of row t is y[t + j], and NaN where the series has ended."""
+    y = np.arange(1, n_rows + 1)
+    targets = steps_of(y, steps)
+    assert targets.shape == (n_rows, steps)
+    assert targets.dtype == np.float64
+    for row in range(n_rows):
+        for step in range(steps):
+            expected = y[row + step] if row + step < n_rows else np.nan
+            np.testing.assert_equal(targets[row, step], expected)
+
+
+def test_one_step_of_several_targets_is_the_target():
+    """A 2-D y stays as it is, as float64."""
+    y = np.arange(6, dtype=np.int32).reshape(3, 2)
+    targets = steps_of(y, 1)
+    np.testing.assert_array_equal(targets, y)
+    assert targets.dtype == np.float64
+
+
+def test_steps_are_not_copied():
+    """Many steps of a long series are a view: they cost one series, not ``steps``."""
+    targets = steps_of(np.zeros(1000), 100)
+    assert targets.strides == (8, 8)
+
+
+# -- rows that can be learned from --------------------------------------------------
+
+
+def series_with_holes(lengths, window, n_channels=1):
+    """Return windows of runs of rows, counts of true steps, and the run of each row.
+
+    Each row's window ends before it, so that the first of each run has no true step.
+    """
+    windows, counts, runs = [], [], []
+    value = 0.0
+    for run, length in enumerate(lengths):
+        past = []
+        for _ in range(length):
+            window_steps = [np.full(n_channels, np.nan)] * window + past
+            windows.append(window_steps[-window:])
+            counts.append(min(len(past), window))
+            runs.append(run)
+            value += 1.0
+            past.append(value + np.arange(n_channels) / 10)
+    windows = np.array(windows, dtype=np.float32).reshape(-1, window, n_channels)
+    return windows, np.array(counts), np.array(runs)
+
+
+def learnable_by_loop(counts, runs, steps, weights):
+    rows = []
+    for row in range(len(counts)):
+        targets = range(row, row + steps)
+        is_whole = targets[-1] < len(counts) and len({runs[t] for t in targets}) == 1
+        if counts[row] > 0 and is_whole and (weights is None or weights[row] > 0):
+            rows.append(row)
+    return rows
+
+
+@MANY
+@given(
+    lengths=st.lists(st.integers(1, 8), min_size=1, max_size=5),
+    window=st.integers(2, 5),
+    n_channels=st.integers(1, 2),
+    steps=st.integers(1, 9),
+    data=st.data(),
+)
+def test_learnable_rows_are_those_of_a_loop(lengths, window, n_channels, steps, data):
+    """A true step, a positive weight, and all targets before the next hole."""
+    windows, counts, runs = series_with_holes(lengths, window, n_channels)
+    weights = data.draw(
+        st.none()
+        | st.lists(
+            st.sampled_from([0.0, 0.5, 2.0]),
+            min_size=len(counts),
+            max_size=len(counts),
+        ).map(np.array)
+    )
+    rows = learnable_rows(windows, counts, steps, weights)
+    assert rows.dtype.kind == "i"
+    assert rows.tolist() == learnable_by_loop(counts, runs, steps, weights)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4, 5, 6, 50])
+def test_more_steps_than_rows_leave_no_row(steps):
+    """Where no row has all of its targets the answer is empty, however many lack."""
+    windows, counts, runs = series_with_holes([3], 2)
+    rows = learnable_rows(windows, counts, steps, None)
+    assert rows.tolist() == learnable_by_loop(counts, runs, steps, None)
+
+
+def test_complete_windows_on_two_sides_of_a_hole_are_told_apart():
+    """A hole between two full windows ends the targets before it."""
+    series = np.arange(20, dtype=np.float32)
+    rows = [4, 5, 6, 7, 12, 13, 14]
+    windows = np.array([series[row - 3 : row] for row in rows])[:, :, None]
+    counts = np.full(len(rows), 3)
+    assert learnable_rows(windows, counts, 2, None).tolist() == [0, 1, 2, 4, 5]
+    assert learnable_rows(windows, counts, 3, None).tolist() == [0, 1, 4]
+    assert learnable_rows(windows, counts, 1, None).tolist() == list(range(7))
+
+
+def test_rows_of_weight_0_are_not_learned_from():
+    """A weight of 0 leaves out the row itself; its value may still be a target."""
+    windows, counts, _ = series_with_holes([8], 2)
+    weights = np.ones(8)
+    weights[4] = 0
+    assert learnable_rows(windows, counts, 1, weights).tolist() == [1, 2, 3, 5, 6, 7]
+    assert learnable_rows(windows, counts, 2, weights).tolist() == [1, 2, 3, 5, 6]
+
+
+# -- the tail -----------------------------------------------------------------------
+
+
+@MANY
+@given(
+    rows=st.sets(st.integers(0, 60), min_size=1).map(sorted),
+    fraction=st.floats(0.01, 0.99),
+    steps=st.integers(1, 8),
+)
+def test_no_training_target_is_a_target_of_the_tail(rows, fraction, steps):
+    """The tail is the newest share; rows left have no target in common with it."""
+    rows = np.array(rows)
+    training_rows, validation_rows = split_newest(rows, fraction, steps)
+    n_validation = len(validation_rows)
+    assert n_validation >= 1
+    assert n_validation - 1 < len(rows) * fraction <= n_validation + 1e-9
+    np.testing.assert_array_equal(validation_rows, rows[-n_validation:])
+    validated = {row + step for row in validation_rows for step in range(steps)}
+    expected = []
+    for row in rows[:-n_validation]:
+        targets = {row + step for step in range(steps)}
+        if not targets & validated:
+            expected.append(row)
+    # With holes in the rows, a row whose target lies in a hole reaches none.
+    oldest = validation_rows[0]
+    assert training_rows.tolist() == [row for row in rows if row + steps - 1 < oldest]
+    assert set(training_rows) <= set(expected)
+    if len(rows) == rows[-1] - rows[0] + 1:
+        assert training_rows.tolist() == expected
+
+
+def test_one_row_is_all_tail():
+    """Of a single row nothing is left to train on, and nothing is raised."""
+    training_rows, validation_rows = split_newest(np.array([7]), 0.1, 3)
+    assert training_rows.tolist() == []
+    assert validation_rows.tolist() == [7]
