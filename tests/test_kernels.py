@@ -1,5 +1,6 @@
 """Kernels: NumPy's pass defines them; no bit depends on neighbours or on threads."""
 
+import math
 import os
 import subprocess
 import sys
@@ -13,10 +14,18 @@ import sklstm._lstm_kernels as extension
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from test_lstm import inputs_of, trace_by_loop, weights_of
 
 import sklstm.network._kernels as kernels
+from sklstm.network._backend import backend
 from sklstm.network._kernels import LSTMRecipe
-from sklstm.network._lstm import NetworkSpec, forward, initial_weights
+from sklstm.network._lstm import (
+    MISSING,
+    NetworkSpec,
+    build_keras_model,
+    forward,
+    initial_weights,
+)
 from sklstm.network._scaling import fit_scaling
 from sklstm.network._training import Monitor, Plan, TrainingSet
 
@@ -406,6 +415,7 @@ CODE = """
 import numpy as np
 tiny = np.float32(1e-40)
 import sklstm.network._kernels as kernels
+from sklstm.network._backend import backend
 from sklstm.network._lstm import NetworkSpec, initial_weights
 spec = NetworkSpec(2, 1, 1, (3,))
 x = np.ones((2, 2, 1), np.float32)
@@ -448,3 +458,57 @@ def test_a_forked_child_trains():
         os.waitpid(pid, 0)
         pytest.fail("the child hangs")
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+# -- gradients with respect to the inputs ---------------------------------------------
+
+
+def keras_gradients(spec, weights, inputs, output):
+    """Return what TensorFlow finds by automatic differentiation of the Keras model."""
+    tf = backend("tensorflow")
+    model = build_keras_model(spec)
+    model.set_weights(weights)
+    x = tf.constant(np.nan_to_num(inputs, nan=MISSING))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = model(x, training=False)[:, output]
+    return np.where(np.isnan(inputs), 0.0, tape.gradient(y, x).numpy())
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("units", [(4,), (2, 5, 3)])
+def test_gradients_are_those_of_tensorflow(units, bidirectional):
+    """Stacked or not, one way or both, masked or not: automatic differentiation."""
+    spec = NetworkSpec(6, 3, 2, units, bidirectional=bidirectional)
+    weights, inputs = weights_of(spec), inputs_of(spec)
+    for output in range(2):
+        expected = keras_gradients(spec, weights, inputs, output)
+        found = kernels.input_slopes(spec, weights, inputs, output)
+        assert np.abs(expected).max() > 1e-3
+        assert_allclose(found, expected, rtol=0, atol=2e-7)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_every_activation_has_its_slope(activation):
+    """Any activation of candidate and output: TensorFlow's to float32 rounding."""
+    spec = NetworkSpec(4, 2, 1, (3,), activation)
+    weights, inputs = weights_of(spec), inputs_of(spec)
+    expected = keras_gradients(spec, weights, inputs, 0)
+    found = kernels.input_slopes(spec, weights, inputs, 0)
+    assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_gradients_are_finite_differences_of_a_loop(bidirectional):
+    """The published recursion, number by number in float64, rises as they say."""
+    spec = NetworkSpec(4, 2, 2, (2, 3), bidirectional=bidirectional)
+    weights, inputs = weights_of(spec), inputs_of(spec, n_rows=3)
+    found = kernels.input_slopes(spec, weights, inputs, 1)
+    for row, step, channel in np.argwhere(~np.isnan(inputs)):
+        ends = []
+        for change in (1e-5, -1e-5):
+            moved = inputs[row].astype(np.float64)
+            moved[step, channel] += change
+            ends.append(trace_by_loop(spec, weights, moved)[0][1])
+        slope = (ends[0] - ends[1]) / 2e-5
+        assert math.isclose(slope, found[row, step, channel], abs_tol=1e-6)

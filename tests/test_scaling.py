@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from test_network import forward_by_loop, weights_of
+from test_lstm import trace_by_loop, weights_of
 
 from sklstm import LSTMRegressor, SlidingWindow, contributions, forecast
 from sklstm.network._highway import fit_highway
 from sklstm.network._kernels import input_slopes
-from sklstm.network._network import NetworkSpec
+from sklstm.network._lstm import NetworkSpec
 from sklstm.network._scaling import fit_scaling
 
 KINDS = ["auto", "last", "standard", None]
@@ -239,16 +239,6 @@ def test_a_constant_channel_is_not_blown_up(kind, value):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_training_row_is_enough(kind):
-    """A single row gives finite maps, and its own target back."""
-    windows, targets = random_case(n_rows=9)
-    scaling = fitted(kind, windows, targets, rows=np.array([8]))
-    assert np.isfinite(scaling.inputs(windows[4:])).all()
-    values = scaling.values(scaling.targets(targets[8:], windows[8:]), windows[8:])
-    assert_allclose(values, targets[8:], rtol=1e-6)
-
-
-@pytest.mark.parametrize("kind", KINDS)
 def test_a_window_without_a_true_step_has_the_last_level(kind):
     """Without a newest value that of the newest training row stands in for it."""
     walk = 100 + np.random.default_rng(0).normal(size=80).cumsum()
@@ -451,17 +441,8 @@ def test_a_highway_of_what_cannot_be_fitted_is_finite():
     assert_allclose(highway.bias, targets.mean(axis=0))
 
 
-def test_long_windows_are_read_from_their_newest_values(monkeypatch):
-    """Beyond the most values that are affordable, older ones are left out."""
-    monkeypatch.setattr("sklstm.network._highway._MOST_VALUES", 4)
-    inputs, targets = table_of()
-    highway, expected = highway_of(inputs, targets), highway_of(inputs[:, 2:], targets)
-    assert highway.kernel.shape == (4, 3)
-    assert_allclose(highway.outputs(inputs), expected.outputs(inputs[:, 2:]))
-
-
 def test_auto_standardises_where_many_rows_speak_for_it():
-    """A level is not carried on where it does not persist, once rows show it clearly."""
+    """A level that does not persist is left out, once rows show it clearly."""
     for share, n_rows, is_centred in [
         (0.0, 34, True),
         (0.0, 1000, False),
@@ -500,7 +481,7 @@ def test_the_weight_is_that_of_the_network_alone():
 def test_slopes_are_finite_differences(kind, has_highway):
     """Values rise by what is said, through network, highway and scaling."""
     rng = np.random.default_rng(0)
-    spec = NetworkSpec(5, 2, 2, (3,), is_masked=True)
+    spec = NetworkSpec(5, 2, 2, (3,))
     series = 40 + 9 * rng.normal(size=(90, 2)).cumsum(axis=0)
     windows = windows_of(series, 5)[5:]
     scaling = fitted(kind, windows, series[5:], has_highway=has_highway)
@@ -512,8 +493,8 @@ def test_slopes_are_finite_differences(kind, has_highway):
     chosen[5] = np.nan
 
     def predict(one):
-        outputs = np.array([forward_by_loop(spec, weights, scaling.inputs(one)[0])])
-        return scaling.values(outputs, one)[0]
+        outputs, _ = trace_by_loop(spec, weights, scaling.inputs(one)[0])
+        return scaling.values(outputs[None], one)[0]
 
     for output in range(2):
         inputs = scaling.inputs(chosen)
@@ -733,7 +714,7 @@ def test_a_row_depends_on_the_past_of_its_series_alone(series):
 
 
 def test_series_that_do_not_vary_or_are_not_positive():
-    """A constant goes on as it is, zeros too; after a fit in logarithms all is finite."""
+    """A constant goes on, zeros too; in logarithms, too, all is finite."""
     X = panel_of(signed_series() | {"flat": np.full(60, 7.5), "none": np.zeros(60)})
     pipe = pipe_of(X, epochs=20)
     after = forecast(pipe, X, steps=1).set_index("store")["load"]
@@ -744,17 +725,6 @@ def test_series_that_do_not_vary_or_are_not_positive():
     assert_array_equal(pipe_of(zeros).predict(zeros), 0.0)
     pipe = pipe_of(panel_of(growing_series()), scaling="log")
     assert np.isfinite(pipe.predict(X)).all()
-
-
-def test_partial_fit_on_new_series():
-    """They have the size of their own windows, and are learned from."""
-    X = panel_of(signed_series())
-    pipe = pipe_of(X)
-    before = pipe[-1].weights_[0].copy()
-    new = panel_of({"z": np.random.default_rng(1).normal(size=30) * 1e4})
-    pipe[-1].partial_fit(pipe[0].transform(new), new["load"])
-    assert np.isfinite(pipe.predict(new)).all()
-    assert (pipe[-1].weights_[0] != before).any()
 
 
 @pytest.mark.parametrize("series", [signed_series, growing_series])
