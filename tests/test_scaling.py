@@ -186,56 +186,19 @@ def test_unit_and_origin_of_the_series_do_not_matter(
     assert_allclose(other.values(outputs, moved_windows), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("level", [0.0, 1e3, 1e6])
-@pytest.mark.parametrize("kind", ["auto", "last", "standard"])
-def test_a_large_level_costs_no_digits_of_the_scale(kind, level):
-    """A spread of 1 about a level of a million is still found to be 1."""
-    rng = np.random.default_rng(0)
-    series = level + rng.integers(-16, 17, size=400) / 8
-    windows, rows = windows_of(series, 3), np.arange(3, 400)
-    scaling = fitted(kind, windows, series, rows)
-    is_centred = bool(scaling.is_centred[0])
-    _, scale = moments_by_loop(windows - np.float32(level), rows, 0, is_centred)
-    assert scaling.input_scale[0] == pytest.approx(scale, rel=1e-6)
-
-
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e8 + 0.1])
-@pytest.mark.parametrize("n_rows", [2, 5000])
 @pytest.mark.parametrize("kind", ["auto", "standard"])
-def test_a_constant_target_is_predicted_by_its_mean(kind, n_rows, value):
-    """A target that does not vary has scale 0, whatever the network says."""
+def test_what_does_not_vary_is_not_blown_up(kind, value):
+    """A constant channel is 0 to the network; a constant target is its mean exactly."""
     rng = np.random.default_rng(0)
-    windows = rng.normal(size=(n_rows, 3, 1)).astype(np.float32)
-    targets = np.full((n_rows, 2), value)
-    scaling = fitted(kind, windows, targets)
-    assert_array_equal(scaling.target_scale, 0)
-    assert_array_equal(scaling.targets(targets, windows), 0)
-    values = scaling.values(rng.normal(size=(n_rows, 2)), windows)
-    assert (values == scaling.target_mean).all()
-    # A sum of n numbers is exact to n roundings.
-    assert_allclose(values, targets, rtol=1e-16 * n_rows)
-
-
-@pytest.mark.parametrize("kind", ["auto", "last"])
-def test_an_exact_trend_goes_on(kind):
-    """Where the change is always the same, values are the newest value plus it."""
-    series = 3.0 * np.arange(60) + 1e4
-    windows = windows_of(series, 4)
-    scaling = fitted(kind, windows, series)
-    assert scaling.target_scale.tolist() == [0]
-    values = scaling.values(np.full((60, 1), 7, dtype=np.float32), windows)
-    assert_allclose(values[1:, 0], series[1:], rtol=1e-12)
-
-
-@pytest.mark.parametrize("kind", ["auto", "last", "standard"])
-@pytest.mark.parametrize("value", [0.0, 0.1, 1e6 + 0.1, -1e30])
-def test_a_constant_channel_is_not_blown_up(kind, value):
-    """A channel that does not vary comes out as zeros, not as amplified rounding."""
-    noise = np.random.default_rng(0).normal(size=500)
-    windows = windows_of(np.column_stack([noise, np.full(500, value)]), 3)
-    scaling = fitted(kind, windows, noise)
+    windows = windows_of(np.column_stack([rng.normal(size=500), [value] * 500]), 3)
+    scaling = fitted(kind, windows, np.full((500, 2), value))
     assert scaling.input_scale[1] == 1
-    assert_allclose(scaling.inputs(windows[3:])[:, :, 1], 0, atol=EPSILON * abs(value))
+    inputs = scaling.inputs(windows[3:])
+    assert_allclose(inputs[:, :, 1], 0, atol=EPSILON * abs(value))
+    values = scaling.values(rng.normal(size=(497, 2)), windows[3:])
+    # A sum of n numbers is exact to n roundings.
+    assert_allclose(values, value, rtol=1e-16 * 500)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -399,19 +362,13 @@ def test_the_highway_is_a_ridge_with_the_penalty_of_cross_validation(n_parts):
 
 
 def test_weights_count_as_in_least_squares():
-    """With hardly a penalty it is weighted least squares; weights of 0 do not count."""
+    """With hardly a penalty it is weighted least squares."""
     inputs, targets = table_of(n_rows=500, noise=0.01)
     weights = np.random.default_rng(1).uniform(0.1, 3, len(inputs))
     table = inputs.reshape(len(inputs), -1)
     expected = LinearRegression().fit(table, targets, sample_weight=weights)
     kernel = highway_of(inputs, targets, weights).kernel
     assert_allclose(kernel, expected.coef_.T, atol=1e-4)
-    inputs, targets = table_of(n_rows=400, window=10, noise=4)
-    weights = np.where(np.arange(400) < 25, 1, 1e-9)
-    heavy = highway_of(inputs, targets, weights)
-    alone = highway_of(inputs[:25], targets[:25])
-    assert_allclose(heavy.error, alone.error, rtol=1e-3)
-    assert_allclose(heavy.kernel, alone.kernel, atol=1e-3)
 
 
 def test_missing_steps_count_as_the_oldest_true_one():
@@ -451,24 +408,6 @@ def test_auto_standardises_where_many_rows_speak_for_it():
     ]:
         data = autoregressive(n_rows, share)
         assert fitted("auto", *data, has_highway=True).is_centred == [is_centred]
-    last, standard = (
-        fitted(kind, *autoregressive(1000, 0.98), has_highway=True)
-        for kind in ("last", "standard")
-    )
-    errors = [each.highway.error * each.target_scale**2 for each in (last, standard)]
-    assert 0.98 < errors[1] / errors[0] < 1  # better, but not clearly
-
-
-def test_the_weight_is_that_of_the_network_alone():
-    """With weight 0 the highway's prediction is what remains."""
-    windows, targets = autoregressive(80, 0.9)
-    scaling = fitted("standard", windows, targets, has_highway=True)
-    learned = scaling.targets(targets, windows)
-    assert_allclose(np.square(learned).mean(axis=0), 1, rtol=1e-5)
-    alone = scaling.values(0 * learned, windows)
-    half = replace(scaling, network_weight=0.5).values(learned, windows)
-    assert_allclose(half - alone, (scaling.values(learned, windows) - alone) / 2)
-    assert_allclose(replace(scaling, network_weight=0).values(learned, windows), alone)
 
 
 # -- slopes -------------------------------------------------------------------------
@@ -741,12 +680,3 @@ def test_contributions_add_up(series):
     difference = predicted - pipe[-1].predict(windows)
     scale = np.abs(difference).max()
     assert_allclose(sums.to_numpy(), difference, atol=1e-4 * scale)
-
-
-def test_quantiles_do_not_cross_in_logarithms():
-    """They are sorted, and each target has all of them."""
-    X = panel_of(growing_series())
-    pipe = pipe_of(X, quantiles=(0.1, 0.5, 0.9), steps=2)
-    quantiles = pipe[-1].predict_quantiles(pipe[0].transform(X))
-    assert pipe[-1]._scaling.unit == "log"
-    assert (np.diff(quantiles, axis=2) >= 0).all()
