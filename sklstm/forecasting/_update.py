@@ -19,11 +19,12 @@ from sklstm._checks import (
     check_whole_target,
     whole_or_unchanged,
 )
+from sklstm.forecasting._fitted import learner_of, leaves_of, prefix_of
 from sklstm.windows._frames import check_same_labels, labels_of, rows_from
 from sklstm.windows._sliding_window import SlidingWindow, quiet_windows
 from sklstm.windows._windows import take_rows
 
-__all__ = ["check_learner", "learner_of", "params_of_last", "prefix_of", "update"]
+__all__ = ["check_learner", "params_of_last", "update"]
 
 
 def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
@@ -99,17 +100,21 @@ def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
     rows = rows_from(X)
     own = params_of_last(learner, params, owner="update")
     check_fit_params(params, np.shape(rows)[0], owner="update")
-    if y is not None:
-        weights = f"{prefix_of(learner)}sample_weight"
-        labels = labels_of(rows) if labels_of(y) is None else labels_of(y)
-        check_whole_target(y, labels, owner="update", weights=weights)
+    weights = f"{prefix_of(learner)}sample_weight"
+    if y is None:
+        raise ValueError(
+            "update needs the target of each row of X as y. Got None; to move the "
+            f"context alone, pass any values with the weight 0, as {weights}."
+        )
+    labels = labels_of(rows) if labels_of(y) is None else labels_of(y)
+    check_whole_target(y, labels, owner="update", weights=weights)
     if not isinstance(learner, Pipeline):
         if not _is_weightless(own):
             learner.partial_fit(X, y, **own)
         return estimator
     check_same_labels(rows, y, owner="update")
     which: slice | np.ndarray = slice(None)
-    *fronts, last = _leaves_of(learner)
+    *fronts, last = leaves_of(learner)
     n_again = getattr(last, "steps", 1) - 1
     n_later = 0
     with ExitStack() as all_or_nothing:
@@ -137,17 +142,6 @@ def _is_weightless(params: dict, n_later: int = 0) -> bool:
     return not weights[: n_read if n_read > 0 else None].any()
 
 
-def _leaves_of(pipeline: Pipeline) -> list[Any]:
-    """Return the steps of a pipeline, those of pipelines inside it in their place."""
-    leaves = []
-    for _, step in pipeline.steps:
-        if isinstance(step, Pipeline):
-            leaves += _leaves_of(step)
-        elif step is not None and step != "passthrough":
-            leaves.append(step)
-    return leaves
-
-
 def _move(window: SlidingWindow, rows: Any, n_again: int) -> slice | np.ndarray:
     """Move a context along; return which rows to learn."""
     if labels_of(rows) is None:
@@ -161,31 +155,6 @@ def _move(window: SlidingWindow, rows: Any, n_again: int) -> slice | np.ndarray:
     with quiet_windows():  # of a hole before the rows ``transform`` has warned
         window.partial_fit(rows)
     return which
-
-
-def learner_of(estimator: Any) -> Any:
-    """Return the estimator that a search found, or is to fit; others as they came."""
-    for name in ("best_estimator_", "estimator"):
-        if hasattr(estimator, name):
-            return getattr(estimator, name)
-    return estimator
-
-
-def prefix_of(estimator: Any) -> str:
-    """Return what stands before the name of a fit parameter of the last step.
-
-    Nothing for a regressor, ``"lstmregressor__"`` for a pipeline that ends in one, also
-    inside a search or another wrapper that hands fit parameters on.
-    """
-    prefix = ""
-    while True:
-        inner = learner_of(getattr(estimator, "regressor", estimator))
-        if isinstance(inner, Pipeline):
-            name, inner = inner.steps[-1]
-            prefix += f"{name}__"
-        if inner is estimator:
-            return prefix
-        estimator = inner
 
 
 def params_of_last(

@@ -1,4 +1,4 @@
-"""Backtests of panels: each group's forecasts are those of a loop over its rows."""
+"""Folds and rows in order: backtests of panels are those of loops over groups."""
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* made from incomplete windows"
 
 # The days of each store: a whole one, one with a hole, one that begins late, one that
 # ends early, and one that training has not seen.
+
+
 DAYS = {
     "c": range(40),
     "a": [*range(20), *range(22, 31), *range(33, 40)],
@@ -108,7 +110,7 @@ def assert_is_loop(result, expected, rtol=1e-6):
     assert ours.index.name == "day"
 
 
-# -- forecasts ----------------------------------------------------------------------
+# -- forecasts of panels -----------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,6 @@ def assert_is_loop(result, expected, rtol=1e-6):
             2,
             1,
         ),
-        (flat_ridge(missing="mask"), 2, 1),
         (
             GridSearchCV(
                 flat_ridge(),
@@ -301,72 +302,13 @@ def test_the_result_counts_its_origins_folds_and_groups():
     )
 
 
-# -- dirty data ---------------------------------------------------------------------
-
-
-def test_predictions_fed_back_are_not_missing():
-    """A mask of the target is 0 where a prediction stands, whatever came later."""
-    X = stores().drop(columns="price")
-    y = X["load"].copy()
-    X.loc[X["day"].dt.day_of_year % 4 == 1, "load"] = np.nan
-    estimator = flat_ridge(missing="mask")
-    result = backtest(estimator, X, y, cv=CV, steps=3)
-    for fold, (train, _, _) in enumerate(folds(X)):
-        fitted = clone(estimator).fit(train, y.loc[train.index])
-        parts = result.predictions[result.predictions["fold"] == fold]
-        for (store, origin), part in parts.groupby(["group", "origin"]):
-            rows = X[(X["store"] == store) & (X["day"] <= origin)]
-            expected = forecast(fitted, rows, 3)["load"]
-            np.testing.assert_allclose(part["y_pred"], expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("groups", [None, "store"])
-def test_irregular_stamps_follow_each_other_with_elapsed(groups):
-    """Every row follows the one before; windows hold when the rows to come were."""
-    days = np.cumsum(np.random.default_rng(2).integers(1, 4, size=26))
-    X = stores({"a": days[:26], "b": days[3:]} if groups else {"a": days})
-    X = X.drop(columns="price" if groups else ["price", "store"])
-    windows = SlidingWindow(3, groups=groups, time="day", elapsed=True, layout="flat")
-    pipe = make_pipeline(windows, SimpleImputer(), StandardScaler(), Ridge())
-    cv = list(PanelTimeSeriesSplit(2, time="day", test_size=5).split(X))[1:]
-    result = backtest(pipe, X, X["load"], cv=cv, steps=1)
-    ((train, _),) = cv
-    fitted = clone(pipe).fit(X.iloc[train], X["load"].iloc[train])
-    expected = pd.Series(fitted.predict(X), X.index)
-    for row in result.predictions.reset_index().itertuples():
-        is_row = X["day"] == row.day
-        is_row &= X["store"] == row.group if groups else True
-        assert row.y_pred == pytest.approx(expected[is_row].item(), rel=1e-6)
-    assert len(result.origins) == (10 if groups else 5)
-    assert backtest(pipe, X, X["load"], cv=cv, steps=3).residuals.shape[1] == 3
-
-
-@pytest.mark.parametrize("groups", [None, "store"])
-def test_recursion_one_by_one_reads_the_times_of_the_rows_to_come(groups):
-    """A transformed target is forecast origin by origin, at the times that came."""
-    days = np.cumsum(np.random.default_rng(2).integers(1, 4, size=26))
-    X = stores({"a": days[:26], "b": days[3:]} if groups else {"a": days})
-    X = X.drop(columns="price" if groups else ["price", "store"])
-    windows = SlidingWindow(3, groups=groups, time="day", elapsed=True, layout="flat")
-    pipe = make_pipeline(windows, SimpleImputer(), StandardScaler(), Ridge())
-    cv = PanelTimeSeriesSplit(2, time="day", test_size=4)
-    plain = backtest(pipe, X, X["load"], cv=cv, steps=3)
-    wrapped = TransformedTargetRegressor(pipe, transformer=StandardScaler())
-    result = backtest(wrapped, X, X["load"], cv=cv, steps=3, target="load")
-    pd.testing.assert_index_equal(plain.predictions.index, result.predictions.index)
-    # A ridge regression does not mind how its target is scaled.
-    np.testing.assert_allclose(
-        result.predictions["y_pred"], plain.predictions["y_pred"], rtol=1e-5
-    )
-
-
-# -- baselines and errors -----------------------------------------------------------
+# -- baselines and errors of panels ------------------------------------------------
 
 
 def test_baselines_are_those_of_a_loop_over_groups():
     """Naive and seasonal naive of each store; one RidgeCV on the lags of all."""
     X = stores(dict(list(DAYS.items())[:4])).drop(columns="price")
-    result = backtest(flat_ridge(4), X, X["load"], cv=CV, steps=2, season=3)
+    result = backtest(tiny_lstm(4, steps=2), X, X["load"], cv=CV, steps=2, season=3)
     table = result.predictions.assign(**result.baselines)
     for fold, (train, _, _) in enumerate(folds(X)):
         lags, targets = [], []
@@ -420,7 +362,7 @@ def test_scaled_errors_have_the_scale_of_their_group():
     assert repr(result).startswith(f"{first}3 group(s)\n")
 
 
-# -- intervals ----------------------------------------------------------------------
+# -- intervals of panels -----------------------------------------------------------
 
 
 def many_days():
@@ -512,7 +454,35 @@ def test_quantiles_of_a_panel_are_those_of_each_group_alone():
         np.testing.assert_allclose(own[values[1:]], expected, rtol=1e-5)
 
 
-# -- what is refused ----------------------------------------------------------------
+# -- holes -------------------------------------------------------------------------
+
+
+def test_origins_before_a_hole_are_left_out():
+    """Steps are labels: no forecast is scored against a row after a hole."""
+    values = np.random.default_rng(0).normal(size=60).cumsum() + 50
+    index = pd.date_range("2024-01-01", periods=60, freq="h")
+    X = pd.DataFrame({"load": values}, index=index)
+    windows = SlidingWindow(4, layout="flat")
+    of_hours = make_pipeline(windows, SimpleImputer(), Ridge())
+    X = X.drop(X.index[[50, 51]])
+    cv = [(np.arange(40), np.arange(40, 58))]
+    result = backtest(of_hours, X, X["load"], cv=cv, steps=2, season=4)
+    table = result.predictions
+    hours = (table.index - table["origin"]) / pd.Timedelta(hours=1)
+    assert (hours == table["step"]).all()
+    # Rows 48 and 49 come before the hole of two rows; 56 and 57 are the last.
+    assert result.origins.tolist() == [*range(39, 48), *range(50, 56)]
+    assert repr(result).startswith(
+        "BacktestResult of 15 origins, 2 step(s), 1 fold(s)\n"
+    )
+    # Four hours before the first step lies the hole: naive instead of seasonal naive.
+    origin = pd.Timestamp("2024-01-03 06:00")
+    steps = result.baselines[(table["origin"] == origin).to_numpy()]
+    expected = [X["load"][origin], X["load"][origin - pd.Timedelta(hours=2)]]
+    assert steps["seasonal naive"].tolist() == expected
+
+
+# -- what is refused ---------------------------------------------------------------
 
 
 def test_folds_that_cut_groups_at_other_times_are_refused():
