@@ -910,7 +910,7 @@ def test_forecasts_that_cannot_be_made_are_named_before_the_first_fit():
         backtest(Unfittable(), X, y, cv=SPLIT, steps=2)
     two = X.assign(wind=1.0)
     for target in (None, "load"):
-        came = r"Got 2 such columns, \['load', 'wind'\], of which it predicts one; pred"
+        came = r"Got 2 such columns, \['load', 'wind'\], of which one is y; pred"
         with pytest.raises(ValueError, match=came) as told:
             backtest(never(), two, y, cv=SPLIT, steps=2, target=target)
         assert "target" not in str(told.value)

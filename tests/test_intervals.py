@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
@@ -24,10 +24,9 @@ from sklstm import (
 from sklstm.forecasting._intervals import (
     conformal_distances,
     distances_beyond,
-    has_quantile_ends,
+    fewest_residuals,
     past_distances,
     quantile_ends,
-    residuals_needed,
     widened,
 )
 
@@ -108,14 +107,6 @@ def test_distances_have_the_unit_of_the_residuals(sizes, coverage, factor):
     np.testing.assert_array_equal(ours, expected)
 
 
-def test_a_coverage_needs_so_many_residuals():
-    """0.9 takes ten residuals and 0.8 five: before, the distance is infinite."""
-    for coverage, n_needed in ((0.5, 2), (0.8, 5), (0.9, 10)):
-        sizes = np.ones((n_needed, 1))
-        assert conformal_distances(sizes, coverage) == 1
-        assert conformal_distances(sizes[1:], coverage) == np.inf
-
-
 def test_distances_beyond_intervals():
     """Above, below, within and at an end of the interval from 2 to 5."""
     truth = np.array([7.0, -1.0, 3.0, 4.5, 2.0])
@@ -165,13 +156,10 @@ def test_residuals_that_grow_are_followed():
 
 def test_quantiles_are_found_by_their_levels():
     """The ends of 0.9 are the quantiles 0.05 and 0.95, wherever they stand."""
-    assert quantile_ends((0.05, 0.1, 0.5, 0.9, 0.95), 0.9) == (0, 4)
-    assert quantile_ends((0.05, 0.1, 0.5, 0.9, 0.95), 0.8) == (1, 3)
-    assert has_quantile_ends((0.05, 0.5, 0.95), 0.9)
-    assert not has_quantile_ends((0.05, 0.5), 0.9)
-    assert not has_quantile_ends((), 0.9)
-    with pytest.raises(ValueError, match=r"needs the quantiles 0\.25 and 0\.75. Got"):
-        quantile_ends((0.05, 0.5, 0.95), 0.5)
+    assert quantile_ends((0.05, 0.1, 0.5, 0.9, 0.95), 0.9) == [0, 4]
+    assert quantile_ends((0.05, 0.1, 0.5, 0.9, 0.95), 0.8) == [1, 3]
+    assert quantile_ends((0.05, 0.5), 0.9) is None
+    assert quantile_ends((), 0.9) is None
 
 
 # -- intervals of a backtest --------------------------------------------------------
@@ -278,16 +266,21 @@ def test_a_target_without_a_name_is_called_y(frame, result):
     assert list(made.columns) == ["y", "y_lower", "y_upper"]
 
 
-@settings(max_examples=20)
-@given(one=COVERAGES, other=COVERAGES)
-def test_a_wider_forecast_contains_a_narrower_one(frame, pipe, result, one, other):
-    """Intervals of a forecast are nested."""
-    low, high = (
-        forecast(pipe, frame, 3, coverage=c, residuals=result)
-        for c in sorted((one, other))
-    )
-    assert (high["load_lower"] <= low["load_lower"]).all()
-    assert (low["load_upper"] <= high["load_upper"]).all()
+def test_intervals_of_several_coverages_are_those_of_each(frame, pipe, result):
+    """A list of coverages gives the ends of each, called by its per cent, nested."""
+    made = forecast(pipe, frame, 3, coverage=[0.5, 0.9], residuals=result)
+    names = ["load_lower_50", "load_upper_50", "load_lower_90", "load_upper_90"]
+    assert list(made.columns) == ["load", *names]
+    for coverage in (0.5, 0.9):
+        one = forecast(pipe, frame, 3, coverage=coverage, residuals=result)
+        for end in ("lower", "upper"):
+            expected = one[f"load_{end}"]
+            assert (made[f"load_{end}_{100 * coverage:g}"] == expected).all()
+    assert (made["load_lower_90"] <= made["load_lower_50"]).all()
+    assert (made["load_upper_50"] <= made["load_upper_90"]).all()
+    for wrong in ([], [0.5, 2.0], "0.5"):
+        with pytest.raises(ValueError, match="'coverage' parameter of forecast must"):
+            forecast(pipe, frame, 3, coverage=wrong, residuals=result)
 
 
 # -- quantile networks --------------------------------------------------------------
@@ -514,18 +507,17 @@ def test_a_search_over_quantile_networks_has_intervals(frame, quantile_pipe):
 @pytest.mark.parametrize("coverage", [0.05, 0.5, 0.8, 0.9, 0.95, 0.98, 0.989])
 def test_as_many_residuals_as_are_needed_make_an_interval(coverage):
     """With those that a coverage takes distances are finite, with one less not."""
-    needed, highest = residuals_needed(coverage)
-    assert coverage <= highest
+    needed = fewest_residuals(coverage, subject="Intervals")
     assert np.isfinite(conformal_distances(np.ones((needed, 1)), coverage)).all()
     assert np.isinf(conformal_distances(np.ones((needed - 1, 1)), coverage)).all()
 
 
 def test_no_number_of_residuals_suffices_beyond_the_highest_coverage():
     """The highest coverage can be had, one of a thousandth more cannot."""
-    assert residuals_needed(0.99)[0] is None
-    highest = residuals_needed(0.99)[1]
-    assert np.isfinite(conformal_distances(np.ones((5000, 1)), highest)).all()
-    assert np.isinf(conformal_distances(np.ones((5000, 1)), highest + 0.001)).all()
+    with pytest.raises(ValueError, match=r"Intervals up to 0\.989,.*coverage=0\.99"):
+        fewest_residuals(0.99, subject="Intervals")
+    assert np.isfinite(conformal_distances(np.ones((5000, 1)), 0.989)).all()
+    assert np.isinf(conformal_distances(np.ones((5000, 1)), 0.99)).all()
 
 
 @pytest.mark.parametrize("coverage", [0, 1, 90, -0.1, "0.9", True, np.nan])

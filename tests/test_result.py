@@ -121,7 +121,7 @@ def test_errors_by_step_are_those_of_the_summary(metric):
     assert table.columns.tolist() == ["model", "naive", "seasonal naive", "ridge"]
     for (step, model), value in result.summary(by="step")[metric].items():
         assert table.loc[step, model] == value
-    with pytest.raises(ValueError, match="'metric' parameter .* Got 'mae'"):
+    with pytest.raises(ValueError, match=r"'metric' parameter .* Got 'mae'"):
         result.errors_by_step("mae")
 
 

@@ -526,7 +526,7 @@ def test_newest_rows_without_values_are_refused(is_panel):
         past = X[X["load"].notna()]
     pipe.fit(past, past["load"])
     with pytest.raises(
-        ValueError, match=f"hold 'load'. Got NaN at 2024-02-09.*{of}.*no values"
+        ValueError, match=f"hold .*'load'.*Got NaN at 2024-02-09.*{of}.*no values"
     ):
         forecast(pipe, X, 3, X_future=X[[c for c in X if c != "load"]])
 

@@ -40,6 +40,7 @@ from sklstm.forecasting._rows_to_come import RowsToCome
 from sklstm.forecasting._update import check_learner, params_of_last, update
 from sklstm.network._progress import Line
 from sklstm.windows._frames import labels_of
+from sklstm.windows._panel import as_columns
 from sklstm.windows._sliding_window import SlidingWindow, quiet_windows
 from sklstm.windows._windows import PanelWindows, row_slices, take_rows
 
@@ -79,8 +80,7 @@ def backtest(
         What is to be tried: a pipeline with a :class:`SlidingWindow`, what wraps one,
         or, for one step, any regressor. Clones are fitted; it is not changed.
     X : DataFrame, Series or array-like of shape (n_rows, n_columns)
-        The rows, oldest first; their labels are kept. For a SlidingWindow with
-        ``groups`` or ``time`` a long frame, rows in any order.
+        The rows, oldest first; of a panel a long frame, rows in any order.
     y : Series or array-like of shape (n_rows,)
         The target of each row, at the labels of X. None may be missing: fill it with
         any value, give its row the weight 0 in ``params``, and leave it out of what is
@@ -90,47 +90,39 @@ def backtest(
         training rows, all before the contiguous test rows, which no fold before had.
         For a panel ``PanelTimeSeriesSplit(...)``: those are the rows of each group.
     steps : int, default=1
-        How many values to predict from each origin. They may lie beyond the fold's
-        test rows, which no model of the fold has seen either. Origins after which
-        ``steps`` rows do not follow, at the end of the series (of a panel, of their
-        group) or before a hole in its index, are left out, and so is a group without
-        any other; the result counts those that are there.
+        How many values to predict from each origin, also beyond the fold's test rows.
+        Origins that ``steps`` rows do not follow, at the end of a series or before a
+        hole in its index, are left out.
     stride : int, default=1
         Takes every ``stride``-th origin of a fold (and group), from its first on.
     refit : bool, int or "update", default=True
         True fits a clone on the training rows of every fold, an int n on those of
         every n-th fold, False on those of the first alone. ``"update"`` fits in the
-        first fold, and from then on calls :func:`update` with the training rows that
-        have come since.
+        first fold, and then calls :func:`update` with the training rows since.
     season : int, optional
         Rows after which the series repeats: for the seasonal naive forecast, and for
         the scale of MASE, which without it is that of the naive forecast.
     target : str or int, optional
         Column of X that y is, by name or position, as in :func:`forecast`.
     params : dict, optional
-        Parameters of the estimator's ``fit``, as in
-        :func:`sklearn.model_selection.cross_validate`: what is as long as X is taken by
-        the training rows of each fold, such as ``lstmregressor__sample_weight`` for a
+        Parameters of the estimator's ``fit``: what is as long as X is taken by the
+        training rows of each fold, such as ``lstmregressor__sample_weight`` for a
         pipeline, ``sample_weight`` for a regressor. Updates take them too.
     verbose : int, default=0
-        0 is silent; more prints a line for each fold when it is done, which in a
-        terminal says before what the fold is at.
+        0 is silent; more prints a line for each fold.
 
     Returns
     -------
     BacktestResult
         ``predictions``, a DataFrame of origin, step, y_true, y_pred and fold, and
         ``summary()``, their errors beside those of naive, seasonal naive and ridge
-        forecasts of exactly the same rows; of a quantile network its ``quantiles`` too.
+        forecasts of exactly the same rows.
 
     Raises
     ------
-    TypeError
-        If the last step has no ``partial_fit`` for ``refit="update"``, or ``params``
-        are of other steps then.
-    ValueError
-        If something is wrong with X, y, the folds or the parameters, before the first
-        fit.
+    TypeError, ValueError
+        If something is wrong with the estimator, X, y, the folds or the parameters,
+        before the first fit.
 
     Warns
     -----
@@ -147,31 +139,25 @@ def backtest(
     -----
     Values after an origin change no prediction from it, but those of columns known
     beforehand, or that known ones are made from, as long as steps in front of the
-    windows turn each row into one row and look at no later one. The model of a fold has
-    learned from its training rows, which for some groups of a panel may end after the
-    first origins of others.
+    windows turn each row into one row and look at no later one. Where predictions are
+    fed back, such steps are applied anew for each origin and step, which takes some
+    milliseconds; make their columns before, if that is too slow. The model of a fold
+    may have learned from rows of other groups of a panel that lie after an origin.
 
-    Where predictions are fed back, steps in front are applied anew for each origin and
-    step, which takes some milliseconds; make their columns before, if that is too slow.
+    The ridge regression reads what the model reads: the windows of the fold's fitted
+    SlidingWindow, standardised, with all that is known of the predicted row and of
+    later ones. It predicts as many steps at once as the regressor, and feeds its
+    predictions back beyond. In every fold it is fitted on the complete windows of rows
+    whose steps are all training rows, of all groups together, with a penalty chosen by
+    generalised cross-validation and the smallest weight of those rows; missing steps
+    that it predicts from are filled with means. Where a fold has fewer than ten such
+    windows it is the naive forecast, as the seasonal naive one is where the row a
+    season before is missing. Estimators that wrap a pipeline, but for a search, have
+    none.
 
-    The ridge regression stands in the place of the regressor and reads what that reads:
-    the windows of the fold's fitted SlidingWindow, standardised, with all that is known
-    of the predicted row and of later ones. It predicts as many steps at once as the
-    regressor, and feeds its predictions back beyond. It is fitted in every fold,
-    whatever ``refit``, on the complete windows of the training rows whose steps are all
-    training rows, with one penalty by generalised cross-validation; missing steps of
-    the windows that it predicts from are filled with the means. Of a panel there is one
-    regression for all groups, in the unit of y. Where a fold has fewer than ten such
-    windows it is the naive forecast, and so is the seasonal naive one where the row a
-    season before is missing. An estimator that wraps a pipeline, other than a search,
-    has no ridge forecasts. With sample weights of the last step a training row has the
-    smallest weight of its steps' rows, and is left out where that is 0.
-
-    Weights are for learning alone. A row of weight 0 is scored like any other, its
-    value is the naive forecast of later rows, and a change in the scale of MASE. Where
-    y was filled, leave such rows of ``predictions`` and ``baselines`` out before errors
-    are computed, and such origins of ``residuals`` before they make intervals:
-    ``summary`` and ``intervals`` read all of them.
+    Weights are for learning alone: a row of weight 0 is scored like any other. Where y
+    was filled, leave such rows of ``predictions`` and ``baselines`` out before errors
+    are computed, and such origins of ``residuals`` before they make intervals.
 
     References
     ----------
@@ -200,7 +186,7 @@ def backtest(
             MAE  RMSE
     model  20.0  25.0
     naive  52.0  63.0
-    ridge  17.0  19.0
+    ridge  16.0  19.0
     """
     _check_numbers(steps, stride, season, refit)
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
@@ -329,37 +315,29 @@ def _check_estimator(
 
 def _check_recursion(window: SlidingWindow, regressor: Any, rows: OrderedRows) -> None:
     """Raise where predictions would be fed back and a column has no values to come."""
-    at_once = max(window.lag_, 1) - 1
-    at_once += regressor.steps if is_direct(regressor) else 1
+    at_once = window.lag_ - 1 + (regressor.steps if is_direct(regressor) else 1)
     if window.lag_ == 0 or rows.steps <= at_once:
         return
-    labels = labels_of(rows.X)
     lagged = np.flatnonzero(~window.is_known_).tolist()
-    n_lagged = len(lagged)
-    if labels is not None:
-        lagged += [window._columns[position] for position in lagged]
+    is_frame, n_lagged = labels_of(rows.X) is not None, len(lagged)
+    if is_frame:
+        keys = [*as_columns(window.groups), window.time]
+        names = [name for name in rows.X.columns if name not in keys]
+        lagged += [names[position] for position in lagged]
     if rows.target is not None and rows.target not in lagged:
         raise ValueError(
             "The 'target' parameter of backtest must name the column that y is, which "
             f"is not known beforehand, one of {lagged}. Got {rows.target!r} instead."
         )
-    names = window.target_names_
-    is_elsewhere = (
-        rows.target is None
-        and labels is not None
-        and names is not None
-        and names[0] not in rows.X.columns
-    )
     do = f"predict all steps at once: LSTMRegressor(steps={rows.steps}), or "
     do += f"SlidingWindow(horizon={rows.steps})"
+    y_names = window.target_names_ if is_frame and rows.target is None else None
     if n_lagged > 1:
-        came = (
-            f"{n_lagged} such columns, {lagged[-n_lagged:]}, of which it predicts one"
-        )
+        came = f"{n_lagged} such columns, {lagged[-n_lagged:]}, of which one is y"
         do += ". Or leave the others out of X, or declare 'known' those whose values "
         do += "to come are known"
-    elif is_elsewhere:
-        came = f"y, which is named {names}, and the column {lagged[-1]!r}"
+    elif y_names is not None and y_names[0] not in rows.X.columns:
+        came = f"y, which is named {y_names}, and the column {lagged[-1]!r}"
         do += f". Or, if that column is y, pass target={lagged[-1]!r}"
     else:
         return
@@ -422,47 +400,44 @@ def _fitted(model: Any, rows: OrderedRows) -> Fitted:
 
 
 def _forecasts(
-    model: Any,
-    fold: Fold,
-    position: int,
-    rows: OrderedRows,
-    weights: np.ndarray | None,
+    model: Any, fold: Fold, position: int, rows: OrderedRows, weights: Any
 ) -> dict:
     """Return every column of the result for the origins of a fold, row by row.
 
     Columns of quantiles are named by their level, a float.
     """
-    at = fold.origins[:, None] + np.arange(1, rows.steps + 1)
-    values = rows.values
-    scales = rows.scales(fold.train)[rows.codes[fold.origins]]
-    fitted = _fitted(model, rows) if sliding_windows_of(model) else None
-    if fitted is None:
-        predictions = _column(model.predict(rows.of(fold.origins + 1)[0]))[:, None]
-        quantiles: dict = {}
-    else:
-        predictions, quantiles = _predictions(fitted, fold.origins, rows)
+    origins, values = fold.origins, rows.values
+    steps = np.arange(1, rows.steps + 1)
+    at = origins[:, None] + steps
     weight = getattr(fronts_and_regressor(model)[1], "network_weight_", None)
-    columns: dict[Any, np.ndarray] = {
+    columns: dict[Any, Any] = {
         "row": at,
-        "origin": np.repeat(fold.origins[:, None], rows.steps, axis=1),
-        "step": np.broadcast_to(np.arange(1, rows.steps + 1), at.shape),
+        "origin": origins[:, None],
+        "step": steps,
         "y_true": values[at],
-        "y_pred": predictions,
-        "fold": np.full(at.shape, position),
-        "scale": np.repeat(scales[:, None], rows.steps, axis=1),
-        "network weight": np.full(at.shape, np.nan if weight is None else weight),
-        "naive": np.repeat(values[fold.origins][:, None], rows.steps, axis=1),
+        "fold": position,
+        "scale": rows.scales(fold.train)[rows.codes[origins]][:, None],
+        "network weight": np.nan if weight is None else weight,
+        "naive": values[origins][:, None],
     }
     if rows.season is not None:
-        columns["seasonal naive"] = rows.seasonal_values(fold.origins)
-    windows = None if fitted is None else _front_with_windows(fitted)
-    if fitted is not None and windows is not None:
-        ridge = _fitted_ridge(fitted, windows, fold.train, rows, weights)
-        columns["ridge"] = columns["naive"]
-        if ridge is not None:
-            columns["ridge"], _ = _predictions(ridge, fold.origins, rows)
-    columns |= quantiles
-    return {name: column.ravel() for name, column in columns.items()}
+        columns["seasonal naive"] = rows.seasonal_values(origins)
+    if not sliding_windows_of(model):
+        made = _column(model.predict(rows.of(origins + 1)[0]))
+        columns["y_pred"] = made[:, None]
+    else:
+        fitted = _fitted(model, rows)
+        columns["y_pred"], quantiles = _predictions(fitted, origins, rows)
+        if fitted.front_to_windows is not None:
+            ridge = _fitted_ridge(fitted, fold.train, rows, weights)
+            columns["ridge"] = columns["naive"]
+            if ridge is not None:
+                columns["ridge"], _ = _predictions(ridge, origins, rows)
+        columns |= quantiles
+    return {
+        name: np.broadcast_to(column, at.shape).ravel()
+        for name, column in columns.items()
+    }
 
 
 # -- predicting ---------------------------------------------------------------------
@@ -513,10 +488,8 @@ def _read(
 def _predictions_at_once(
     fitted: Fitted, origins: np.ndarray, rows: OrderedRows
 ) -> tuple[np.ndarray, dict]:
-    """Return predictions from windows of true rows, all origins in one call.
-
-    Row ``origin + lag`` is the last whose window ends at the origin.
-    """
+    """Return predictions from windows of true rows, all origins in one call."""
+    # Row ``origin + lag`` is the last whose window ends at the origin.
     lead = min(fitted.lag, rows.steps) or rows.steps
     block = _read(fitted, origins, rows, lead)
     X, _ = rows.of(block)
@@ -543,13 +516,7 @@ def _predictions_at_once(
 def _in_steps_of(at: np.ndarray, values: np.ndarray, steps: int) -> np.ndarray:
     """Return the first steps from each origin, of what each row says of k rows.
 
-    Parameters
-    ----------
-    at : ndarray of shape (n_origins, lead), int
-        The rows that each origin reads, one step after another.
-    values : ndarray of shape (n_rows, k)
-        All k are taken from the last of them, the first from the others.
-    steps : int
+    All k are taken from the last row of an origin, the first from its others.
     """
     return np.hstack([values[at[:, :-1], 0], values[at[:, -1]]])[:, :steps]
 
@@ -559,19 +526,8 @@ def _recursion_of_all(
 ) -> np.ndarray:
     """Return what ``forecast`` predicts from each origin, one row of all at a time.
 
-    Parameters
-    ----------
-    fitted : Fitted
-        Its front begins with the SlidingWindow.
-    windows : ndarray or PanelWindows
-        Windows of true rows, in the layout of the front.
-    origins : ndarray of shape (n_origins,)
-        Positions among these rows.
-    steps : int
-
-    Returns
-    -------
-    ndarray of shape (n_origins, steps)
+    Origins are positions among the rows of the windows, which the SlidingWindow that a
+    front begins with has made of true rows.
     """
     first = fitted.windows
     fed = np.flatnonzero(~first.is_known_)
@@ -665,19 +621,8 @@ def _flat(windows: Any) -> np.ndarray:
     return np.asarray(windows, dtype=np.float64).reshape(len(windows), -1)
 
 
-def _front_with_windows(fitted: Fitted) -> Pipeline | None:
-    """Return the steps of a front up to its SlidingWindow, None without."""
-    front = fitted.front
-    steps = [] if front is None else [step for _, step in front.steps]
-    is_window = [isinstance(step, SlidingWindow) for step in steps]
-    if front is None or not any(is_window):
-        return None
-    return front[: is_window.index(True) + 1]
-
-
 def _fitted_ridge(
     fitted: Fitted,
-    front: Pipeline,
     train: np.ndarray,
     rows: OrderedRows,
     weights: np.ndarray | None,
@@ -687,7 +632,8 @@ def _fitted_ridge(
     It reads what the model reads, and predicts as many steps at once. None where there
     are too few complete windows of rows whose steps are all training rows.
     """
-    ridge = _Ridge(fitted.n_direct)
+    front, ridge = fitted.front_to_windows, _Ridge(fitted.n_direct)
+    assert front is not None
     with quiet_windows():
         table = _flat(front.transform(rows.of(train)[0]))
     last = train + ridge.steps - 1

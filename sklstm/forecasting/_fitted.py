@@ -39,15 +39,11 @@ _INNER = ("best_estimator_", "regressor_", "estimators_", "estimator_", "estimat
 
 
 class _Found(NamedTuple):
-    """A fitted SlidingWindow, and how rows come to it.
-
-    ``sees_rows`` says that no step changes them before, ``has_columns_beside`` that a
-    column transformer may take other columns around it.
-    """
+    """A fitted SlidingWindow, and how rows come to it."""
 
     window: SlidingWindow
-    sees_rows: bool
-    has_columns_beside: bool
+    sees_rows: bool  # no step changes them before
+    has_columns_beside: bool  # a column transformer may take others around it
 
 
 @dataclass(frozen=True)
@@ -61,10 +57,8 @@ class Fitted:
     windows : SlidingWindow
         One of those inside; all have the same groups and time.
     known, lagged : tuple
-        Columns that windows hold, by their kind; by name, or by position where they
-        were fitted without names.
+        Columns that windows hold, by name or, unless ``has_names``, by position.
     has_names : bool
-        Whether those are names.
     lag : int
         Rows that can be predicted before a prediction must be fed back.
     n_past : int or None
@@ -164,14 +158,7 @@ class Fitted:
 
         The others stand in no window, but are read at the predicted row: a step in
         front makes known columns from them, as far as can be told, or a column
-        transformer hands them to the regressor.
-
-        Parameters
-        ----------
-        columns : list
-            Names of the columns of X.
-        has_labels : bool, default=True
-            Whether X is a DataFrame, whose columns are found by name.
+        transformer hands them to the regressor. Names count where X ``has_labels``.
         """
         keys = [*self.groups, self.windows.time]
         own = [i for i, name in enumerate(columns) if name not in keys]
@@ -215,19 +202,27 @@ class Fitted:
                 values = getattr(self.regressor, method)(take_rows(windows, at))
         return np.asarray(values, dtype=np.float64)
 
-    def longest_window(self) -> tuple[SlidingWindow, Any] | None:
-        """Return the window that reads most rows, and what makes it from rows of X.
+    @property
+    def front_to_windows(self) -> Pipeline | None:
+        """The steps of the front up to its SlidingWindow, None without."""
+        for at, (_, step) in enumerate([] if self.front is None else self.front.steps):
+            if isinstance(step, SlidingWindow):
+                return self.front[: at + 1]  # type: ignore[index]
+        return None
 
-        None where that is no pipeline of its own.
+    def first_windows(self) -> tuple[SlidingWindow, Any] | None:
+        """Return a SlidingWindow and what makes its windows of rows, None without.
+
+        Of several the one that reads most rows.
         """
-        if self.n_past is not None:
-            every = [each.window for each in windows_inside(self.estimator)]
-            window = max(every, key=lambda w: w.window + w.lag_)
-            return window, window
-        steps = [] if self.front is None else [step for _, step in self.front.steps]
-        if self.front is None or self.windows not in steps:
+        front = self.front_to_windows
+        if front is not None:
+            return front[-1], front
+        if self.n_past is None:
             return None
-        return self.windows, self.front[: steps.index(self.windows) + 1]
+        every = [each.window for each in windows_inside(self.estimator)]
+        window = max(every, key=lambda w: w.window + w.lag_)
+        return window, window
 
 
 def _columns_by_kind(windows: list) -> tuple[tuple, tuple, bool]:

@@ -17,7 +17,6 @@ from sklstm.forecasting._fitted import Fitted
 from sklstm.forecasting._intervals import (
     conformal_distances,
     fewest_residuals,
-    has_quantile_ends,
     quantile_ends,
     widened,
 )
@@ -57,10 +56,9 @@ def forecast(
         A pipeline with a :class:`SlidingWindow` and any regressor behind it, or what
         wraps one: a search, ``TransformedTargetRegressor``, ``VotingRegressor``, ….
     X : DataFrame, Series or array-like of shape (n_rows, n_columns)
-        The rows up to now, the newest last: at least as many as a window reads, unless
-        they directly follow the rows of ``fit``. Missing values are filled from
-        earlier rows, but the newest row must hold what is predicted. For a
-        SlidingWindow with ``groups`` or ``time`` a long frame, rows in any order.
+        The rows up to now, oldest first, of a panel a long frame: at least as many as a
+        window reads, unless they directly follow the rows of ``fit``. Missing values
+        are filled from earlier rows; the newest row must hold what is predicted.
     steps : int
         How many values to predict, at least 1; of each group.
     X_future : DataFrame or array-like of shape (steps, n_known), optional
@@ -99,17 +97,15 @@ def forecast(
     NotFittedError
         If the estimator is not fitted.
     ValueError
-        If the estimator holds no SlidingWindow, the index of X has no common step, a
-        known column has no future values, the newest row has no value, or a recursion
-        would need a column that is neither predicted nor given. With ``coverage``, if
-        there are no or too few residuals, and no quantiles for it.
+        If the estimator holds no SlidingWindow, the index of X has no common step, the
+        newest row has no value, values to come or residuals are missing, or a recursion
+        would need a column that is neither predicted nor given.
 
     Warns
     -----
     UserWarning
-        If X has fewer rows than a window reads, and those of ``fit`` do not precede
-        them; if X_future holds groups that X does not; if predictions that are fed back
-        seem to be in a different unit from their column.
+        If X has too few rows, X_future holds other groups than X, or predictions that
+        are fed back seem to be in a different unit from their column.
 
     See Also
     --------
@@ -119,16 +115,14 @@ def forecast(
 
     Notes
     -----
-    Intervals from residuals are weighted conformal prediction: the forecast of each
-    step plus and minus the distance within which the residuals of that step hold the
-    share ``coverage`` of the weight, where a residual i origins old weighs 0.99 ** i
-    and the one to come 1. A coverage of 0.9 takes at least ten residuals, 0.8 five; no
-    number of them makes one beyond 0.989. A backtest of a panel makes the intervals of
-    each group from its own residuals, an array the same ones for all groups.
-
-    Where estimator and backtest have the quantiles (1 - coverage) / 2 and
-    (1 + coverage) / 2, the distance is taken from these instead of the forecast
-    (conformalised quantile regression).
+    Intervals are weighted conformal prediction: the forecast of each step plus and
+    minus the distance within which its residuals hold the share ``coverage`` of the
+    weight, where one i origins old weighs 0.99 ** i and the one to come 1. A coverage
+    of 0.9 takes at least ten residuals, 0.8 five, more than 0.989 cannot be had. A
+    backtest of a panel makes intervals for each group from its own residuals, an array
+    the same for all. Where estimator and backtest have the quantiles
+    (1 - coverage) / 2 and (1 + coverage) / 2, the distance is taken from these instead
+    of the forecast (conformalised quantile regression).
 
     References
     ----------
@@ -162,7 +156,8 @@ def forecast(
         )
     fitted = Fitted.of(estimator)
     rows = RowsToCome(X, int(steps), fitted)
-    predicted = _check_newest(rows, fitted, target)
+    predicted = _predicted_columns(fitted, rows, target)
+    rows.check_newest(predicted)
     coverages = _checked_coverages(coverage, residuals)
     distances = [_distances(fitted, rows, each, residuals) for each in coverages]
     rows.put_given(X_future, predicted)
@@ -245,52 +240,30 @@ def _in_a_row(values: np.ndarray) -> np.ndarray:
 # -- what is predicted --------------------------------------------------------------
 
 
-def _named_columns(fitted: Fitted, rows: RowsToCome, target: Any) -> list[int] | None:
-    """Return the positions of the columns that are predicted, by their names.
-
-    None where y had no name, or that of no column.
-    """
-    columns = rows.columns
-    if target is None:
-        names = fitted.windows.target_names_
-        if names is None or not rows.has_labels or not {*names} <= {*columns}:
-            return None
-        return [columns.index(name) for name in names]
-    targets = target if isinstance(target, list | tuple) else [target]
-    positions = [columns.index(t) if t in columns else t for t in targets]
-    if not all(is_integer(p) and 0 <= p < len(columns) for p in positions):
-        _raise_of_target(target, columns)
-    return positions
-
-
-def _raise_of_target(target: Any, columns: list, n_outputs: int | None = None) -> None:
-    of = "columns" if n_outputs is None else f"{n_outputs} column(s)"
-    raise ValueError(
-        f"The 'target' parameter of forecast must name {of} of X ({columns}), one per "
-        f"predicted value. Got {target!r} instead."
-    )
-
-
 def _predicted_columns(
-    fitted: Fitted, rows: RowsToCome, target: Any, n_outputs: int
-) -> list[int] | None:
-    """Return the positions of the columns that are predicted, None if not known."""
-    positions = _named_columns(fitted, rows, target)
+    fitted: Fitted, rows: RowsToCome, target: Any, n_outputs: int | None = None
+) -> list[int]:
+    """Return the positions of the columns that are predicted, none if not known.
+
+    Before anything is predicted, without ``n_outputs``, all that may be.
+    """
+    columns, names = rows.columns, fitted.windows.target_names_
     if target is not None:
-        if positions is None or len({*positions}) != n_outputs:
-            _raise_of_target(target, rows.columns, n_outputs)
-    elif positions is None and (
-        fitted.windows.target_names_ is None or not rows.has_labels
-    ):
+        targets = target if isinstance(target, list | tuple) else [target]
+        positions = [columns.index(t) if t in columns else t for t in targets]
+        is_position = [is_integer(p) and 0 <= p < len(columns) for p in positions]
+        n_found = len({*positions})
+        if not all(is_position) or n_found != (n_outputs or n_found):
+            raise ValueError(
+                "The 'target' parameter of forecast must name columns of X "
+                f"({columns}), one per predicted value. Got {target!r} instead."
+            )
+    elif names is not None and rows.has_labels:
+        is_among = {*names} <= {*columns}
+        positions = [columns.index(name) for name in names] if is_among else []
+    else:
         positions = rows.lagged
-    return positions if positions and len(positions) == n_outputs else None
-
-
-def _check_newest(rows: RowsToCome, fitted: Fitted, target: Any) -> list[int]:
-    """Return the columns that are predicted by name, once the newest rows hold them."""
-    named = _named_columns(fitted, rows, target) or []
-    rows.check_newest(named or (rows.lagged if len(rows.lagged) == 1 else []))
-    return named
+    return positions if len(positions) == (n_outputs or len(positions)) else []
 
 
 def _names_of_outputs(
@@ -301,7 +274,7 @@ def _names_of_outputs(
     names = fitted.windows.target_names_
     if target is None and names is not None and len(names) == output.size:
         return names
-    if predicted is not None:
+    if predicted:
         return [rows.columns[i] for i in predicted]
     return [None] if output.ndim == 0 else list(range(output.size))
 
@@ -312,7 +285,7 @@ def _columns_to_feed(
     """Return the columns that predictions go to, once all that is read is there."""
     predicted = _predicted_columns(fitted, rows, target, n_outputs)
     most = f"forecast at most {fitted.lag - 1 + fitted.n_direct} step(s) at once."
-    if predicted is None:
+    if not predicted:
         raise ValueError(
             "forecast must know which columns of X are predicted to go on from its own "
             f"predictions. Got target=None, columns {rows.columns} and a y of other "
@@ -333,7 +306,7 @@ def _columns_to_feed(
 
 def _warn_of_short_past(fitted: Fitted, rows: RowsToCome) -> None:
     """Warn where X has fewer rows than a window reads, and fit has not kept others."""
-    found = fitted.longest_window()
+    found = fitted.first_windows()
     if found is None:
         return
     window, front = found
@@ -461,7 +434,7 @@ def _distances(
         )
     sizes = None
     reach = fitted.n_at_once or steps
-    if has_quantile_ends(fitted.quantiles, coverage) and steps <= reach:
+    if quantile_ends(fitted.quantiles, coverage) and steps <= reach:
         beyond = getattr(residuals, "quantile_residuals", None)
         sizes = None if beyond is None else beyond(coverage)
     has_ends = sizes is not None
@@ -538,7 +511,12 @@ def _check_quantiles(fitted: Fitted, steps: int, coverage: float) -> None:
             "LSTMRegressor with quantiles. Got residuals=None; pass what "
             "backtest returns for this estimator."
         )
-    quantile_ends(fitted.quantiles, coverage)
+    if quantile_ends(fitted.quantiles, coverage) is None:
+        raise ValueError(
+            f"An interval of coverage {coverage:g} needs the quantiles "
+            f"{(1 - coverage) / 2:g} and {(1 + coverage) / 2:g}. Got "
+            f"{fitted.quantiles}; fit with these, or pass residuals from a backtest."
+        )
     reach = fitted.n_at_once
     name = type(fitted.regressor).__name__
     if reach is not None and steps > reach:
@@ -554,4 +532,4 @@ def _quantile_ends(fitted: Fitted, rows: RowsToCome, coverage: float) -> np.ndar
     n_steps = min(fitted.lag, rows.n_steps) or rows.n_steps
     levels = _predictions(fitted, rows, 0, n_steps, "predict_quantiles")
     levels = _in_a_row(np.moveaxis(levels, -2, -1))[: rows.n_steps]
-    return levels[..., list(quantile_ends(fitted.quantiles, coverage))]
+    return levels[..., quantile_ends(fitted.quantiles, coverage)]

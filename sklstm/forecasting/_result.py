@@ -14,7 +14,6 @@ from sklstm.forecasting._folds import OrderedRows
 from sklstm.forecasting._intervals import (
     distances_beyond,
     fewest_residuals,
-    has_quantile_ends,
     past_distances,
     quantile_ends,
     widened,
@@ -300,9 +299,8 @@ class BacktestResult:
         if self.quantiles is None:
             return None
         levels = list(self.quantiles.columns)
-        if not has_quantile_ends(levels, coverage):
-            return None
-        return self.quantiles.to_numpy()[:, list(quantile_ends(levels, coverage))]
+        ends = quantile_ends(levels, coverage)
+        return None if ends is None else self.quantiles.to_numpy()[:, ends]
 
     def _models(self):
         """Return the predictions of each model, by its name."""

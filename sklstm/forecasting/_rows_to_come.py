@@ -198,21 +198,20 @@ class RowsToCome:
     # -- what is given ---------------------------------------------------------------
 
     def check_newest(self, columns: list[int]) -> None:
-        """Raise where the newest rows lack a value of some columns, by position."""
-        values = self._X.iloc[self._last, columns]
-        bad = np.argwhere(values.isna().to_numpy())
-        if not len(bad):
-            return
-        group, column = bad[0]
-        of = ""
-        if self.keys is not None:
-            of = f" of group {python_scalar(self.keys[group])!r}"
-        name = values.columns[column]
-        raise ValueError(
-            f"forecast begins after the newest row of X, which must hold {name!r}. Got "
-            f"NaN at {self._ends[group]}{of}: the newest rows have no values; begin "
-            f"after the last value or drop them, as X.dropna(subset=[{name!r}]) does."
-        )
+        """Raise where the newest row of a group lacks all of some columns."""
+        names = [self.columns[i] for i in columns]
+        is_missing = self._X.iloc[self._last, columns].isna().to_numpy()
+        bad = np.flatnonzero(is_missing.all(axis=1)) if columns else []
+        if len(bad):
+            of = ""
+            if self.keys is not None:
+                of = f" of group {python_scalar(self.keys[bad[0]])!r}"
+            raise ValueError(
+                f"forecast begins after the newest row of X, which must hold {names}. "
+                f"Got NaN at {self._ends[bad[0]]}{of}: the newest rows have no values; "
+                "begin after the last value or drop them, as "
+                f"X.dropna(subset={names}) does."
+            )
 
     def put_given(self, X_future: Any, predicted: list[int]) -> None:
         """Write what is given of the rows to come, and of the known ones after those.

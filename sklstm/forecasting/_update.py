@@ -30,11 +30,10 @@ __all__ = ["check_learner", "params_of_last", "update"]
 def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
     """Let a fitted pipeline learn from new rows, and move its context along.
 
-    The steps in front make the windows of X as they are fitted, the first of them with
-    their true past; the newest rows of X become the context of the
-    :class:`SlidingWindow`, so that rows after X see theirs; and the last step's
-    ``partial_fit`` learns from the windows of the rows that are new. Other steps stay
-    as they were fitted. If anything fails, everything is as it was.
+    The windows of the new rows, the first of them with their true past, go to the last
+    step's ``partial_fit``, and the newest rows become the context of the
+    :class:`SlidingWindow`. Other steps stay as they were fitted. If anything fails,
+    everything is as it was.
 
     Parameters
     ----------
@@ -51,8 +50,7 @@ def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
         any value, and the weight 0.
     **params : Any
         Fit parameters of the last step, as the pipeline's ``fit`` takes them:
-        ``lstmregressor__sample_weight``, for a regressor alone ``sample_weight``. What
-        is as long as X is taken by the rows that are learned.
+        ``lstmregressor__sample_weight``, for a regressor alone ``sample_weight``.
 
     Returns
     -------
@@ -70,18 +68,16 @@ def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
 
     See Also
     --------
-    backtest : Measures what updates are worth, with ``refit="update"``.
+    backtest : Tells what updates are worth, with ``refit="update"``.
     forecast : Values after the last row.
 
     Notes
     -----
     ``LSTMRegressor.partial_fit`` is one epoch over the new rows. With ``steps=k`` a row
-    can be learned once its k values have come, so that the k - 1 newest rows seen
-    before are learned now, and the k - 1 newest of X the next time. Begin X with
-    window + horizon + k - 2 rows seen before: they are whole windows then.
-
-    Where all rows that would be learned have ``sample_weight`` 0, nothing is learned,
-    and the context moves along all the same.
+    can be learned once its k values have come: the k - 1 newest rows seen before are
+    learned now, the k - 1 newest of X the next time. Begin X with
+    window + horizon + k - 2 rows seen before, so that their windows are complete. Where
+    all rows to be learned have ``sample_weight`` 0 the context alone moves along.
 
     Examples
     --------
@@ -160,13 +156,7 @@ def _move(window: SlidingWindow, rows: Any, n_again: int) -> slice | np.ndarray:
 def params_of_last(
     estimator: Any, params: dict[str, Any], *, owner: str
 ) -> dict[str, Any]:
-    """Return the fit parameters of the last step, by their names there.
-
-    Raises
-    ------
-    TypeError
-        If one is of another step.
-    """
+    """Return the fit parameters of the last step, by their names there."""
     prefix = prefix_of(estimator)
     for name in params:
         if not name.startswith(prefix) or "__" in name[len(prefix) :]:
@@ -178,13 +168,7 @@ def params_of_last(
 
 
 def check_learner(estimator: Any, *, owner: str) -> Any:
-    """Return what is to go on learning, once it can.
-
-    Raises
-    ------
-    TypeError
-        If it, or its last step, has no ``partial_fit``.
-    """
+    """Return what is to go on learning, once it has ``partial_fit``."""
     learner = learner_of(estimator)
     last = learner
     while isinstance(last, Pipeline):
