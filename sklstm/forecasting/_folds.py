@@ -32,9 +32,8 @@ class OrderedRows:
         By group and time.
     places : ndarray of shape (n_rows,), int
         The place here of each row as it came.
-    steps : int
-    season : int or None
-    target : str, int or None
+    steps, season, target
+        As in ``backtest``.
     numbers : ndarray of shape (n_rows,), int
         Increasing; rows that follow each other differ by 1, groups by more than a
         season and the steps.
@@ -79,19 +78,7 @@ class OrderedRows:
     ) -> np.ndarray:
         """Return every row from the first to the last of some, in each of their groups.
 
-        Parameters
-        ----------
-        rows : ndarray of int
-            Increasing positions.
-        n_before : int or None
-            Rows of the same group before the first of them; None takes all.
-        n_after : int, default=0
-            Rows of the same group after the last of them.
-
-        Returns
-        -------
-        ndarray of int
-            Increasing positions.
+        With as many rows of the same group before and after; None takes all before.
         """
         codes = self.codes[rows]
         is_first = np.append(True, codes[1:] != codes[:-1])
@@ -113,13 +100,7 @@ class OrderedRows:
         return is_there & (self.numbers[last] - self.numbers[first] == last - first)
 
     def scales(self, train: np.ndarray) -> np.ndarray:
-        """Return the mean change over a season of each group, NaN without a change.
-
-        Parameters
-        ----------
-        train : ndarray of int
-            Increasing positions of training rows.
-        """
+        """Return the mean change over a season of each group, NaN without a change."""
         season = self.season or 1
         earlier, later = train[:-season], train[season:]
         is_own = self.codes[earlier] == self.codes[later]
@@ -177,18 +158,15 @@ def rows_in_order(
 
     Parameters
     ----------
-    X : DataFrame, Series or array-like of shape (n_rows, n_columns)
-    y : Series or array-like of shape (n_rows,)
+    X, y, steps, season, target
+        As in ``backtest``.
     windows : list of SlidingWindow
         Those that are to read the rows; they say what the groups are.
-    steps, season, target
-        As in ``backtest``.
     weights : str
         How the weight of a row is given, for a message.
     """
     X = rows_from(X)
-    if labels_of(X) is None:
-        X = np.asarray(X)
+    X = np.asarray(X) if labels_of(X) is None else X
     y = _checked_target(X, y, weights)
     groups, time = _groups_and_time(windows)
     is_long = bool(groups) or time is not None
@@ -202,10 +180,8 @@ def rows_in_order(
         stamps: Any = rows if labels is None else labels
         panel = PanelLabels(None, np.zeros_like(rows), stamps, rows)
     order = ordered_rows(panel, owner="backtest")
-    if order is None:
-        order = np.arange(len(X))
-    else:
-        X, y, panel = take_rows(X, order), take_rows(y, order), panel.take(order)
+    order = np.arange(len(X)) if order is None else order
+    X, y, panel = take_rows(X, order), take_rows(y, order), panel.take(order)
     gaps = _gaps(panel, labels, is_long)
     gaps[np.diff(panel.codes) != 0] = steps + (season or 1) + 1
     numbers = np.concatenate([[0], np.cumsum(gaps)])
@@ -267,19 +243,10 @@ def folds_of(cv: Any, X: Any, y: Any, rows: OrderedRows, stride: int) -> list[Fo
 
     Parameters
     ----------
-    cv : splitter or iterable of (train, test)
-        Of positions in X.
-    X, y : DataFrame or array-like, Series or array-like
-        The rows as they came.
+    cv, X, y, stride
+        As in ``backtest``.
     rows : OrderedRows
-        The same in order.
-    stride : int
-        Takes every ``stride``-th origin of a group.
-
-    Raises
-    ------
-    ValueError
-        If a fold does not come after those before, or there is no origin.
+        Those of X and y.
     """
     if is_integer(cv) or isinstance(cv, str) or cv is None:
         raise ValueError(
@@ -320,28 +287,27 @@ def _check_fold(
     position: int, train: np.ndarray, test: np.ndarray, tested: int, rows: OrderedRows
 ) -> None:
     """Raise unless a fold comes after those before, and its rows are in order."""
-    came = None
+    gaps = [np.diff(r)[np.diff(rows.codes[r]) == 0] for r in (train, test)]
     if not len(train) or not len(test):
         came = "no rows to train on or to test"
-    elif any(
-        (np.diff(r)[np.diff(rows.codes[r]) == 0] != 1).any() for r in (train, test)
-    ):
+    elif any((gap != 1).any() for gap in gaps):
         came = "rows out of order or left out between"
     elif rows.ranks[train].max() >= rows.ranks[test].min():
         came = "training rows that are not before the test rows"
     elif rows.ranks[test].min() < tested:
         came = "test rows that a fold before had"
-    if came is not None:
-        use = "TimeSeriesSplit"
-        if rows.is_long:
-            time = rows.panel.stamps.name
-            is_column = time is not None and time in rows.X.columns
-            use = f"PanelTimeSeriesSplit{f'(time={time!r})' if is_column else ''}"
-        raise ValueError(
-            "backtest needs folds that walk forward: contiguous training rows before "
-            f"contiguous test rows, which no fold before had. Got {came} in fold "
-            f"{position}; use {use}."
-        )
+    else:
+        return
+    use = "TimeSeriesSplit"
+    if rows.is_long:
+        time = rows.panel.stamps.name
+        is_column = time is not None and time in rows.X.columns
+        use = f"PanelTimeSeriesSplit{f'(time={time!r})' if is_column else ''}"
+    raise ValueError(
+        "backtest needs folds that walk forward: contiguous training rows before "
+        f"contiguous test rows, which no fold before had. Got {came} in fold "
+        f"{position}; use {use}."
+    )
 
 
 def _origins_of(test: np.ndarray, rows: OrderedRows, stride: int) -> np.ndarray:

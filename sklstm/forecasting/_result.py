@@ -33,32 +33,26 @@ _METRICS = ["MAE", "RMSE", "MASE", "sMAPE"]
 
 @dataclass(frozen=True, repr=False)
 class BacktestResult:
-    """Forecasts from many origins, the true values, and simple baselines.
-
-    What :func:`backtest` returns.
+    """What :func:`backtest` returns: forecasts, true values and simple baselines.
 
     Parameters
     ----------
     predictions : DataFrame of shape (n_origins * steps, 5 or 6)
         One row for each origin and step, at the label (of a panel, the time) of the
-        predicted row: ``origin`` (that of the last known row, its position where X had
-        no labels), ``step`` (1 is the row after the origin), ``y_true``, ``y_pred`` and
-        ``fold`` (from 0). In front of them ``group``, for a panel: the value of its
-        column, or a tuple of several.
+        predicted row: ``origin`` (label or position of the last known row), ``step``
+        (1 is the row after the origin), ``y_true``, ``y_pred`` and ``fold`` (from 0).
+        In front of them ``group``, for a panel: its key, or a tuple of several.
     baselines : DataFrame of shape (n_origins * steps, 1 to 3)
-        What others predict for the same rows: ``naive`` (the value at the origin),
-        ``seasonal naive`` (the value a season before, where ``season`` was given) and
-        ``ridge`` (a ridge regression that reads what the model reads, fitted in every
-        fold, where the estimator is a pipeline with windows).
+        ``naive`` (the value at the origin), ``seasonal naive`` (the value a season
+        before) and ``ridge`` (a ridge regression that reads what the model reads).
     scales : ndarray of shape (n_origins * steps,)
         The unit of MASE: mean absolute change over a season in the training rows of
         the fold (and group); NaN where they do not change.
     origins : ndarray of shape (n_origins,), int
         Position of each origin in X; of a panel, in X by group and time.
     quantiles : DataFrame of shape (n_origins * steps, n_quantiles), optional
-        What a regressor with ``quantiles`` predicts for the same rows, in a
-        column for each level. None of other estimators, and where one predicts fewer
-        steps at once.
+        What a regressor with ``quantiles`` predicts, a column for each level; None
+        where steps were fed back.
     network_weights : ndarray of shape (n_origins * steps,), optional
         The ``network_weight_`` of the fold's regressor; None where it has none.
 
@@ -122,10 +116,9 @@ class BacktestResult:
         DataFrame
             Columns ``MAE`` and ``RMSE`` in the unit of y, ``MASE`` in that of the
             naive (with ``season``, seasonal naive) forecast's error in the training
-            rows of the fold (and group), and ``sMAPE`` in per cent, 0 to 200. Where
-            training rows do not change there is no such unit: other rows make MASE.
-            ``network weight``, where the model has one, is its mean over the folds:
-            how much of the network's output predictions take, from 0 to 1.
+            rows of the fold (and group), where they change, and ``sMAPE`` in per cent,
+            0 to 200. For a model with networks ``network weight``: how much of their
+            output predictions take, from 0 to 1, as a mean over folds.
         """
         if by is None:
             table = self._errors(slice(None))
@@ -137,10 +130,7 @@ class BacktestResult:
             for name in tables[0]
         }
         models = list(self._models())
-        index = {
-            by: found.repeat(len(models)),
-            "model": models * len(tables),
-        }
+        index = {by: found.repeat(len(models)), "model": models * len(tables)}
         return table_from(index | columns).set_index([by, "model"])
 
     def errors_by_step(self, metric: str = "MAE") -> DataFrame:
@@ -159,40 +149,29 @@ class BacktestResult:
 
         Examples
         --------
-        >>> from sklearn.impute import SimpleImputer
-        >>> from sklearn.linear_model import Ridge
         >>> from sklearn.model_selection import TimeSeriesSplit
         >>> from sklearn.pipeline import make_pipeline
-        >>> from sklstm import SlidingWindow, backtest, load_airline_passengers
+        >>> from sklstm import LSTMRegressor, SlidingWindow, backtest
+        >>> from sklstm import load_airline_passengers
         >>> X = load_airline_passengers()
-        >>> windows = SlidingWindow(window=12, layout="flat")
-        >>> pipe = make_pipeline(windows, SimpleImputer(), Ridge())
+        >>> pipe = make_pipeline(SlidingWindow(12), LSTMRegressor(4, epochs=1))
         >>> cv = TimeSeriesSplit(2, test_size=12)
-        >>> result = backtest(pipe, X, X["passengers"], cv=cv, steps=3)
+        >>> result = backtest(pipe, X, X["passengers"], cv=cv, steps=3, season=12)
         >>> ax = result.errors_by_step("RMSE").plot(ylabel="RMSE", ylim=(0, None))
         """
-        table = self.summary(by="step")
         if metric not in _METRICS:
             raise ValueError(
                 f"The 'metric' parameter of errors_by_step must be one of {_METRICS}. "
                 f"Got {metric!r} instead."
             )
-        return table[metric].unstack("model")[list(self._models())]
+        table = self.summary(by="step")[metric].unstack("model")
+        return table[list(self._models())]
 
     def quantile_residuals(self, coverage: float = 0.9) -> np.ndarray | None:
-        """Return how far the truth lay beyond the quantiles of a coverage.
+        """Return how far the truth lay beyond the two quantiles of a coverage.
 
-        Parameters
-        ----------
-        coverage : float, default=0.9
-            Share of true values that was to lie between the two, in (0, 1).
-
-        Returns
-        -------
-        ndarray of shape (n_origins, steps) or None
-            In the order of ``residuals``: the distance from the closer of the two,
-            negative where the truth lay between them. None where the estimator did not
-            learn these quantiles.
+        In the order of ``residuals``, negative where it lay between them; None where
+        the estimator did not learn these quantiles.
         """
         coverage = check_coverage(coverage, owner="quantile_residuals")
         ends = self._learned_ends(coverage)
@@ -217,11 +196,6 @@ class BacktestResult:
         DataFrame
             ``predictions`` with the columns ``y_lower`` and ``y_upper``, without the
             first rows, for which too few residuals were known.
-
-        Raises
-        ------
-        ValueError
-            If too few residuals were known at every origin.
         """
         coverage = check_coverage(coverage, owner="intervals")
         middle = self.predictions["y_pred"].to_numpy()
@@ -268,21 +242,17 @@ class BacktestResult:
             they held), ``width`` and ``score`` (mean width and mean interval score, in
             the unit of y) and ``n_rows`` (rows that had an interval).
         """
-        rows = []
+        names = ["coverage", "measured", "width", "score", "n_rows"]
+        table: dict[str, list] = {name: [] for name in names}
         for coverage in np.atleast_1d(np.asarray(coverages, dtype=object)):
             made = self.intervals(coverage)
             ends = made["y_true"], made["y_lower"], made["y_upper"]
-            rows.append(
-                {
-                    "coverage": coverage,
-                    "measured": interval_coverage(*ends),
-                    "width": float((made["y_upper"] - made["y_lower"]).mean()),
-                    "score": mean_interval_score(*ends, coverage=coverage),
-                    "n_rows": len(made),
-                }
-            )
-        columns = {name: [row[name] for row in rows] for name in rows[0]}
-        return table_from(columns).set_index("coverage")
+            table["coverage"].append(coverage)
+            table["measured"].append(interval_coverage(*ends))
+            table["width"].append(float((made["y_upper"] - made["y_lower"]).mean()))
+            table["score"].append(mean_interval_score(*ends, coverage=coverage))
+            table["n_rows"].append(len(made))
+        return table_from(table).set_index("coverage")
 
     def __repr__(self) -> str:
         n_steps, n_folds = self.residuals.shape[1], self.predictions["fold"].nunique()
@@ -341,14 +311,8 @@ class BacktestResult:
 def result_of_folds(parts: list[dict], rows: OrderedRows) -> BacktestResult:
     """Return the columns of all folds, row by row, as a result.
 
-    Parameters
-    ----------
-    parts : list of dict of ndarray
-        The columns of each fold: ``row`` and ``origin`` (positions), ``step``,
-        ``y_true``, ``y_pred``, ``fold``, ``scale``, ``network weight``, quantiles by
-        their level, and the baselines.
-    rows : OrderedRows
-        What the positions are of.
+    ``row`` and ``origin`` are positions, columns of quantiles are named by their level,
+    and those that are not of the result itself are baselines.
     """
     columns: dict[Any, Any] = {
         name: np.concatenate([part[name] for part in parts])
