@@ -85,13 +85,7 @@ class Fitted:
 
     @classmethod
     def of(cls, estimator: Any) -> Fitted:
-        """Return what is inside a fitted estimator.
-
-        Raises
-        ------
-        NotFittedError, ValueError
-            If there is no fitted SlidingWindow, or several that do not agree.
-        """
+        """Return what is inside a fitted estimator."""
         found = list(windows_inside(estimator))
         if not found:
             _raise_without_windows(estimator)
@@ -332,7 +326,7 @@ def plain_pipeline(estimator: Any) -> Any:
 def fronts_and_regressor(estimator: Any) -> tuple[list, Any]:
     """Return the pipelines in front of the regressor that predicts, and that.
 
-    It is followed through the ends of pipelines and through what wraps one estimator.
+    It is looked for at the ends of pipelines and in what wraps one estimator.
     """
     fronts = []
     while parts := fitted_parts(estimator):
@@ -367,8 +361,7 @@ def learner_of(estimator: Any) -> Any:
 def prefix_of(estimator: Any) -> str:
     """Return what stands before the name of a fit parameter of the last step.
 
-    Nothing for a regressor, ``"lstmregressor__"`` for a pipeline that ends in one, also
-    inside a search or another wrapper that hands fit parameters on.
+    Such as ``"lstmregressor__"`` for a pipeline, also in a search or another wrapper.
     """
     prefix = ""
     while True:

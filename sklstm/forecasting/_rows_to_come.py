@@ -82,6 +82,7 @@ class RowsToCome:
             raise ValueError("forecast needs at least one row of X. Got none.")
         self.is_long = fitted.reads_long_frames
         self.groups, self.time = fitted.groups, fitted.windows.time
+        self._keys = [*self.groups, *([] if self.time is None else [self.time])]
         self.n_steps, self.n_ahead = steps, fitted.n_ahead
         self.columns: list = list(X.columns)
         self._check_columns(fitted)
@@ -125,12 +126,12 @@ class RowsToCome:
             return
         if self.columns != names:
             absent = [name for name in names if name not in self.columns]
-            came, do = f"{self.columns}", "pass X[list(estimator.feature_names_in_)]"
+            do = "pass X[list(estimator.feature_names_in_)]"
             if absent:
-                came, do = f"no column {absent[0]!r} in {self.columns}", "add it"
+                do = f"add the column {absent[0]!r}"
             raise ValueError(
                 f"forecast needs the columns of fit in X, in their order: {names}. Got "
-                f"{came}; {do}."
+                f"{self.columns}; {do}."
             )
 
     def _order(self, X: Any, panel: PanelLabels) -> np.ndarray:
@@ -180,12 +181,9 @@ class RowsToCome:
         table = pd.concat(
             [self._X.iloc[rows], appended], ignore_index=self.time is not None
         )
-        values = table.drop(columns=[n for n in self.columns if self._is_key(n)])
+        values = table.drop(columns=self._keys)
         numeric = values.select_dtypes(["number", "bool"]).columns
         return table.astype(dict.fromkeys(numeric, float))
-
-    def _is_key(self, name: Any) -> bool:
-        return name in self.groups or (self.time is not None and name == self.time)
 
     def _at_labels(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a frame whose rows are at the labels to come."""
@@ -201,7 +199,7 @@ class RowsToCome:
         """Raise where the newest row of a group lacks all of some columns."""
         names = [self.columns[i] for i in columns]
         is_missing = self._X.iloc[self._last, columns].isna().to_numpy()
-        bad = np.flatnonzero(is_missing.all(axis=1)) if columns else []
+        bad = np.flatnonzero(is_missing.all(axis=1) & (len(columns) > 0))
         if len(bad):
             of = ""
             if self.keys is not None:
@@ -234,23 +232,17 @@ class RowsToCome:
             f"forecast needs the known columns {names} in X_future"
             f"{self._words_of_others(names)}",
         )
-        last = self._X.iloc[np.tile(self._last, len(self._labels) // self.n_groups)]
-        wanted = self._row_keys(self._at_labels(last))
-        rows = self._rows_at(frame, wanted)
-        n_rows = len(self.future)
-        self._check_rows(rows[:n_rows], names)
-        self._warn_of_groups_without_past(frame)
-        is_given = rows[:n_rows].notna().all()
-        for name in rows.columns:
+        rows = self._rows_at(frame)
+        to_come = rows[: len(self.future)]
+        self._check_rows(to_come, names)
+        for name in rows.columns[to_come.notna().all()]:
             position = self.columns.index(name)
-            if name in names or is_given[name]:
-                self.given.append(position)
-                is_number = pd.api.types.is_numeric_dtype(frame[name].dtype)
-                values = rows[name].to_numpy()
-                if is_number:
-                    values = rows[name].to_numpy(dtype=float, na_value=np.nan)
-                self._check_kind(position, values)
-                self._put_column(0, position, self._carried(values))
+            self.given.append(position)
+            values = rows[name].to_numpy()
+            if pd.api.types.is_numeric_dtype(frame[name].dtype):
+                values = rows[name].to_numpy(dtype=float, na_value=np.nan)
+            self._check_kind(position, values)
+            self._put_column(0, position, self._carried(values))
 
     def _words_of_others(self, names: list) -> str:
         """Return why columns are needed that windows do not hold."""
@@ -290,9 +282,10 @@ class RowsToCome:
             )
         return frame_from(table, names, self._labels[: len(table)])
 
-    def _rows_at(self, frame: pd.DataFrame, wanted: pd.Index) -> pd.DataFrame:
+    def _rows_at(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the columns of X among those of a frame, at the rows to come."""
         given = self._row_keys(frame)
+        wanted = self._row_keys(self._table.iloc[len(self._ages) :])
         if not given.is_unique:
             twice = given[given.duplicated()][0]
             raise ValueError(
@@ -300,11 +293,10 @@ class RowsToCome:
                 f"{' and group' if self.groups else ''}. Got "
                 f"{self._key_words(twice)} more than once; drop the duplicates."
             )
-        names = [
-            name
-            for name in self.columns
-            if not self._is_key(name) and (frame.columns == name).sum() == 1
-        ]
+        if self.keys is not None:
+            self._warn_of_groups_without_past(given.droplevel(-1).to_flat_index())
+        own = [name for name in self.columns if name not in self._keys]
+        names = [name for name in own if (frame.columns == name).sum() == 1]
         return frame[names].set_axis(given, axis=0).reindex(wanted)
 
     def _check_rows(self, rows: pd.DataFrame, names: list) -> None:
@@ -314,34 +306,26 @@ class RowsToCome:
             return
         keys = rows.index
         absent = "; ".join(self._key_words(key) for key in keys[bad][:5])
-        of, do = "", "align the index of X_future"
+        do = "align the index of X_future"
         if self.groups:
-            of, do = " of each group", "leave groups that have ended out of X"
+            do = "leave groups that have ended out of X"
         raise ValueError(
             f"forecast needs a row of X_future, without NaN in {names}, for each of "
-            f"the {self.n_steps} label(s) after the last row{of}. Got none for "
+            f"the {self.n_steps} label(s) after the last row. Got none for "
             f"{int(bad.sum())} of {len(keys)}: {absent}; append rows, or {do}."
         )
 
-    def _warn_of_groups_without_past(self, frame: pd.DataFrame) -> None:
+    def _warn_of_groups_without_past(self, given: pd.Index) -> None:
         """Warn of groups that stand in X_future alone."""
-        if self.keys is None:
-            return
-        panel = panel_labels(
-            frame, self.groups, self.time, owner="forecast", rows="X_future"
-        )
-        assert panel.keys is not None
-        alone = np.flatnonzero(
-            positions_among(panel.keys.to_flat_index(), self.keys) < 0
-        )
+        assert self.keys is not None
+        alone = given[positions_among(given, self.keys) < 0].unique()
         if len(alone):
-            first = python_scalar(panel.keys.to_flat_index()[alone[0]])
             warnings.warn(
                 f"X_future holds {len(alone)} group(s) without a row in X, which are "
-                f"not forecast: {first!r}{', ...' if len(alone) > 1 else ''}. A "
-                "forecast begins after the last row of a group; append one to X.",
+                f"not forecast, first {python_scalar(alone[0])!r}. A forecast begins "
+                "after the last row of a group; append one to X.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _check_kind(self, position: int, values: np.ndarray) -> None:
