@@ -1,8 +1,5 @@
 """Backtest: a loop that fits, forecasts and appends, and no look-ahead."""
 
-import contextlib
-import io
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,7 +22,6 @@ from sklstm import (
     backtest,
     forecast,
     load_airline_passengers,
-    update,
 )
 
 
@@ -130,22 +126,6 @@ def test_origins_may_be_taken_at_a_stride():
     assert result.origins.tolist() == [43, 46, 49, 51, 54, 57]
 
 
-def test_every_origin_of_the_test_rows_comes_once_with_all_its_steps():
-    """Folds of 12 rows, 4 steps: origins follow each other, and the last 3 have none.
-
-    Steps of a fold's last origins lie in the next fold, which its model has not seen.
-    """
-    X = series()
-    cv = TimeSeriesSplit(2, test_size=12)
-    result = backtest(flat_ridge(), X, X["load"], cv=cv, steps=4)
-    assert result.origins.tolist() == list(range(35, 56))
-    assert result.residuals.shape == (21, 4)
-    table = result.predictions
-    steps = table.groupby("origin")["step"].apply(list)
-    assert steps.to_list() == [[1, 2, 3, 4]] * 21
-    assert table["fold"].tolist() == [0] * 48 + [1] * 36
-
-
 def test_labels_are_kept():
     """The frame has the label of the predicted row, origin that of the last known."""
     X = load_airline_passengers()
@@ -186,23 +166,6 @@ def test_other_rows_give_the_same_forecasts(kind):
     assert result.predictions["origin"].tolist() == [
         labels[i] for i in np.repeat(result.origins, 3)
     ]
-
-
-def test_known_columns_have_their_true_values_to_come():
-    """A recursion reads known columns of the rows to come, and of no other."""
-    X = series()
-    X["hour"] = X.index.hour.astype(float)
-    estimator = flat_ridge(window=3, known="hour")
-    cv = TimeSeriesSplit(2, test_size=5)
-    result = backtest(estimator, X, X["load"], cv=cv, steps=3)
-    for fold, (train, _) in enumerate(cv.split(X)):
-        fitted = clone(estimator).fit(X.iloc[train], X["load"].iloc[train])
-        rows = result.predictions[result.predictions["fold"] == fold]
-        for origin, part in rows.groupby("origin"):
-            future = X.loc[part.index, ["hour"]]
-            expected = forecast(fitted, X[:origin], 3, X_future=future)
-            # A float32 product of one row differs from that of many.
-            np.testing.assert_allclose(part["y_pred"], expected, rtol=1e-6)
 
 
 def test_all_known_columns_need_no_recursion():
@@ -428,61 +391,28 @@ def test_refit_says_in_which_folds_is_fitted(refit, fits):
     assert not hasattr(estimator, "n_")
 
 
-@pytest.mark.parametrize("steps", [1, 3])
-def test_updates_are_those_of_the_documented_procedure(steps):
-    """The windows of rows whose values have come go to partial_fit, once each."""
-    X = series()
-    y = X["load"]
-    cv = TimeSeriesSplit(3, test_size=6)
-    pipe = tiny_lstm(steps=steps)
-    result = backtest(pipe, X, y, cv=cv, steps=steps, refit="update")
-    # By hand, from windows that are made of the whole series at once.
-    windows = SlidingWindow(4).fit_transform(X)
-    regressor, learned = clone(pipe[-1]), 0
-    for fold, (train, _) in enumerate(cv.split(X)):
-        stop = train[-1] + 1
-        if learned == 0:
-            regressor.fit(windows[:stop], y[:stop])
-        else:
-            begin = learned - (steps - 1)
-            regressor.partial_fit(windows[begin:stop], y[begin:stop])
-        learned = stop
-        origins = result.origins[(result.origins >= stop - 1)][:6]
-        expected = regressor.predict_steps(windows[origins + 1])
-        rows = result.predictions[result.predictions["fold"] == fold]
-        np.testing.assert_array_equal(rows["y_pred"], expected.ravel())
-
-
-def test_updates_go_on_in_plain_estimators_and_on_sliding_training_rows():
-    """SGDRegressor without windows learns each row once, in order."""
-    X = series() / 50
-    X["before"] = X["load"].shift(1, fill_value=1.0)
-    X, y = X[["before"]], X["load"]
+@pytest.mark.parametrize("refit", [True, False, "update"])
+def test_a_regressor_alone_goes_on_with_its_own_weights(refit):
+    """SGDRegressor without windows learns each row once, in order, by its weight."""
+    X, y, weights = holed()
+    X = (X.shift(1).bfill() - 50).rename(columns={"load": "before"})
+    y = y.where(weights > 0, 0.0) - 50
     cv = TimeSeriesSplit(4, test_size=5, max_train_size=20, gap=1)
-    result = backtest(SGDRegressor(random_state=0), X, y, cv=cv, refit="update")
-    model, learned, expected = SGDRegressor(random_state=0), None, []
+    model, params = SGDRegressor(random_state=0), {"sample_weight": weights}
+    result = backtest(model, X, y, cv=cv, refit=refit, params=params)
+    learned, expected = None, []
     for train, test in cv.split(X):
-        if learned is None:
-            model.fit(X.iloc[train], y.iloc[train])
-        else:
+        if learned is None or refit is True:
+            own = weights.iloc[train]
+            model = clone(model).fit(X.iloc[train], y.iloc[train], sample_weight=own)
+        elif refit == "update":
             new = slice(learned, train[-1] + 1)
-            model.partial_fit(X.iloc[new], y.iloc[new])
+            own = weights.iloc[new]
+            model.partial_fit(X.iloc[new], y.iloc[new], sample_weight=own)
         learned = train[-1] + 1
         expected.append(model.predict(X.iloc[test]))
-    np.testing.assert_array_equal(
-        result.predictions["y_pred"], np.concatenate(expected)
-    )
-
-
-def test_a_backtest_ends_where_updates_by_hand_do():
-    """Going on with ``update`` after the first fit gives the forecasts of folds."""
-    X = series()
-    y = X["load"]
-    result = backtest(tiny_lstm(), X, y, cv=SPLIT, steps=2, refit="update")
-    pipe = tiny_lstm().fit(X[:50], y[:50])
-    pipe = update(pipe, X[50:55], y[50:55])
-    last = result.predictions[result.predictions["origin"] == X.index[56]]
-    np.testing.assert_allclose(last["y_pred"], forecast(pipe, X[:57], 2), rtol=1e-9)
+    ours = result.predictions["y_pred"]
+    np.testing.assert_array_equal(ours, np.concatenate(expected))
 
 
 def test_the_estimator_is_not_changed_and_results_are_repeated():
@@ -553,31 +483,6 @@ def test_weights_of_a_pipeline_are_taken_by_the_rows_of_each_fold(refit, steps, 
         ]
     plain = backtest(tiny_lstm(steps=steps), X, y, **kwargs)
     assert (plain.predictions["y_pred"] != result.predictions["y_pred"]).all()
-
-
-@pytest.mark.parametrize("refit", [True, False, "update"])
-def test_weights_of_a_regressor_alone_are_taken_by_the_rows_of_each_fold(refit):
-    """Without a pipeline the parameter is ``sample_weight``."""
-    X, y, weights = holed()
-    X = (X.shift(1).bfill() - 50).rename(columns={"load": "before"})
-    y = y.where(weights > 0, 0.0) - 50
-    cv = TimeSeriesSplit(3, test_size=6)
-    model = SGDRegressor(random_state=0)
-    params = {"sample_weight": weights}
-    result = backtest(model, X, y, cv=cv, refit=refit, params=params)
-    expected, learned = [], None
-    for train, test in cv.split(X):
-        if learned is None or refit is True:
-            model = clone(model).fit(
-                X.iloc[train], y.iloc[train], sample_weight=weights.iloc[train]
-            )
-        elif refit == "update":
-            new = slice(learned, train[-1] + 1)
-            model.partial_fit(X.iloc[new], y.iloc[new], sample_weight=weights.iloc[new])
-        learned = train[-1] + 1
-        expected.append(model.predict(X.iloc[test]))
-    ours = result.predictions["y_pred"]
-    np.testing.assert_array_equal(ours, np.concatenate(expected))
 
 
 def test_weights_go_through_a_search_and_other_parameters_as_they_are():
@@ -920,21 +825,6 @@ def test_forecasts_that_cannot_be_made_are_named_before_the_first_fit():
         backtest(flat_ridge(), X, y, cv=SPLIT, refit="update")
 
 
-def test_what_the_message_of_a_recursion_names_is_possible():
-    """Each of its ways leads to forecasts of three steps."""
-    X = series().assign(wind=np.sin(np.arange(60)), tide=1.0)
-    y = X["load"].rename("other")
-    for pipe, rows, target in [
-        (tiny_lstm(steps=3), X, None),
-        (flat_ridge(horizon=3), X, None),
-        (flat_ridge(), X[["load"]], "load"),
-        (flat_ridge(known=["wind", "tide"]), X, "load"),
-    ]:
-        result = backtest(pipe, rows, y, cv=SPLIT, steps=3, target=target)
-        assert np.isfinite(result.residuals).all()
-        assert result.residuals.shape == (8, 3)
-
-
 def test_several_columns_at_once_need_no_recursion():
     """LSTMRegressor(steps=3) predicts three steps from two columns."""
     X = series()
@@ -976,24 +866,6 @@ def test_progress_is_a_line_for_each_fold(capsys):
     assert second.startswith("fold 2 of 2: 55 training rows, 5 origins, MAE ")
     error = result.summary(by="fold").loc[(1, "model"), "MAE"]
     assert f"MAE {error:.4g}, " in second
-
-
-def test_progress_in_a_terminal_says_what_a_fold_is_at(monkeypatch):
-    """Each fold has one line, which before its end says whether it learns."""
-    terminal = io.StringIO()
-    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
-    X = series()
-    with contextlib.redirect_stdout(terminal):
-        backtest(flat_ridge(), X, X["load"], cv=SPLIT, verbose=1)
-    first, second, rest = terminal.getvalue().split("\n")
-    states = [state for state in first.split("\r") if state.strip()]
-    assert states[:2] == [
-        "fold 1 of 2: 50 training rows, learning",
-        "fold 1 of 2: 50 training rows, 5 origins, forecasting",
-    ]
-    assert states[2].startswith("fold 1 of 2: 50 training rows, 5 origins, MAE ")
-    assert second.count("fold 2 of 2") == 3
-    assert rest == ""
 
 
 @pytest.mark.skipif(

@@ -240,24 +240,6 @@ def test_values_after_an_origin_change_nothing_before(last, steps, refit, seed):
         assert ours.tolist() == theirs.tolist()
 
 
-@pytest.mark.parametrize("steps", [1, 3])
-def test_updates_are_those_of_the_documented_procedure(steps):
-    """Fit in the first fold, then ``update`` with the rows that have come since."""
-    X = stores().drop(columns="price")
-    result = backtest(
-        tiny_lstm(steps=steps), X, X["load"], cv=CV, steps=steps, refit="update"
-    )
-    (train, first, _), (more, second, _) = folds(X)
-    by_hand = tiny_lstm(steps=steps).fit(train, train["load"])
-    update(by_hand, more, more["load"])
-    parts = result.predictions[result.predictions["fold"] == 1]
-    assert first < second == pd.to_datetime(parts["origin"]).min() + pd.Timedelta("1D")
-    for (store, origin), part in parts.groupby(["group", "origin"]):
-        rows = X[(X["store"] == store) & (X["day"] <= origin)]
-        expected = forecast(by_hand, rows, steps)["load"]
-        np.testing.assert_allclose(part["y_pred"], expected, rtol=1e-6)
-
-
 @pytest.mark.parametrize("steps", [1, 2])
 @pytest.mark.parametrize("refit", [True, False, "update"])
 def test_weights_of_a_panel_go_with_their_rows(refit, steps):
@@ -421,16 +403,6 @@ def test_a_forecast_of_a_panel_has_an_interval_for_each_group():
     np.testing.assert_allclose(
         pooled["load_upper"] - pooled["load"], np.tile(distances, 2)
     )
-
-
-def test_groups_without_residuals_are_named():
-    """A store that the backtest has not seen has no interval of its own."""
-    X = many_days()
-    new = X[X["store"] == "calm"].assign(store="new")
-    pipe = flat_ridge().fit(X, X["load"])
-    result = backtest(pipe, X, X["load"], cv=CV_OF_MANY)
-    with pytest.raises(ValueError, match=r"needs 5 .* Got 0 of group 'new'"):
-        forecast(pipe, pd.concat([X, new]), 1, coverage=0.8, residuals=result)
 
 
 def test_quantiles_of_a_panel_are_those_of_each_group_alone():

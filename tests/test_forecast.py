@@ -177,29 +177,6 @@ def test_direct_steps_read_what_is_known_of_them(horizon):
     assert np.abs(missed - rest["sales"]).max() > 5
 
 
-def test_direct_steps_of_arrays_and_of_a_panel_read_ahead():
-    """Rows of an array, and of every group, read as those of a single frame do."""
-    X = promoted()
-    train, rest = X[:-14], X[-14:]
-    pipe = promoted_pipe().set_params(slidingwindow__known=[1])
-    pipe.fit(train.to_numpy(), train["sales"].to_numpy())
-    found = forecast(pipe, train.to_numpy(), 14, X_future=rest[["promo"]].to_numpy())
-    np.testing.assert_allclose(found, rest["sales"], atol=1e-3)
-    long = pd.concat(
-        [X.assign(shop=k, day=X.index, sales=k * X["sales"]) for k in (1, 4)],
-        ignore_index=True,
-    )
-    is_train = long["day"] < rest.index[0]
-    panel = promoted_pipe(groups="shop", time="day")
-    train = long[is_train].sample(frac=1, random_state=0)
-    panel.fit(train, train["sales"])
-    future = long[~is_train].drop(columns="sales")
-    found = forecast(panel, train, 14, X_future=future)
-    both = found.merge(long, on=["shop", "day"], suffixes=("", "_true"))
-    assert len(both) == 2 * 14
-    np.testing.assert_allclose(both["sales"], both["sales_true"], atol=1e-3)
-
-
 # -- several columns, and which of them are predicted ------------------------------
 
 

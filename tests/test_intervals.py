@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 
 from sklstm import (
@@ -97,14 +97,6 @@ def test_a_wider_coverage_contains_a_narrower_one(sizes, one, other):
     origins = np.arange(len(sizes))
     narrow = past_distances(sizes, origins, low)
     assert (narrow <= past_distances(sizes, origins, high)).all()
-
-
-@given(SIZES, COVERAGES, st.sampled_from([0.5, 2.0, 4.0]))
-def test_distances_have_the_unit_of_the_residuals(sizes, coverage, factor):
-    """Sizes in another unit scale the distances."""
-    ours = conformal_distances(factor * sizes, coverage)
-    expected = factor * conformal_distances(sizes, coverage)
-    np.testing.assert_array_equal(ours, expected)
 
 
 def test_distances_beyond_intervals():
@@ -333,13 +325,6 @@ def test_quantiles_reach_further_with_a_horizon(frame):
         forecast(pipe, frame, 4, coverage=0.8)
 
 
-def test_residuals_come_before_quantiles(frame, quantile_pipe, result):
-    """With residuals given, a quantile network's median has conformal intervals."""
-    made = forecast(quantile_pipe, frame, 3, coverage=0.5, residuals=result)
-    distances = [naive_distance(step, 0.5) for step in np.abs(result.residuals).T]
-    np.testing.assert_allclose(made["load_upper"] - made["load"], distances)
-
-
 @pytest.fixture(scope="module")
 def quantile_result(frame, quantile_pipe):
     cv = TimeSeriesSplit(3, test_size=30)
@@ -448,16 +433,6 @@ def test_coverages_that_were_not_learned_come_from_residuals(
     assert len(quantile_result.calibration()) == 3
 
 
-def test_other_estimators_take_residuals_of_a_quantile_network(
-    frame, pipe, quantile_result
-):
-    """Ridge has no quantiles, so those of the backtest do not matter."""
-    made = forecast(pipe, frame, 3, coverage=0.9, residuals=quantile_result)
-    plain = quantile_result.residuals
-    expected = forecast(pipe, frame, 3, coverage=0.9, residuals=plain)
-    pd.testing.assert_frame_equal(made, expected)
-
-
 def test_quantiles_that_were_fed_back_are_not_there(frame, quantile_pipe):
     """Beyond its steps a quantile network has residuals alone."""
     cv = TimeSeriesSplit(2, test_size=20)
@@ -490,15 +465,6 @@ def test_groups_have_quantiles_widened_for_themselves():
         assert made["load_lower"][position] == pytest.approx(lower)
     widths = made["load_upper"] - made["load_lower"]
     assert widths[1] > 3 * widths[0]
-
-
-def test_a_search_over_quantile_networks_has_intervals(frame, quantile_pipe):
-    """The best estimator's quantiles are read."""
-    search = GridSearchCV(
-        quantile_pipe, {"lstmregressor__epochs": [1]}, cv=TimeSeriesSplit(2)
-    )
-    made = forecast(search.fit(frame, frame["load"]), frame, 3, coverage=0.9)
-    assert (made["load_lower"] < made["load_upper"]).all()
 
 
 # -- what is wrong ------------------------------------------------------------------

@@ -751,30 +751,6 @@ def test_known_columns_of_a_panel(horizon):
     check_each_group(pipe, frame, 4, found, future)
 
 
-@pytest.mark.parametrize(("steps", "n_steps"), [(1, 4), (3, 2), (3, 7)])
-def test_known_columns_of_groups_and_an_lstm(steps, n_steps):
-    """Of each group, fed back or at once, what a loop over its windows predicts."""
-    frame = shops()
-    windows = SlidingWindow(3, groups="shop", time="time", known="price")
-    lstm = one_scale_lstm(steps)
-    pipe = make_pipeline(windows, lstm).fit(frame, frame["sales"])
-    future = future_rows(frame, 7)
-    found = forecast(pipe, frame, n_steps, X_future=future)
-    for shop, rows in frame.groupby("shop"):
-        sales = rows.sort_values("time")["sales"].tolist()
-        price = pd.concat([rows, future[future["shop"] == shop]]).sort_values("time")
-        price, n_rows = price["price"].tolist(), len(sales)
-        while len(sales) < n_rows + n_steps:
-            at = len(sales)
-            window = np.array([sales[at - 3 :], price[at - 2 : at + 1]]).T[None]
-            sales += lstm.predict_steps(window.astype(np.float32))[0].tolist()
-        own = found[found["shop"] == shop]["sales"]
-        np.testing.assert_allclose(own, sales[n_rows : n_rows + n_steps], rtol=1e-6)
-    missing = future.drop(future.index[future["time"] == future["time"].min()])
-    with pytest.raises(ValueError, match=r"Got none for 1 of .* of group 'shop 1'"):
-        forecast(pipe, frame, n_steps, X_future=missing)
-
-
 def test_several_outputs():
     """All lagged columns are predicted and fed back."""
     frame = shops()
@@ -870,17 +846,6 @@ def test_only_the_newest_rows_are_predicted():
     forecast(pipe, frame, steps=4)
     window = pipe[0].window
     assert asked == [3, 30 - window, 3, 3, 3]
-
-
-def test_frames_of_a_panel_are_not_changed():
-    """Frames come out as they went in."""
-    frame = shops()
-    pipe = ridge_pipe(known="price").fit(frame, frame["sales"])
-    future = future_rows(frame, 2)
-    before = frame.copy(), future.copy()
-    forecast(pipe, frame, 2, X_future=future)
-    pd.testing.assert_frame_equal(frame, before[0])
-    pd.testing.assert_frame_equal(future, before[1])
 
 
 @pytest.fixture(scope="module")
