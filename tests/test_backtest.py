@@ -3,6 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from by_hand import (
+    KEYS,
+    assert_is_loop,
+    backtest_by_hand,
+    flat_ridge,
+    series,
+    stores,
+    tiny_lstm,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import config_context
@@ -23,11 +32,7 @@ from sklstm import (
     forecast,
     load_airline_passengers,
 )
-
-
-def flat_ridge(window=4, **kwargs):
-    windows = SlidingWindow(window=window, layout="flat", **kwargs)
-    return make_pipeline(windows, SimpleImputer(), Ridge())
+from sklstm.forecasting._fitted import sliding_windows_of
 
 
 def named_ridge():
@@ -38,15 +43,12 @@ def named_ridge():
     return pipe
 
 
-def tiny_lstm(window=4, **kwargs):
-    regressor = LSTMRegressor(2, epochs=1, random_state=0, **kwargs)
-    return make_pipeline(SlidingWindow(window=window), regressor)
+SPLIT = TimeSeriesSplit(2, test_size=5)
 
 
-def series(n_rows=60, seed=0):
-    values = np.random.default_rng(seed).normal(size=n_rows).cumsum() + 50
-    index = pd.date_range("2024-01-01", periods=n_rows, freq="h")
-    return pd.DataFrame({"load": values}, index=index)
+def scaler():
+    """Return a scaler that keeps the index."""
+    return StandardScaler().set_output(transform="pandas")
 
 
 def last_rows(n_rows, n_test):
@@ -54,75 +56,74 @@ def last_rows(n_rows, n_test):
     return [(np.arange(n_rows - n_test), np.arange(n_rows - n_test, n_rows))]
 
 
-def naive_loop(estimator, X, cv, steps, stride=1):
-    """Return (fold, origin, step, y_true, y_pred): fit, forecast, append a row."""
-    y = X["load"]
-    rows = []
-    for fold, (train, test) in enumerate(cv.split(X)):
-        fitted = clone(estimator).fit(X.iloc[train], y.iloc[train])
-        history = X.iloc[: test[0]]
-        while len(history) <= test[-1] and len(history) + steps <= len(X):
-            if (len(history) - test[0]) % stride == 0:
-                predicted = forecast(fitted, history, steps)
-                for step in range(1, steps + 1):
-                    label = predicted.index[step - 1]
-                    origin = history.index[-1]
-                    rows.append(
-                        (fold, origin, step, y[label], predicted.iloc[step - 1])
-                    )
-            history = pd.concat([history, X.iloc[[len(history)]]])
-    return pd.DataFrame(rows, columns=["fold", "origin", "step", "y_true", "y_pred"])
-
-
-def assert_is_loop(result, expected, rtol=1e-6):
-    ours = result.predictions[list(expected.columns)].reset_index(drop=True)
-    for name in ("fold", "origin", "step", "y_true"):
-        assert ours[name].tolist() == expected[name].tolist()
-    np.testing.assert_allclose(ours["y_pred"], expected["y_pred"], rtol=rtol)
-
-
 # -- forecasts ---------------------------------------------------------------------
 
+CV = TimeSeriesSplit(3, test_size=7)
+CV_OF_PANEL = PanelTimeSeriesSplit(2, time="day", test_size=6)
 
-@pytest.mark.parametrize(
-    ("estimator", "steps"),
-    [
-        (flat_ridge(), 1),
-        (flat_ridge(), 3),
-        (flat_ridge(horizon=2), 2),
-        (flat_ridge(horizon=3), 2),
-        (flat_ridge(horizon=2), 7),
-        (flat_ridge(window=2), 6),
-        (named_ridge(), 3),
-        (tiny_lstm(), 3),
-        (tiny_lstm(window=2), 5),
-        (tiny_lstm(steps=3), 1),
-        (tiny_lstm(steps=3), 3),
-        (tiny_lstm(steps=2), 5),
-        (TransformedTargetRegressor(flat_ridge(), func=np.log, inverse_func=np.exp), 2),
-        (
-            make_pipeline(
-                StandardScaler().set_output(transform="pandas"), *flat_ridge()
-            ),
-            1,
-        ),
-    ],
-    ids=lambda value: value if isinstance(value, int) else type(value).__name__,
-)
-def test_forecasts_are_those_of_a_loop(estimator, steps):
+LOOPS = [
+    (flat_ridge(), 1, 1),
+    (flat_ridge(), 3, 2),
+    (flat_ridge(horizon=3), 2, 1),
+    (flat_ridge(horizon=2), 7, 1),
+    (flat_ridge(window=2), 6, 1),
+    (named_ridge(), 3, 1),
+    (tiny_lstm(), 3, 1),
+    (tiny_lstm(steps=3), 1, 3),
+    (tiny_lstm(steps=3), 3, 1),
+    (tiny_lstm(steps=2), 5, 1),
+    (TransformedTargetRegressor(flat_ridge(), func=np.log, inverse_func=np.exp), 2, 1),
+    (make_pipeline(scaler(), *flat_ridge()), 1, 1),
+    (make_pipeline(scaler(), *tiny_lstm(steps=2)), 3, 2),
+    (GridSearchCV(flat_ridge(), {"ridge__alpha": [0.1, 1e3]}, cv=SPLIT), 2, 1),
+]
+OF_PANEL = [
+    (flat_ridge(3, **KEYS), 1, 1),
+    (flat_ridge(3, **KEYS), 3, 2),
+    (flat_ridge(3, horizon=2, **KEYS), 5, 1),
+    (tiny_lstm(3, **KEYS), 3, 1),
+    (tiny_lstm(3, steps=3, **KEYS), 3, 1),
+    (tiny_lstm(3, steps=2, **KEYS), 5, 1),
+    (
+        TransformedTargetRegressor(flat_ridge(3, **KEYS), transformer=StandardScaler()),
+        2,
+        1,
+    ),
+    (
+        GridSearchCV(flat_ridge(**KEYS), {"ridge__alpha": [0.5, 5]}, cv=CV_OF_PANEL),
+        2,
+        1,
+    ),
+]
+
+
+@pytest.mark.filterwarnings("ignore:.* made from incomplete windows")
+@pytest.mark.parametrize(("estimator", "steps", "stride"), [*LOOPS, *OF_PANEL])
+def test_forecasts_are_those_of_a_loop(estimator, steps, stride):
     """Fit on the training rows, forecast, append the next true row, again."""
-    X = series()
-    cv = TimeSeriesSplit(3, test_size=7)
-    result = backtest(estimator, X, X["load"], cv=cv, steps=steps)
-    assert_is_loop(result, naive_loop(estimator, X, cv, steps))
+    is_panel = sliding_windows_of(estimator)[0].groups is not None
+    X = stores().drop(columns="price") if is_panel else series()
+    cv = CV_OF_PANEL if is_panel else CV
+    result = backtest(estimator, X, X["load"], cv=cv, steps=steps, stride=stride)
+    assert_is_loop(result, backtest_by_hand(estimator, X, cv, steps, stride))
+
+
+@pytest.mark.filterwarnings("ignore:.* made from incomplete windows")
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_known_columns_of_a_panel_have_their_true_values_to_come(is_wrapped):
+    """A recursion reads the known column of its own store."""
+    X, pipe = stores(), flat_ridge(known="price", **KEYS)
+    if is_wrapped:
+        pipe = TransformedTargetRegressor(pipe, transformer=StandardScaler())
+    result = backtest(pipe, X, X["load"], cv=CV_OF_PANEL, steps=3)
+    assert_is_loop(result, backtest_by_hand(pipe, X, CV_OF_PANEL, 3, known=["price"]))
 
 
 def test_origins_may_be_taken_at_a_stride():
     """stride=3 takes every third origin of a fold, from its first on."""
-    X = series()
-    cv = TimeSeriesSplit(2, test_size=8, gap=2)
+    X, cv = series(), TimeSeriesSplit(2, test_size=8, gap=2)
     result = backtest(flat_ridge(), X, X["load"], cv=cv, steps=2, stride=3)
-    assert_is_loop(result, naive_loop(flat_ridge(), X, cv, 2, stride=3))
+    assert_is_loop(result, backtest_by_hand(flat_ridge(), X, cv, 2, stride=3))
     assert result.origins.tolist() == [43, 46, 49, 51, 54, 57]
 
 
@@ -207,18 +208,6 @@ def test_windows_made_beforehand_can_be_tried():
     alone = backtest(tiny_lstm()[-1], windows, y, cv=cv)
     inside = backtest(tiny_lstm(), X, X["load"], cv=cv)
     np.testing.assert_array_equal(alone.residuals, inside.residuals)
-
-
-def test_a_search_is_fitted_in_every_fold():
-    """A GridSearchCV chooses anew from the training rows of each fold."""
-    X = series()
-    search = GridSearchCV(
-        flat_ridge(), {"ridge__alpha": [0.1, 1e3]}, cv=TimeSeriesSplit(2)
-    )
-    cv = TimeSeriesSplit(2, test_size=4)
-    result = backtest(search, X, X["load"], cv=cv, steps=2)
-    assert_is_loop(result, naive_loop(search, X, cv, 2))
-    assert "ridge" in result.baselines
 
 
 def test_a_pipeline_behind_the_windows():
@@ -310,43 +299,44 @@ def test_missing_values_are_those_that_a_forecast_fills(is_wrapped):
         np.testing.assert_allclose(part["y_pred"], expected, rtol=1e-6)
 
 
-# -- no look-ahead -----------------------------------------------------------------
+# -- no look-ahead ------------------------------------------------------------------
 
 
-@settings(max_examples=15)
+@settings(max_examples=25)
 @given(
-    st.integers(30, 56),
+    st.booleans(),
+    st.integers(1, 12),
     st.sampled_from([1, 2, 4]),
     st.sampled_from([True, "update"]),
     st.integers(0, 1000),
 )
-def test_values_after_an_origin_change_nothing_before(last, steps, refit, seed):
+def test_values_after_an_origin_change_nothing_before(is_long, n, steps, refit, seed):
     """Other values after a row leave all that was predicted up to it bit for bit.
 
     That holds for the baselines and for the intervals, too.
     """
-    windows = SlidingWindow(3, layout="flat")
-    learner = SGDRegressor(eta0=1e-4, learning_rate="constant", random_state=0)
+    windows = SlidingWindow(3, layout="flat", **KEYS if is_long else {})
+    learner = SGDRegressor(eta0=1e-6, learning_rate="constant", random_state=0)
     pipe = make_pipeline(windows, SimpleImputer(), learner)
-    X = series(seed=seed) / 50
+    X = stores(seed=seed).drop(columns="price") if is_long else series(seed=seed)
+    cv = CV_OF_PANEL if is_long else TimeSeriesSplit(4, test_size=8)
+    labels = X["day"] if is_long else X.index
+    last = np.unique(labels)[-1 - n]
     other = X.copy()
-    other.iloc[last + 1 :] += np.random.default_rng(seed).normal(size=(59 - last, 1))
-    kwargs = {
-        "cv": TimeSeriesSplit(4, test_size=8),
-        "steps": steps,
-        "refit": refit,
-        "season": 6,
-    }
+    is_later = np.asarray(labels > last)
+    noise = np.random.default_rng(seed).normal(size=is_later.sum())
+    other.loc[is_later, "load"] += noise
+    kwargs = {"cv": cv, "steps": steps, "refit": refit, "season": 6}
     one = backtest(pipe, X, X["load"], **kwargs)
     two = backtest(pipe, other, other["load"], **kwargs)
-    is_before = (one.predictions["origin"] <= X.index[last]).to_numpy()
+    is_before = (one.predictions["origin"] <= last).to_numpy()
     for table in ("predictions", "baselines"):
         a, b = (getattr(result, table)[is_before] for result in (one, two))
         a, b = (part.drop(columns="y_true", errors="ignore") for part in (a, b))
         pd.testing.assert_frame_equal(a, b, check_exact=True)
-    ends = ["y_lower", "y_upper"]
     a, b = (result.intervals(0.5) for result in (one, two))
-    a, b = (part.loc[part["origin"] <= X.index[last], ends] for part in (a, b))
+    ends = ["origin", "y_lower", "y_upper"]
+    a, b = (part.loc[part["origin"] <= last, ends] for part in (a, b))
     pd.testing.assert_frame_equal(a, b, check_exact=True)
 
 
@@ -731,9 +721,6 @@ class Unfittable(RegressorMixin, BaseEstimator):
 
 def never(**kwargs):
     return make_pipeline(SlidingWindow(3, layout="flat", **kwargs), Unfittable())
-
-
-SPLIT = TimeSeriesSplit(2, test_size=5)
 
 
 @pytest.mark.parametrize(

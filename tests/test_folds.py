@@ -3,14 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from by_hand import DAYS, KEYS, flat_ridge, stores, tiny_lstm
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge, RidgeCV
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -34,38 +33,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* made from incomplete windows"
 # ends early, and one that training has not seen.
 
 
-DAYS = {
-    "c": range(40),
-    "a": [*range(20), *range(22, 31), *range(33, 40)],
-    "b": range(12, 40),
-    "d": range(30),
-    "e": range(33, 40),
-}
-
-
-def stores(days=None, seed=0):
-    """Return the rows of several stores in one shuffled frame."""
-    rng = np.random.default_rng(seed)
-    index = pd.date_range("2024-03-20", periods=60)
-    parts = []
-    for number, (store, own) in enumerate((days or DAYS).items()):
-        values = rng.normal(size=(len(own), 2)).cumsum(axis=0) + 20 * (1 + number)
-        part = pd.DataFrame(values, columns=["load", "price"])
-        parts.append(part.assign(store=store, day=index[list(own)]))
-    frame = pd.concat(parts, ignore_index=True)
-    return frame[["store", "day", "load", "price"]].sample(frac=1, random_state=1)
-
-
-def flat_ridge(window=3, **params):
-    windows = SlidingWindow(window, groups="store", time="day", layout="flat", **params)
-    return make_pipeline(windows, SimpleImputer(), Ridge())
-
-
-def tiny_lstm(window=3, **params):
-    lstm = LSTMRegressor(2, epochs=1, random_state=0, **params)
-    return make_pipeline(SlidingWindow(window, groups="store", time="day"), lstm)
-
-
 def folds(X, cv=CV):
     """Yield the training rows and the days of the test rows of each fold."""
     for train, test in cv.split(X):
@@ -73,104 +40,15 @@ def folds(X, cv=CV):
         yield rows, X["day"].iloc[test].min(), X["day"].iloc[test].max()
 
 
-def naive_loop(estimator, X, steps, stride=1, n_known=0):
-    """Return fold, group, origin, step, y_true, y_pred: store by store, day by day."""
-    rows = []
-    for fold, (train, first, last) in enumerate(folds(X)):
-        fitted = clone(estimator).fit(train, train["load"])
-        for store, own in X.groupby("store"):
-            own = own.sort_values("day").reset_index(drop=True)
-            tested = np.flatnonzero((own["day"] >= first) & (own["day"] <= last))
-            if not len(tested):
-                continue
-            for origin in range(max(tested[0] - 1, 0), tested[-1], stride):
-                ahead = own[origin + 1 : origin + 1 + steps]
-                days = own["day"][origin] + pd.to_timedelta(range(1, steps + 1), "D")
-                if ahead["day"].tolist() != days.tolist():
-                    continue
-                future = ahead[["store", "day", "price"]] if n_known else None
-                predicted = forecast(
-                    fitted, own[: origin + 1], steps, X_future=future
-                ).iloc[:, -1]
-                for step in range(steps):
-                    values = ahead["load"].iloc[step], predicted.iloc[step]
-                    rows.append((fold, store, own["day"][origin], step + 1, *values))
-    names = ["fold", "group", "origin", "step", "y_true", "y_pred"]
-    return pd.DataFrame(rows, columns=names)
-
-
-def assert_is_loop(result, expected, rtol=1e-6):
-    ours = result.predictions
-    assert list(ours) == ["group", "origin", "step", "y_true", "y_pred", "fold"]
-    for name in ("fold", "group", "origin", "step", "y_true"):
-        assert ours[name].tolist() == expected[name].tolist()
-    np.testing.assert_allclose(ours["y_pred"], expected["y_pred"], rtol=rtol)
-    ahead = pd.to_timedelta(ours["step"].to_numpy(), "D")
-    assert ours.index.tolist() == (pd.DatetimeIndex(ours["origin"]) + ahead).tolist()
-    assert ours.index.name == "day"
-
-
 # -- forecasts of panels -----------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("estimator", "steps", "stride"),
-    [
-        (flat_ridge(), 1, 1),
-        (flat_ridge(), 3, 2),
-        (flat_ridge(horizon=2), 2, 1),
-        (flat_ridge(horizon=2), 5, 1),
-        (flat_ridge(window=2), 4, 1),
-        (tiny_lstm(), 3, 1),
-        (tiny_lstm(steps=3), 3, 1),
-        (tiny_lstm(steps=3), 1, 3),
-        (tiny_lstm(steps=2), 5, 1),
-        (
-            TransformedTargetRegressor(flat_ridge(), transformer=StandardScaler()),
-            2,
-            1,
-        ),
-        (
-            GridSearchCV(
-                flat_ridge(),
-                {"ridge__alpha": [0.5, 5.0]},
-                cv=PanelTimeSeriesSplit(2, time="day"),
-            ),
-            2,
-            1,
-        ),
-    ],
-)
-def test_forecasts_are_those_of_a_loop_over_groups(estimator, steps, stride):
-    """Fit on all training rows, and forecast each store from each of its days."""
-    X = stores().drop(columns="price")
-    result = backtest(estimator, X, X["load"], cv=CV, steps=steps, stride=stride)
-    assert_is_loop(result, naive_loop(estimator, X, steps, stride))
-    assert result.groups.tolist() == result.predictions["group"].tolist()[::steps]
-
-
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        flat_ridge(known="price"),
-        TransformedTargetRegressor(
-            flat_ridge(known="price"), transformer=StandardScaler()
-        ),
-    ],
-)
-def test_known_columns_have_their_true_values_to_come(estimator):
-    """A recursion reads the known column of its own store."""
-    X = stores()
-    result = backtest(estimator, X, X["load"], cv=CV, steps=3)
-    assert_is_loop(result, naive_loop(estimator, X, 3, n_known=1))
 
 
 def test_the_order_of_rows_changes_nothing():
     """Rows are put by group and time; y goes with them, also as an array."""
     X = stores().drop(columns="price")
-    one = backtest(flat_ridge(), X, X["load"], cv=CV, steps=2)
+    one = backtest(flat_ridge(3, **KEYS), X, X["load"], cv=CV, steps=2)
     X = X.sort_values(["day", "store"])
-    two = backtest(flat_ridge(), X, X["load"].to_numpy(), cv=CV, steps=2)
+    two = backtest(flat_ridge(3, **KEYS), X, X["load"].to_numpy(), cv=CV, steps=2)
     pd.testing.assert_frame_equal(one.predictions, two.predictions)
     pd.testing.assert_frame_equal(one.baselines, two.baselines)
 
@@ -180,12 +58,12 @@ def test_times_in_the_index_and_groups_of_several_columns():
     X = stores().drop(columns="price")
     X["town"] = np.where(X["store"] < "c", 1, 2)
     X = X.set_index("day")[["town", "store", "load"]]
-    pipe = flat_ridge().set_params(
+    pipe = flat_ridge(3, **KEYS).set_params(
         slidingwindow__groups=["town", "store"], slidingwindow__time=None
     )
     result = backtest(pipe, X, X["load"], cv=PanelTimeSeriesSplit(2, test_size=6))
     whole = stores().drop(columns="price")
-    expected = backtest(flat_ridge(), whole, whole["load"], cv=CV)
+    expected = backtest(flat_ridge(3, **KEYS), whole, whole["load"], cv=CV)
     stores_of = [store for _, store in result.predictions["group"]]
     assert stores_of == expected.predictions["group"].tolist()
     np.testing.assert_allclose(
@@ -199,45 +77,18 @@ def test_times_in_the_index_and_groups_of_several_columns():
 def test_one_series_with_its_time_in_a_column_has_no_groups():
     """``time`` alone reads one series, as the same series with an index is read."""
     X = stores({"a": range(40)})[["day", "load"]]
-    pipe = flat_ridge().set_params(slidingwindow__groups=None)
+    pipe = flat_ridge(3, **KEYS).set_params(slidingwindow__groups=None)
     result = backtest(pipe, X, X["load"], cv=CV, steps=2)
     assert result.groups is None
     series = X.set_index("day").sort_index()
-    pipe = flat_ridge().set_params(slidingwindow__groups=None, slidingwindow__time=None)
+    pipe = flat_ridge(3, **KEYS).set_params(
+        slidingwindow__groups=None, slidingwindow__time=None
+    )
     cv = TimeSeriesSplit(2, test_size=6)
     expected = backtest(pipe, series, series["load"], cv=cv, steps=2)
     pd.testing.assert_frame_equal(
         result.predictions, expected.predictions, check_freq=False
     )
-
-
-@settings(max_examples=15)
-@given(
-    st.integers(1, 10),
-    st.integers(1, 4),
-    st.sampled_from([True, "update"]),
-    st.integers(0, 9),
-)
-def test_values_after_an_origin_change_nothing_before(last, steps, refit, seed):
-    """Other values of all stores after a day leave forecasts from it bit for bit."""
-    X = stores().drop(columns="price")
-    day = X["day"].max() - pd.Timedelta(days=last)
-    other = X.copy()
-    later = other["day"] > day
-    noise = np.random.default_rng(seed).normal(size=int(later.sum()))
-    other.loc[later, "load"] += 100 * noise
-    estimator = tiny_lstm() if refit == "update" else flat_ridge()
-    one, two = (
-        backtest(estimator, rows, rows["load"], cv=CV, steps=steps, refit=refit)
-        for rows in (X, other)
-    )
-    is_before = one.predictions["origin"] <= day
-    for name in ("y_pred", "group", "origin"):
-        ours, theirs = (result.predictions[name][is_before] for result in (one, two))
-        assert ours.tolist() == theirs.tolist()
-    for name in one.baselines:
-        ours, theirs = (result.baselines[name][is_before] for result in (one, two))
-        assert ours.tolist() == theirs.tolist()
 
 
 @pytest.mark.parametrize("steps", [1, 2])
@@ -246,7 +97,7 @@ def test_weights_of_a_panel_go_with_their_rows(refit, steps):
     """Rows come in any order; each fold learns from its own with their weights."""
     X = stores().drop(columns="price")
     weights = pd.Series(np.linspace(0, 2, len(X)).round(1), X.index)
-    estimator = tiny_lstm(steps=steps)
+    estimator = tiny_lstm(3, steps=steps, **KEYS)
     result = backtest(
         estimator,
         X,
@@ -273,7 +124,7 @@ def test_weights_of_a_panel_go_with_their_rows(refit, steps):
 def test_the_result_counts_its_origins_folds_and_groups():
     """Stores that end before the test rows, or too soon after, are not counted."""
     X = stores(DAYS | {"f": range(25), "g": [*range(20), 39]}).drop(columns="price")
-    result = backtest(flat_ridge(), X, X["load"], cv=CV, steps=3)
+    result = backtest(flat_ridge(3, **KEYS), X, X["load"], cv=CV, steps=3)
     table = result.predictions
     n_origins = len(table.groupby(["group", "origin"]))
     n_groups = len({*table["group"]})
@@ -290,7 +141,9 @@ def test_the_result_counts_its_origins_folds_and_groups():
 def test_baselines_are_those_of_a_loop_over_groups():
     """Naive and seasonal naive of each store; one RidgeCV on the lags of all."""
     X = stores(dict(list(DAYS.items())[:4])).drop(columns="price")
-    result = backtest(tiny_lstm(4, steps=2), X, X["load"], cv=CV, steps=2, season=3)
+    result = backtest(
+        tiny_lstm(4, steps=2, **KEYS), X, X["load"], cv=CV, steps=2, season=3
+    )
     table = result.predictions.assign(**result.baselines)
     for fold, (train, _, _) in enumerate(folds(X)):
         lags, targets = [], []
@@ -322,7 +175,7 @@ def test_scaled_errors_have_the_scale_of_their_group():
     """The unit of MASE is a store's own; rows of stores without one are left out."""
     X = stores(dict(list(DAYS.items())[:3])).drop(columns="price")
     X.loc[X["store"] == "b", "load"] = 7.0
-    result = backtest(flat_ridge(), X, X["load"], cv=CV, season=2)
+    result = backtest(flat_ridge(3, **KEYS), X, X["load"], cv=CV, season=2)
     table = result.predictions
     scaled, sizes = [], []
     for fold, (train, _, _) in enumerate(folds(X)):
@@ -363,7 +216,7 @@ CV_OF_MANY = PanelTimeSeriesSplit(2, time="day", test_size=15)
 def test_intervals_of_a_group_are_made_from_its_own_residuals():
     """Each as from the residuals of its store alone that were known by then."""
     X = many_days()
-    result = backtest(flat_ridge(), X, X["load"], cv=CV_OF_MANY, steps=2)
+    result = backtest(flat_ridge(3, **KEYS), X, X["load"], cv=CV_OF_MANY, steps=2)
     with pytest.raises(ValueError, match=r"residuals of each step and group, known"):
         result.intervals(0.98)
     made = result.intervals(0.8)
@@ -385,7 +238,7 @@ def test_intervals_of_a_group_are_made_from_its_own_residuals():
 def test_a_forecast_of_a_panel_has_an_interval_for_each_group():
     """Point, lower and upper column of the long frame, by each group's residuals."""
     X = many_days()
-    pipe = flat_ridge().fit(X, X["load"])
+    pipe = flat_ridge(3, **KEYS).fit(X, X["load"])
     result = backtest(pipe, X, X["load"], cv=CV_OF_MANY, steps=3)
     made = forecast(pipe, X, 3, coverage=0.8, residuals=result)
     assert list(made) == ["store", "day", "load", "load_lower", "load_upper"]
@@ -461,10 +314,12 @@ def test_folds_that_cut_groups_at_other_times_are_refused():
     """TimeSeriesSplit counts rows of a long frame, not days."""
     X = stores().sort_values(["store", "day"])
     with pytest.raises(ValueError, match=r"use PanelTimeSeriesSplit\(time='day'\)"):
-        backtest(flat_ridge(known="price"), X, X["load"], cv=TimeSeriesSplit(3))
+        backtest(
+            flat_ridge(3, **KEYS, known="price"), X, X["load"], cv=TimeSeriesSplit(3)
+        )
     with pytest.raises(ValueError, match=r"name the column of stamps in time="):
         backtest(
-            flat_ridge(known="price"),
+            flat_ridge(3, **KEYS, known="price"),
             X.reset_index(drop=True),
             X["load"].reset_index(drop=True),
             cv=PanelTimeSeriesSplit(3),
@@ -484,13 +339,15 @@ def test_wrong_rows_are_named_before_the_first_fit(change, message):
     X = stores()
     rows = change(X)
     with pytest.raises(ValueError, match=message):
-        backtest(flat_ridge(), rows, np.zeros(len(rows)), cv=CV)
+        backtest(flat_ridge(3, **KEYS), rows, np.zeros(len(rows)), cv=CV)
 
 
 def test_windows_must_agree_on_their_groups():
     """Two windows in one estimator read the same panel."""
     X = stores()
-    one = TransformedTargetRegressor(flat_ridge(), transformer=SlidingWindow(3))
+    one = TransformedTargetRegressor(
+        flat_ridge(3, **KEYS), transformer=SlidingWindow(3)
+    )
     with pytest.raises(ValueError, match="the same 'groups' and 'time'"):
         backtest(one, X, X["load"], cv=CV)
 

@@ -1,12 +1,11 @@
 """The result of a backtest: errors, their baselines, and what is drawn of them."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from by_hand import flat_ridge, series
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
@@ -18,18 +17,6 @@ from sklstm import (
     mean_absolute_scaled_error,
     symmetric_mean_absolute_percentage_error,
 )
-
-
-def flat_ridge(window=4, **kwargs):
-    windows = SlidingWindow(window=window, layout="flat", **kwargs)
-    return make_pipeline(windows, SimpleImputer(), Ridge())
-
-
-def series(n_rows=60, seed=0):
-    values = np.random.default_rng(seed).normal(size=n_rows).cumsum() + 50
-    index = pd.date_range("2024-01-01", periods=n_rows, freq="h")
-    return pd.DataFrame({"load": values}, index=index)
-
 
 # -- errors ------------------------------------------------------------------------
 
