@@ -229,20 +229,6 @@ def test_error_not_fitted(name):
         forecast(UNFIT[name](X), X, steps=1)
 
 
-def test_windows_where_none_are_looked_for():
-    """That they are fitted, but elsewhere, is told from not being fitted."""
-
-    class Elsewhere(LinearRegression):
-        def __init__(self, windows=None):
-            super().__init__()
-            self.windows = windows
-
-    X = frame("load")
-    model = Elsewhere(SlidingWindow(2)).fit(X, X["load"])
-    with pytest.raises(ValueError, match="Got one elsewhere in Elsewhere"):
-        forecast(model, X, steps=1)
-
-
 def test_error_window_reads_the_row_itself():
     """Horizon 0 on a column that is not known cannot forecast, and says so."""
     X = frame("load", "price")

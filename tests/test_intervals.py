@@ -553,7 +553,7 @@ def test_groups_without_residuals_are_named_with_ways_out_that_work(groups):
     assert message.count(" of group ") == 5
     assert "(7 such group(s) of 9)" in message
     # The code in the message leaves two stores, each with its own width.
-    code = message.split("as ")[1].split(" does")[0]
+    code = message.split("out, as ")[1].split(" does")[0]
     rows = eval(code, {"X": X, "result": result})
     made = forecast(pipe, rows, 4, coverage=0.8, residuals=result)
     assert made["store"].unique().tolist() == ["h", "i"]

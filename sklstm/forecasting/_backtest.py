@@ -202,9 +202,8 @@ def backtest(
     folds = folds_of(cv, X, y, rows, stride)
     _check_params(estimator, params, rows, refit)
     _check_estimator(estimator, windows, rows, refit)
-    short = None if season is None else _words_of_long_season(season, folds, rows)
-    if short is not None:
-        warnings.warn(short, UserWarning, stacklevel=2)
+    if season is not None:
+        _warn_of_long_season(season, folds, rows)
     parts: list[dict] = []
     in_order = np.argsort(rows.places)
     params = _check_method_params(rows.X, params or {}, indices=in_order)
@@ -262,23 +261,19 @@ def _check_params(estimator: Any, params: Any, rows: OrderedRows, refit: Any) ->
         params_of_last(estimator, params, owner="backtest(refit='update')")
 
 
-def _words_of_long_season(
-    season: int, folds: list[Fold], rows: OrderedRows
-) -> str | None:
-    """Return in which folds nothing lies a season apart, None if in none of them."""
+def _warn_of_long_season(season: int, folds: list[Fold], rows: OrderedRows) -> None:
+    """Warn of folds in which no training rows lie a season apart."""
     longest = [int(np.bincount(rows.codes[fold.train]).max()) for fold in folds]
     short = [n_rows for n_rows in longest if n_rows <= season]
-    if not short:
-        return None
-    others = "MASE is NaN"
-    if len(short) < len(folds):
-        others = "MASE is that of the other folds"
-    return (
-        f"backtest needs more than season={season} training rows of a series for "
-        f"MASE. Got at most {max(short)} in {len(short)} of {len(folds)} fold(s): "
-        f"{others}, and the seasonal naive forecast is the naive one wherever the row "
-        "a season before is missing; lower season, or begin the folds later."
-    )
+    if short:
+        warnings.warn(
+            f"backtest needs more than season={season} training rows of a series for "
+            f"MASE. Got at most {max(short)} in {len(short)} of {len(folds)} fold(s), "
+            "which have no MASE, and whose seasonal naive forecast is the naive one "
+            "where the row a season before is missing; lower season, or begin later.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _weights_of(estimator: Any, params: dict, rows: OrderedRows) -> np.ndarray | None:
@@ -305,8 +300,7 @@ def _check_estimator(
             f"steps. Got steps={rows.steps} and {estimator!r}."
         )
     pipeline = learner_of(estimator)
-    is_first = isinstance(pipeline, Pipeline) and pipeline.steps[0][1] in windows
-    if is_first:
+    if isinstance(pipeline, Pipeline) and pipeline.steps[0][1] in windows:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # every fit warns for itself
             window = clone(windows[0]).fit(rows.X, rows.y)
@@ -329,22 +323,17 @@ def _check_recursion(window: SlidingWindow, regressor: Any, rows: OrderedRows) -
             "The 'target' parameter of backtest must name the column that y is, which "
             f"is not known beforehand, one of {lagged}. Got {rows.target!r} instead."
         )
-    do = f"predict all steps at once: LSTMRegressor(steps={rows.steps}), or "
-    do += f"SlidingWindow(horizon={rows.steps})"
     y_names = window.target_names_ if is_frame and rows.target is None else None
-    if n_lagged > 1:
-        came = f"{n_lagged} such columns, {lagged[-n_lagged:]}, of which one is y"
-        do += ". Or leave the others out of X, or declare 'known' those whose values "
-        do += "to come are known"
-    elif y_names is not None and y_names[0] not in rows.X.columns:
-        came = f"y, which is named {y_names}, and the column {lagged[-1]!r}"
-        do += f". Or, if that column is y, pass target={lagged[-1]!r}"
-    else:
-        return
-    raise ValueError(
-        f"backtest must feed predictions back to go beyond step {at_once}, so the "
-        f"one column that is not known beforehand must be y. Got {came}; {do}."
-    )
+    is_elsewhere = y_names is not None and y_names[0] not in rows.X.columns
+    if n_lagged > 1 or is_elsewhere:
+        raise ValueError(
+            f"backtest must feed predictions back to go beyond step {at_once}, so the "
+            "one column that is not known beforehand must be y. Got the columns "
+            f"{lagged[-n_lagged:]} and y, named {window.target_names_}; predict all at "
+            f"once, with LSTMRegressor(steps={rows.steps}) or SlidingWindow(horizon="
+            f"{rows.steps}), leave other columns out of X or declare them 'known', or "
+            "name the column that y is in target."
+        )
 
 
 # -- a fold -------------------------------------------------------------------------
@@ -582,9 +571,8 @@ def _recursion(fitted: Fitted, origin: int, rows: OrderedRows) -> np.ndarray:
     if labels_of(X) is None:
         future = future[:, needed]
     else:
-        names = [to_come.columns[i] for i in needed]
-        keys = [*fitted.groups, fitted.windows.time] if rows.is_long else []
-        future = future[[name for name in future.columns if name in [*names, *keys]]]
+        names = {*to_come.keys_of_rows, *(to_come.columns[i] for i in needed)}
+        future = future[[name for name in future.columns if name in names]]
     to_come.put_given(future if needed else None, [])
     values, _ = values_to_come(fitted, to_come, rows.target)
     return values.reshape(rows.steps)
@@ -622,10 +610,7 @@ def _flat(windows: Any) -> np.ndarray:
 
 
 def _fitted_ridge(
-    fitted: Fitted,
-    train: np.ndarray,
-    rows: OrderedRows,
-    weights: np.ndarray | None,
+    fitted: Fitted, train: np.ndarray, rows: OrderedRows, weights: Any
 ) -> Fitted | None:
     """Return a ridge regression in the place of a model's regressor.
 

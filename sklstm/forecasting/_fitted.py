@@ -15,7 +15,6 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
 from sklstm.windows._panel import as_columns
 from sklstm.windows._sliding_window import SlidingWindow, quiet_windows
@@ -241,26 +240,14 @@ def _columns_by_kind(windows: list) -> tuple[tuple, tuple, bool]:
 
 def _raise_without_windows(estimator: Any) -> None:
     """Say why no fitted windows were found in an estimator."""
-    if not sliding_windows_of(estimator):
-        raise ValueError(
-            "forecast needs a fitted estimator with a SlidingWindow inside. Got "
-            f"{estimator!r}; make one with make_pipeline(SlidingWindow(...), ...) and "
-            "fit it."
+    if sliding_windows_of(estimator):
+        raise NotFittedError(
+            "forecast needs a fitted estimator. Got one whose SlidingWindow is not "
+            "fitted; call fit(X, y) first, of a search with refit=True."
         )
-    try:
-        check_is_fitted(estimator)
-    except (NotFittedError, TypeError):
-        pass
-    else:
-        if hasattr(estimator, "predict"):
-            raise ValueError(
-                "forecast finds a SlidingWindow in pipelines, unions, searches and "
-                f"what wraps these. Got one elsewhere in {estimator!r}; make the "
-                "windows in a step of their own."
-            )
-    raise NotFittedError(
-        "forecast needs a fitted estimator. Got one whose SlidingWindow is not fitted; "
-        "call fit(X, y) first, of a search with refit=True."
+    raise ValueError(
+        "forecast needs a fitted estimator with a SlidingWindow inside. Got "
+        f"{estimator!r}; make one with make_pipeline(SlidingWindow(...), ...)."
     )
 
 

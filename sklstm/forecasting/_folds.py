@@ -248,10 +248,11 @@ def folds_of(cv: Any, X: Any, y: Any, rows: OrderedRows, stride: int) -> list[Fo
     rows : OrderedRows
         Those of X and y.
     """
-    if is_integer(cv) or isinstance(cv, str) or cv is None:
+    if isinstance(cv, str) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
         raise ValueError(
             "The 'cv' parameter of backtest must be a splitter or an iterable of "
-            f"(train, test). Got {cv!r}; use TimeSeriesSplit({cv or 5!r})."
+            f"(train, test). Got {cv!r}; use TimeSeriesSplit("
+            f"{cv if is_integer(cv) else 5})."
         )
     splits = cv.split(X, y) if hasattr(cv, "split") else cv
     folds: list[Fold] = []

@@ -488,18 +488,14 @@ def _words_of_short_groups(short: list, counts: list[int], rows: RowsToCome) -> 
         f"{count} of group {python_scalar(rows.keys[at])!r}"
         for at, count in list(zip(short, counts, strict=True))[:5]
     )
-    more = ", ..." if len(short) > 5 else ""
-    more += f" ({len(short)} such group(s) of {rows.n_groups})"
-    do = "backtest from more origins, lower the coverage, or leave them out of X"
-    if not any(counts):
-        names = rows.groups
-        column = f"X[{names[0]!r}]"
-        if len(names) > 1:
-            column = f"X.set_index({names}).index"
-        do = f"leave them out, as X[{column}.isin(result.groups)] does"
+    names = rows.groups
+    of = f"X[{names[0]!r}]" if len(names) == 1 else f"X.set_index({names}).index"
     return (
-        f"{first}{more}; {do}, or pass one array for all groups, whose intervals are "
-        "then of one width: result.residuals, sorted by the time of their origins"
+        f"{first}{', ...' if len(short) > 5 else ''} ({len(short)} such group(s) of "
+        f"{rows.n_groups}); backtest from more origins, lower the coverage, leave new "
+        f"groups out, as X[{of}.isin(result.groups)] does, or pass one array for all "
+        "groups, whose intervals are then of one width: result.residuals, sorted by "
+        "the time of their origins"
     )
 
 

@@ -64,6 +64,8 @@ class RowsToCome:
         that are read at the predicted row.
     given : list of int
         Positions of the columns whose values to come are given.
+    keys_of_rows : list
+        The columns of groups and time.
     """
 
     def __init__(self, X: Any, steps: int, fitted: Fitted):
@@ -82,7 +84,7 @@ class RowsToCome:
             raise ValueError("forecast needs at least one row of X. Got none.")
         self.is_long = fitted.reads_long_frames
         self.groups, self.time = fitted.groups, fitted.windows.time
-        self._keys = [*self.groups, *([] if self.time is None else [self.time])]
+        self.keys_of_rows = [*self.groups, *([] if self.time is None else [self.time])]
         self.n_steps, self.n_ahead = steps, fitted.n_ahead
         self.columns: list = list(X.columns)
         self._check_columns(fitted)
@@ -161,16 +163,12 @@ class RowsToCome:
             timeline.check_comparable(labels)
         else:
             timeline = timeline_to_go_on(labels, n_rows=len(order), pairs=pairs)
-        if timeline is None:
+        if timeline is None or timeline.kind == "order":
             raise ValueError(
-                "forecast needs two rows of a series, to tell the step between them. "
-                "Got one; pass more of the past."
-            )
-        if timeline.kind == "order":
-            raise ValueError(
-                "forecast goes on by the step of the index, whose labels must have a "
-                f"common step. Got irregular ones up to {panel.stamps[-1]}; resample "
-                "X, or use reset_index(drop=True) where rows simply follow each other."
+                "forecast goes on by the step of the index, so its labels must have a "
+                f"common step. Got none in {len(order)} row(s) up to "
+                f"{panel.stamps[-1]}; pass more rows, resample X, or use "
+                "reset_index(drop=True) where rows simply follow each other."
             )
         return timeline
 
@@ -181,7 +179,7 @@ class RowsToCome:
         table = pd.concat(
             [self._X.iloc[rows], appended], ignore_index=self.time is not None
         )
-        values = table.drop(columns=self._keys)
+        values = table.drop(columns=self.keys_of_rows)
         numeric = values.select_dtypes(["number", "bool"]).columns
         return table.astype(dict.fromkeys(numeric, float))
 
@@ -295,7 +293,7 @@ class RowsToCome:
             )
         if self.keys is not None:
             self._warn_of_groups_without_past(given.droplevel(-1).to_flat_index())
-        own = [name for name in self.columns if name not in self._keys]
+        own = [name for name in self.columns if name not in self.keys_of_rows]
         names = [name for name in own if (frame.columns == name).sum() == 1]
         return frame[names].set_axis(given, axis=0).reindex(wanted)
 
