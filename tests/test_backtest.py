@@ -30,7 +30,6 @@ from sklstm import (
     SlidingWindow,
     backtest,
     forecast,
-    load_airline_passengers,
 )
 from sklstm.forecasting._fitted import sliding_windows_of
 
@@ -125,23 +124,6 @@ def test_origins_may_be_taken_at_a_stride():
     result = backtest(flat_ridge(), X, X["load"], cv=cv, steps=2, stride=3)
     assert_is_loop(result, backtest_by_hand(flat_ridge(), X, cv, 2, stride=3))
     assert result.origins.tolist() == [43, 46, 49, 51, 54, 57]
-
-
-def test_labels_are_kept():
-    """The frame has the label of the predicted row, origin that of the last known."""
-    X = load_airline_passengers()
-    result = backtest(
-        flat_ridge(12), X, X["passengers"], cv=TimeSeriesSplit(2, test_size=6), steps=2
-    )
-    table = result.predictions
-    assert list(table.columns) == ["origin", "step", "y_true", "y_pred", "fold"]
-    assert table.index.name == "month"
-    assert (table["y_true"] == X["passengers"][table.index]).all()
-    months = [pd.DateOffset(months=int(step)) for step in table["step"]]
-    assert [o + m for o, m in zip(table["origin"], months, strict=True)] == list(
-        table.index
-    )
-    assert result.baselines.index.equals(table.index)
 
 
 @pytest.mark.parametrize("kind", ["array", "series", "periods", "integers"])
@@ -853,23 +835,3 @@ def test_progress_is_a_line_for_each_fold(capsys):
     assert second.startswith("fold 2 of 2: 55 training rows, 5 origins, MAE ")
     error = result.summary(by="fold").loc[(1, "model"), "MAE"]
     assert f"MAE {error:.4g}, " in second
-
-
-@pytest.mark.skipif(
-    not hasattr(LSTMRegressor, "set_callbacks"),
-    reason="scikit-learn has callbacks since 1.9",
-)
-def test_callbacks_hear_of_the_fit_of_every_fold():
-    """Callbacks of the estimator go with its clones, and change no forecast."""
-    from sklearn.callback import ScoringMonitor
-
-    X = series()
-    monitor = ScoringMonitor(scoring="r2")
-    pipe = tiny_lstm()
-    pipe[-1].set_callbacks(monitor)
-    result = backtest(pipe, X, X["load"], cv=SPLIT)
-    plain = backtest(tiny_lstm(), X, X["load"], cv=SPLIT)
-    assert len(monitor.get_logs(select="all")) == 2
-    np.testing.assert_array_equal(
-        result.predictions["y_pred"], plain.predictions["y_pred"]
-    )

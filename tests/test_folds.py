@@ -14,7 +14,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklstm import (
-    LSTMRegressor,
     PanelTimeSeriesSplit,
     SlidingWindow,
     backtest,
@@ -256,27 +255,6 @@ def test_a_forecast_of_a_panel_has_an_interval_for_each_group():
     np.testing.assert_allclose(
         pooled["load_upper"] - pooled["load"], np.tile(distances, 2)
     )
-
-
-def test_quantiles_of_a_panel_are_those_of_each_group_alone():
-    """Without residuals the quantile network's ends, group by group."""
-    X = many_days()
-    lstm = LSTMRegressor(
-        2, steps=3, quantiles=(0.1, 0.5, 0.9), epochs=1, random_state=0
-    )
-    windows = SlidingWindow(3, horizon=2, groups="store", time="day")
-    pipe = make_pipeline(windows, lstm).fit(X, X["load"])
-    made = forecast(pipe, X, 4, coverage=0.8)
-    for store, own in made.groupby("store"):
-        alone = forecast(pipe, X[X["store"] == store], 4, coverage=0.8)
-        values = ["load", "load_lower", "load_upper"]
-        np.testing.assert_allclose(own[values], alone[values], rtol=1e-5)
-        rows = X[X["store"] == store].sort_values("day")
-        # The window of row t ends at t - 2: the newest that is there gives rows 2 to 4.
-        ends = pd.concat([rows, rows.tail(2).assign(day=own["day"].to_numpy()[:2])])
-        levels = pipe[-1].predict_quantiles(pipe[0].transform(ends)[-2:])
-        expected = np.concatenate([levels[:1, 0], levels[1]])[:, [0, 2]]
-        np.testing.assert_allclose(own[values[1:]], expected, rtol=1e-5)
 
 
 # -- holes -------------------------------------------------------------------------

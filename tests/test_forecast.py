@@ -448,12 +448,3 @@ def test_error_steps(steps):
     message = rf"'steps' .*\[1, inf\)\. Got {re.escape(repr(steps))} instead"
     with pytest.raises(ValueError, match=message):
         forecast(pipe, X, steps=steps)
-
-
-def test_numpy_integer_steps():
-    """A NumPy integer is as good as a Python one."""
-    X = frame("load")
-    pipe = linear().fit(X, X["load"])
-    pd.testing.assert_series_equal(
-        forecast(pipe, X, np.int64(2)), forecast(pipe, X, steps=2)
-    )

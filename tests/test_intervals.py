@@ -215,6 +215,7 @@ def test_the_first_rows_have_no_interval(result):
 def test_calibration_is_that_of_the_intervals(result):
     """Measured coverage, width and score are those of intervals()."""
     table = result.calibration((0.5, 0.9))
+    pd.testing.assert_frame_equal(result.calibration(0.9), table[1:])
     assert table.index.tolist() == [0.5, 0.9]
     for coverage, row in table.iterrows():
         made = result.intervals(coverage)
@@ -346,21 +347,6 @@ def test_a_backtest_keeps_the_quantiles_of_every_origin(frame, quantile_pipe):
             found = result.quantiles.iloc[own["at"]]
             np.testing.assert_allclose(found[0.1], made["load_lower"], rtol=1e-6)
             np.testing.assert_allclose(found[0.9], made["load_upper"], rtol=1e-6)
-
-
-def test_quantiles_of_a_horizon_and_of_one_step(frame):
-    """Rows before the last come from windows of their own, as forecast reads them."""
-    for horizon, steps, n_asked in ((2, 2, 3), (1, 1, 1)):
-        regressor = LSTMRegressor(2, epochs=1, steps=steps, quantiles=(0.1, 0.5, 0.9))
-        pipe = make_pipeline(SlidingWindow(4, horizon=horizon), regressor)
-        pipe.set_params(lstmregressor__random_state=0)
-        cv = TimeSeriesSplit(2, test_size=5)
-        result = backtest(pipe, frame, frame["load"], cv=cv, steps=n_asked)
-        train, test = next(cv.split(frame))
-        pipe.fit(frame.iloc[train], frame["load"].iloc[train])
-        made = forecast(pipe, frame[: test[0]], n_asked, coverage=0.8)
-        ends = made[["load_lower", "load", "load_upper"]]
-        np.testing.assert_allclose(result.quantiles[:n_asked], ends, rtol=1e-6)
 
 
 def test_quantiles_are_widened_by_what_a_backtest_says(
@@ -567,33 +553,6 @@ def test_groups_without_residuals_are_named_with_ways_out_that_work(groups):
         ends = made[step::4]
         np.testing.assert_allclose(ends["load_upper"] - ends["load"], distance)
     assert len(made) == 36
-
-
-def test_groups_with_a_few_residuals_are_counted():
-    """Where more origins would help, the message says that first."""
-    X = stores({"a": 36, "b": 0})
-    cv = PanelTimeSeriesSplit(2, time="day", test_size=10)
-    pipe = store_pipe().fit(X, X["load"])
-    result = backtest(pipe, X, X["load"], cv=cv)
-    n_own = (result.groups == "a").sum()
-    assert 0 < n_own < 5
-    message = (
-        rf"Got {n_own} of group 'a' \(1 such group\(s\) of 2\); backtest from more"
-    )
-    with pytest.raises(ValueError, match=message):
-        forecast(pipe, X, 1, coverage=0.8, residuals=result)
-
-
-def test_one_coverage_is_a_sequence_of_one(result):
-    """``calibration(0.9)`` is the row of 0.9."""
-    one = result.calibration(0.9)
-    pd.testing.assert_frame_equal(one, result.calibration([0.5, 0.9]).iloc[1:])
-    assert one.loc[0.9, "measured"] == interval_coverage(
-        *result.intervals(0.9)[["y_true", "y_lower", "y_upper"]].to_numpy().T
-    )
-    pd.testing.assert_frame_equal(one, result.calibration(np.array([0.9])))
-    with pytest.raises(ValueError, match="'coverage' parameter of intervals must be"):
-        result.calibration("0.9")
 
 
 def test_predictions_are_no_residuals(frame, pipe, result):

@@ -22,7 +22,6 @@ from by_hand import (
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, Ridge
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -181,27 +180,6 @@ def test_known_columns_by_name(horizon):
     for given in (shuffled, more, to_come.to_numpy(), to_come.to_numpy().tolist()):
         same = forecast(pipe, X, steps=6, X_future=given)
         pd.testing.assert_series_equal(same, result)
-
-
-def test_known_columns_of_an_array():
-    """With an array X the known columns are positions and X_future is an array."""
-    pipe, X, to_come = known_case()
-    expected = forecast(pipe, X, steps=6, X_future=to_come)
-    table = X.to_numpy()
-    pipe = linear(known=[0, 2]).fit(table, table[:, 1])
-    result = forecast(pipe, table, steps=6, X_future=to_come.to_numpy())
-    np.testing.assert_allclose(result, expected, rtol=1e-6)
-
-
-def test_one_known_column_as_series():
-    """One known column may come as a Series of its name."""
-    X = frame("load", "price")
-    to_come = frame("load", "price", n_rows=N_ROWS + 3)[N_ROWS:]
-    pipe = linear(known="price").fit(X, X["load"])
-    pd.testing.assert_series_equal(
-        forecast(pipe, X, 3, X_future=to_come["price"]),
-        forecast(pipe, X, 3, X_future=to_come[["price"]]),
-    )
 
 
 @pytest.mark.parametrize("given", ["typed", "floats", "array"])
@@ -596,36 +574,6 @@ def test_error_rows_of_a_single_series():
             forecast(pipe, rows, steps=1)
 
 
-@pytest.mark.parametrize("kind", ["frame", "array"])
-def test_error_other_columns(kind):
-    """More columns than fit had are refused with their names, or both numbers."""
-    X, more = frame("load"), frame("load", "wind")
-    if kind == "array":
-        X, more = X.to_numpy(), more.to_numpy()
-    pipe = linear().fit(X, np.ravel(X))
-    match = r"1 column\(s\) of the windows.*Got 2"
-    if kind == "frame":
-        match = r"in their order: \['load'\]. Got \['load', 'wind'\]; pass X\[list"
-    with pytest.raises(ValueError, match=match):
-        forecast(pipe, more, steps=1)
-
-
-@pytest.mark.parametrize("known", [(), "price"])
-def test_error_columns_of_another_order(known):
-    """Columns of another order are told before those of X_future are looked at."""
-    X = frame("load", "price")
-    pipe = linear(known=known).fit(X, X["load"])
-    with pytest.raises(ValueError, match=r"\['load', 'price'\]. Got \['price', 'load'"):
-        forecast(pipe, X[["price", "load"]], 1, X_future=frame("price")[:1])
-    with pytest.raises(ValueError, match=r"Got \['load'\]; add the column 'price'"):
-        forecast(pipe, X[["load"]], 1)
-    search = GridSearchCV(linear(known=known), {}, cv=TimeSeriesSplit(2))
-    search.fit(X, X["load"])
-    with pytest.raises(ValueError, match=r"pass X\[list\(estimator.feature_names_in_"):
-        forecast(search, X[["price", "load"]], 1)
-    assert list(search.feature_names_in_) == list(X.columns)
-
-
 def test_arguments_are_not_changed():
     """X, X_future and the estimator are left as they were, read-only ones too."""
     pipe, X, to_come = known_case()
@@ -855,53 +803,63 @@ def known_pipe():
     return ridge_pipe(known="price").fit(frame, frame["sales"]), frame
 
 
-def test_missing_rows_to_come_are_named(known_pipe):
-    """A row that is not there, or holds NaN, is named by group and time."""
+def without_rows(f, *rows):
+    """Return rows to come without some of them, by group and time."""
+    f = f.sort_values(["shop", "time"], ignore_index=True)
+    return f.drop(index=[*rows])
+
+
+REFUSED_OF_A_PANEL = {
+    "rows": (
+        lambda f: without_rows(f, 0, 4),
+        "Got none for 2 of 9: time 2024-01-31 00:00:00 of group 'shop 0'; time 2024",
+    ),
+    "NaN": (
+        lambda f: without_rows(f).assign(price=lambda f: f["price"].where(f.index < 8)),
+        r"none for 1 of 9: time .* of group 'shop 2'; append rows, or leave groups tha",
+    ),
+    "late": (
+        lambda f: f.assign(time=f["time"] + pd.Timedelta("1h")),
+        "none for 9 of 9",
+    ),
+    "group": (lambda f: f.drop(columns="shop"), "X_future.*Got no column 'shop'"),
+    "time": (lambda f: f.drop(columns="time"), "X_future.*Got no column 'time'"),
+    "known": (lambda f: f.drop(columns="price"), "known columns .*no column 'price'"),
+    "array": (lambda f: f.to_numpy(), "needs X_future as a DataFrame.*Got ndarray"),
+    "nothing": (lambda f: None, "needs X_future, .*'price'.*Got None"),
+    "twice": (lambda f: pd.concat([f, f[:1]]), "of group 'shop .' more than once"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED_OF_A_PANEL)
+def test_what_is_missing_in_X_future_of_a_panel_is_named(known_pipe, kind):
+    """Columns and rows, by group and time."""
     pipe, frame = known_pipe
-    future = future_rows(frame, 3).sort_values(["shop", "time"], ignore_index=True)
-    match = "Got none for 2 of 9: time 2024-01-31 00:00:00 of group 'shop 0'; time 2024"
-    with pytest.raises(ValueError, match=match):
-        forecast(pipe, frame, 3, X_future=future.drop(index=[0, 4]))
-    holed = future.assign(price=future["price"].where(future.index != 8))
-    with pytest.raises(ValueError, match=r"none for 1 of 9: time .* of group 'shop 2'"):
-        forecast(pipe, frame, 3, X_future=holed)
-    late = future.assign(time=future["time"] + pd.Timedelta("1h"))
-    with pytest.raises(ValueError, match="none for 9 of 9"):
-        forecast(pipe, frame, 3, X_future=late)
+    spoil, message = REFUSED_OF_A_PANEL[kind]
+    with pytest.raises(ValueError, match=message):
+        forecast(pipe, frame, 3, X_future=spoil(future_rows(frame, 3)))
 
 
-def test_rows_to_come_have_their_columns(known_pipe):
-    """Rows to come need groups, time and known columns, once each."""
-    pipe, frame = known_pipe
-    future = future_rows(frame, 3)
-    for column in ("shop", "time"):
-        match = rf"columns \['shop', 'time'\] in X_future.*Got no column '{column}'"
-        with pytest.raises(ValueError, match=match):
-            forecast(pipe, frame, 3, X_future=future.drop(columns=column))
-    with pytest.raises(ValueError, match=r"the known columns .*Got no column 'price'"):
-        forecast(pipe, frame, 3, X_future=future.rename(columns={"price": "cost"}))
-    with pytest.raises(ValueError, match=r"needs X_future as a DataFrame.*Got ndarray"):
-        forecast(pipe, frame, 3, X_future=future.to_numpy())
-    with pytest.raises(ValueError, match=r"needs X_future, .*'price'.*Got None"):
-        forecast(pipe, frame, 3)
-    with pytest.raises(ValueError, match=r"of group 'shop .' more than once"):
-        forecast(pipe, frame, 3, X_future=pd.concat([future, future[:1]]))
-
-
-def test_other_errors_of_a_panel(known_pipe):
-    """Duplicated rows, unknown targets and columns without values to come."""
-    frame = shops()
-    pipe = ridge_pipe().fit(frame, frame["sales"])
-    with pytest.raises(ValueError, match=r"values to come of \['price'\]"):
-        forecast(pipe, frame, 2)
-    with pytest.raises(ValueError, match="forecast needs one row per group and time"):
-        forecast(pipe, pd.concat([frame, frame[:1]]), 2)
-    with pytest.raises(ValueError, match="must name columns of X"):
-        forecast(pipe, frame, 2, target="shops")
+def test_other_columns_are_refused():
+    """More, fewer, or in another order than in fit, of a frame by their names."""
+    X, more = frame("load"), frame("load", "wind")
+    pipe = linear().fit(X, X["load"])
+    with pytest.raises(ValueError, match=r"order: \['load'\]. Got \['load', 'wind'\]"):
+        forecast(pipe, more, steps=1)
+    pipe = linear(known="wind").fit(more, more["load"])
+    with pytest.raises(ValueError, match=r"Got \['wind', 'load'\]; pass X\[list"):
+        forecast(pipe, more[["wind", "load"]], 1, X_future=more[["wind"]][:1])
+    with pytest.raises(ValueError, match=r"Got \['load'\]; add the column 'wind'"):
+        forecast(pipe, X, 1)
+    pipe = linear().fit(X.to_numpy(), X["load"].to_numpy())
+    with pytest.raises(ValueError, match=r"1 column\(s\) of the windows.*Got 2"):
+        forecast(pipe, more.to_numpy(), steps=1)
+    X = shops()
+    pipe = ridge_pipe().fit(X, X["sales"])
     with pytest.raises(ValueError, match="Got no column 'shop'"):
-        forecast(pipe, frame.drop(columns="shop"), 2)
-    given = forecast(pipe, frame, 2, X_future=future_rows(frame, 2))
-    assert given.columns.tolist() == ["shop", "time", "sales"]
+        forecast(pipe, X.drop(columns="shop"), 2)
+    with pytest.raises(ValueError, match="forecast needs one row per group and time"):
+        forecast(pipe, pd.concat([X, X[:1]]), 2)
 
 
 def test_groups_of_X_future_alone_are_told(known_pipe):

@@ -144,8 +144,7 @@ class BacktestResult:
         Returns
         -------
         DataFrame
-            A row for each step, a column for each model. Errors of one model by group
-            or fold are ``summary(by="group")["MAE"].unstack()``.
+            A row for each step, a column for each model.
 
         Examples
         --------
@@ -183,9 +182,6 @@ class BacktestResult:
     def intervals(self, coverage: float = 0.9) -> DataFrame:
         """Return the interval that each forecast would have had at its time.
 
-        Those that ``forecast(..., coverage=coverage, residuals=...)`` makes from the
-        residuals (of the group) that were known at the origin, and from no later ones.
-
         Parameters
         ----------
         coverage : float, default=0.9
@@ -194,8 +190,9 @@ class BacktestResult:
         Returns
         -------
         DataFrame
-            ``predictions`` with the columns ``y_lower`` and ``y_upper``, without the
-            first rows, for which too few residuals were known.
+            ``predictions`` with the columns ``y_lower`` and ``y_upper``: the intervals
+            that :func:`forecast` makes from the residuals (of the group) that were
+            known at the origin. Without the first rows, which had too few of them.
         """
         coverage = check_coverage(coverage, owner="intervals")
         middle = self.predictions["y_pred"].to_numpy()
@@ -238,9 +235,9 @@ class BacktestResult:
         Returns
         -------
         DataFrame
-            One row for each of them, by ``coverage``: ``measured`` (the share that
-            they held), ``width`` and ``score`` (mean width and mean interval score, in
-            the unit of y) and ``n_rows`` (rows that had an interval).
+            By ``coverage``: ``measured`` (the share that intervals held), ``width`` and
+            ``score`` (mean width and mean interval score, in the unit of y) and
+            ``n_rows`` (rows that had an interval).
         """
         names = ["coverage", "measured", "width", "score", "n_rows"]
         table: dict[str, list] = {name: [] for name in names}

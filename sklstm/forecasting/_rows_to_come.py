@@ -38,9 +38,9 @@ _KIND = "sklstm"
 class RowsToCome:
     """The rows of one series or many up to now, and those to come.
 
-    All groups advance together: rows to come lie step by step, one row per group, so
-    that what a forecast reads and writes is always one stretch of the frame. Until they
-    are written, values to come repeat those of the newest row.
+    Rows to come lie step by step, one row per group, so that what a forecast reads and
+    writes is always one stretch of the frame. Until they are written, values to come
+    repeat those of the newest row.
 
     Parameters
     ----------

@@ -42,9 +42,9 @@ def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
         ``best_estimator_`` is one, or a regressor that has ``partial_fit`` itself. It
         is changed in place.
     X : DataFrame, Series or array-like of shape (n_rows, n_columns)
-        The rows since the last update, labelled so that they follow those. Earlier
-        rows may stand before them: they are the past, and are not learned again. Of a
-        panel a long frame: groups without later rows stay as they are, new ones join.
+        The rows since the last update, labelled so that they follow those; of a panel a
+        long frame, which new groups may join. Earlier rows may stand before them: they
+        are the past, and are not learned again.
     y : array-like of shape (n_rows,)
         The target of each row of X, none missing: give a row whose value has not come
         any value, and the weight 0.
@@ -60,11 +60,10 @@ def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
     Raises
     ------
     TypeError
-        If no last step can go on learning, the estimator is frozen, or a parameter is
-        not one of the last step.
+        If the last step cannot go on learning, or a parameter is not one of it.
     ValueError
         If X has no labels that go on from those seen before, a value of y is missing,
-        weights are not one for each row, or as the steps say.
+        or weights are not one for each row.
 
     See Also
     --------
