@@ -537,7 +537,7 @@ def test_groups_without_residuals_are_named_with_ways_out_that_work(groups):
     first = "'a'" if groups == "store" else "('t', 'a')"
     assert f"Got 0 of group {first}, " in message
     assert message.count(" of group ") == 5
-    assert "(7 such group(s) of 9)" in message
+    assert "(7 of 9 groups)" in message
     # The code in the message leaves two stores, each with its own width.
     code = message.split("out, as ")[1].split(" does")[0]
     rows = eval(code, {"X": X, "result": result})

@@ -111,6 +111,7 @@ def test_arrays_give_arrays(n_columns, horizon):
     np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_lists_and_series_are_taken():
     """A list of rows and a named Series forecast what array and frame do."""
     X = frame("load")
@@ -118,7 +119,9 @@ def test_lists_and_series_are_taken():
     result = forecast(pipe, X["load"], steps=3)
     pd.testing.assert_series_equal(result, forecast(pipe, X, steps=3))
     pipe = linear().fit(X.to_numpy(), X["load"])
-    np.testing.assert_allclose(forecast(pipe, X.to_numpy().tolist(), 3), result)
+    for fitted in (pipe, linear().fit(X, X["load"])):
+        values = forecast(fitted, X.to_numpy().tolist(), 3)
+        np.testing.assert_allclose(values, result)
 
 
 @pytest.mark.parametrize("dtype", [int, bool])
@@ -533,7 +536,9 @@ def test_too_short_a_past_is_told_unless_fit_kept_more():
     forecast(panel, long[long["day"] > days()[-3]], steps=1)
     new = long.assign(shop=long["shop"] + " new")
     short = new[(new["shop"] == "a new") | (new["day"] >= days()[-2])]
-    message = r"^Group 'b new' of X, the first of 2 such among 3, has 2 row\(s\), fewer"
+    message = (
+        r"^Group 'b new' of X, the first of 2 such groups of 3, has 2 row\(s\), fewer"
+    )
     with pytest.warns(UserWarning, match=message):
         found = forecast(panel, short, steps=1)
     assert np.isfinite(found["load"]).all()

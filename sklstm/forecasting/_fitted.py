@@ -156,14 +156,15 @@ class Fitted:
         keys = [*self.groups, self.windows.time]
         own = [i for i, name in enumerate(columns) if name not in keys]
         if not (self.has_names and has_labels):
-            n_wanted = len(self.known) + len(self.lagged)
-            if len(own) != n_wanted:
+            is_known = self.windows.is_known_
+            if len(own) != len(is_known):
                 raise ValueError(
-                    f"forecast needs the {n_wanted} column(s) of the windows as "
+                    f"forecast needs the {len(is_known)} column(s) of the windows as "
                     f"columns of X. Got {len(own)}: {columns}; pass the columns of "
                     "fit, and call set_output(transform='pandas') on steps in front."
                 )
-            return [own[i] for i in self.known], [own[i] for i in self.lagged], []
+            at = np.array(own, dtype=np.intp)
+            return at[is_known].tolist(), at[~is_known].tolist(), []
         made = [name for name in self.lagged if name not in columns]
         if made:
             do = "make them columns of X"

@@ -301,7 +301,7 @@ def _columns_to_feed(
     return predicted
 
 
-# -- what is told -------------------------------------------------------------------
+# -- warnings -----------------------------------------------------------------------
 
 
 def _warn_of_short_past(fitted: Fitted, rows: RowsToCome) -> None:
@@ -325,7 +325,7 @@ def _warn_of_short_past(fitted: Fitted, rows: RowsToCome) -> None:
     if rows.keys is not None:
         who = f"Group {python_scalar(rows.keys[short[0]])!r} of X"
         if len(short) > 1:
-            who += f", the first of {len(short)} such among {rows.n_groups},"
+            who += f", the first of {len(short)} such groups of {rows.n_groups},"
     warnings.warn(
         f"{who} has {rows.n_rows_of_groups[short[0]]} row(s), fewer than the {n_reads} "
         "that a window reads, so the first forecasts are made from incomplete windows. "
@@ -491,8 +491,8 @@ def _words_of_short_groups(short: list, counts: list[int], rows: RowsToCome) -> 
     names = rows.groups
     of = f"X[{names[0]!r}]" if len(names) == 1 else f"X.set_index({names}).index"
     return (
-        f"{first}{', ...' if len(short) > 5 else ''} ({len(short)} such group(s) of "
-        f"{rows.n_groups}); backtest from more origins, lower the coverage, leave new "
+        f"{first}{', ...' if len(short) > 5 else ''} ({len(short)} of {rows.n_groups} "
+        "groups); backtest from more origins, lower the coverage, leave new "
         f"groups out, as X[{of}.isin(result.groups)] does, or pass one array for all "
         "groups, whose intervals are then of one width: result.residuals, sorted by "
         "the time of their origins"

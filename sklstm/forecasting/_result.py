@@ -169,8 +169,16 @@ class BacktestResult:
     def quantile_residuals(self, coverage: float = 0.9) -> np.ndarray | None:
         """Return how far the truth lay beyond the two quantiles of a coverage.
 
-        In the order of ``residuals``, negative where it lay between them; None where
-        the estimator did not learn these quantiles.
+        Parameters
+        ----------
+        coverage : float, default=0.9
+            Share of true values that was to lie between the two, in (0, 1).
+
+        Returns
+        -------
+        ndarray of shape (n_origins, steps) or None
+            In the order of ``residuals``, negative where the truth lay between them;
+            None where the estimator did not learn these quantiles.
         """
         coverage = check_coverage(coverage, owner="quantile_residuals")
         ends = self._learned_ends(coverage)

@@ -159,9 +159,10 @@ class RowsToCome:
             pairs = next_in_group(panel.codes[order], panel.ranks[order])
         else:
             labels = self._X.index  # which may know its frequency
-        if timeline is not None and timeline.accepts(labels):
+        accepts = timeline is not None and timeline.accepts(labels)
+        if timeline is not None and accepts:
             timeline.check_comparable(labels)
-        else:
+        if timeline is None or not accepts or timeline.kind == "order":
             timeline = timeline_to_go_on(labels, n_rows=len(order), pairs=pairs)
         if timeline is None or timeline.kind == "order":
             raise ValueError(
@@ -205,8 +206,7 @@ class RowsToCome:
             raise ValueError(
                 f"forecast begins after the newest row of X, which must hold {names}. "
                 f"Got NaN at {self._ends[bad[0]]}{of}: the newest rows have no values; "
-                "begin after the last value or drop them, as "
-                f"X.dropna(subset={names}) does."
+                "begin after the last value or drop them."
             )
 
     def put_given(self, X_future: Any, predicted: list[int]) -> None:
