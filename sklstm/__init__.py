@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sklstm._storage import load, save
     from sklstm.datasets import load_airline_passengers, load_m4_hourly
-    from sklstm.forecasting._backtest import BacktestResult, backtest
+    from sklstm.forecasting._backtest import backtest
     from sklstm.forecasting._forecast import forecast
+    from sklstm.forecasting._result import BacktestResult
     from sklstm.forecasting._update import update
     from sklstm.metrics import (
         interval_coverage,
@@ -55,7 +56,7 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "BacktestResult": "sklstm.forecasting._backtest",
+    "BacktestResult": "sklstm.forecasting._result",
     "ContributionDisplay": "sklstm.views._contribution_display",
     "ErrorByStepDisplay": "sklstm.views._error_display",
     "ForecastDisplay": "sklstm.views._forecast_display",

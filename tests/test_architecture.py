@@ -181,7 +181,7 @@ def test_pandas_has_its_rooms():
     """Only the rooms of frames and labels and ``datasets.py`` know pandas."""
     rooms = [
         "_stored_labels",
-        "forecasting._future_rows",
+        "forecasting._rows_to_come",
         "windows._frames",
         "windows._panel_labels",
         "windows._timeline",

@@ -245,10 +245,10 @@ def test_an_lstm_learns_from_and_forecasts_dirty_rows():
 
 @pytest.mark.parametrize("kind", ["frame", "array", "panel"])
 def test_forecasts_carry_from_before_the_window(kind):
-    """Where the newest rows are missing, forecasts read the newest value there is."""
+    """Where rows before the newest are missing, forecasts read the value before."""
     X = load_airline_passengers().reset_index(drop=True)
     dirty = X.copy()
-    dirty.iloc[-5:] = np.nan
+    dirty.iloc[-6:-1] = np.nan
     params = {}
     rows = dirty
     if kind == "panel":

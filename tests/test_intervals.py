@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 
 from sklstm import (
@@ -24,10 +24,9 @@ from sklstm import (
 from sklstm.forecasting._intervals import (
     conformal_distances,
     distances_beyond,
-    has_quantile_ends,
+    fewest_residuals,
     past_distances,
     quantile_ends,
-    residuals_needed,
     widened,
 )
 
@@ -100,22 +99,6 @@ def test_a_wider_coverage_contains_a_narrower_one(sizes, one, other):
     assert (narrow <= past_distances(sizes, origins, high)).all()
 
 
-@given(SIZES, COVERAGES, st.sampled_from([0.5, 2.0, 4.0]))
-def test_distances_have_the_unit_of_the_residuals(sizes, coverage, factor):
-    """Sizes in another unit scale the distances."""
-    ours = conformal_distances(factor * sizes, coverage)
-    expected = factor * conformal_distances(sizes, coverage)
-    np.testing.assert_array_equal(ours, expected)
-
-
-def test_a_coverage_needs_so_many_residuals():
-    """0.9 takes ten residuals and 0.8 five: before, the distance is infinite."""
-    for coverage, n_needed in ((0.5, 2), (0.8, 5), (0.9, 10)):
-        sizes = np.ones((n_needed, 1))
-        assert conformal_distances(sizes, coverage) == 1
-        assert conformal_distances(sizes[1:], coverage) == np.inf
-
-
 def test_distances_beyond_intervals():
     """Above, below, within and at an end of the interval from 2 to 5."""
     truth = np.array([7.0, -1.0, 3.0, 4.5, 2.0])
@@ -165,13 +148,10 @@ def test_residuals_that_grow_are_followed():
 
 def test_quantiles_are_found_by_their_levels():
     """The ends of 0.9 are the quantiles 0.05 and 0.95, wherever they stand."""
-    assert quantile_ends((0.05, 0.1, 0.5, 0.9, 0.95), 0.9) == (0, 4)
-    assert quantile_ends((0.05, 0.1, 0.5, 0.9, 0.95), 0.8) == (1, 3)
-    assert has_quantile_ends((0.05, 0.5, 0.95), 0.9)
-    assert not has_quantile_ends((0.05, 0.5), 0.9)
-    assert not has_quantile_ends((), 0.9)
-    with pytest.raises(ValueError, match=r"needs the quantiles 0\.25 and 0\.75. Got"):
-        quantile_ends((0.05, 0.5, 0.95), 0.5)
+    assert quantile_ends((0.05, 0.1, 0.5, 0.9, 0.95), 0.9) == [0, 4]
+    assert quantile_ends((0.05, 0.1, 0.5, 0.9, 0.95), 0.8) == [1, 3]
+    assert quantile_ends((0.05, 0.5), 0.9) is None
+    assert quantile_ends((), 0.9) is None
 
 
 # -- intervals of a backtest --------------------------------------------------------
@@ -235,6 +215,7 @@ def test_the_first_rows_have_no_interval(result):
 def test_calibration_is_that_of_the_intervals(result):
     """Measured coverage, width and score are those of intervals()."""
     table = result.calibration((0.5, 0.9))
+    pd.testing.assert_frame_equal(result.calibration(0.9), table[1:])
     assert table.index.tolist() == [0.5, 0.9]
     for coverage, row in table.iterrows():
         made = result.intervals(coverage)
@@ -278,16 +259,21 @@ def test_a_target_without_a_name_is_called_y(frame, result):
     assert list(made.columns) == ["y", "y_lower", "y_upper"]
 
 
-@settings(max_examples=20)
-@given(one=COVERAGES, other=COVERAGES)
-def test_a_wider_forecast_contains_a_narrower_one(frame, pipe, result, one, other):
-    """Intervals of a forecast are nested."""
-    low, high = (
-        forecast(pipe, frame, 3, coverage=c, residuals=result)
-        for c in sorted((one, other))
-    )
-    assert (high["load_lower"] <= low["load_lower"]).all()
-    assert (low["load_upper"] <= high["load_upper"]).all()
+def test_intervals_of_several_coverages_are_those_of_each(frame, pipe, result):
+    """A list of coverages gives the ends of each, called by its per cent, nested."""
+    made = forecast(pipe, frame, 3, coverage=[0.5, 0.9], residuals=result)
+    names = ["load_lower_50", "load_upper_50", "load_lower_90", "load_upper_90"]
+    assert list(made.columns) == ["load", *names]
+    for coverage in (0.5, 0.9):
+        one = forecast(pipe, frame, 3, coverage=coverage, residuals=result)
+        for end in ("lower", "upper"):
+            expected = one[f"load_{end}"]
+            assert (made[f"load_{end}_{100 * coverage:g}"] == expected).all()
+    assert (made["load_lower_90"] <= made["load_lower_50"]).all()
+    assert (made["load_upper_50"] <= made["load_upper_90"]).all()
+    for wrong in ([], [0.5, 2.0], "0.5"):
+        with pytest.raises(ValueError, match="'coverage' parameter of forecast must"):
+            forecast(pipe, frame, 3, coverage=wrong, residuals=result)
 
 
 # -- quantile networks --------------------------------------------------------------
@@ -340,13 +326,6 @@ def test_quantiles_reach_further_with_a_horizon(frame):
         forecast(pipe, frame, 4, coverage=0.8)
 
 
-def test_residuals_come_before_quantiles(frame, quantile_pipe, result):
-    """With residuals given, a quantile network's median has conformal intervals."""
-    made = forecast(quantile_pipe, frame, 3, coverage=0.5, residuals=result)
-    distances = [naive_distance(step, 0.5) for step in np.abs(result.residuals).T]
-    np.testing.assert_allclose(made["load_upper"] - made["load"], distances)
-
-
 @pytest.fixture(scope="module")
 def quantile_result(frame, quantile_pipe):
     cv = TimeSeriesSplit(3, test_size=30)
@@ -368,21 +347,6 @@ def test_a_backtest_keeps_the_quantiles_of_every_origin(frame, quantile_pipe):
             found = result.quantiles.iloc[own["at"]]
             np.testing.assert_allclose(found[0.1], made["load_lower"], rtol=1e-6)
             np.testing.assert_allclose(found[0.9], made["load_upper"], rtol=1e-6)
-
-
-def test_quantiles_of_a_horizon_and_of_one_step(frame):
-    """Rows before the last come from windows of their own, as forecast reads them."""
-    for horizon, steps, n_asked in ((2, 2, 3), (1, 1, 1)):
-        regressor = LSTMRegressor(2, epochs=1, steps=steps, quantiles=(0.1, 0.5, 0.9))
-        pipe = make_pipeline(SlidingWindow(4, horizon=horizon), regressor)
-        pipe.set_params(lstmregressor__random_state=0)
-        cv = TimeSeriesSplit(2, test_size=5)
-        result = backtest(pipe, frame, frame["load"], cv=cv, steps=n_asked)
-        train, test = next(cv.split(frame))
-        pipe.fit(frame.iloc[train], frame["load"].iloc[train])
-        made = forecast(pipe, frame[: test[0]], n_asked, coverage=0.8)
-        ends = made[["load_lower", "load", "load_upper"]]
-        np.testing.assert_allclose(result.quantiles[:n_asked], ends, rtol=1e-6)
 
 
 def test_quantiles_are_widened_by_what_a_backtest_says(
@@ -455,16 +419,6 @@ def test_coverages_that_were_not_learned_come_from_residuals(
     assert len(quantile_result.calibration()) == 3
 
 
-def test_other_estimators_take_residuals_of_a_quantile_network(
-    frame, pipe, quantile_result
-):
-    """Ridge has no quantiles, so those of the backtest do not matter."""
-    made = forecast(pipe, frame, 3, coverage=0.9, residuals=quantile_result)
-    plain = quantile_result.residuals
-    expected = forecast(pipe, frame, 3, coverage=0.9, residuals=plain)
-    pd.testing.assert_frame_equal(made, expected)
-
-
 def test_quantiles_that_were_fed_back_are_not_there(frame, quantile_pipe):
     """Beyond its steps a quantile network has residuals alone."""
     cv = TimeSeriesSplit(2, test_size=20)
@@ -499,33 +453,23 @@ def test_groups_have_quantiles_widened_for_themselves():
     assert widths[1] > 3 * widths[0]
 
 
-def test_a_search_over_quantile_networks_has_intervals(frame, quantile_pipe):
-    """The best estimator's quantiles are read."""
-    search = GridSearchCV(
-        quantile_pipe, {"lstmregressor__epochs": [1]}, cv=TimeSeriesSplit(2)
-    )
-    made = forecast(search.fit(frame, frame["load"]), frame, 3, coverage=0.9)
-    assert (made["load_lower"] < made["load_upper"]).all()
-
-
 # -- what is wrong ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("coverage", [0.05, 0.5, 0.8, 0.9, 0.95, 0.98, 0.989])
 def test_as_many_residuals_as_are_needed_make_an_interval(coverage):
     """With those that a coverage takes distances are finite, with one less not."""
-    needed, highest = residuals_needed(coverage)
-    assert coverage <= highest
+    needed = fewest_residuals(coverage, subject="Intervals")
     assert np.isfinite(conformal_distances(np.ones((needed, 1)), coverage)).all()
     assert np.isinf(conformal_distances(np.ones((needed - 1, 1)), coverage)).all()
 
 
 def test_no_number_of_residuals_suffices_beyond_the_highest_coverage():
     """The highest coverage can be had, one of a thousandth more cannot."""
-    assert residuals_needed(0.99)[0] is None
-    highest = residuals_needed(0.99)[1]
-    assert np.isfinite(conformal_distances(np.ones((5000, 1)), highest)).all()
-    assert np.isinf(conformal_distances(np.ones((5000, 1)), highest + 0.001)).all()
+    with pytest.raises(ValueError, match=r"Intervals up to 0\.989,.*coverage=0\.99"):
+        fewest_residuals(0.99, subject="Intervals")
+    assert np.isfinite(conformal_distances(np.ones((5000, 1)), 0.989)).all()
+    assert np.isinf(conformal_distances(np.ones((5000, 1)), 0.99)).all()
 
 
 @pytest.mark.parametrize("coverage", [0, 1, 90, -0.1, "0.9", True, np.nan])
@@ -593,9 +537,9 @@ def test_groups_without_residuals_are_named_with_ways_out_that_work(groups):
     first = "'a'" if groups == "store" else "('t', 'a')"
     assert f"Got 0 of group {first}, " in message
     assert message.count(" of group ") == 5
-    assert "(7 such group(s) of 9)" in message
+    assert "(7 of 9 groups)" in message
     # The code in the message leaves two stores, each with its own width.
-    code = message.split("as ")[1].split(" does")[0]
+    code = message.split("out, as ")[1].split(" does")[0]
     rows = eval(code, {"X": X, "result": result})
     made = forecast(pipe, rows, 4, coverage=0.8, residuals=result)
     assert made["store"].unique().tolist() == ["h", "i"]
@@ -609,33 +553,6 @@ def test_groups_without_residuals_are_named_with_ways_out_that_work(groups):
         ends = made[step::4]
         np.testing.assert_allclose(ends["load_upper"] - ends["load"], distance)
     assert len(made) == 36
-
-
-def test_groups_with_a_few_residuals_are_counted():
-    """Where more origins would help, the message says that first."""
-    X = stores({"a": 36, "b": 0})
-    cv = PanelTimeSeriesSplit(2, time="day", test_size=10)
-    pipe = store_pipe().fit(X, X["load"])
-    result = backtest(pipe, X, X["load"], cv=cv)
-    n_own = (result.groups == "a").sum()
-    assert 0 < n_own < 5
-    message = (
-        rf"Got {n_own} of group 'a' \(1 such group\(s\) of 2\); backtest from more"
-    )
-    with pytest.raises(ValueError, match=message):
-        forecast(pipe, X, 1, coverage=0.8, residuals=result)
-
-
-def test_one_coverage_is_a_sequence_of_one(result):
-    """``calibration(0.9)`` is the row of 0.9."""
-    one = result.calibration(0.9)
-    pd.testing.assert_frame_equal(one, result.calibration([0.5, 0.9]).iloc[1:])
-    assert one.loc[0.9, "measured"] == interval_coverage(
-        *result.intervals(0.9)[["y_true", "y_lower", "y_upper"]].to_numpy().T
-    )
-    pd.testing.assert_frame_equal(one, result.calibration(np.array([0.9])))
-    with pytest.raises(ValueError, match="'coverage' parameter of intervals must be"):
-        result.calibration("0.9")
 
 
 def test_predictions_are_no_residuals(frame, pipe, result):

@@ -19,21 +19,21 @@ from sklstm._checks import (
     check_whole_target,
     whole_or_unchanged,
 )
+from sklstm.forecasting._fitted import learner_of, leaves_of, prefix_of
 from sklstm.windows._frames import check_same_labels, labels_of, rows_from
 from sklstm.windows._sliding_window import SlidingWindow, quiet_windows
 from sklstm.windows._windows import take_rows
 
-__all__ = ["check_learner", "learner_of", "params_of_last", "prefix_of", "update"]
+__all__ = ["check_learner", "params_of_last", "update"]
 
 
 def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
     """Let a fitted pipeline learn from new rows, and move its context along.
 
-    The steps in front make the windows of X as they are fitted, the first of them with
-    their true past; the newest rows of X become the context of the
-    :class:`SlidingWindow`, so that rows after X see theirs; and the last step's
-    ``partial_fit`` learns from the windows of the rows that are new. Other steps stay
-    as they were fitted. If anything fails, everything is as it was.
+    The windows of the new rows, the first of them with their true past, go to the last
+    step's ``partial_fit``, and the newest rows become the context of the
+    :class:`SlidingWindow`. Other steps stay as they were fitted. If anything fails,
+    everything is as it was.
 
     Parameters
     ----------
@@ -42,16 +42,15 @@ def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
         ``best_estimator_`` is one, or a regressor that has ``partial_fit`` itself. It
         is changed in place.
     X : DataFrame, Series or array-like of shape (n_rows, n_columns)
-        The rows since the last update, labelled so that they follow those. Earlier
-        rows may stand before them: they are the past, and are not learned again. Of a
-        panel a long frame: groups without later rows stay as they are, new ones join.
+        The rows since the last update, labelled so that they follow those; of a panel a
+        long frame, which new groups may join. Earlier rows may stand before them: they
+        are the past, and are not learned again.
     y : array-like of shape (n_rows,)
         The target of each row of X, none missing: give a row whose value has not come
         any value, and the weight 0.
     **params : Any
         Fit parameters of the last step, as the pipeline's ``fit`` takes them:
-        ``lstmregressor__sample_weight``, for a regressor alone ``sample_weight``. What
-        is as long as X is taken by the rows that are learned.
+        ``lstmregressor__sample_weight``, for a regressor alone ``sample_weight``.
 
     Returns
     -------
@@ -61,26 +60,23 @@ def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
     Raises
     ------
     TypeError
-        If no last step can go on learning, the estimator is frozen, or a parameter is
-        not one of the last step.
+        If the last step cannot go on learning, or a parameter is not one of it.
     ValueError
         If X has no labels that go on from those seen before, a value of y is missing,
-        weights are not one for each row, or as the steps say.
+        or weights are not one for each row.
 
     See Also
     --------
-    backtest : Measures what updates are worth, with ``refit="update"``.
+    backtest : Tells what updates are worth, with ``refit="update"``.
     forecast : Values after the last row.
 
     Notes
     -----
     ``LSTMRegressor.partial_fit`` is one epoch over the new rows. With ``steps=k`` a row
-    can be learned once its k values have come, so that the k - 1 newest rows seen
-    before are learned now, and the k - 1 newest of X the next time. Begin X with
-    window + horizon + k - 2 rows seen before: they are whole windows then.
-
-    Where all rows that would be learned have ``sample_weight`` 0, nothing is learned,
-    and the context moves along all the same.
+    can be learned once its k values have come: the k - 1 newest rows seen before are
+    learned now, the k - 1 newest of X the next time. Begin X with
+    window + horizon + k - 2 rows seen before, so that their windows are complete. Where
+    all rows to be learned have ``sample_weight`` 0 the context alone moves along.
 
     Examples
     --------
@@ -99,17 +95,21 @@ def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
     rows = rows_from(X)
     own = params_of_last(learner, params, owner="update")
     check_fit_params(params, np.shape(rows)[0], owner="update")
-    if y is not None:
-        weights = f"{prefix_of(learner)}sample_weight"
-        labels = labels_of(rows) if labels_of(y) is None else labels_of(y)
-        check_whole_target(y, labels, owner="update", weights=weights)
+    weights = f"{prefix_of(learner)}sample_weight"
+    if y is None:
+        raise ValueError(
+            "update needs the target of each row of X as y. Got None; to move the "
+            f"context alone, pass any values with the weight 0, as {weights}."
+        )
+    labels = labels_of(rows) if labels_of(y) is None else labels_of(y)
+    check_whole_target(y, labels, owner="update", weights=weights)
     if not isinstance(learner, Pipeline):
         if not _is_weightless(own):
             learner.partial_fit(X, y, **own)
         return estimator
     check_same_labels(rows, y, owner="update")
     which: slice | np.ndarray = slice(None)
-    *fronts, last = _leaves_of(learner)
+    *fronts, last = leaves_of(learner)
     n_again = getattr(last, "steps", 1) - 1
     n_later = 0
     with ExitStack() as all_or_nothing:
@@ -137,17 +137,6 @@ def _is_weightless(params: dict, n_later: int = 0) -> bool:
     return not weights[: n_read if n_read > 0 else None].any()
 
 
-def _leaves_of(pipeline: Pipeline) -> list[Any]:
-    """Return the steps of a pipeline, those of pipelines inside it in their place."""
-    leaves = []
-    for _, step in pipeline.steps:
-        if isinstance(step, Pipeline):
-            leaves += _leaves_of(step)
-        elif step is not None and step != "passthrough":
-            leaves.append(step)
-    return leaves
-
-
 def _move(window: SlidingWindow, rows: Any, n_again: int) -> slice | np.ndarray:
     """Move a context along; return which rows to learn."""
     if labels_of(rows) is None:
@@ -163,41 +152,10 @@ def _move(window: SlidingWindow, rows: Any, n_again: int) -> slice | np.ndarray:
     return which
 
 
-def learner_of(estimator: Any) -> Any:
-    """Return the estimator that a search found, or is to fit; others as they came."""
-    for name in ("best_estimator_", "estimator"):
-        if hasattr(estimator, name):
-            return getattr(estimator, name)
-    return estimator
-
-
-def prefix_of(estimator: Any) -> str:
-    """Return what stands before the name of a fit parameter of the last step.
-
-    Nothing for a regressor, ``"lstmregressor__"`` for a pipeline that ends in one, also
-    inside a search or another wrapper that hands fit parameters on.
-    """
-    prefix = ""
-    while True:
-        inner = learner_of(getattr(estimator, "regressor", estimator))
-        if isinstance(inner, Pipeline):
-            name, inner = inner.steps[-1]
-            prefix += f"{name}__"
-        if inner is estimator:
-            return prefix
-        estimator = inner
-
-
 def params_of_last(
     estimator: Any, params: dict[str, Any], *, owner: str
 ) -> dict[str, Any]:
-    """Return the fit parameters of the last step, by their names there.
-
-    Raises
-    ------
-    TypeError
-        If one is of another step.
-    """
+    """Return the fit parameters of the last step, by their names there."""
     prefix = prefix_of(estimator)
     for name in params:
         if not name.startswith(prefix) or "__" in name[len(prefix) :]:
@@ -209,13 +167,7 @@ def params_of_last(
 
 
 def check_learner(estimator: Any, *, owner: str) -> Any:
-    """Return what is to go on learning, once it can.
-
-    Raises
-    ------
-    TypeError
-        If it, or its last step, has no ``partial_fit``.
-    """
+    """Return what is to go on learning, once it has ``partial_fit``."""
     learner = learner_of(estimator)
     last = learner
     while isinstance(last, Pipeline):

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from sklstm.forecasting._backtest import BacktestResult
+from sklstm.forecasting._result import BacktestResult
 from sklstm.metrics import symmetric_mean_absolute_percentage_error
 from sklstm.views._drawing import Display, label_of, line_style, marker
 from sklstm.windows._frames import DataFrame, labels_of

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklstm.forecasting._forecast import forecast as forecast_after
-from sklstm.forecasting._future_rows import coverage_of_forecast, kind_of_long_frame
+from sklstm.forecasting._rows_to_come import coverage_of_forecast, kind_of_long_frame
 from sklstm.views._drawing import Display, ink, show_dates
 from sklstm.windows._frames import DataFrame, Series, labels_of, stamps_of
 from sklstm.windows._panel import as_columns

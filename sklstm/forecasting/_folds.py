@@ -1,7 +1,8 @@
-"""Walk: the rows that a backtest goes over, of one series or many, and its folds.
+"""OrderedRows and folds: the rows that a backtest goes over, and where it cuts them.
 
-The rows of a panel are put one group after another. Rows are then positions, and
-numbers tell which follow each other, so that what comes after need not know of groups.
+The rows of a panel are put one group after another; a single series is one group. Rows
+are then positions, and numbers tell which follow each other, so that what comes after
+need not know of groups.
 """
 
 from __future__ import annotations
@@ -18,40 +19,49 @@ from sklstm.windows._panel_labels import PanelLabels, panel_labels
 from sklstm.windows._timeline import check_order, counts_rows, timeline_from_labels
 from sklstm.windows._windows import ranges, take_rows
 
-__all__ = ["Fold", "Walk", "folds_of", "slice_or_rows", "walk_over"]
+__all__ = ["Fold", "OrderedRows", "folds_of", "rows_in_order", "slice_or_rows"]
 
 
 @dataclass(frozen=True)
-class Walk:
-    """Rows, target and what is to be predicted of them.
+class OrderedRows:
+    """Rows and target of one series or many, and what is to be predicted of them.
 
     Parameters
     ----------
     X, y : DataFrame or ndarray, Series or ndarray
-        Those of a panel by group and time.
-    steps : int
-    season : int or None
-    target : str, int or None
+        By group and time.
+    places : ndarray of shape (n_rows,), int
+        The place here of each row as it came.
+    steps, season, target
+        As in ``backtest``.
     numbers : ndarray of shape (n_rows,), int
         Increasing; rows that follow each other differ by 1, groups by more than a
         season and the steps.
-    codes : ndarray of shape (n_rows,), int
-        The group of each row, one after another.
-    ranks : ndarray of shape (n_rows,), int
-        When each row was, in increasing order of time.
-    panel : PanelLabels or None
-        Groups and times of the rows; None for a single series.
+    panel : PanelLabels
+        Groups and times of the rows; of an array their numbers.
+    is_long : bool
+        Whether X is a long frame.
     """
 
     X: Any
     y: Any
+    places: np.ndarray
     steps: int
     season: int | None
     target: Any
     numbers: np.ndarray
-    codes: np.ndarray
-    ranks: np.ndarray
-    panel: PanelLabels | None
+    panel: PanelLabels
+    is_long: bool
+
+    @property
+    def codes(self) -> np.ndarray:
+        """The group of each row, one after another."""
+        return self.panel.codes
+
+    @property
+    def ranks(self) -> np.ndarray:
+        """When each row was, in increasing order of time."""
+        return self.panel.ranks
 
     @property
     def values(self) -> np.ndarray:
@@ -63,22 +73,12 @@ class Walk:
         which = slice_or_rows(rows)
         return take_rows(self.X, which), take_rows(self.y, which)
 
-    def around(self, rows: np.ndarray, n_before: int | None, n_after: int = 0) -> Any:
+    def around(
+        self, rows: np.ndarray, n_before: int | None, n_after: int = 0
+    ) -> np.ndarray:
         """Return every row from the first to the last of some, in each of their groups.
 
-        Parameters
-        ----------
-        rows : ndarray of int
-            Increasing positions.
-        n_before : int or None
-            Rows of the same group before the first of them; None takes all.
-        n_after : int, default=0
-            Rows of the same group after the last of them.
-
-        Returns
-        -------
-        ndarray of int
-            Increasing positions.
+        With as many rows of the same group before and after; None takes all before.
         """
         codes = self.codes[rows]
         is_first = np.append(True, codes[1:] != codes[:-1])
@@ -100,13 +100,7 @@ class Walk:
         return is_there & (self.numbers[last] - self.numbers[first] == last - first)
 
     def scales(self, train: np.ndarray) -> np.ndarray:
-        """Return the mean change over a season of each group, NaN without a change.
-
-        Parameters
-        ----------
-        train : ndarray of int
-            Increasing positions of training rows.
-        """
+        """Return the mean change over a season of each group, NaN without a change."""
         season = self.season or 1
         earlier, later = train[:-season], train[season:]
         is_own = self.codes[earlier] == self.codes[later]
@@ -117,10 +111,6 @@ class Walk:
         counts = np.bincount(codes, minlength=n_groups)
         scales = np.full(n_groups, np.nan)
         return np.divide(sums, counts, out=scales, where=sums > 0)
-
-    def longest(self, train: np.ndarray) -> int:
-        """Return the most training rows of one group."""
-        return int(np.bincount(self.codes[train]).max())
 
     def seasonal_values(self, origins: np.ndarray) -> np.ndarray:
         """Return the newest known value of each step's season; else that of the origin.
@@ -154,7 +144,7 @@ def slice_or_rows(rows: np.ndarray) -> slice | np.ndarray:
 # -- rows ---------------------------------------------------------------------------
 
 
-def walk_over(
+def rows_in_order(
     X: Any,
     y: Any,
     windows: list,
@@ -163,58 +153,49 @@ def walk_over(
     season: int | None,
     target: Any,
     weights: str,
-) -> tuple[Walk, np.ndarray]:
-    """Return the walk over rows, and the place of each row as it came among them.
+) -> OrderedRows:
+    """Return rows by group and time, once y fits to X.
 
     Parameters
     ----------
-    X : DataFrame, Series or array-like of shape (n_rows, n_columns)
-    y : Series or array-like of shape (n_rows,)
+    X, y, steps, season, target
+        As in ``backtest``.
     windows : list of SlidingWindow
         Those that are to read the rows; they say what the groups are.
-    steps, season, target
-        As in ``backtest``.
     weights : str
         How the weight of a row is given, for a message.
-
-    Raises
-    ------
-    ValueError
-        If y does not fit to X or lacks a value, rows are out of order, or what tells
-        groups and time is not there.
     """
     X = rows_from(X)
-    if labels_of(X) is None:
-        X = np.asarray(X)
+    X = np.asarray(X) if labels_of(X) is None else X
     y = _checked_target(X, y, weights)
-    is_ordered = any(window.elapsed for window in windows)
-    panel = _panel_of(X, windows)
-    if panel is None:
+    groups, time = _groups_and_time(windows)
+    is_long = bool(groups) or time is not None
+    labels = labels_of(X)
+    if is_long or (labels is not None and counts_rows(labels)):
+        if not is_long:
+            check_order(labels, owner="backtest")
+        panel = panel_labels(X, groups, time, owner="backtest")
+    else:
         rows = np.arange(len(X))
-        numbers = rows if is_ordered else _row_numbers(X)
-        walk = Walk(X, y, steps, season, target, numbers, rows * 0, rows, None)
-        return walk, rows
+        stamps: Any = rows if labels is None else labels
+        panel = PanelLabels(None, np.zeros_like(rows), stamps, rows)
     order = ordered_rows(panel, owner="backtest")
     order = np.arange(len(X)) if order is None else order
-    panel = panel.take(order)
-    gaps = _gaps(panel, is_ordered)
+    X, y, panel = take_rows(X, order), take_rows(y, order), panel.take(order)
+    gaps = _gaps(panel, labels, is_long)
     gaps[np.diff(panel.codes) != 0] = steps + (season or 1) + 1
-    walk = Walk(
-        X.iloc[order],
-        take_rows(y, order),
-        steps,
-        season,
-        target,
-        np.concatenate([[0], np.cumsum(gaps)]),
-        panel.codes,
-        panel.ranks,
-        panel,
-    )
-    return walk, np.argsort(order)
+    numbers = np.concatenate([[0], np.cumsum(gaps)])
+    places = np.argsort(order)
+    return OrderedRows(X, y, places, steps, season, target, numbers, panel, is_long)
 
 
 def _checked_target(X: Any, y: Any, weights: str) -> Any:
     """Return y, which is finite and has one value for each row of X."""
+    if y is None:
+        raise ValueError(
+            "backtest needs the target of each row of X as y. Got None; pass the "
+            "column that is to be predicted."
+        )
     check_same_labels(X, y, owner="backtest")
     labels = labels_of(X) if labels_of(y) is None else labels_of(y)
     values = check_whole_target(y, labels, owner="backtest", weights=weights)
@@ -226,39 +207,28 @@ def _checked_target(X: Any, y: Any, weights: str) -> Any:
     return values if labels_of(y) is None else y
 
 
-def _panel_of(X: Any, windows: list) -> PanelLabels | None:
-    """Return group and time of each row of a long frame; None for a single series."""
+def _groups_and_time(windows: list) -> tuple[list, Any]:
+    """Return the columns of groups and time that windows are to read."""
     kinds = [(as_columns(window.groups), window.time) for window in windows]
     if any(kind != kinds[0] for kind in kinds):
         raise ValueError(
             "backtest needs the same 'groups' and 'time' in every SlidingWindow of the "
             f"estimator. Got {kinds}; make them equal."
         )
-    if not kinds or kinds[0] == ([], None):
-        return None
-    return panel_labels(X, *kinds[0], owner="backtest")
+    return kinds[0] if kinds else ([], None)
 
 
-def _row_numbers(X: Any) -> np.ndarray:
-    """Return what row each label is; positions where labels do not count rows."""
-    labels = labels_of(X)
-    if labels is None or not counts_rows(labels):
-        return np.arange(len(X))
-    check_order(labels, owner="backtest")
-    timeline = timeline_from_labels(labels, n_rows=len(X))
-    return np.arange(len(X)) if timeline is None else timeline.distances(labels)
-
-
-def _gaps(panel: PanelLabels, is_ordered: bool) -> np.ndarray:
+def _gaps(panel: PanelLabels, labels: Any, is_long: bool) -> np.ndarray:
     """Return how many steps each row lies after the one before it in its group."""
-    pairs = next_in_group(panel.codes, panel.ranks)
+    n_rows = len(panel.codes)
     timeline = None
-    if not is_ordered:
-        timeline = timeline_from_labels(
-            panel.stamps, n_rows=len(panel.codes), pairs=pairs
-        )
-    if timeline is None:
-        return np.ones(len(panel.codes) - 1, dtype=np.int64)
+    if is_long:
+        pairs = next_in_group(panel.codes, panel.ranks)
+        timeline = timeline_from_labels(panel.stamps, n_rows=n_rows, pairs=pairs)
+    elif labels is not None and counts_rows(labels):  # which may know their frequency
+        timeline = timeline_from_labels(labels, n_rows=n_rows)
+    if timeline is None or timeline.kind == "order":
+        return np.ones(max(n_rows - 1, 0), dtype=np.int64)
     away, unit = timeline.away(panel.stamps)
     gaps, rest = np.divmod(np.diff(away[panel.ranks]), unit)
     # A row between two steps follows none.
@@ -268,84 +238,85 @@ def _gaps(panel: PanelLabels, is_ordered: bool) -> np.ndarray:
 # -- folds --------------------------------------------------------------------------
 
 
-def folds_of(
-    cv: Any, X: Any, y: Any, walk: Walk, places: np.ndarray, stride: int
-) -> list[Fold]:
+def folds_of(cv: Any, X: Any, y: Any, rows: OrderedRows, stride: int) -> list[Fold]:
     """Return the folds, which walk forward and have an origin between them.
 
     Parameters
     ----------
-    cv : splitter or iterable of (train, test)
-        Of positions in X.
-    X, y : DataFrame or array-like, Series or array-like
-        The rows as they came.
-    walk : Walk
-        Over these rows.
-    places : ndarray of shape (n_rows,), int
-        Where each row is in the walk.
-    stride : int
-        Takes every ``stride``-th origin of a group.
-
-    Raises
-    ------
-    ValueError
-        If a fold does not come after those before, or there is no origin.
+    cv, X, y, stride
+        As in ``backtest``.
+    rows : OrderedRows
+        Those of X and y.
     """
-    if is_integer(cv) or isinstance(cv, str) or cv is None:
+    if isinstance(cv, str) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
         raise ValueError(
             "The 'cv' parameter of backtest must be a splitter or an iterable of "
-            f"(train, test). Got {cv!r}; use TimeSeriesSplit({cv or 5!r})."
+            f"(train, test). Got {cv!r}; use TimeSeriesSplit("
+            f"{cv if is_integer(cv) else 5})."
         )
     splits = cv.split(X, y) if hasattr(cv, "split") else cv
     folds: list[Fold] = []
     tested = 0
-    for train, test in splits:
-        train, test = (places[np.asarray(r, dtype=np.intp)] for r in (train, test))
-        if walk.panel is not None:
+    for position, parts in enumerate(splits):
+        train, test = (_places(part, rows, position) for part in parts)
+        if rows.is_long:
             train, test = np.sort(train), np.sort(test)
-        _check_fold(len(folds), train, test, tested, walk)
-        tested = int(walk.ranks[test].max()) + 1
-        folds.append(Fold(train, _origins_of(test, walk, stride)))
+        _check_fold(position, train, test, tested, rows)
+        tested = int(rows.ranks[test].max()) + 1
+        folds.append(Fold(train, _origins_of(test, rows, stride)))
     if not any(len(fold.origins) for fold in folds):
         raise ValueError(
-            f"backtest needs an origin that {walk.steps} contiguous row(s) follow. Got "
+            f"backtest needs an origin that {rows.steps} contiguous row(s) follow. Got "
             f"none in {len(folds)} fold(s); lower 'steps' or pass more rows."
         )
     return folds
 
 
-def _check_fold(position: int, train: Any, test: Any, tested: int, walk: Walk) -> None:
+def _places(positions: Any, rows: OrderedRows, fold: int) -> np.ndarray:
+    """Return the places of rows that a fold names by their positions in X."""
+    positions, n_rows = np.asarray(positions, dtype=np.intp), len(rows.places)
+    beyond = positions[(positions < 0) | (positions >= n_rows)]
+    if len(beyond):
+        raise ValueError(
+            f"The 'cv' parameter of backtest must name positions of the {n_rows} rows "
+            f"of X, from 0. Got {beyond[0]} in fold {fold}."
+        )
+    return rows.places[positions]
+
+
+def _check_fold(
+    position: int, train: np.ndarray, test: np.ndarray, tested: int, rows: OrderedRows
+) -> None:
     """Raise unless a fold comes after those before, and its rows are in order."""
-    came = None
+    gaps = [np.diff(r)[np.diff(rows.codes[r]) == 0] for r in (train, test)]
     if not len(train) or not len(test):
         came = "no rows to train on or to test"
-    elif any(
-        (np.diff(r)[np.diff(walk.codes[r]) == 0] != 1).any() for r in (train, test)
-    ):
+    elif any((gap != 1).any() for gap in gaps):
         came = "rows out of order or left out between"
-    elif walk.ranks[train].max() >= walk.ranks[test].min():
+    elif rows.ranks[train].max() >= rows.ranks[test].min():
         came = "training rows that are not before the test rows"
-    elif walk.ranks[test].min() < tested:
+    elif rows.ranks[test].min() < tested:
         came = "test rows that a fold before had"
-    if came is not None:
-        use = "TimeSeriesSplit"
-        if walk.panel is not None:
-            time = walk.panel.stamps.name
-            is_column = time is not None and time in walk.X.columns
-            use = f"PanelTimeSeriesSplit{f'(time={time!r})' if is_column else ''}"
-        raise ValueError(
-            "backtest needs folds that walk forward: contiguous training rows before "
-            f"contiguous test rows, which no fold before had. Got {came} in fold "
-            f"{position}; use {use}."
-        )
+    else:
+        return
+    use = "TimeSeriesSplit"
+    if rows.is_long:
+        time = rows.panel.stamps.name
+        is_column = time is not None and time in rows.X.columns
+        use = f"PanelTimeSeriesSplit{f'(time={time!r})' if is_column else ''}"
+    raise ValueError(
+        "backtest needs folds that walk forward: contiguous training rows before "
+        f"contiguous test rows, which no fold before had. Got {came} in fold "
+        f"{position}; use {use}."
+    )
 
 
-def _origins_of(test: np.ndarray, walk: Walk, stride: int) -> np.ndarray:
+def _origins_of(test: np.ndarray, rows: OrderedRows, stride: int) -> np.ndarray:
     """Return the row before the first test row of each group, and all but its last."""
-    rows = walk.around(test, 1)
-    codes = walk.codes[rows]
+    near = rows.around(test, 1)
+    codes = rows.codes[near]
     is_first = np.append(True, codes[1:] != codes[:-1])
-    firsts = np.maximum.accumulate(np.where(is_first, rows, 0))
+    firsts = np.maximum.accumulate(np.where(is_first, near, 0))
     is_last = np.append(is_first[1:], True)
-    rows = rows[((rows - firsts) % stride == 0) & ~is_last]
-    return rows[walk.is_contiguous(rows, rows + walk.steps)]
+    near = near[((near - firsts) % stride == 0) & ~is_last]
+    return near[rows.is_contiguous(near, near + rows.steps)]

@@ -1,0 +1,459 @@
+"""RowsToCome: the rows of every series up to now and those to come, in one frame.
+
+A single series is a panel of one group, and an array a frame whose rows are numbered.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklstm._checks import check_array, python_scalar
+from sklstm.forecasting._fitted import Fitted
+from sklstm.windows._frames import (
+    check_columns_once,
+    frame_from,
+    labels_of,
+    rows_from,
+    series_or_frame,
+)
+from sklstm.windows._panel import next_in_group, ordered_rows
+from sklstm.windows._panel_labels import PanelLabels, panel_labels, positions_among
+from sklstm.windows._timeline import Timeline, timeline_to_go_on
+
+__all__ = [
+    "RowsToCome",
+    "coverage_of_forecast",
+    "kind_of_long_frame",
+    "with_coverage",
+]
+
+# Where a forecast says what its columns are.
+_KIND = "sklstm"
+
+
+class RowsToCome:
+    """The rows of one series or many up to now, and those to come.
+
+    Rows to come lie step by step, one row per group, so that what a forecast reads and
+    writes is always one stretch of the frame. Until they are written, values to come
+    repeat those of the newest row.
+
+    Parameters
+    ----------
+    X : DataFrame, Series or array-like
+        The rows up to now; those of a long frame in any order.
+    steps : int
+        Rows to come of each group.
+    fitted : Fitted
+        What is to read them.
+
+    Attributes
+    ----------
+    columns : list
+        Names of the columns of X, their positions for an array.
+    keys : Index of length n_groups, or None
+        The groups, in increasing order; None without groups.
+    n_steps, n_groups : int
+        Rows to come of each group, and how many groups there are.
+    known, lagged, others : list of int
+        Positions in X of the columns that windows hold, by their kind, and of others
+        that are read at the predicted row.
+    given : list of int
+        Positions of the columns whose values to come are given.
+    keys_of_rows : list
+        The columns of groups and time.
+    """
+
+    def __init__(self, X: Any, steps: int, fitted: Fitted):
+        X = rows_from(X)
+        self.has_labels = labels_of(X) is not None
+        if not self.has_labels:
+            X = check_array(
+                X,
+                dtype=np.float64,
+                ensure_all_finite="allow-nan",
+                estimator="forecast",
+                input_name="X",
+            )
+            X = frame_from(X, range(X.shape[1]))
+        if len(X) == 0:
+            raise ValueError("forecast needs at least one row of X. Got none.")
+        self.is_long = fitted.reads_long_frames
+        self.groups, self.time = fitted.groups, fitted.windows.time
+        self.keys_of_rows = [*self.groups, *([] if self.time is None else [self.time])]
+        self.n_steps, self.n_ahead = steps, fitted.n_ahead
+        self.columns: list = list(X.columns)
+        self._check_columns(fitted)
+        panel = panel_labels(X, self.groups, self.time, owner="forecast")
+        order = self._order(X, panel)
+        codes = panel.codes[order]
+        stops = np.append(np.flatnonzero(np.diff(codes)) + 1, len(codes))
+        sizes = np.diff(stops, prepend=0)
+        self.n_groups = len(stops)
+        self.keys = None if panel.keys is None else panel.keys.to_flat_index()
+        self.n_rows_of_groups = sizes
+        self._X, self._last = X, order[stops - 1]
+        longest = int(np.argmax(sizes))
+        self._longest = order[stops[longest] - sizes[longest] : stops[longest]]
+        self._ends = panel.times_of(self._last)
+        timeline = self._timeline(fitted.windows.timeline_, panel, order)
+        labels = labels_after_each(timeline, self._ends, steps + self.n_ahead)
+        self._labels = labels
+        self.future = labels[: steps * self.n_groups]
+        # The newest row of a group has age 0; older rows come first.
+        ages = np.repeat(stops, sizes) - 1 - np.arange(len(codes))
+        by_age = np.argsort(-ages, kind="stable")
+        self.n_past = fitted.n_past
+        if self.n_past is not None:
+            is_read = by_age[ages[by_age] < self.n_past]
+            if X.iloc[order[is_read]].isna().to_numpy().any():
+                self.n_past = None  # what fills them may lie before
+            else:
+                by_age = is_read
+        self._ages = ages[by_age]
+        self._table = self._with_rows_to_come(order[by_age])
+        self.known, self.lagged, self.others = fitted.positions(
+            self.columns, has_labels=self.has_labels
+        )
+        self.given: list[int] = []
+
+    def _check_columns(self, fitted: Fitted) -> None:
+        """Raise unless X has the columns that windows in front were fitted on."""
+        names = list(getattr(fitted.windows, "feature_names_in_", ()))
+        if fitted.n_past is None or not names or not self.has_labels or self.is_long:
+            return
+        if self.columns != names:
+            absent = [name for name in names if name not in self.columns]
+            do = "pass X[list(estimator.feature_names_in_)]"
+            if absent:
+                do = f"add the column {absent[0]!r}"
+            raise ValueError(
+                f"forecast needs the columns of fit in X, in their order: {names}. Got "
+                f"{self.columns}; {do}."
+            )
+
+    def _order(self, X: Any, panel: PanelLabels) -> np.ndarray:
+        """Return the rows by group and time; those of a single series come so."""
+        order = ordered_rows(panel, owner="forecast")
+        if order is None:
+            return np.arange(len(X))
+        if not self.is_long:
+            row = int(np.argmax(np.diff(panel.ranks) < 0)) + 1
+            raise ValueError(
+                "forecast needs rows in time order, oldest first. Got "
+                f"{X.index[row]} after {X.index[row - 1]} in the index; call "
+                "sort_index() first."
+            )
+        return order
+
+    def _timeline(
+        self, timeline: Timeline | None, panel: PanelLabels, order: np.ndarray
+    ) -> Timeline:
+        """Return the timeline by which the groups go on."""
+        labels, pairs = panel.stamps, None
+        if self.is_long:
+            pairs = next_in_group(panel.codes[order], panel.ranks[order])
+        else:
+            labels = self._X.index  # which may know its frequency
+        accepts = timeline is not None and timeline.accepts(labels)
+        if timeline is not None and accepts:
+            timeline.check_comparable(labels)
+        if timeline is None or not accepts or timeline.kind == "order":
+            timeline = timeline_to_go_on(labels, n_rows=len(order), pairs=pairs)
+        if timeline is None or timeline.kind == "order":
+            raise ValueError(
+                "forecast goes on by the step of the index, so its labels must have a "
+                f"common step. Got none in {len(order)} row(s) up to "
+                f"{panel.stamps[-1]}; pass more rows, resample X, or use "
+                "reset_index(drop=True) where rows simply follow each other."
+            )
+        return timeline
+
+    def _with_rows_to_come(self, rows: np.ndarray) -> pd.DataFrame:
+        """Return some rows of X with those to come appended, numbers as floats."""
+        n_rows = len(self._labels) // self.n_groups
+        appended = self._at_labels(self._X.iloc[np.tile(self._last, n_rows)])
+        table = pd.concat(
+            [self._X.iloc[rows], appended], ignore_index=self.time is not None
+        )
+        values = table.drop(columns=self.keys_of_rows)
+        numeric = values.select_dtypes(["number", "bool"]).columns
+        return table.astype(dict.fromkeys(numeric, float))
+
+    def _at_labels(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a frame whose rows are at the labels to come."""
+        if self.time is None:
+            return frame.set_axis(self._labels, axis=0)
+        frame = frame.copy()
+        frame[self.time] = self._labels
+        return frame
+
+    # -- what is given ---------------------------------------------------------------
+
+    def check_newest(self, columns: list[int]) -> None:
+        """Raise where the newest row of a group lacks all of some columns."""
+        names = [self.columns[i] for i in columns]
+        is_missing = self._X.iloc[self._last, columns].isna().to_numpy()
+        bad = np.flatnonzero(is_missing.all(axis=1) & (len(columns) > 0))
+        if len(bad):
+            of = ""
+            if self.keys is not None:
+                of = f" of group {python_scalar(self.keys[bad[0]])!r}"
+            raise ValueError(
+                f"forecast begins after the newest row of X, which must hold {names}. "
+                f"Got NaN at {self._ends[bad[0]]}{of}: the newest rows have no values; "
+                "begin after the last value or drop them."
+            )
+
+    def put_given(self, X_future: Any, predicted: list[int]) -> None:
+        """Write what is given of the rows to come, and of the known ones after those.
+
+        Where nothing is given of the latter, the newest known value stands.
+        """
+        needed = sorted({*self.known, *self.others} - {*predicted})
+        names = [self.columns[i] for i in needed]
+        if X_future is None:
+            if names:
+                raise ValueError(
+                    "forecast needs X_future, the values to come of the known columns "
+                    f"{names}{self._words_of_others(names)}. Got None."
+                )
+            return
+        frame = self._frame_of_future(X_future, names)
+        check_columns_once(
+            frame,
+            names,
+            f"forecast needs the known columns {names} in X_future"
+            f"{self._words_of_others(names)}",
+        )
+        rows = self._rows_at(frame)
+        to_come = rows[: len(self.future)]
+        self._check_rows(to_come, names)
+        for name in rows.columns[to_come.notna().all()]:
+            position = self.columns.index(name)
+            self.given.append(position)
+            values = rows[name].to_numpy()
+            if pd.api.types.is_numeric_dtype(frame[name].dtype):
+                values = rows[name].to_numpy(dtype=float, na_value=np.nan)
+            self._check_kind(position, values)
+            self._put_column(0, position, self._carried(values))
+
+    def _words_of_others(self, names: list) -> str:
+        """Return why columns are needed that windows do not hold."""
+        if not {self.columns[i] for i in self.others} & {*names}:
+            return ""
+        return (
+            " (a step in front may make known columns from any column of X that is not "
+            "predicted; drop from X what it does not read)"
+        )
+
+    def _frame_of_future(self, X_future: Any, names: list) -> pd.DataFrame:
+        """Return the rows to come as a frame at their labels."""
+        if self.is_long:
+            panel_labels(
+                X_future, self.groups, self.time, owner="forecast", rows="X_future"
+            )
+            return X_future
+        if isinstance(X_future, dict):
+            raise ValueError(
+                f"forecast needs X_future as a DataFrame at the {self.n_steps} labels "
+                f"to come, or as an array of shape {(self.n_steps, len(names))}. "
+                "Got a dict; pass pd.DataFrame(X_future, index=...)."
+            )
+        frame = rows_from(X_future)
+        if self.has_labels and labels_of(frame) is not None:
+            return frame
+        table = check_array(
+            X_future, dtype=np.float64, ensure_2d=False, input_name="X_future"
+        )
+        n_most = self.n_steps + self.n_ahead
+        is_long_enough = self.n_steps <= len(table) <= n_most
+        if table.ndim != 2 or table.shape[1] != len(names) or not is_long_enough:
+            raise ValueError(
+                "forecast needs X_future of shape (steps, n_known) = "
+                f"{self.n_steps, len(names)}. Got {table.shape}; pass a row for each "
+                "step, or a DataFrame at the labels to come."
+            )
+        return frame_from(table, names, self._labels[: len(table)])
+
+    def _rows_at(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the columns of X among those of a frame, at the rows to come."""
+        given = self._row_keys(frame)
+        wanted = self._row_keys(self._table.iloc[len(self._ages) :])
+        if not given.is_unique:
+            twice = given[given.duplicated()][0]
+            raise ValueError(
+                "forecast needs one row of X_future per label to come"
+                f"{' and group' if self.groups else ''}. Got "
+                f"{self._key_words(twice)} more than once; drop the duplicates."
+            )
+        if self.keys is not None:
+            self._warn_of_groups_without_past(given.droplevel(-1).to_flat_index())
+        own = [name for name in self.columns if name not in self.keys_of_rows]
+        names = [name for name in own if (frame.columns == name).sum() == 1]
+        return frame[names].set_axis(given, axis=0).reindex(wanted)
+
+    def _check_rows(self, rows: pd.DataFrame, names: list) -> None:
+        """Raise where a row to come is missing, or holds NaN in a known column."""
+        bad = rows[names].isna().any(axis=1).to_numpy()
+        if not bad.any():
+            return
+        keys = rows.index
+        absent = "; ".join(self._key_words(key) for key in keys[bad][:5])
+        do = "align the index of X_future"
+        if self.groups:
+            do = "leave groups that have ended out of X"
+        raise ValueError(
+            f"forecast needs a row of X_future, without NaN in {names}, for each of "
+            f"the {self.n_steps} label(s) after the last row. Got none for "
+            f"{int(bad.sum())} of {len(keys)}: {absent}; append rows, or {do}."
+        )
+
+    def _warn_of_groups_without_past(self, given: pd.Index) -> None:
+        """Warn of groups that stand in X_future alone."""
+        assert self.keys is not None
+        alone = given[positions_among(given, self.keys) < 0].unique()
+        if len(alone):
+            warnings.warn(
+                f"X_future holds {len(alone)} group(s) without a row in X, which are "
+                f"not forecast, first {python_scalar(alone[0])!r}. A forecast begins "
+                "after the last row of a group; append one to X.",
+                UserWarning,
+                stacklevel=5,
+            )
+
+    def _check_kind(self, position: int, values: np.ndarray) -> None:
+        """Raise where values to come of a column of numbers are none."""
+        is_number = pd.api.types.is_numeric_dtype(self._table.dtypes.iloc[position])
+        if is_number and not pd.api.types.is_numeric_dtype(values.dtype):
+            raise ValueError(
+                f"forecast needs numbers in column {self.columns[position]!r} of "
+                f"X_future, as in X. Got {values[0]!r}, a {type(values[0]).__name__}; "
+                "call astype(float) on it."
+            )
+
+    def _carried(self, values: np.ndarray) -> np.ndarray:
+        """Return values, step by step, with each gap filled from the step before."""
+        table = values.reshape(-1, self.n_groups)
+        rows = np.where(pd.notna(table), np.arange(len(table))[:, None], 0)
+        newest = np.maximum.accumulate(rows, axis=0)
+        return table[newest, np.arange(self.n_groups)].ravel()
+
+    def _row_keys(self, frame: pd.DataFrame) -> pd.Index:
+        """Return the group and the label of every row, or the label alone."""
+        labels = frame.index if self.time is None else pd.Index(frame[self.time])
+        if not self.groups:
+            return labels
+        columns = [pd.Index(frame[name]) for name in self.groups]
+        columns = [
+            c.astype(c.categories.dtype) if isinstance(c, pd.CategoricalIndex) else c
+            for c in columns
+        ]
+        return pd.MultiIndex.from_arrays([*columns, labels])
+
+    def _key_words(self, key: Any) -> str:
+        """Return a label and its group for a message."""
+        *group, stamp = map(python_scalar, key if self.groups else [key])
+        of = f" of group {group[0] if len(group) == 1 else group!r}" if group else ""
+        return f"{'' if self.time is None else f'{self.time} '}{stamp}{of}"
+
+    # -- reading and writing ---------------------------------------------------------
+
+    def put(self, start: int, columns: list[int], values: np.ndarray) -> None:
+        """Write values (n_steps, n_groups, …) of some columns into rows to come."""
+        block = values.reshape(len(values) * self.n_groups, -1)
+        for column, own in zip(columns, block.T, strict=True):
+            self._put_column(start, column, own)
+
+    def _put_column(self, start: int, column: int, values: np.ndarray) -> None:
+        begin = len(self._ages) + start * self.n_groups
+        self._table.iloc[begin : begin + len(values), column] = values
+
+    def until(self, stop: int, start: int) -> Any:
+        """Return rows to come up to ``stop``, and the past that ``start`` reads."""
+        begin = 0
+        if self.n_past is not None:
+            n_old = int((self._ages >= max(self.n_past - start, 0)).sum())
+            begin = n_old + max(start - self.n_past, 0) * self.n_groups
+        rows = self._table.iloc[begin : len(self._ages) + stop * self.n_groups]
+        return rows if self.has_labels else rows.to_numpy()
+
+    def newest(self, n_rows: int, n_steps: int, n_later: int) -> np.ndarray:
+        """Return the positions of the newest steps in rows, but for some later ones."""
+        end = n_rows - n_later * self.n_groups
+        return np.arange(end - n_steps * self.n_groups, end)
+
+    def by_step(self, values: np.ndarray, n_steps: int) -> np.ndarray:
+        """Return predictions of the newest steps as (n_steps, n_groups, …)."""
+        return values.reshape(n_steps, self.n_groups, *values.shape[1:])
+
+    def sample(self, n_rows: int | None) -> Any:
+        """Return the newest rows up to now of the longest group, None for all."""
+        rows = self._X.iloc[self._longest[-n_rows if n_rows else 0 :]]
+        return rows if self.has_labels else rows.to_numpy()
+
+    # -- the result ------------------------------------------------------------------
+
+    def result(self, values: np.ndarray, names: list) -> Any:
+        """Return values (n_steps, n_groups, …) in the kind of X.
+
+        A long frame, group by group; of a single series a Series or DataFrame with the
+        index that continues that of X; of an array an array.
+        """
+        if not self.has_labels:
+            return values[:, 0]
+        if not self.is_long:
+            return series_or_frame(values[:, 0], self.future, names)
+        by_group = np.arange(len(self.future)).reshape(self.n_steps, -1).T.ravel()
+        groups = np.repeat(np.arange(self.n_groups), self.n_steps)
+        frame = self._X.iloc[self._last][self.groups].iloc[groups]
+        frame = frame.reset_index(drop=True)
+        if self.time is None:
+            frame.index = self.future.take(by_group)
+        else:
+            frame[self.time] = self.future.take(by_group)
+        columns = np.moveaxis(values, 0, 1).reshape(len(frame), -1).T
+        for name, column in zip(names, columns, strict=True):
+            frame["y" if name is None else name] = column
+        # What displays read: nothing in the frame tells its groups from its values.
+        frame.attrs[_KIND] = {"groups": list(self.groups), "time": self.time}
+        return frame
+
+
+def labels_after_each(timeline: Timeline, newest: pd.Index, steps: int) -> pd.Index:
+    """Return the ``steps`` labels after each of some labels, step by step."""
+    if len(newest) == 1:
+        return timeline.after(newest, steps)
+    place, ends = pd.factorize(newest)
+    ends = pd.Index(ends)
+    parts = [timeline.after(ends[i : i + 1], steps) for i in range(len(ends))]
+    labels = parts[0].append(parts[1:]).rename(newest.name)
+    return labels.take((place * steps + np.arange(steps)[:, None]).ravel())
+
+
+def kind_of_long_frame(frame: Any) -> tuple[list, Any] | None:
+    """Return the columns of groups and of time of a forecast, None of other things.
+
+    A frame keeps what it was where its columns became the index, which says it then.
+    """
+    kind = getattr(frame, "attrs", {}).get(_KIND, {})
+    if "groups" not in kind:
+        return None
+    groups, time = kind["groups"], kind["time"]
+    columns = {*groups} if time is None else {*groups, time}
+    return (groups, time) if columns <= set(frame.columns) else None
+
+
+def with_coverage(frame: pd.DataFrame, coverage: Any) -> pd.DataFrame:
+    """Let the frame of a forecast say the coverage of its intervals; return it."""
+    frame.attrs[_KIND] = frame.attrs.get(_KIND, {}) | {"coverage": coverage}
+    return frame
+
+
+def coverage_of_forecast(frame: Any) -> Any:
+    """Return the coverage, or list of them, of a forecast; None where it says none."""
+    return getattr(frame, "attrs", {}).get(_KIND, {}).get("coverage")

@@ -1,0 +1,337 @@
+"""Folds and rows in order: backtests of panels are those of loops over groups."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from by_hand import DAYS, KEYS, flat_ridge, stores, tiny_lstm
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.dummy import DummyRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge, RidgeCV
+from sklearn.model_selection import TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklstm import (
+    PanelTimeSeriesSplit,
+    SlidingWindow,
+    backtest,
+    forecast,
+    mean_absolute_scaled_error,
+    update,
+)
+from sklstm.forecasting._intervals import conformal_distances
+
+CV = PanelTimeSeriesSplit(2, time="day", test_size=6)
+
+# The loops forecast stores from their first rows on, and after holes.
+pytestmark = pytest.mark.filterwarnings("ignore:.* made from incomplete windows")
+
+# The days of each store: a whole one, one with a hole, one that begins late, one that
+# ends early, and one that training has not seen.
+
+
+def folds(X, cv=CV):
+    """Yield the training rows and the days of the test rows of each fold."""
+    for train, test in cv.split(X):
+        rows = X.iloc[train].sort_values(["store", "day"])
+        yield rows, X["day"].iloc[test].min(), X["day"].iloc[test].max()
+
+
+# -- forecasts of panels -----------------------------------------------------------
+
+
+def test_the_order_of_rows_changes_nothing():
+    """Rows are put by group and time; y goes with them, also as an array."""
+    X = stores().drop(columns="price")
+    one = backtest(flat_ridge(3, **KEYS), X, X["load"], cv=CV, steps=2)
+    X = X.sort_values(["day", "store"])
+    two = backtest(flat_ridge(3, **KEYS), X, X["load"].to_numpy(), cv=CV, steps=2)
+    pd.testing.assert_frame_equal(one.predictions, two.predictions)
+    pd.testing.assert_frame_equal(one.baselines, two.baselines)
+
+
+def test_times_in_the_index_and_groups_of_several_columns():
+    """Groups are tuples then, in the index of the summary too."""
+    X = stores().drop(columns="price")
+    X["town"] = np.where(X["store"] < "c", 1, 2)
+    X = X.set_index("day")[["town", "store", "load"]]
+    pipe = flat_ridge(3, **KEYS).set_params(
+        slidingwindow__groups=["town", "store"], slidingwindow__time=None
+    )
+    result = backtest(pipe, X, X["load"], cv=PanelTimeSeriesSplit(2, test_size=6))
+    whole = stores().drop(columns="price")
+    expected = backtest(flat_ridge(3, **KEYS), whole, whole["load"], cv=CV)
+    stores_of = [store for _, store in result.predictions["group"]]
+    assert stores_of == expected.predictions["group"].tolist()
+    np.testing.assert_allclose(
+        result.predictions["y_pred"], expected.predictions["y_pred"]
+    )
+    summary = result.summary(by="group")
+    assert ((2, "c"), "naive") in summary.index
+    np.testing.assert_allclose(summary, expected.summary(by="group"), rtol=1e-6)
+
+
+def test_one_series_with_its_time_in_a_column_has_no_groups():
+    """``time`` alone reads one series, as the same series with an index is read."""
+    X = stores({"a": range(40)})[["day", "load"]]
+    pipe = flat_ridge(3, **KEYS).set_params(slidingwindow__groups=None)
+    result = backtest(pipe, X, X["load"], cv=CV, steps=2)
+    assert result.groups is None
+    series = X.set_index("day").sort_index()
+    pipe = flat_ridge(3, **KEYS).set_params(
+        slidingwindow__groups=None, slidingwindow__time=None
+    )
+    cv = TimeSeriesSplit(2, test_size=6)
+    expected = backtest(pipe, series, series["load"], cv=cv, steps=2)
+    pd.testing.assert_frame_equal(
+        result.predictions, expected.predictions, check_freq=False
+    )
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("refit", [True, False, "update"])
+def test_weights_of_a_panel_go_with_their_rows(refit, steps):
+    """Rows come in any order; each fold learns from its own with their weights."""
+    X = stores().drop(columns="price")
+    weights = pd.Series(np.linspace(0, 2, len(X)).round(1), X.index)
+    estimator = tiny_lstm(3, steps=steps, **KEYS)
+    result = backtest(
+        estimator,
+        X,
+        X["load"],
+        cv=CV,
+        steps=steps,
+        refit=refit,
+        params={"lstmregressor__sample_weight": weights},
+    )
+    model = None
+    for fold, (train, _, _) in enumerate(folds(X)):
+        own = {"lstmregressor__sample_weight": weights[train.index].to_numpy()}
+        if model is None or refit is True:
+            model = clone(estimator).fit(train, train["load"], **own)
+        elif refit == "update":
+            update(model, train, train["load"], **own)
+        parts = result.predictions[result.predictions["fold"] == fold]
+        for (store, origin), part in parts.groupby(["group", "origin"]):
+            rows = X[(X["store"] == store) & (X["day"] <= origin)]
+            expected = forecast(model, rows, steps)["load"]
+            np.testing.assert_allclose(part["y_pred"], expected, rtol=1e-6)
+
+
+def test_the_result_counts_its_origins_folds_and_groups():
+    """Stores that end before the test rows, or too soon after, are not counted."""
+    X = stores(DAYS | {"f": range(25), "g": [*range(20), 39]}).drop(columns="price")
+    result = backtest(flat_ridge(3, **KEYS), X, X["load"], cv=CV, steps=3)
+    table = result.predictions
+    n_origins = len(table.groupby(["group", "origin"]))
+    n_groups = len({*table["group"]})
+    assert not {"f", "g"} & {*table["group"]}
+    assert repr(result).splitlines()[0] == (
+        f"BacktestResult of {n_origins} origins, 3 step(s), 2 fold(s), "
+        f"{n_groups} group(s)"
+    )
+
+
+# -- baselines and errors of panels ------------------------------------------------
+
+
+def test_baselines_are_those_of_a_loop_over_groups():
+    """Naive and seasonal naive of each store; one RidgeCV on the lags of all."""
+    X = stores(dict(list(DAYS.items())[:4])).drop(columns="price")
+    result = backtest(
+        tiny_lstm(4, steps=2, **KEYS), X, X["load"], cv=CV, steps=2, season=3
+    )
+    table = result.predictions.assign(**result.baselines)
+    for fold, (train, _, _) in enumerate(folds(X)):
+        lags, targets = [], []
+        for _, own in train.groupby("store"):
+            y = own.set_index("day")["load"].asfreq("D").to_numpy()
+            for row in range(4, len(y) - 1):
+                part = y[row - 4 : row + 2]
+                if np.isfinite(part).all():
+                    lags.append(part[:4])
+                    targets.append(part[4:])
+        lags = np.array(lags, dtype=np.float32)
+        scaler = StandardScaler().fit(lags)
+        ridge = RidgeCV(10.0 ** np.arange(-3, 5)).fit(scaler.transform(lags), targets)
+        parts = table[table["fold"] == fold]
+        for (store, origin), part in parts.groupby(["group", "origin"]):
+            y = X[X["store"] == store].set_index("day")["load"].asfreq("D")
+            assert part["naive"].tolist() == [y[origin]] * 2
+            for step in (1, 2):
+                value = y.get(origin + pd.Timedelta(days=step - 3), np.nan)
+                value = y[origin] if np.isnan(value) else value
+                assert part["seasonal naive"].iloc[step - 1] == value
+            newest = y[:origin].to_numpy()[None, -4:].astype(np.float32)
+            if np.isfinite(newest).all():
+                expected = ridge.predict(scaler.transform(newest))[0]
+                np.testing.assert_allclose(part["ridge"], expected, rtol=1e-4)
+
+
+def test_scaled_errors_have_the_scale_of_their_group():
+    """The unit of MASE is a store's own; rows of stores without one are left out."""
+    X = stores(dict(list(DAYS.items())[:3])).drop(columns="price")
+    X.loc[X["store"] == "b", "load"] = 7.0
+    result = backtest(flat_ridge(3, **KEYS), X, X["load"], cv=CV, season=2)
+    table = result.predictions
+    scaled, sizes = [], []
+    for fold, (train, _, _) in enumerate(folds(X)):
+        for store in ("a", "c"):
+            rows = table[(table["fold"] == fold) & (table["group"] == store)]
+            own = train[train["store"] == store].sort_values("day")["load"]
+            scaled.append(
+                mean_absolute_scaled_error(
+                    rows["y_true"], rows["y_pred"], y_train=own, season=2
+                )
+            )
+            sizes.append(len(rows))
+    expected = np.average(scaled, weights=sizes)
+    assert result.summary().loc["model", "MASE"] == pytest.approx(expected)
+    by_group = result.summary(by="group")
+    assert np.isnan(by_group.loc[("b", "model"), "MASE"])
+    assert by_group.loc[("a", "naive"), "MAE"] > 0
+    first = f"BacktestResult of {len(result.origins)} origins, 1 step(s), 2 fold(s), "
+    assert repr(result).startswith(f"{first}3 group(s)\n")
+
+
+# -- intervals of panels -----------------------------------------------------------
+
+
+def many_days():
+    """Return two stores of which one is a hundred times as wild."""
+    X = stores({"calm": range(60), "wild": range(60)}).drop(columns="price")
+    wild = X["store"] == "wild"
+    X.loc[wild, "load"] = 2000 + 100 * (
+        X.loc[wild, "load"] - X.loc[wild, "load"].mean()
+    )
+    return X
+
+
+CV_OF_MANY = PanelTimeSeriesSplit(2, time="day", test_size=15)
+
+
+def test_intervals_of_a_group_are_made_from_its_own_residuals():
+    """Each as from the residuals of its store alone that were known by then."""
+    X = many_days()
+    result = backtest(flat_ridge(3, **KEYS), X, X["load"], cv=CV_OF_MANY, steps=2)
+    with pytest.raises(ValueError, match=r"residuals of each step and group, known"):
+        result.intervals(0.98)
+    made = result.intervals(0.8)
+    residuals = pd.DataFrame(result.residuals).assign(group=result.groups)
+    for store, own in made.groupby("group"):
+        table = residuals[residuals["group"] == store].drop(columns="group").to_numpy()
+        newest = own[own["origin"] == own["origin"].max()]
+        for step in (1, 2):
+            # The truth of step h of the origin h rows before is known.
+            known = table[: len(table) - step, step - 1 : step]
+            row = newest[newest["step"] == step].iloc[0]
+            distance = conformal_distances(np.abs(known), 0.8)[0]
+            assert row["y_upper"] - row["y_pred"] == pytest.approx(distance)
+    widths = (made["y_upper"] - made["y_lower"]).groupby(made["group"]).mean()
+    assert widths["wild"] > 5 * widths["calm"]
+    assert 0.7 < result.calibration([0.8])["measured"].item() < 0.95
+
+
+def test_a_forecast_of_a_panel_has_an_interval_for_each_group():
+    """Point, lower and upper column of the long frame, by each group's residuals."""
+    X = many_days()
+    pipe = flat_ridge(3, **KEYS).fit(X, X["load"])
+    result = backtest(pipe, X, X["load"], cv=CV_OF_MANY, steps=3)
+    made = forecast(pipe, X, 3, coverage=0.8, residuals=result)
+    assert list(made) == ["store", "day", "load", "load_lower", "load_upper"]
+    pd.testing.assert_frame_equal(made[["store", "day", "load"]], forecast(pipe, X, 3))
+    for store, own in made.groupby("store"):
+        sizes = np.abs(result.residuals[result.groups == store])
+        distances = conformal_distances(sizes, 0.8)
+        np.testing.assert_allclose(own["load_upper"] - own["load"], distances)
+        np.testing.assert_allclose(own["load"] - own["load_lower"], distances)
+    alone = forecast(pipe, X[X["store"] == "wild"], 2, coverage=0.8, residuals=result)
+    ours = made[made["store"] == "wild"].iloc[:2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone, ours)
+    pooled = forecast(pipe, X, 3, coverage=0.8, residuals=result.residuals)
+    distances = conformal_distances(np.abs(result.residuals), 0.8)
+    np.testing.assert_allclose(
+        pooled["load_upper"] - pooled["load"], np.tile(distances, 2)
+    )
+
+
+# -- holes -------------------------------------------------------------------------
+
+
+def test_origins_before_a_hole_are_left_out():
+    """Steps are labels: no forecast is scored against a row after a hole."""
+    values = np.random.default_rng(0).normal(size=60).cumsum() + 50
+    index = pd.date_range("2024-01-01", periods=60, freq="h")
+    X = pd.DataFrame({"load": values}, index=index)
+    windows = SlidingWindow(4, layout="flat")
+    of_hours = make_pipeline(windows, SimpleImputer(), Ridge())
+    X = X.drop(X.index[[50, 51]])
+    cv = [(np.arange(40), np.arange(40, 58))]
+    result = backtest(of_hours, X, X["load"], cv=cv, steps=2, season=4)
+    table = result.predictions
+    hours = (table.index - table["origin"]) / pd.Timedelta(hours=1)
+    assert (hours == table["step"]).all()
+    # Rows 48 and 49 come before the hole of two rows; 56 and 57 are the last.
+    assert result.origins.tolist() == [*range(39, 48), *range(50, 56)]
+    assert repr(result).startswith(
+        "BacktestResult of 15 origins, 2 step(s), 1 fold(s)\n"
+    )
+    # Four hours before the first step lies the hole: naive instead of seasonal naive.
+    origin = pd.Timestamp("2024-01-03 06:00")
+    steps = result.baselines[(table["origin"] == origin).to_numpy()]
+    expected = [X["load"][origin], X["load"][origin - pd.Timedelta(hours=2)]]
+    assert steps["seasonal naive"].tolist() == expected
+
+
+# -- what is refused ---------------------------------------------------------------
+
+
+def test_folds_that_cut_groups_at_other_times_are_refused():
+    """TimeSeriesSplit counts rows of a long frame, not days."""
+    X = stores().sort_values(["store", "day"])
+    with pytest.raises(ValueError, match=r"use PanelTimeSeriesSplit\(time='day'\)"):
+        backtest(
+            flat_ridge(3, **KEYS, known="price"), X, X["load"], cv=TimeSeriesSplit(3)
+        )
+    with pytest.raises(ValueError, match=r"name the column of stamps in time="):
+        backtest(
+            flat_ridge(3, **KEYS, known="price"),
+            X.reset_index(drop=True),
+            X["load"].reset_index(drop=True),
+            cv=PanelTimeSeriesSplit(3),
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X: X.drop(columns="store"), "backtest needs the columns"),
+        (lambda X: pd.concat([X, X[:1]]), "backtest needs one row per group and time"),
+        (lambda X: X.to_numpy(), "backtest needs X as a DataFrame"),
+    ],
+)
+def test_wrong_rows_are_named_before_the_first_fit(change, message):
+    """What groups and times need is checked first."""
+    X = stores()
+    rows = change(X)
+    with pytest.raises(ValueError, match=message):
+        backtest(flat_ridge(3, **KEYS), rows, np.zeros(len(rows)), cv=CV)
+
+
+def test_windows_must_agree_on_their_groups():
+    """Two windows in one estimator read the same panel."""
+    X = stores()
+    one = TransformedTargetRegressor(
+        flat_ridge(3, **KEYS), transformer=SlidingWindow(3)
+    )
+    with pytest.raises(ValueError, match="the same 'groups' and 'time'"):
+        backtest(one, X, X["load"], cv=CV)
+
+
+def test_a_regressor_without_windows_reads_rows_as_they_are():
+    """Without windows there are no groups to know of."""
+    X = stores({"a": range(40)})[["load"]].reset_index(drop=True)
+    result = backtest(DummyRegressor(), X, X["load"], cv=TimeSeriesSplit(2))
+    assert result.groups is None

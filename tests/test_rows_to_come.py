@@ -1,0 +1,891 @@
+"""Rows to come: labels, known columns and groups, of one series and of many."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from by_hand import (
+    N_ROWS,
+    WINDOW,
+    behind,
+    check_labels,
+    days,
+    fit_by_hand,
+    forecast_by_hand,
+    frame,
+    linear,
+    numbers,
+    tree,
+    without,
+)
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from sklstm import LSTMRegressor, SlidingWindow, forecast
+from sklstm.forecasting._rows_to_come import coverage_of_forecast, kind_of_long_frame
+
+# Until windows fill missing values by themselves.
+FILLS = {"missing": "carry"} if "missing" in SlidingWindow().get_params() else {}
+
+
+# -- every kind of index -----------------------------------------------------------
+
+
+LONGER = N_ROWS + 8
+INDEXES = {
+    "days": days(LONGER),
+    "days without freq": pd.DatetimeIndex(days(LONGER).to_numpy(), name="day"),
+    "weeks": pd.date_range("2024-01-07", periods=LONGER, freq="W-SUN"),
+    "hours": pd.date_range("2024-01-01", periods=LONGER, freq="h", unit="ns"),
+    "summer time begins": pd.date_range(
+        end="2024-03-31 05:00", periods=LONGER, freq="h", tz="Europe/Berlin"
+    ),
+    "noon in a zone": pd.date_range(
+        "2024-02-20 12:00", periods=LONGER, freq="D", tz="Europe/Berlin"
+    ),
+    "months": pd.date_range("2020-01-01", periods=LONGER, freq="MS", name="month"),
+    "month ends without freq": pd.DatetimeIndex(
+        pd.date_range("2020-01-31", periods=LONGER, freq="ME").to_numpy()
+    ),
+    "business days without freq": pd.DatetimeIndex(
+        pd.date_range("2024-01-01", periods=LONGER, freq="B").to_numpy()
+    ),
+    "month periods": pd.period_range("2020-01", periods=LONGER, freq="M", name="m"),
+    "quarter periods": pd.period_range("2000Q3", periods=LONGER, freq="Q"),
+    "range": pd.RangeIndex(7, 7 + LONGER, name="row"),
+    "range of step 5": pd.RangeIndex(0, 5 * LONGER, 5),
+    "integers": pd.Index(range(3, 3 + LONGER), dtype=np.int64),
+}
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("kind", INDEXES)
+def test_recursion_on_every_index(kind, horizon):
+    """Forecasts are those of a naive loop, at the labels that continue the index."""
+    index = INDEXES[kind]
+    X = frame("load", index=index[:N_ROWS])
+    pipe = linear(horizon=horizon).fit(X, X["load"])
+    result = forecast(pipe, X, steps=8)
+    table = X.to_numpy()
+    regressor = fit_by_hand(pipe[1:], table, table[:, 0], WINDOW, horizon)
+    expected = forecast_by_hand(regressor, table, 8, WINDOW, horizon)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
+    check_labels(result, index[N_ROWS:])
+    assert isinstance(result, pd.Series)
+    assert (result.name, result.dtype) == ("load", np.float64)
+    if "without" not in kind:
+        assert getattr(result.index, "freq", None) == getattr(index, "freq", None)
+
+
+def test_rows_in_another_zone_than_those_of_fit():
+    """Days of Berlin given in UTC are continued as days of Berlin, across a switch."""
+    index = pd.date_range("2024-02-25", periods=LONGER, freq="D", tz="Europe/Berlin")
+    X = frame("load", index=index[:N_ROWS])
+    pipe = linear().fit(X, X["load"])
+    expected = forecast(pipe, X, steps=8)
+    for rows in (X[:-10], X[:-3], X):
+        result = forecast(pipe, rows.tz_convert("UTC"), steps=8)
+        n_rows = len(rows)
+        check_labels(result, index[n_rows : n_rows + 8].tz_convert("UTC"))
+    np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("n_columns", [1, 2])
+def test_arrays_give_arrays(n_columns, horizon):
+    """An array X gives an array of forecasts, those of a naive loop."""
+    table = numbers(n_columns=n_columns)
+    y = table[:, 0] if n_columns == 1 else table
+    pipe = linear(horizon=horizon).fit(table, y)
+    result = forecast(pipe, table, steps=5)
+    regressor = fit_by_hand(pipe[1:], table, y, WINDOW, horizon)
+    expected = forecast_by_hand(
+        regressor, table, 5, WINDOW, horizon, targets=range(n_columns)
+    )
+    assert type(result) is np.ndarray
+    assert result.shape == (5,) + (n_columns,) * (n_columns > 1)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_lists_and_series_are_taken():
+    """A list of rows and a named Series forecast what array and frame do."""
+    X = frame("load")
+    pipe = linear().fit(X["load"], X["load"])
+    result = forecast(pipe, X["load"], steps=3)
+    pd.testing.assert_series_equal(result, forecast(pipe, X, steps=3))
+    pipe = linear().fit(X.to_numpy(), X["load"])
+    for fitted in (pipe, linear().fit(X, X["load"])):
+        values = forecast(fitted, X.to_numpy().tolist(), 3)
+        np.testing.assert_allclose(values, result)
+
+
+@pytest.mark.parametrize("dtype", [int, bool])
+def test_predictions_are_not_rounded(dtype):
+    """Columns of integers and flags take the predictions that are fed back."""
+    X = (frame("load") > 50 if dtype is bool else frame("load").round()).astype(dtype)
+    result = forecast(linear().fit(X, X["load"] * 1.0), X, steps=4)
+    same = X.astype(float)
+    expected = forecast(linear().fit(same, same["load"]), same, steps=4)
+    np.testing.assert_array_equal(result, expected)
+    assert (result != result.round()).any()
+
+
+def test_columns_that_are_called_by_numbers():
+    """A Series named 0, and columns 0 and 1, keep their names and forecast alike."""
+    table = frame("load", "tide")
+    expected = forecast(linear().fit(table[["load"]], table["load"]), table["load"], 3)
+    series = table["load"].rename(0)
+    ours = forecast(linear().fit(series, series), series, 3)
+    pd.testing.assert_series_equal(ours, expected.rename(0))
+    table.columns = [0, 1]
+    pipe = linear(known=[1]).fit(table, table[0])
+    future = pd.DataFrame({1: [1.0, 2.0, 3.0]}, index=days(N_ROWS + 3)[-3:])
+    plain = forecast(pipe, table, 3, X_future=future)
+    ends = forecast(
+        pipe, table, 3, X_future=future, coverage=0.5, residuals=np.ones((9, 3))
+    )
+    assert plain.name == 0
+    assert list(ends.columns) == ["0", "0_lower", "0_upper"]
+    np.testing.assert_array_equal(ends["0"], plain)
+
+
+# -- what is known of them ---------------------------------------------------------
+
+
+def known_case(horizon=1):
+    """Return a pipeline with two known columns, its rows, and those to come."""
+    every = frame("price", "load", "temp", n_rows=N_ROWS + 6)
+    X, to_come = every[:N_ROWS], every[N_ROWS:]
+    pipe = linear(horizon=horizon, known=["price", "temp"]).fit(X, X["load"])
+    return pipe, X, to_come[["price", "temp"]]
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+def test_known_columns_by_name(horizon):
+    """Known values are read at the predicted rows, by name, whatever their order."""
+    pipe, X, to_come = known_case(horizon)
+    table = X.to_numpy()
+    regressor = fit_by_hand(pipe[1:], table, X["load"], WINDOW, horizon, known=(0, 2))
+    future = {0: to_come["price"], 2: to_come["temp"]}
+    expected = forecast_by_hand(
+        regressor, table, 6, WINDOW, horizon, (0, 2), targets=(1,), future=future
+    )
+    result = forecast(pipe, X, steps=6, X_future=to_come)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
+    assert result.name == "load"
+    shuffled = to_come[["temp", "price"]].sample(frac=1, random_state=0)
+    more = pd.concat([X[["price", "temp"]], shuffled.assign(unrelated="text")])
+    for given in (shuffled, more, to_come.to_numpy(), to_come.to_numpy().tolist()):
+        same = forecast(pipe, X, steps=6, X_future=given)
+        pd.testing.assert_series_equal(same, result)
+
+
+@pytest.mark.parametrize("given", ["typed", "floats", "array"])
+def test_known_bool_and_integer_columns(given):
+    """Known flags and counts forecast what the same numbers as floats do."""
+    every = frame("load", "price", "temp", n_rows=N_ROWS + 4)
+    every = every.assign(price=every["price"] > 50, temp=every["temp"].round())
+    results = []
+    for dtypes in ({"temp": int}, {"price": float}):
+        typed = every.astype(dtypes)
+        X, to_come = typed[:N_ROWS], typed[N_ROWS:]
+        pipe = linear(known=["price", "temp"]).fit(X, X["load"])
+        to_come = to_come[["price", "temp"]]
+        if given != "typed":
+            to_come = to_come.astype(float)
+        if given == "array":
+            to_come = to_come.to_numpy()
+        results.append(forecast(pipe, X, 4, X_future=to_come))
+    pd.testing.assert_series_equal(*results)
+
+
+@pytest.mark.parametrize("window", [1, 3])
+@pytest.mark.parametrize("horizon", [0, 1])
+def test_only_known_columns(window, horizon):
+    """A regression on known columns alone needs no recursion, whatever the horizon."""
+    X = frame("price", "temp")
+    to_come = frame("price", "temp", n_rows=N_ROWS + 5)[N_ROWS:]
+    y = X["price"].shift(fill_value=0) - X["temp"]
+    pipe = linear(window, horizon=horizon, known=["price", "temp"]).fit(X, y)
+    result = forecast(pipe, X, steps=5, X_future=to_come)
+    np.testing.assert_allclose(result, pipe.predict(to_come), rtol=1e-6)
+    check_labels(result, to_come.index)
+
+
+def test_known_values_act_from_their_row_on():
+    """A known value of a row to come changes no forecast before that row."""
+    pipe, X, to_come = known_case()
+    before = forecast(pipe, X, steps=6, X_future=to_come)
+    for row in range(6):
+        other = to_come.copy()
+        other.iloc[row:] += 100
+        after = forecast(pipe, X, steps=6, X_future=other)
+        np.testing.assert_array_equal(after[:row], before[:row])
+        assert after.iloc[row] != before.iloc[row]
+
+
+def test_what_is_not_asked_for_changes_nothing():
+    """Values of the predicted column, and rows after the last step, may be there."""
+    pipe, X, to_come = known_case()
+    result = forecast(pipe, X, steps=6, X_future=to_come)
+    pd.testing.assert_series_equal(
+        forecast(pipe, X, 6, X_future=to_come.assign(load=1e6)), result
+    )
+    short = forecast(pipe, X, 3, X_future=without(to_come, -1))
+    pd.testing.assert_series_equal(short, result[:3])
+
+
+SPOILED = {
+    "misaligned": lambda f: f.set_axis(f.index + pd.Timedelta(days=2)),
+    "row missing": lambda f: f.drop(f.index[[1]]),
+    "NaN": lambda f: without(f, 1),
+    "NaN in one column": lambda f: without(f, 1, "price"),
+    "rows without labels": lambda f: f.reset_index(drop=True),
+}
+REFUSED = {
+    **{
+        name: (spoil, r"needs a row of X_future.*2024-02-11")
+        for name, spoil in SPOILED.items()
+    },
+    "nothing": (lambda f: None, r"needs X_future.*\['price', 'temp'\]"),
+    "a column": (lambda f: f[["price"]], r"no column 'temp' in \['price'\]"),
+    "twice": (lambda f: pd.concat([f, f[2:3]]), r"2024-02-12.*more than once"),
+    "text": (lambda f: f.assign(price="1"), r"numbers in column 'price'.*'1', a"),
+    "a dict": (lambda f: f.to_dict("list"), r"Got a dict; pass pd\.DataFrame\(X_fut"),
+    "a list": (lambda f: [1.0] * 6, r"\(6, 2\)\. Got \(6,\); pass a row for each"),
+    "NaN in an array": (lambda f: without(f, 2).to_numpy(), "X_future contains NaN"),
+    **{
+        f"shape {shape}": (
+            lambda f, shape=shape: np.ones(shape),
+            rf"\(6, 2\)\. Got {re.escape(str(shape))}",
+        )
+        for shape in [(5, 2), (6, 1), (6, 3), (7, 2)]
+    },
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_missing_in_X_future_is_named(kind):
+    """Columns, rows, values and shapes that are not there stand in the error."""
+    pipe, X, to_come = known_case()
+    spoil, message = REFUSED[kind]
+    with pytest.raises(ValueError, match=message):
+        forecast(pipe, X, steps=6, X_future=spoil(to_come))
+
+
+@pytest.mark.parametrize("kind", ["frame", "array", "panel", "made in front"])
+def test_known_rows_after_those_to_come_are_read(kind):
+    """The first steps do not depend on how many follow, once known rows are given."""
+    X = frame("load").assign(open=np.arange(N_ROWS) % 3 == 0).astype(float)
+    future = pd.DataFrame({"open": np.arange(9) % 2.0}, index=days(N_ROWS + 9)[-9:])
+    known = {"known": "open", "known_ahead": 2}
+    pipe = linear(**known)
+    if kind == "array":
+        X, future = X.to_numpy(), future.to_numpy()
+        pipe, y = linear(known=[1], known_ahead=2), X[:, 0]
+    elif kind == "panel":
+        X = pd.concat([X.assign(shop=s, day=X.index) for s in "ab"], ignore_index=True)
+        future = pd.concat([future.assign(shop=s, day=future.index) for s in "ab"])
+        pipe, y = linear(groups="shop", time="day", **known), X["load"]
+    elif kind == "made in front":
+        weekday = FunctionTransformer(lambda t: t.assign(open=t.index.day_of_week))
+        X, future = X[["load"]], None
+        pipe, y = make_pipeline(weekday, *linear(**known)), X["load"]
+    else:
+        y = X["load"]
+    pipe.fit(X, y)
+    long = np.asarray(forecast(pipe, X, 6, X_future=take(future, 8)))
+    for steps in (1, 3):
+        short = np.asarray(forecast(pipe, X, steps, X_future=take(future, steps + 2)))
+        by_group = [long[:steps], long[6 : 6 + steps]]
+        expected = np.concatenate(by_group if kind == "panel" else by_group[:1])
+        assert (short == expected).all()
+        if kind in ("frame", "array"):
+            few = np.asarray(forecast(pipe, X, steps, X_future=take(future, steps)))
+            assert few[-1] != short[-1]
+
+
+def take(future, n_rows):
+    """Return the first rows of what is known, of each shop."""
+    if isinstance(future, pd.DataFrame) and "shop" in future:
+        return future.groupby("shop").head(n_rows)
+    return None if future is None else future[:n_rows]
+
+
+# -- columns that known ones are made from -----------------------------------------
+
+
+def shop_days(n_rows=60):
+    """Return sales that a promotion doubles, its name, and a column of no use."""
+    rng = np.random.default_rng(0)
+    is_promo = rng.random(n_rows) < 0.4
+    sales = 10 * (1 + is_promo) + 0.1 * rng.normal(size=n_rows)
+    names = np.where(is_promo, "promo", "none")
+    return pd.DataFrame(
+        {"sales": sales, "name": names, "stock": rng.normal(size=n_rows)},
+        index=days(n_rows),
+    )
+
+
+def encoded(*others, **known):
+    """Return a pipeline that makes the known column of the name of the day."""
+    front = FunctionTransformer(
+        lambda X: X[["sales", *others]].assign(promo=1.0 * (X["name"] == "promo"))
+    )
+    return make_pipeline(front, *linear(known="promo", **known))
+
+
+@pytest.mark.parametrize("is_wrapped", [False, True])
+@pytest.mark.parametrize("is_panel", [False, True])
+def test_columns_that_known_ones_are_made_from_are_asked_for(is_panel, is_wrapped):
+    """All raw columns are, by their names; also where the newest rows hold no promo."""
+    X, steps = shop_days().drop(columns="stock"), 5
+    X.iloc[-steps - 9 : -steps, 1] = "none"
+    X.iloc[-steps - 9 : -steps, 0] = 10.0
+    pipe, plain = encoded(), linear(known="promo")
+    past, later = X[:-steps], X[["name"]][-steps:]
+    ready = X[["sales"]].assign(promo=1.0 * (X["name"] == "promo"))
+    plain.fit(ready[:-steps], ready["sales"][:-steps])
+    expected = forecast(plain, ready[:-steps], steps, X_future=ready[["promo"]])
+    assert np.abs(expected - X["sales"][-steps:]).max() < 1
+    if is_panel:
+        past, later = (
+            pd.concat([rows.assign(shop=shop, day=rows.index) for shop in "ab"])
+            for rows in (past, later)
+        )
+        pipe = encoded("shop", "day", groups="shop", time="day")
+        past = past.sample(frac=1, random_state=0)
+        expected = np.tile(expected, 2)
+    if is_wrapped:
+        pipe = TransformedTargetRegressor(pipe)
+    pipe.fit(past, past["sales"])
+    found = forecast(pipe, past, steps, X_future=later)
+    found = found["sales"] if is_panel else found
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"values to come of .* \['name'\].* Got None"):
+        forecast(pipe, past, steps)
+    with pytest.raises(ValueError, match=r"known columns \['name'\] in X_future"):
+        forecast(pipe, past, steps, X_future=later.rename(columns={"name": "nmae"}))
+    more = past.assign(stock=1.0)
+    with pytest.raises(ValueError, match=r"\['name', 'stock'\].*drop from X what it"):
+        forecast(pipe, more, steps, X_future=later)
+
+
+def test_columns_that_known_ones_are_made_from_are_read_ahead():
+    """Steps that are predicted at once read them at every row of theirs."""
+    X = shop_days(90).drop(columns="stock")
+    front = encoded()[0]
+    windows = SlidingWindow(7, known="promo", known_ahead=6)
+    lstm = LSTMRegressor(2, steps=7, epochs=1, random_state=0)
+    pipe = make_pipeline(front, windows, lstm).fit(X[:-14], X["sales"][:-14])
+    ready = front.transform(X)
+    plain = make_pipeline(windows, lstm).fit(ready[:-14], ready["sales"][:-14])
+    for steps in (3, 7, 14):
+        found = forecast(pipe, X[:-14], steps, X_future=X[["name"]][-14:])
+        expected = forecast(plain, ready[:-14], steps, X_future=ready[["promo"]][-14:])
+        pd.testing.assert_series_equal(found, expected)
+    other = X[["name"]][-14:].copy()
+    other.iloc[6] = "promo" if other.iloc[6, 0] == "none" else "none"
+    changed = forecast(pipe, X[:-14], 14, X_future=other)
+    assert (changed != found).all()
+
+
+def test_columns_beside_the_windows_are_asked_for():
+    """A column transformer may hand a column of the row itself to the regressor."""
+    every = frame("price", "load", n_rows=N_ROWS + 3)
+    X, to_come = every[:N_ROWS], every[["price"]][N_ROWS:]
+    beside = make_column_transformer(
+        (SlidingWindow(WINDOW, layout="flat"), ["load"]), ("passthrough", ["price"])
+    )
+    pipe = make_pipeline(beside, SimpleImputer(), LinearRegression())
+    pipe.fit(X, X["load"])
+    load = X["load"].tolist()
+    for price in to_come["price"]:
+        row = [[*np.float32(load[-WINDOW:]), price]]
+        load.append(float(pipe[1:].predict(row)[0]))
+    found = forecast(pipe, X, 3, X_future=to_come)
+    np.testing.assert_allclose(found, load[N_ROWS:], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"values to come of .* \['price'\]"):
+        forecast(pipe, X, 3)
+
+
+def test_names_that_a_column_transformer_makes_are_told():
+    """The sentence names the parameter that keeps names as they are."""
+    X = frame("load", "price")
+    named = make_column_transformer(("passthrough", ["load", "price"]))
+    pipe = behind(named.set_output(transform="pandas")).fit(X, X["load"])
+    pipe = behind(
+        make_column_transformer(
+            (FunctionTransformer(), ["load"]), (FunctionTransformer(), ["price"])
+        ).set_output(transform="pandas")
+    ).fit(X, X["load"])
+    with pytest.raises(ValueError, match="verbose_feature_names_out=False"):
+        forecast(pipe, X, 1)
+
+
+# -- the past ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+def test_only_the_last_rows_are_needed(horizon):
+    """As many last rows as the windows reach forecast what all rows do."""
+    X = frame("load")
+    pipe = tree(horizon=horizon).fit(X[:30], X["load"][:30])
+    expected = forecast(pipe, X, steps=6)
+    result = forecast(pipe, X[-(WINDOW + horizon - 1) :], steps=6)
+    pd.testing.assert_series_equal(result, expected)
+    pipe = tree(horizon=horizon).fit(X.to_numpy()[:30], X["load"][:30])
+    table = X.to_numpy()
+    np.testing.assert_array_equal(
+        forecast(pipe, table[-(WINDOW + horizon - 1) :], 6), forecast(pipe, table, 6)
+    )
+
+
+@pytest.mark.parametrize("kind", ["days", "months", "month periods", "range"])
+def test_one_row_that_follows_those_of_fit(kind):
+    """The rows of fit stand in for the past of rows that directly follow them."""
+    X = frame("load", index=INDEXES[kind][:N_ROWS])
+    pipe = tree().fit(X[:-1], X["load"][:-1])
+    pd.testing.assert_series_equal(forecast(pipe, X[-1:], 6), forecast(pipe, X, 6))
+
+
+def test_rows_before_the_end_of_fit():
+    """A forecast from an earlier row reads none of the later rows of fit."""
+    X = frame("load")
+    pipe = tree().fit(X, X["load"])
+    table = X.to_numpy()
+    expected = forecast_by_hand(pipe[1:], table[:-2], 5, WINDOW)
+    for rows in (X[:-2], X[-6:-2]):
+        result = forecast(pipe, rows, steps=5)
+        np.testing.assert_array_equal(result, expected)
+        assert result.index[0] == X.index[-2]
+
+
+@pytest.mark.parametrize("kind", ["frame", "array", "panel"])
+def test_missing_values_in_the_past_are_filled(kind):
+    """They take the value before, however far back, also of rows not read else."""
+    X = frame("load", "wind")
+    X.iloc[-7:, 1] = np.nan
+    X.iloc[-3, 0] = np.nan
+    filled, y = X.ffill(), frame("load")["load"]
+    pipe, target = linear(**FILLS), ["load", "wind"]
+    if kind == "array":
+        X, filled, y = X.to_numpy(), filled.to_numpy(), y.to_numpy()
+        target = 0
+    elif kind == "panel":
+        X, filled = (
+            table.rename_axis("day").reset_index().assign(shop="a")
+            for table in (X, filled)
+        )
+        y = y.reset_index(drop=True)
+        pipe = linear(groups="shop", time="day", **FILLS)
+    pipe.fit(filled, y)
+    found = forecast(pipe, X, 1, target="load" if kind != "array" else target)
+    expected = forecast(pipe, filled, 1, target="load" if kind != "array" else target)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("is_panel", [False, True])
+def test_newest_rows_without_values_are_refused(is_panel):
+    """A frame that already holds the rows to come would be forecast too late."""
+    X = frame("load").assign(open=1.0)
+    X.iloc[-7:, 0] = np.nan
+    pipe, of = linear(known="open", **FILLS), ""
+    past = X[:-7]
+    if is_panel:
+        full = frame("load").assign(open=1.0, shop="a", day=days())
+        X = pd.concat([full, X.assign(shop="b", day=X.index)], ignore_index=True)
+        pipe, of = (
+            linear(known="open", groups="shop", time="day", **FILLS),
+            "of group 'b'",
+        )
+        past = X[X["load"].notna()]
+    pipe.fit(past, past["load"])
+    with pytest.raises(
+        ValueError, match=f"hold .*'load'.*Got NaN at 2024-02-09.*{of}.*no values"
+    ):
+        forecast(pipe, X, 3, X_future=X[[c for c in X if c != "load"]])
+
+
+@pytest.mark.filterwarnings("ignore:The index has")
+def test_an_index_without_a_common_step_is_not_continued():
+    """One sentence says that no label follows."""
+    X = frame("load")
+    pipe = linear().fit(X, X["load"])
+    gaps = np.cumsum(np.random.default_rng(0).integers(3, 60, N_ROWS))
+    irregular = X.set_axis(pd.Timestamp("2024") + pd.to_timedelta(gaps, "min"))
+    pipe = linear().fit(X.to_numpy(), X["load"].to_numpy())
+    with pytest.raises(ValueError, match="common step"):
+        forecast(pipe, irregular, 2)
+
+
+def test_too_short_a_past_is_told_unless_fit_kept_more():
+    """Fewer rows than a window reads give a warning, for all groups together one."""
+    X = frame("load")
+    pipe = linear().fit(X[:-2], X["load"][:-2])
+    with pytest.warns(UserWarning, match=r"X has 1 row\(s\), fewer than the 4"):
+        forecast(pipe, X[-1:], steps=1)
+    forecast(pipe, X[-2:], steps=1)
+    long = pd.concat([X.assign(shop=s, day=X.index) for s in "abc"], ignore_index=True)
+    panel = linear(groups="shop", time="day").fit(long, long["load"])
+    forecast(panel, long[long["day"] > days()[-3]], steps=1)
+    new = long.assign(shop=long["shop"] + " new")
+    short = new[(new["shop"] == "a new") | (new["day"] >= days()[-2])]
+    message = (
+        r"^Group 'b new' of X, the first of 2 such groups of 3, has 2 row\(s\), fewer"
+    )
+    with pytest.warns(UserWarning, match=message):
+        found = forecast(panel, short, steps=1)
+    assert np.isfinite(found["load"]).all()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [f"day {row}" for row in range(N_ROWS)],
+        np.arange(N_ROWS) / 2,
+        pd.MultiIndex.from_product([["a"], range(N_ROWS)]),
+        pd.timedelta_range("0s", periods=N_ROWS, freq="s"),
+    ],
+    ids=["strings", "fractions", "levels", "durations"],
+)
+def test_error_index_that_counts_no_rows(labels):
+    """Labels that have no next one are refused, with the cure."""
+    X = frame("load")
+    pipe = linear().fit(X, X["load"])
+    with pytest.raises(ValueError, match=r"in the index of X.*pd\.to_datetime"):
+        forecast(pipe, X.set_axis(labels), steps=1)
+
+
+def test_error_rows_of_a_single_series():
+    """Rows out of order, twice, in another zone or none at all."""
+    X = frame("load")
+    pipe = linear().fit(X, X["load"])
+    with pytest.raises(ValueError, match=r"time order.*2024-02-08 .* after 2024-02-09"):
+        forecast(pipe, X[::-1], steps=2)
+    with pytest.raises(ValueError, match=r"one row per group and time.*2024-02-09"):
+        forecast(pipe, pd.concat([X, X[-1:]]), steps=2)
+    with pytest.raises(ValueError, match="one time zone throughout"):
+        forecast(pipe, X.tz_localize("UTC"), steps=2)
+    for rows in (X[:0], X.to_numpy()[:0]):
+        with pytest.raises(
+            ValueError, match=r"at least one row|minimum of 1 is requir"
+        ):
+            forecast(pipe, rows, steps=1)
+
+
+def test_arguments_are_not_changed():
+    """X, X_future and the estimator are left as they were, read-only ones too."""
+    pipe, X, to_come = known_case()
+    X_before, future_before = X.copy(), to_come.copy()
+    context = pipe[0].context_.copy()
+    forecast(pipe, X, steps=6, X_future=to_come)
+    pd.testing.assert_frame_equal(X, X_before)
+    pd.testing.assert_frame_equal(to_come, future_before)
+    np.testing.assert_array_equal(pipe[0].context_, context)
+    table, values = X.to_numpy(copy=True), to_come.to_numpy(copy=True)
+    table.flags.writeable = values.flags.writeable = False
+    pipe = linear(known=[0, 2]).fit(table, table[:, 1])
+    forecast(pipe, table, steps=6, X_future=values)
+    np.testing.assert_array_equal(table, X_before)
+    np.testing.assert_array_equal(values, future_before)
+
+
+# -- panels ------------------------------------------------------------------------
+
+
+FREQUENCIES = {
+    "day": ("2024-01-01", "D", None),
+    "hour across the switch": ("2024-03-29", "h", "Europe/Berlin"),
+    "month": ("2020-01-01", "MS", None),
+    "month end": ("2020-01-31", "ME", None),
+    "business day": ("2024-01-01", "B", None),
+    "week": ("2024-01-01", "7D", None),
+}
+
+
+def times_of(kind, n_rows):
+    if kind == "integer":
+        return pd.Index(range(0, 2 * n_rows, 2))
+    if kind == "period":
+        return pd.period_range("2020-01", periods=n_rows, freq="M")
+    start, freq, zone = FREQUENCIES[kind]
+    return pd.date_range(start, periods=n_rows, freq=freq, tz=zone)
+
+
+def shops(kind="day", n_rows=(30, 25, 28), columns=("sales", "price")):
+    """Return three series, two of which begin late, in one shuffled frame."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for code, n in enumerate(n_rows):
+        times = times_of(kind, 31)[code : code + n]
+        values = rng.normal(size=(n, len(columns))).cumsum(axis=0) + 10 * code
+        part = pd.DataFrame(values, columns=list(columns))
+        parts.append(part.assign(shop=f"shop {code}", time=times))
+    frame = pd.concat(parts, ignore_index=True)
+    return frame[["shop", "time", *columns]].sample(frac=1, random_state=1)
+
+
+def ridge_pipe(window=3, regressor=None, **params):
+    windows = SlidingWindow(window, groups="shop", time="time", layout="flat", **params)
+    return make_pipeline(windows, SimpleImputer(), regressor or Ridge())
+
+
+def one_scale_lstm(steps):
+    """Return a regressor that need not know which shop a window is of."""
+    return LSTMRegressor(2, steps=steps, epochs=1, scaling="standard", random_state=0)
+
+
+def of_one_shop(pipe, rows, columns):
+    """Return the pipeline with the windows of a single series, and that series."""
+    panel = pipe[0]
+    rows = rows.sort_values("time").set_index("time")[columns]
+    alone = SlidingWindow(
+        panel.window, horizon=panel.horizon, known=panel.known, layout=panel.layout
+    )
+    alone.fit(rows)
+    alone.target_names_ = panel.target_names_
+    return Pipeline([("windows", alone), *pipe.steps[1:]]), rows
+
+
+def check_each_group(pipe, frame, steps, found, X_future=None, columns=("sales",)):
+    """Assert that a forecast is, group by group, that of each group alone."""
+    values = [c for c in frame.columns if c not in ("shop", "time")]
+    assert found["shop"].tolist() == sorted(frame["shop"].unique().tolist() * steps)
+    for shop, rows in frame.groupby("shop"):
+        alone, series = of_one_shop(pipe, rows, values)
+        future = None
+        if X_future is not None:
+            own = X_future[X_future["shop"] == shop]
+            future = own.set_index("time").drop(columns="shop")
+        expected = forecast(alone, series, steps, X_future=future)
+        own = found[found["shop"] == shop].set_index("time")[list(columns)]
+        assert own.index.tolist() == expected.index.tolist()
+        expected = np.asarray(expected).reshape(steps, -1)
+        np.testing.assert_allclose(own, expected, rtol=1e-6)
+
+
+def future_rows(frame, steps, columns=("price",), seed=3):
+    """Return rows to come of every group, shuffled."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for shop, rows in frame.groupby("shop"):
+        times = pd.date_range(rows["time"].max(), periods=steps + 1)[1:]
+        values = rng.normal(size=(steps, len(columns)))
+        part = pd.DataFrame(values, columns=list(columns))
+        parts.append(part.assign(shop=shop, time=times))
+    return pd.concat(parts, ignore_index=True).sample(frac=1, random_state=4)
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("kind", [*FREQUENCIES, "integer", "period"])
+def test_recursion_on_every_kind_of_time(kind, horizon):
+    """All groups advance together as each would alone, each from its own end."""
+    frame = shops(kind, columns=["sales"])
+    pipe = ridge_pipe(horizon=horizon).fit(frame, frame["sales"])
+    found = forecast(pipe, frame, steps=5)
+    assert found.columns.tolist() == ["shop", "time", "sales"]
+    assert found["time"].dtype == frame["time"].dtype
+    check_each_group(pipe, frame, 5, found)
+
+
+@pytest.mark.parametrize("horizon", [1, 2])
+def test_known_columns_of_a_panel(horizon):
+    """Known values to come are read at their group and time, in any order of rows."""
+    frame = shops()
+    pipe = ridge_pipe(horizon=horizon, known="price").fit(frame, frame["sales"])
+    future = future_rows(frame, 4)
+    found = forecast(pipe, frame, steps=4, X_future=future)
+    check_each_group(pipe, frame, 4, found, future)
+
+
+def test_several_outputs():
+    """All lagged columns are predicted and fed back."""
+    frame = shops()
+    targets = ["sales", "price"]
+    pipe = ridge_pipe(regressor=LinearRegression()).fit(frame, frame[targets])
+    found = forecast(pipe, frame, steps=4)
+    assert found.columns.tolist() == ["shop", "time", *targets]
+    check_each_group(pipe, frame, 4, found, columns=targets)
+
+
+@pytest.mark.parametrize(("steps", "horizon"), [(2, 1), (3, 1), (7, 1), (5, 2)])
+def test_direct_steps_of_groups(steps, horizon):
+    """An LSTM with several steps predicts them at once, for all groups."""
+    frame = shops(columns=["sales"])
+    pipe = make_pipeline(
+        SlidingWindow(3, groups="shop", time="time", horizon=horizon),
+        one_scale_lstm(steps=3),
+    ).fit(frame, frame["sales"])
+    found = forecast(pipe, frame, steps)
+    check_each_group(pipe, frame, steps, found)
+
+
+def test_time_in_the_index():
+    """Without a column of time the forecast has times as its index, too."""
+    frame = shops(columns=["sales"])
+    pipe = ridge_pipe().fit(frame, frame["sales"])
+    expected = forecast(pipe, frame, steps=3)
+    by_index = frame.set_index("time")
+    other = pipe.set_params(slidingwindow__time=None).fit(by_index, by_index["sales"])
+    found = forecast(other, by_index, steps=3)
+    assert found.columns.tolist() == ["shop", "sales"]
+    pd.testing.assert_frame_equal(found.reset_index()[expected.columns], expected)
+
+
+def test_several_columns_of_groups():
+    """Each pair of keys goes on by itself; categories stay categories."""
+    frame = shops(columns=["sales"])
+    pipe = ridge_pipe().fit(frame, frame["sales"])
+    expected = forecast(pipe, frame, steps=2)
+    town = frame["shop"].map({"shop 0": "x", "shop 1": "x", "shop 2": "y"})
+    pairs = frame.assign(town=town.astype("category"))
+    pipe.set_params(slidingwindow__groups=["town", "shop"])
+    found = forecast(pipe.fit(pairs, pairs["sales"]), pairs, steps=2)
+    assert found.columns.tolist() == ["town", "shop", "time", "sales"]
+    assert found["town"].dtype == "category"
+    assert found["town"].tolist() == list("xxxxyy")
+    pd.testing.assert_frame_equal(found.drop(columns="town"), expected)
+
+
+def test_one_series_in_a_long_frame():
+    """Without groups a column of time alone is enough."""
+    frame = shops(columns=["sales"])
+    rows = frame[frame["shop"] == "shop 1"].drop(columns="shop")
+    pipe = ridge_pipe().set_params(slidingwindow__groups=None)
+    pipe.fit(rows, rows["sales"])
+    found = forecast(pipe, rows, steps=3)
+    alone, series = of_one_shop(pipe, rows, ["sales"])
+    expected = forecast(alone, series, steps=3)
+    np.testing.assert_allclose(found["sales"], expected, rtol=1e-6)
+    assert found["time"].tolist() == expected.index.tolist()
+
+
+def test_new_and_absent_groups():
+    """Groups of X are forecast, fitted or not, and no others; order does not matter."""
+    frame = shops(columns=["sales"])
+    pipe = ridge_pipe().fit(frame, frame["sales"])
+    some = frame[frame["shop"] != "shop 0"]
+    new = some[some["shop"] == "shop 1"].assign(shop="a new one")
+    found = forecast(pipe, pd.concat([new, some]), steps=3)
+    assert found["shop"].unique().tolist() == ["a new one", "shop 1", "shop 2"]
+    expected = forecast(pipe, frame, steps=3)
+    own = found[found["shop"] != "a new one"].reset_index(drop=True)
+    rest = expected[expected["shop"] != "shop 0"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(own, rest)
+    same = found["sales"][found["shop"] == "shop 1"].to_numpy()
+    np.testing.assert_array_equal(found["sales"][:3], same)
+
+
+def test_only_the_newest_rows_are_predicted():
+    """Each step predicts one row per group, not the past that windows read.
+
+    Before the first is fed back, known rows of one group show their unit.
+    """
+    frame = shops(columns=["sales"])
+    asked = []
+
+    class Counting(Ridge):
+        def predict(self, X):
+            asked.append(len(X))
+            return super().predict(X)
+
+    pipe = ridge_pipe(regressor=Counting()).fit(frame, frame["sales"])
+    forecast(pipe, frame, steps=4)
+    window = pipe[0].window
+    assert asked == [3, 30 - window, 3, 3, 3]
+
+
+@pytest.fixture(scope="module")
+def known_pipe():
+    """Return a pipeline that needs prices to come, and its rows."""
+    frame = shops()
+    return ridge_pipe(known="price").fit(frame, frame["sales"]), frame
+
+
+def without_rows(f, *rows):
+    """Return rows to come without some of them, by group and time."""
+    f = f.sort_values(["shop", "time"], ignore_index=True)
+    return f.drop(index=[*rows])
+
+
+REFUSED_OF_A_PANEL = {
+    "rows": (
+        lambda f: without_rows(f, 0, 4),
+        "Got none for 2 of 9: time 2024-01-31 00:00:00 of group 'shop 0'; time 2024",
+    ),
+    "NaN": (
+        lambda f: without_rows(f).assign(price=lambda f: f["price"].where(f.index < 8)),
+        r"none for 1 of 9: time .* of group 'shop 2'; append rows, or leave groups tha",
+    ),
+    "late": (
+        lambda f: f.assign(time=f["time"] + pd.Timedelta("1h")),
+        "none for 9 of 9",
+    ),
+    "group": (lambda f: f.drop(columns="shop"), "X_future.*Got no column 'shop'"),
+    "time": (lambda f: f.drop(columns="time"), "X_future.*Got no column 'time'"),
+    "known": (lambda f: f.drop(columns="price"), "known columns .*no column 'price'"),
+    "array": (lambda f: f.to_numpy(), "needs X_future as a DataFrame.*Got ndarray"),
+    "nothing": (lambda f: None, "needs X_future, .*'price'.*Got None"),
+    "twice": (lambda f: pd.concat([f, f[:1]]), "of group 'shop .' more than once"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED_OF_A_PANEL)
+def test_what_is_missing_in_X_future_of_a_panel_is_named(known_pipe, kind):
+    """Columns and rows, by group and time."""
+    pipe, frame = known_pipe
+    spoil, message = REFUSED_OF_A_PANEL[kind]
+    with pytest.raises(ValueError, match=message):
+        forecast(pipe, frame, 3, X_future=spoil(future_rows(frame, 3)))
+
+
+def test_other_columns_are_refused():
+    """More, fewer, or in another order than in fit, of a frame by their names."""
+    X, more = frame("load"), frame("load", "wind")
+    pipe = linear().fit(X, X["load"])
+    with pytest.raises(ValueError, match=r"order: \['load'\]. Got \['load', 'wind'\]"):
+        forecast(pipe, more, steps=1)
+    pipe = linear(known="wind").fit(more, more["load"])
+    with pytest.raises(ValueError, match=r"Got \['wind', 'load'\]; pass X\[list"):
+        forecast(pipe, more[["wind", "load"]], 1, X_future=more[["wind"]][:1])
+    with pytest.raises(ValueError, match=r"Got \['load'\]; add the column 'wind'"):
+        forecast(pipe, X, 1)
+    pipe = linear().fit(X.to_numpy(), X["load"].to_numpy())
+    with pytest.raises(ValueError, match=r"1 column\(s\) of the windows.*Got 2"):
+        forecast(pipe, more.to_numpy(), steps=1)
+    X = shops()
+    pipe = ridge_pipe().fit(X, X["sales"])
+    with pytest.raises(ValueError, match="Got no column 'shop'"):
+        forecast(pipe, X.drop(columns="shop"), 2)
+    with pytest.raises(ValueError, match="forecast needs one row per group and time"):
+        forecast(pipe, pd.concat([X, X[:1]]), 2)
+
+
+def test_groups_of_X_future_alone_are_told(known_pipe):
+    """A store that stands in X_future alone is not forecast, and that is said."""
+    pipe, X = known_pipe
+    future = future_rows(X, 2)
+    new = future[future["shop"] == "shop 0"].assign(shop="shop 9")
+    with pytest.warns(UserWarning, match=r"1 group\(s\) without a row in X.*'shop 9'"):
+        found = forecast(pipe, X, 2, X_future=pd.concat([future, new]))
+    pd.testing.assert_frame_equal(found, forecast(pipe, X, 2, X_future=future))
+
+
+def test_a_forecast_says_what_its_columns_are(known_pipe):
+    """What a long frame says of groups, time and coverage stays in its slices."""
+    pipe, X = known_pipe
+    to_come = {"X_future": future_rows(X, 2)}
+    assert coverage_of_forecast(forecast(pipe, X, 2, **to_come)) is None
+    made = forecast(pipe, X, 2, coverage=0.8, residuals=np.ones((9, 2)), **to_come)
+    for part in (made, made[made["shop"] == "shop 1"], made[1:]):
+        assert coverage_of_forecast(part) == 0.8
+        assert kind_of_long_frame(part) == (["shop"], "time")
+    for other in (pd.DataFrame(made.to_dict()), made.to_numpy(), None):
+        assert coverage_of_forecast(other) is None
+        assert kind_of_long_frame(other) is None
