@@ -47,7 +47,7 @@ from sklstm.network._progress import without_callbacks
 from sklstm.network._regressor import LSTMRegressor
 from sklstm.network._scaling import Scaling
 from sklstm.windows._sliding_window import SlidingWindow
-from sklstm.windows._timeline import Timeline
+from sklstm.windows._labels import Grid
 
 __all__ = ["TRUSTED", "load", "save"]
 
@@ -69,7 +69,7 @@ _OWN = (
     NetworkSpec,
     Scaling,
     SlidingWindow,
-    Timeline,
+    Grid,
 )
 # ... and others that hold names, numbers and arrays, and run nothing when made.
 TRUSTED = (

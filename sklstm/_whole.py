@@ -18,7 +18,7 @@ from sklstm._stamp import StoredStateError, damaged
 from sklstm.network._measure import Measure
 from sklstm.network._member import Member, Recipe
 from sklstm.network._scaling import Scaling
-from sklstm.windows._timeline import Timeline
+from sklstm.windows._labels import Grid
 
 __all__ = ["check_regressor", "check_sliding_window"]
 
@@ -41,7 +41,7 @@ _OF_SLIDING_WINDOW = (
     "lag_",
     "n_features_in_",
     "target_names_",
-    "timeline_",
+    "grid_",
 )
 _OF_SERIES = ("_first_distance", "_first_rows", "_has_labels")
 _OF_PANEL = ("_context_labels", "_context_starts")
@@ -210,8 +210,8 @@ def _check_context(sliding_window: Any, owner: str, *, is_panel: bool) -> None:
     n_elapsed = context.shape[1] - len(is_known) - len(masked)
     if n_elapsed not in (0, 1) or np.isinf(context).any():
         raise damaged(owner, f"'context_' of shape {context.shape} or not finite")
-    if sliding_window.timeline_ is not None:
-        _check_kind(sliding_window.timeline_, Timeline, "timeline_", owner)
+    if sliding_window.grid_ is not None:
+        _check_kind(sliding_window.grid_, Grid, "grid_", owner)
     if not is_panel:
         return
     starts, groups = sliding_window._context_starts, sliding_window.groups_

@@ -58,9 +58,9 @@ from sklstm.metrics import (
 from sklstm.network._progress import Line
 from sklstm.windows._alignment import words_of_other_unit
 from sklstm.windows._frames import DataFrame, labels_of, table_from
-from sklstm.windows._panel import as_columns, members
+from sklstm.windows._table import as_columns, members
 from sklstm.windows._sliding_window import SlidingWindow, quiet_windows
-from sklstm.windows._windows import PanelWindows, row_slices, take_rows
+from sklstm.windows._array import Windows, row_slices, take_rows
 
 __all__ = ["BacktestResult", "backtest"]
 
@@ -832,7 +832,7 @@ def _recursion_of_all(
     ----------
     pipeline : Pipeline
         Begins with the SlidingWindow.
-    windows : ndarray or PanelWindows
+    windows : ndarray or Windows
         Windows of true rows, in the layout of the pipeline.
     origins : ndarray of shape (n_origins,)
         Positions among these rows.
@@ -847,7 +847,7 @@ def _recursion_of_all(
     # What was predicted is not missing.
     masks = len(first.is_known_) + np.flatnonzero(np.isin(first._masked_columns, fed))
     values = np.empty((len(origins), steps))
-    is_panel = isinstance(windows, PanelWindows)
+    is_panel = isinstance(windows, Windows)
     shaped = windows if windows.ndim == 3 else _in_steps(windows, first.window)
     for rows in row_slices(shaped, len(origins)):
         for step in range(steps):

@@ -52,11 +52,11 @@ from sklstm.windows._frames import (
     rows_from,
     series_or_frame,
 )
-from sklstm.windows._panel import as_columns, members
-from sklstm.windows._panel_labels import PanelLabels, panel_labels, positions_among
+from sklstm.windows._table import as_columns, members
+from sklstm.windows._table import RowLabels, row_labels, positions_among
 from sklstm.windows._sliding_window import quiet_windows
-from sklstm.windows._timeline import timeline_to_go_on
-from sklstm.windows._windows import take_rows
+from sklstm.windows._labels import timeline_to_go_on
+from sklstm.windows._array import take_rows
 
 __all__ = [
     "forecast",
@@ -486,10 +486,10 @@ def _words_of_short_past(X: Any, rows: Any, reader: Reader) -> str | None:
     labels, panel = labels_of(X), None
     if reader.reads_panels and (n_steps < window.window).any():
         groups = as_columns(window.groups)
-        panel = panel_labels(X, groups, window.time, owner="forecast")
+        panel = row_labels(X, groups, window.time, owner="forecast")
     elif labels is not None:
         every_row = np.arange(len(X))
-        panel = PanelLabels(None, np.zeros_like(every_row), labels, every_row)
+        panel = RowLabels(None, np.zeros_like(every_row), labels, every_row)
     return words_of_short_past(
         panel,
         window.timeline_,

@@ -9,8 +9,8 @@ import pandas as pd
 
 from sklstm._checks import python_scalar
 from sklstm.windows._frames import check_columns_once
-from sklstm.windows._panel_labels import panel_labels, positions_among
-from sklstm.windows._timeline import Timeline, labels_together
+from sklstm.windows._table import row_labels, positions_among
+from sklstm.windows._labels import Timeline, labels_together
 
 __all__ = [
     "ahead_of_panel",
@@ -255,7 +255,7 @@ def labels_given_after_each(
         If labels are of another kind than those of X, or a group has fewer; it names
         the first such groups.
     """
-    panel = panel_labels(X_future, groups, time, owner="forecast", rows="X_future")
+    panel = row_labels(X_future, groups, time, owner="forecast", rows="X_future")
     _check_labels_to_come(panel.stamps, timeline)
     codes = panel.codes
     if keys is not None and panel.keys is not None:
@@ -434,7 +434,7 @@ def future_of_panel(
         the first ones.
     """
     owner = "forecast"
-    panel_labels(X_future, groups, time, owner=owner, rows="X_future")
+    row_labels(X_future, groups, time, owner=owner, rows="X_future")
     check_columns_once(
         X_future, known, f"{owner} needs the known columns {known} in X_future"
     )

@@ -19,9 +19,9 @@ from sklstm.forecasting._future_rows import (
     long_frame,
     long_frame_with_future,
 )
-from sklstm.windows._panel import as_columns, next_in_group, ordered_rows
-from sklstm.windows._panel_labels import panel_labels
-from sklstm.windows._timeline import timeline_to_go_on
+from sklstm.windows._table import as_columns, next_in_group, ordered_rows
+from sklstm.windows._table import row_labels
+from sklstm.windows._labels import timeline_to_go_on
 
 __all__ = ["PanelRows", "columns_by_name", "columns_of_panel"]
 
@@ -122,7 +122,7 @@ class PanelRows:
     ):
         groups, time = as_columns(windows.groups), windows.time
         self.groups, self.time, self.n_steps = groups, time, steps
-        panel = panel_labels(X, groups, time, owner="forecast")
+        panel = row_labels(X, groups, time, owner="forecast")
         order = ordered_rows(panel, owner="forecast")
         order = np.arange(len(X)) if order is None else order
         codes = panel.codes[order]

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from sklstm.windows._panel_labels import PanelLabels
-from sklstm.windows._timeline import Timeline
+from sklstm.windows._table import RowLabels
+from sklstm.windows._labels import Timeline
 
 __all__ = ["words_of_short_past"]
 
 
 def words_of_short_past(
-    panel: PanelLabels | None,
+    panel: RowLabels | None,
     timeline: Timeline | None,
     n_steps: np.ndarray,
     *,
@@ -25,7 +25,7 @@ def words_of_short_past(
 
     Parameters
     ----------
-    panel : PanelLabels or None
+    panel : RowLabels or None
         Group and time of each row up to now; None for rows without labels.
     timeline : Timeline or None
         By which the labels count rows.

@@ -16,10 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklstm.forecasting._panel_rows import columns_by_name, columns_of_panel
 from sklstm.windows._frames import labels_of
-from sklstm.windows._panel import as_columns, longest_gap, ordered_rows
-from sklstm.windows._panel_labels import panel_labels
+from sklstm.windows._table import as_columns, longest_gap, ordered_rows
+from sklstm.windows._table import row_labels
 from sklstm.windows._sliding_window import SlidingWindow, quiet_windows
-from sklstm.windows._windows import take_rows
+from sklstm.windows._array import take_rows
 
 __all__ = [
     "ROWS_TO_COMPARE",
@@ -172,7 +172,7 @@ def _columns_behind_known(X: Any, reader: Reader) -> tuple:
         return ()
     rows = np.arange(len(X))
     if reader.reads_panels:
-        panel = panel_labels(
+        panel = row_labels(
             X, as_columns(windows.groups), windows.time, owner="forecast"
         )
         rows = rows[panel.codes == np.bincount(panel.codes).argmax()]
@@ -259,7 +259,7 @@ def _longest_gap(X: Any, reader: Reader) -> int:
     is_missing, starts = X.isna().to_numpy(), np.zeros(1, dtype=np.intp)
     if reader.reads_panels:
         groups = as_columns(reader.windows.groups)
-        panel = panel_labels(X, groups, reader.windows.time, owner="forecast")
+        panel = row_labels(X, groups, reader.windows.time, owner="forecast")
         order = ordered_rows(panel, owner="forecast")
         if order is not None:
             is_missing, codes = is_missing[order], panel.codes[order]

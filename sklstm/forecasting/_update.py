@@ -21,7 +21,7 @@ from sklstm._checks import (
 )
 from sklstm.windows._frames import check_same_labels, labels_of, rows_from
 from sklstm.windows._sliding_window import SlidingWindow, quiet_windows
-from sklstm.windows._windows import take_rows
+from sklstm.windows._array import take_rows
 
 __all__ = ["check_learner", "learner_of", "params_of_last", "prefix_of", "update"]
 

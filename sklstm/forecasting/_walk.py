@@ -13,10 +13,10 @@ import numpy as np
 
 from sklstm._checks import check_whole_target, is_integer
 from sklstm.windows._frames import check_same_labels, labels_of, rows_from
-from sklstm.windows._panel import as_columns, next_in_group, ordered_rows
-from sklstm.windows._panel_labels import PanelLabels, panel_labels
-from sklstm.windows._timeline import check_order, counts_rows, timeline_from_labels
-from sklstm.windows._windows import ranges, take_rows
+from sklstm.windows._table import as_columns, next_in_group, ordered_rows
+from sklstm.windows._table import RowLabels, row_labels
+from sklstm.windows._labels import check_order, counts_rows, timeline_from_labels
+from sklstm.windows._array import ranges, take_rows
 
 __all__ = ["Fold", "Walk", "folds_of", "slice_or_rows", "walk_over"]
 
@@ -39,7 +39,7 @@ class Walk:
         The group of each row, one after another.
     ranks : ndarray of shape (n_rows,), int
         When each row was, in increasing order of time.
-    panel : PanelLabels or None
+    panel : RowLabels or None
         Groups and times of the rows; None for a single series.
     """
 
@@ -51,7 +51,7 @@ class Walk:
     numbers: np.ndarray
     codes: np.ndarray
     ranks: np.ndarray
-    panel: PanelLabels | None
+    panel: RowLabels | None
 
     @property
     def values(self) -> np.ndarray:
@@ -226,7 +226,7 @@ def _checked_target(X: Any, y: Any, weights: str) -> Any:
     return values if labels_of(y) is None else y
 
 
-def _panel_of(X: Any, windows: list) -> PanelLabels | None:
+def _panel_of(X: Any, windows: list) -> RowLabels | None:
     """Return group and time of each row of a long frame; None for a single series."""
     kinds = [(as_columns(window.groups), window.time) for window in windows]
     if any(kind != kinds[0] for kind in kinds):
@@ -236,7 +236,7 @@ def _panel_of(X: Any, windows: list) -> PanelLabels | None:
         )
     if not kinds or kinds[0] == ([], None):
         return None
-    return panel_labels(X, *kinds[0], owner="backtest")
+    return row_labels(X, *kinds[0], owner="backtest")
 
 
 def _row_numbers(X: Any) -> np.ndarray:
@@ -249,7 +249,7 @@ def _row_numbers(X: Any) -> np.ndarray:
     return np.arange(len(X)) if timeline is None else timeline.distances(labels)
 
 
-def _gaps(panel: PanelLabels, is_ordered: bool) -> np.ndarray:
+def _gaps(panel: RowLabels, is_ordered: bool) -> np.ndarray:
     """Return how many steps each row lies after the one before it in its group."""
     pairs = next_in_group(panel.codes, panel.ranks)
     timeline = None

@@ -22,7 +22,7 @@ from sklstm.network._training import (
     TrainingSet,
     train,
 )
-from sklstm.windows._windows import row_slices
+from sklstm.windows._array import row_slices
 
 __all__ = ["Finish", "fully_trusted", "train_member"]
 

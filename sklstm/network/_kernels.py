@@ -16,7 +16,7 @@ import numpy as np
 
 from sklstm.network._interrupts import let_interrupt_through
 from sklstm.network._network import NetworkSpec, weight_shapes
-from sklstm.windows._windows import row_slices
+from sklstm.windows._array import row_slices
 
 try:
     import sklstm._lstm_kernels as extension

@@ -5,7 +5,7 @@ all the largest would speak alone. So the channels that serve as levels are meas
 group by group, in the *size* of their series, the standard deviation of its training
 rows; or, where all values are positive, in logarithms, in which series of all sizes
 look alike. The group of a row comes with its window, in
-:class:`sklstm.windows._windows.PanelWindows`, which a scikit-learn pipeline hands on as
+:class:`sklstm.windows._array.Windows`, which a scikit-learn pipeline hands on as
 it is.
 """
 
@@ -20,9 +20,9 @@ from sklstm._stamp import damaged
 from sklstm._stored_labels import index_as_data, index_from_data
 from sklstm.metrics import symmetric_mean_absolute_percentage_error
 from sklstm.network._scaling import closest_channels
-from sklstm.windows._panel_labels import positions_among
-from sklstm.windows._windows import (
-    PanelWindows,
+from sklstm.windows._table import positions_among
+from sklstm.windows._array import (
+    Windows,
     base_from_windows,
     row_slices,
     windows_from_base,
@@ -83,7 +83,7 @@ class Measure:
 
         Parameters
         ----------
-        windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+        windows : ndarray or Windows of shape (n_rows, window, n_channels)
             Raw windows. Those of a group that training has not seen are measured in
             their own standard deviation, so that no row reads what comes after it.
 
@@ -96,7 +96,7 @@ class Measure:
         if self.kind != "size":
             return np.broadcast_to(1.0, shape)
         groups = np.full(len(windows), -1)
-        if isinstance(windows, PanelWindows) and windows.keys is not None:
+        if isinstance(windows, Windows) and windows.keys is not None:
             known = positions_among(windows.keys, self.keys)
             groups = np.append(known, -1)[windows.groups]
         of_groups = np.vstack([self.sizes, np.full(shape[1], np.nan)])
@@ -129,14 +129,14 @@ class Measure:
 
         Parameters
         ----------
-        windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+        windows : ndarray or Windows of shape (n_rows, window, n_channels)
             Raw windows.
         sizes : ndarray of shape (n_rows, n_channels)
             As :meth:`sizes_of` returns them.
 
         Returns
         -------
-        ndarray or PanelWindows, float32
+        ndarray or Windows, float32
             A view of a measured base where the raw ones are one.
         """
         if self.kind == "plain":
@@ -151,9 +151,9 @@ class Measure:
             return self._logarithms(windows)
         else:
             base = self._logarithms(base)
-        if isinstance(windows, PanelWindows):
+        if isinstance(windows, Windows):
             return replace(windows, base=base)
-        return windows_from_base(base, np.zeros(1), len(windows), windows.shape[1])
+        return windows_from_base(base, 0, len(windows), windows.shape[1])
 
     def targets(self, y: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         """Return targets as they are measured.
@@ -207,7 +207,7 @@ def _sizes_of_steps(windows: Any, sizes: np.ndarray) -> np.ndarray | None:
 
     None where the windows have no base in common, or windows of one run differ.
     """
-    if not isinstance(windows, PanelWindows):
+    if not isinstance(windows, Windows):
         return None
     order = windows.order()
     starts = windows.starts if order is None else windows.starts[order]
@@ -249,7 +249,7 @@ def fit_measures(
         ``"log"`` takes logarithms. ``"auto"`` and ``"last"`` measure the series of a
         panel in their sizes, ``"auto"`` in logarithms too, where all are positive.
         Everything else stays as it is.
-    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+    windows : ndarray or Windows of shape (n_rows, window, n_channels)
         Raw windows.
     y : ndarray of shape (n_rows,) or (n_rows, n_targets)
         Raw targets.
@@ -268,7 +268,7 @@ def fit_measures(
     n_channels = windows.shape[2]
     none = np.zeros(0, dtype=int)
     plain = Measure("plain", none, np.zeros(n_channels), np.ones((0, n_channels)))
-    is_panel = isinstance(windows, PanelWindows) and windows.has_many_groups
+    is_panel = isinstance(windows, Windows) and windows.has_many_groups
     if kind != "log" and not (is_panel and kind in ("auto", "last")):
         return [plain]
     target_channel = closest_channels(windows, y, rows)
@@ -302,7 +302,7 @@ def _lowest_values(
     return lowest
 
 
-def _sizes_of_groups(windows: PanelWindows, rows: np.ndarray) -> np.ndarray:
+def _sizes_of_groups(windows: Windows, rows: np.ndarray) -> np.ndarray:
     """Return the size of each group in each channel; NaN for those without rows."""
     n_groups = len(windows.keys)
     groups = windows.groups[rows]
@@ -329,7 +329,7 @@ def most_accurate(
     ----------
     fits : list of tuple
         Measure, scaling, and measured windows.
-    windows : PanelWindows of shape (n_rows, window, n_channels)
+    windows : Windows of shape (n_rows, window, n_channels)
         Raw windows.
     targets : ndarray of shape (n_rows, n_outputs)
         Raw targets.

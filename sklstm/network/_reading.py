@@ -20,8 +20,8 @@ from sklstm._checks import (
     validate_data,
 )
 from sklstm.windows._frames import check_same_labels, is_numbered
-from sklstm.windows._windows import (
-    PanelWindows,
+from sklstm.windows._array import (
+    Windows,
     base_from_windows,
     is_next_window,
     true_steps,
@@ -48,7 +48,7 @@ def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarra
 
     Returns
     -------
-    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels), float32
+    windows : ndarray or Windows of shape (n_rows, window, n_channels), float32
     counts : ndarray of shape (n_rows,)
         True steps of each window.
 
@@ -92,7 +92,7 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
         windows = X
         # check_array would return plain float32 arrays as they are, only later.
         is_plain = type(X) is np.ndarray and X.dtype == np.float32 and len(X) > 0
-        if not (is_plain or isinstance(X, PanelWindows)):
+        if not (is_plain or isinstance(X, Windows)):
             windows = check_array(
                 X,
                 dtype=np.float32,
@@ -225,7 +225,7 @@ def read_weights(
         Whose fit reads them.
     sample_weight : array-like of shape (n_rows,) or None
         Weights of the rows.
-    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+    windows : ndarray or Windows of shape (n_rows, window, n_channels)
     y : array-like of shape (n_rows,) or (n_rows, n_outputs)
         The targets as they were given.
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sklstm.network._highway import Highway, fit_highway
-from sklstm.windows._windows import PanelWindows, row_slices
+from sklstm.windows._array import Windows, row_slices
 
 __all__ = [
     "Scaling",
@@ -329,7 +329,7 @@ def last_level(windows: Any, newest: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+    windows : ndarray or Windows of shape (n_rows, window, n_channels)
         Raw windows.
     newest : ndarray of shape (n_learned, n_channels)
         The newest step of those that are learned from, none of them missing.
@@ -339,7 +339,7 @@ def last_level(windows: Any, newest: np.ndarray) -> np.ndarray:
     ndarray of shape (n_channels,), float32
     """
     # The series of a panel end on many levels, of which the last is no better.
-    if isinstance(windows, PanelWindows) and windows.has_many_groups:
+    if isinstance(windows, Windows) and windows.has_many_groups:
         return np.median(newest.astype(np.float32), axis=0)
     return newest[-1].astype(np.float32)
 
@@ -349,7 +349,7 @@ def closest_channels(windows: Any, y: np.ndarray, rows: np.ndarray) -> np.ndarra
 
     Parameters
     ----------
-    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+    windows : ndarray or Windows of shape (n_rows, window, n_channels)
         Raw windows.
     y : ndarray of shape (n_rows,) or (n_rows, n_targets)
         Raw targets.

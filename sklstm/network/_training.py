@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklstm.network._member import Recipe
 from sklstm.network._progress import Progress
 from sklstm.network._scaling import Scaling
-from sklstm.windows._windows import PanelWindows, base_from_windows, is_next_window
+from sklstm.windows._array import Windows, base_from_windows, is_next_window
 
 __all__ = [
     "Monitor",
@@ -53,12 +53,12 @@ def in_time_order(windows: Any, *columns: np.ndarray | None) -> tuple:
 
     Parameters
     ----------
-    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+    windows : ndarray or Windows of shape (n_rows, window, n_channels)
         Those of one series are in time order.
     *columns : ndarray of shape (n_rows, …) or None
         Targets, weights, ….
     """
-    order = windows.order() if isinstance(windows, PanelWindows) else None
+    order = windows.order() if isinstance(windows, Windows) else None
     if order is None:
         return windows, *columns
     ordered = (None if column is None else column[order] for column in columns)
@@ -249,7 +249,7 @@ class TrainingSet:
         n_rows, window, n_channels = self.windows.shape
         rows = np.arange(n_rows, dtype=np.int32)
         base = base_from_windows(self.windows)
-        if isinstance(self.windows, PanelWindows):
+        if isinstance(self.windows, Windows):
             return base, self.windows.starts.astype(np.int32)
         if base is not None:
             return base, rows

@@ -41,7 +41,7 @@ from sklstm.network._training import (
     steps_of,
 )
 from sklstm.windows._frames import column_of_target
-from sklstm.windows._windows import base_from_windows, row_slices
+from sklstm.windows._array import base_from_windows, row_slices
 
 __all__ = ["WindowRegressor"]
 
@@ -601,7 +601,7 @@ def _warn_of_long_window(windows: Any, most: int) -> None:
 
     Parameters
     ----------
-    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+    windows : ndarray or Windows of shape (n_rows, window, n_channels)
         Those of a series overlap in memory.
     most : int
         The most true steps of one.

@@ -12,9 +12,9 @@ from sklstm.forecasting._forecast import forecast as forecast_after
 from sklstm.forecasting._future_rows import coverage_of_forecast, kind_of_long_frame
 from sklstm.views._drawing import Display, ink, show_dates
 from sklstm.windows._frames import DataFrame, Series, labels_of, stamps_of
-from sklstm.windows._panel import as_columns
-from sklstm.windows._panel_labels import frames_of_groups
-from sklstm.windows._timeline import timeline_from_labels
+from sklstm.windows._table import as_columns
+from sklstm.windows._table import frames_of_groups
+from sklstm.windows._labels import timeline_from_labels
 
 __all__ = ["ForecastDisplay"]
 

@@ -23,7 +23,7 @@ from sklstm.windows._frames import (
     labels_of,
     positions_of,
 )
-from sklstm.windows._windows import row_slices, take_rows
+from sklstm.windows._array import row_slices, take_rows
 
 __all__ = [
     "contributions",

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "PanelWindows",
-    "base_from_runs",
-    "base_from_series",
+    "Slots",
+    "Windows",
+    "base_from_rows",
     "base_from_windows",
     "is_next_window",
     "ranges",
     "row_slices",
+    "slots_of_rows",
     "take_rows",
     "true_steps",
     "windows_from_base",
@@ -32,7 +33,7 @@ _VALUES_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
-class PanelWindows:
+class Windows:
     """The windows of a panel: an array that is gathered from its base when it is read.
 
     No stride leads from the last window of one group to the first of the next, so the
@@ -80,7 +81,7 @@ class PanelWindows:
 
     def __repr__(self) -> str:
         rows, window, n_channels = self.shape
-        return f"<PanelWindows of shape ({rows}, {window}, {n_channels}), {self.dtype}>"
+        return f"<Windows of shape ({rows}, {window}, {n_channels}), {self.dtype}>"
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -99,11 +100,11 @@ class PanelWindows:
         # Only what is asked for is gathered: the newest steps alone, say.
         return _windows_view(self.base, self.window)[(self.starts[rows], *inner)]
 
-    def rows(self, at: slice | np.ndarray) -> PanelWindows:
+    def rows(self, at: slice | np.ndarray) -> Windows:
         """Return the windows of some rows, from the same base."""
         return replace(self, starts=self.starts[at], groups=self.groups[at])
 
-    def copied(self, at: slice | np.ndarray) -> PanelWindows:
+    def copied(self, at: slice | np.ndarray) -> Windows:
         """Return the windows of some rows, each with steps of its own to write to."""
         own = self[at].reshape(-1, self.base.shape[1])
         starts = np.arange(0, len(own), self.window)
@@ -118,77 +119,164 @@ class PanelWindows:
 
 def take_rows(rows: Any, which: slice | np.ndarray) -> Any:
     """Return some rows of windows, of a table or of a target, by position."""
-    if isinstance(rows, PanelWindows):
+    if isinstance(rows, Windows):
         return rows.rows(which)
     return rows.iloc[which] if hasattr(rows, "iloc") else np.asarray(rows)[which]
 
 
-def base_from_runs(
-    series: np.ndarray,
-    context: np.ndarray,
-    run_starts: np.ndarray,
-    run_contexts: np.ndarray,
-    context_starts: np.ndarray,
-    *,
-    window: int,
-    delays: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the base of many runs, and where in it the window of each row begins.
+@dataclass(frozen=True)
+class Slots:
+    """Where rows lie in a base, behind the kept rows of their group.
 
-    The same as :func:`base_from_series`, for more runs than a loop should go through,
-    each with a context of its own. A step that lacks one channel lacks all of them.
+    Rows are by group and time; kept rows come before those of their group. A row lies
+    as many slots after the one before it as it does on the grid, but no more than a
+    window reads: in a longer hole every slot would hold the same.
 
     Parameters
     ----------
-    series : ndarray of shape (n_rows, n_channels)
-        Values, run by run, oldest row first.
-    context : ndarray of shape (n_context, n_channels)
-        Rows that were kept from earlier.
-    run_starts : ndarray of shape (n_runs,)
-        Position at which each run begins.
-    run_contexts, context_starts : ndarray of shape (n_runs,)
-        How many context rows precede each run, and the position of the first of them.
+    rows, kept : ndarray of int
+        The slot of each row, and of each kept row; where its window begins in the base.
+    row_spans, kept_spans : ndarray of int
+        Slots from each row to the next of its group, 1 for its newest.
+    n_slots : int
+        Length of the base.
+    has_past : ndarray of shape (n_rows,), bool
+        Rows that have a row in their window, or begin their group.
+    """
+
+    rows: np.ndarray
+    kept: np.ndarray
+    row_spans: np.ndarray
+    kept_spans: np.ndarray
+    n_slots: int
+    has_past: np.ndarray
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether the windows of the rows are one strided view of the base."""
+        n_rows = len(self.rows)
+        return n_rows > 0 and bool(self.rows[-1] - self.rows[0] == n_rows - 1)
+
+
+def slots_of_rows(
+    codes: np.ndarray,
+    steps: np.ndarray,
+    kept_codes: np.ndarray,
+    kept_steps: np.ndarray,
+    *,
+    window: int,
+    delays: np.ndarray,
+) -> Slots:
+    """Return where rows lie in their base.
+
+    Parameters
+    ----------
+    codes, kept_codes : ndarray of int
+        The group of each row, and of each kept row that comes before them; sorted.
+    steps, kept_steps : ndarray of int
+        Places from the row before it in its group to each row, kept ones included; not
+        read of the first.
     window : int
-        Length of the window.
+        Steps of a window.
     delays : ndarray of shape (n_channels,), int
-        As there.
+        Rows from the newest value of a channel in a window to the predicted row.
+    """
+    lag = max(int(delays.max()), 0)
+    # Kept rows of a group come before its rows.
+    row_at = np.arange(len(codes)) + np.searchsorted(kept_codes, codes, side="right")
+    kept_at = np.arange(len(kept_codes)) + np.searchsorted(codes, kept_codes)
+    n_all = len(codes) + len(kept_codes)
+    all_steps, all_codes = np.empty(n_all, np.int64), np.empty(n_all, np.int64)
+    all_steps[row_at], all_steps[kept_at] = steps, kept_steps
+    all_codes[row_at], all_codes[kept_at] = codes, kept_codes
+    is_first = np.append(True, all_codes[1:] != all_codes[:-1])[:n_all]
+    longest = window + lag - min(int(delays.min()), 0)
+    # At least one slot lies between two groups, so that they do not seem to join.
+    gap = window + max(lag, 1)
+    all_steps = np.where(is_first, gap, np.minimum(all_steps, longest))
+    all_steps[:1] = 0
+    slots = np.cumsum(all_steps)
+    spans = np.append(np.where(is_first[1:], 1, all_steps[1:]), 1)
+    has_past = np.ones(n_all, dtype=bool)
+    if (spans > window).any():
+        newest = np.searchsorted(slots, slots - lag, side="right") - 1
+        is_far = slots - lag - slots[newest] >= window
+        has_past = ~is_far | (
+            newest < np.flatnonzero(is_first)[np.cumsum(is_first) - 1]
+        )
+    n_slots = int(slots[-1]) + gap if n_all else 0
+    return Slots(
+        slots[row_at],
+        slots[kept_at],
+        spans[row_at],
+        spans[kept_at],
+        n_slots,
+        has_past[row_at],
+    )
+
+
+def base_from_rows(
+    values: np.ndarray,
+    context: np.ndarray,
+    slots: Slots,
+    *,
+    window: int,
+    delays: np.ndarray,
+) -> np.ndarray:
+    """Return the base in which every row's window is a slice.
+
+    The window of row t holds each channel at rows t - delay - window + 1 to t - delay.
+    In a slot without a row, and behind the newest, the newest earlier row stands. A
+    step that lacks one channel lacks all of them.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_channels)
+        Rows by group and time.
+    context : ndarray of shape (n_kept, n_channels)
+        Kept rows.
+    slots : Slots
+        Where they lie.
+    window : int
+        Steps of a window.
+    delays : ndarray of shape (n_channels,), int
+        More than 0 for channels that are fed back, 0 and less for known ones; more
+        than ``-window``.
 
     Returns
     -------
-    base : ndarray of shape (n_steps, n_channels), float32
-    starts : ndarray of shape (n_rows,), int
+    ndarray of shape (n_slots, n_channels), float32
     """
-    n_rows, n_channels = series.shape
-    # At least one step lies between two runs, so that no two of them seem to join.
-    gaps = (window - 1 + max(delays.max(), 1)) * np.arange(len(run_starts) + 1)
-    base = np.full((n_rows + gaps[-1], n_channels), np.nan, dtype=np.float32)
-    lengths = np.diff(np.append(run_starts, n_rows))
-    starts = np.arange(n_rows) + np.repeat(gaps[:-1], lengths)
-    past = ranges(context_starts, run_contexts)
-    before = ranges(run_starts + gaps[:-1] - run_contexts, run_contexts)
+    base = np.full((slots.n_slots, values.shape[1]), np.nan, dtype=np.float32)
     for delay in np.unique(delays):
         channels = delays == delay
         which = slice(None) if channels.all() else np.flatnonzero(channels)
-        at = window - 1 + delay
-        _put(base, starts + at, which, series)
-        # Later rows that are not there.
-        last = np.append(run_starts[1:], n_rows) - 1
-        for later in range(1, 1 - delay):
-            _put(base, starts[last] + at + later, which, series[last])
-        # The oldest kept rows may be older than the run's first window.
-        is_read = before + at >= np.repeat(run_starts + gaps[:-1], run_contexts)
-        _put(base, (before + at)[is_read], which, context[past[is_read]])
-    is_partly_missing = np.isnan(base).any(axis=1)
-    base[is_partly_missing] = np.nan
-    return base, starts
+        for rows, at, spans in (
+            (context, slots.kept, slots.kept_spans),
+            (values, slots.rows, slots.row_spans),
+        ):
+            _put(base, at + (window - 1 + delay), which, rows, spans)
+        if delay < 0 and len(values):
+            # Later rows that are not there.
+            is_newest = np.append(np.diff(slots.rows) != slots.row_spans[:-1], True)
+            at = slots.rows[is_newest] + window + delay
+            n_later = np.full(len(at), -delay)
+            _put(base, at, which, values[is_newest], n_later)
+    base[np.isnan(base).any(axis=1)] = np.nan
+    return base
 
 
-def _put(base: np.ndarray, at: np.ndarray, channels: Any, rows: np.ndarray) -> None:
-    """Write some channels of rows to positions of a base."""
-    if isinstance(channels, slice):
-        base[at] = rows
-    else:
-        base[at[:, None], channels] = rows[:, channels]
+def _put(
+    base: np.ndarray, at: np.ndarray, channels: Any, rows: np.ndarray, spans: np.ndarray
+) -> None:
+    """Write channels of rows to a base, each row into its span of slots."""
+    rows = rows if isinstance(channels, slice) else rows[:, channels]
+    if len(at) and (spans == 1).all() and at[-1] - at[0] == len(at) - 1:
+        base[at[0] : at[-1] + 1, channels] = rows
+        return
+    which = np.repeat(np.arange(len(at)), spans)
+    at = ranges(at, spans)
+    base[at if isinstance(channels, slice) else at[:, None], channels] = rows[which]
 
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -204,106 +292,26 @@ def _windows_view(base: np.ndarray, window: int) -> np.ndarray:
     return view.transpose(0, 2, 1)
 
 
-def base_from_series(
-    series: np.ndarray,
-    context: np.ndarray,
-    run_starts: np.ndarray,
-    run_contexts: np.ndarray,
-    *,
-    window: int,
-    delays: np.ndarray,
-) -> np.ndarray:
-    """Return the base in which every row's window is a slice.
-
-    Row t of the series reads each channel at rows t - delay - window + 1 to t - delay.
-    A step for which the channels of the longest delay have no row is missing in every
-    channel. Of later rows that are not there the newest of the run stands.
+def windows_from_base(base: np.ndarray, first: int, n_rows: int, window: int):
+    """Return the windows of contiguous rows, a view of their base.
 
     Parameters
     ----------
-    series : ndarray of shape (n_rows, n_channels)
-        Values, oldest row first.
-    context : ndarray of shape (n_context, n_channels)
-        Rows that were kept from earlier, oldest first.
-    run_starts : ndarray of shape (n_runs,)
-        Position at which each run of contiguous rows begins; the first is 0.
-    run_contexts : ndarray of shape (n_runs,)
-        How many context rows precede each run. Which ones: those that end ``d - 1``
-        rows before the newest context row are given by their own slice; see Notes.
-    window : int
-        Length of the window.
-    delays : ndarray of shape (n_channels,), int
-        Rows from the newest value of a channel in a window to the row that it
-        predicts: more than 0 for those that are fed back, 0 and less for those that are
-        known; more than ``-window``.
+    base : ndarray of shape (n_steps, n_channels)
+    first : int
+        Where the window of the first row begins.
+    n_rows, window : int
 
     Returns
     -------
-    ndarray of shape (n_rows + n_runs * (window - 1), n_channels), float32
-        Run r begins at position ``run_starts[r] + r * (window - 1)``; the window of
-        row t of that run begins at ``t + r * (window - 1)``.
-
-    Notes
-    -----
-    ``run_contexts`` counts from the *oldest* context row: a run that begins where the
-    context ends uses all of it, a run that begins one row earlier all but the newest
-    row, and 0 means none.
+    ndarray of shape (n_rows, window, n_channels)
     """
-    n_rows, n_channels = series.shape
-    stops = np.append(run_starts[1:], n_rows)
-    base = np.full(
-        (n_rows + len(run_starts) * (window - 1), n_channels), np.nan, np.float32
-    )
-    for run, (start, stop) in enumerate(zip(run_starts, stops, strict=True)):
-        begin = start + run * (window - 1)
-        part = base[begin : stop + (run + 1) * (window - 1)]
-        past = context[: run_contexts[run]]
-        for delay in np.unique(delays):
-            channels = delays == delay
-            at = window - 1 + delay
-            _place(part, past, at - len(past), channels)
-            _place(part, series[start:stop], at, channels)
-            if delay < 0:
-                part[delay:, channels] = series[stop - 1, channels]
-        n_missing = window - 1 + delays.max() - len(past)
-        part[: max(n_missing, 0)] = np.nan
-    return base
-
-
-def _place(part: np.ndarray, rows: np.ndarray, at: int, channels: np.ndarray) -> None:
-    """Write some channels of rows into a part from a position on, clipped to it."""
-    if not channels.any():
-        return
-    rows = rows[max(-at, 0) :]
-    at = max(at, 0)
-    length = min(len(rows), len(part) - at)
-    if length <= 0:
-        return
-    if channels.all():
-        part[at : at + length] = rows[:length]
-    else:
-        part[at : at + length, channels] = rows[:length, channels]
-
-
-def windows_from_base(
-    base: np.ndarray, run_starts: np.ndarray, n_rows: int, window: int
-) -> np.ndarray:
-    """Return the windows of shape (n_rows, window, n_channels) of a base.
-
-    One run gives a view. Several runs are gathered into a new array, because no
-    stride leads from the last window of a run to the first of the next.
-    """
-    view = _windows_view(base, window)
-    if len(run_starts) == 1:
-        return view
-    lengths = np.diff(np.append(run_starts, n_rows))
-    runs = np.repeat(np.arange(len(run_starts)), lengths)
-    return view[np.arange(n_rows) + runs * (window - 1)]
+    return _windows_view(base, window)[first : first + n_rows]
 
 
 def base_from_windows(windows: np.ndarray) -> np.ndarray | None:
     """Return the base of windows that overlap in memory, None if they do not."""
-    if isinstance(windows, PanelWindows):
+    if isinstance(windows, Windows):
         return windows.base
     n_rows, window, n_channels = windows.shape
     row, step, channel = windows.strides
@@ -349,7 +357,7 @@ def true_steps(windows: np.ndarray) -> np.ndarray:
     base = base_from_windows(windows)
     if base is not None:
         counts = _true_steps_of_base(base, windows.shape[1])
-        return counts[windows.starts] if isinstance(windows, PanelWindows) else counts
+        return counts[windows.starts] if isinstance(windows, Windows) else counts
     counts = np.empty(len(windows), dtype=np.int32)
     for rows in row_slices(windows, len(windows)):
         part = windows[rows]
@@ -414,7 +422,7 @@ def is_next_window(windows: np.ndarray, counts: np.ndarray) -> np.ndarray:
     ndarray of shape (n_rows - 1,), bool
         Windows of a single step tell nothing but the count; True wherever it fits.
     """
-    if isinstance(windows, PanelWindows):
+    if isinstance(windows, Windows):
         return np.diff(windows.starts) == 1
     n_steps = windows.shape[1]
     grows = counts[1:] == np.minimum(counts[:-1] + 1, n_steps)
