@@ -110,9 +110,9 @@ class SlidingWindow(
         asked for in ``X_future``: ``"month"``, ``"quarter"``, ``"week"``,
         ``"yearday"``, ``"day"``, ``"weekday"``, ``"hour"`` or ``"minute"``, a list of
         them, or ``"auto"``, which takes what suits the grid. Each becomes a sine and a
-        cosine; a dict such as ``{"weekday": "one-hot", "month": "cyclic"}`` says which form. A
-        holiday calendar of pandas, or a country of the ``holidays`` package, becomes a
-        channel that is 1 on holidays; it may stand in the list.
+        cosine; a dict such as ``{"weekday": "one-hot", "month": "cyclic"}`` says which
+        form. A holiday calendar of pandas, or a country of the ``holidays`` package,
+        becomes a channel that is 1 on holidays; it may stand in the list.
     groups : str, int, sequence of them or None, default=None
         Columns of a long frame that tell its series apart, by name. Keys may be
         strings, numbers, categories or time stamps. None reads one series.
