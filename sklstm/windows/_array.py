@@ -16,13 +16,14 @@ import numpy as np
 
 __all__ = [
     "Slots",
+    "Stretches",
     "Windows",
     "base_from_rows",
     "base_from_windows",
     "is_next_window",
     "ranges",
     "row_slices",
-    "slots_of_rows",
+    "slots_of",
     "take_rows",
     "true_steps",
     "windows_from_base",
@@ -125,99 +126,119 @@ def take_rows(rows: Any, which: slice | np.ndarray) -> Any:
 
 
 @dataclass(frozen=True)
-class Slots:
-    """Where rows lie in a base, behind the kept rows of their group.
-
-    Rows are by group and time; kept rows come before those of their group. A row lies
-    as many slots after the one before it as it does on the grid, but no more than a
-    window reads: in a longer hole every slot would hold the same.
+class Stretches:
+    """Rows by group and time, cut where one is missing between them.
 
     Parameters
     ----------
-    rows, kept : ndarray of int
-        The slot of each row, and of each kept row; where its window begins in the base.
-    row_spans, kept_spans : ndarray of int
-        Slots from each row to the next of its group, 1 for its newest.
-    n_slots : int
-        Length of the base.
-    has_past : ndarray of shape (n_rows,), bool
-        Rows that have a row in their window, or begin their group.
+    starts : ndarray of shape (n_stretches,), int
+        Position of the first row of each.
+    codes : ndarray of shape (n_stretches,), int
+        The group of each, in increasing order.
+    steps : ndarray of shape (n_stretches,), int
+        Places on the grid from the row before it in its group; not read of the first
+        stretch of a group.
+    n_rows : int
+        Rows of all stretches.
     """
 
-    rows: np.ndarray
-    kept: np.ndarray
-    row_spans: np.ndarray
-    kept_spans: np.ndarray
-    n_slots: int
-    has_past: np.ndarray
+    starts: np.ndarray
+    codes: np.ndarray
+    steps: np.ndarray
+    n_rows: int
 
     @property
-    def is_contiguous(self) -> bool:
-        """Whether the windows of the rows are one strided view of the base."""
-        n_rows = len(self.rows)
-        return n_rows > 0 and bool(self.rows[-1] - self.rows[0] == n_rows - 1)
+    def lengths(self) -> np.ndarray:
+        """The number of rows of each stretch."""
+        return np.diff(self.starts, append=self.n_rows)
+
+    @property
+    def is_first(self) -> np.ndarray:
+        """Which stretches begin a group."""
+        return np.append(True, self.codes[1:] != self.codes[:-1])[: len(self.codes)]
+
+    def first_without_past(self, window: int, lag: int) -> tuple[int, int]:
+        """Return how many rows have no row in their window, and the first of them.
+
+        Only the first ``lag`` rows after a hole can be so; rows that begin their group
+        do not count.
+        """
+        begins = np.maximum(window + lag - self.steps, 0)
+        counts = np.maximum(np.minimum(lag, self.lengths) - begins, 0)
+        counts[self.is_first] = 0
+        first = int(np.argmax(counts > 0))
+        return int(counts.sum()), int(self.starts[first] + begins[first])
 
 
-def slots_of_rows(
-    codes: np.ndarray,
-    steps: np.ndarray,
-    kept_codes: np.ndarray,
-    kept_steps: np.ndarray,
-    *,
-    window: int,
-    delays: np.ndarray,
+@dataclass(frozen=True)
+class Slots:
+    """Where the rows of stretches, and the kept rows before them, lie in a base.
+
+    Parameters
+    ----------
+    starts : ndarray of shape (n_stretches,), int
+        Where in the base the window of the first row of each stretch begins; that of
+        the next row begins one slot later.
+    spans : ndarray of shape (n_stretches,), int
+        Slots from the last row of each to the next row of its group, 0 for none.
+    kept, kept_spans : ndarray of shape (n_kept,), int
+        The same of the kept rows.
+    n_slots : int
+        Length of the base.
+    """
+
+    starts: np.ndarray
+    spans: np.ndarray
+    kept: np.ndarray
+    kept_spans: np.ndarray
+    n_slots: int
+
+
+def slots_of(
+    rows: Stretches, kept: Stretches, *, window: int, delays: np.ndarray
 ) -> Slots:
     """Return where rows lie in their base.
 
+    A stretch lies as many slots behind the one before it as on the grid, but no more
+    than a window reads: in a longer hole every slot would hold the same.
+
     Parameters
     ----------
-    codes, kept_codes : ndarray of int
-        The group of each row, and of each kept row that comes before them; sorted.
-    steps, kept_steps : ndarray of int
-        Places from the row before it in its group to each row, kept ones included; not
-        read of the first.
+    rows, kept : Stretches
+        Rows, and the kept rows that come before those of their group, each a stretch.
     window : int
         Steps of a window.
     delays : ndarray of shape (n_channels,), int
         Rows from the newest value of a channel in a window to the predicted row.
     """
     lag = max(int(delays.max()), 0)
-    # Kept rows of a group come before its rows.
-    row_at = np.arange(len(codes)) + np.searchsorted(kept_codes, codes, side="right")
-    kept_at = np.arange(len(kept_codes)) + np.searchsorted(codes, kept_codes)
-    n_all = len(codes) + len(kept_codes)
-    all_steps, all_codes = np.empty(n_all, np.int64), np.empty(n_all, np.int64)
-    all_steps[row_at], all_steps[kept_at] = steps, kept_steps
-    all_codes[row_at], all_codes[kept_at] = codes, kept_codes
-    is_first = np.append(True, all_codes[1:] != all_codes[:-1])[:n_all]
-    longest = window + lag - min(int(delays.min()), 0)
+    # Kept rows come before the rows of their group.
+    row_at = np.arange(len(rows.codes))
+    row_at += np.searchsorted(kept.codes, rows.codes, side="right")
+    kept_at = np.arange(len(kept.codes)) + np.searchsorted(rows.codes, kept.codes)
+    parts = np.empty((3, len(row_at) + len(kept_at)), dtype=np.int64)
+    parts[:, row_at] = rows.codes, rows.steps, rows.lengths
+    parts[:, kept_at] = kept.codes, kept.steps, kept.lengths
+    codes, steps, lengths = parts
+    is_first = np.append(True, codes[1:] != codes[:-1])
     # At least one slot lies between two groups, so that they do not seem to join.
     gap = window + max(lag, 1)
-    all_steps = np.where(is_first, gap, np.minimum(all_steps, longest))
-    all_steps[:1] = 0
-    slots = np.cumsum(all_steps)
-    spans = np.append(np.where(is_first[1:], 1, all_steps[1:]), 1)
-    has_past = np.ones(n_all, dtype=bool)
-    if (spans > window).any():
-        newest = np.searchsorted(slots, slots - lag, side="right") - 1
-        is_far = slots - lag - slots[newest] >= window
-        has_past = ~is_far | (
-            newest < np.flatnonzero(is_first)[np.cumsum(is_first) - 1]
-        )
-    n_slots = int(slots[-1]) + gap if n_all else 0
+    steps = np.minimum(steps, window + lag - min(int(delays.min()), 0))
+    steps = np.where(is_first, gap, steps)
+    steps[0] = 0
+    ends = np.cumsum(steps + lengths - 1)
+    starts = ends - lengths + 1
+    spans = np.append(np.where(is_first[1:], 0, steps[1:]), 0)
+    n_slots = int(ends[-1]) + gap
     return Slots(
-        slots[row_at],
-        slots[kept_at],
-        spans[row_at],
-        spans[kept_at],
-        n_slots,
-        has_past[row_at],
+        starts[row_at], spans[row_at], starts[kept_at], spans[kept_at], n_slots
     )
 
 
 def base_from_rows(
     values: np.ndarray,
-    context: np.ndarray,
+    rows: Stretches,
+    kept: np.ndarray,
     slots: Slots,
     *,
     window: int,
@@ -233,10 +254,12 @@ def base_from_rows(
     ----------
     values : ndarray of shape (n_rows, n_channels)
         Rows by group and time.
-    context : ndarray of shape (n_kept, n_channels)
+    rows : Stretches
+        How they follow each other.
+    kept : ndarray of shape (n_kept, n_channels)
         Kept rows.
     slots : Slots
-        Where they lie.
+        Where both lie.
     window : int
         Steps of a window.
     delays : ndarray of shape (n_channels,), int
@@ -248,35 +271,34 @@ def base_from_rows(
     ndarray of shape (n_slots, n_channels), float32
     """
     base = np.full((slots.n_slots, values.shape[1]), np.nan, dtype=np.float32)
+    one_by_one = np.arange(len(kept))
     for delay in np.unique(delays):
         channels = delays == delay
         which = slice(None) if channels.all() else np.flatnonzero(channels)
-        for rows, at, spans in (
-            (context, slots.kept, slots.kept_spans),
-            (values, slots.rows, slots.row_spans),
+        at = window - 1 + int(delay)
+        for part, starts, at_slots, spans in (
+            (kept, one_by_one, slots.kept, slots.kept_spans),
+            (values, rows.starts, slots.starts, slots.spans),
         ):
-            _put(base, at + (window - 1 + delay), which, rows, spans)
-        if delay < 0 and len(values):
-            # Later rows that are not there.
-            is_newest = np.append(np.diff(slots.rows) != slots.row_spans[:-1], True)
-            at = slots.rows[is_newest] + window + delay
-            n_later = np.full(len(at), -delay)
-            _put(base, at, which, values[is_newest], n_later)
+            stops = np.append(starts[1:], len(part))
+            lengths = stops - starts
+            own = part if isinstance(which, slice) else part[:, which]
+            if len(starts) == 1:
+                base[at_slots[0] + at : at_slots[0] + at + len(part), which] = own
+            else:
+                _put(base, ranges(at_slots + at, lengths), which, own)
+            # What stands where no row is.
+            n_after = np.where(spans > 0, spans - 1, max(0, -delay))
+            if n_after.any():
+                after = ranges(at_slots + at + lengths, n_after)
+                _put(base, after, which, own[np.repeat(stops - 1, n_after)])
     base[np.isnan(base).any(axis=1)] = np.nan
     return base
 
 
-def _put(
-    base: np.ndarray, at: np.ndarray, channels: Any, rows: np.ndarray, spans: np.ndarray
-) -> None:
-    """Write channels of rows to a base, each row into its span of slots."""
-    rows = rows if isinstance(channels, slice) else rows[:, channels]
-    if len(at) and (spans == 1).all() and at[-1] - at[0] == len(at) - 1:
-        base[at[0] : at[-1] + 1, channels] = rows
-        return
-    which = np.repeat(np.arange(len(at)), spans)
-    at = ranges(at, spans)
-    base[at if isinstance(channels, slice) else at[:, None], channels] = rows[which]
+def _put(base: np.ndarray, at: np.ndarray, channels: Any, rows: np.ndarray) -> None:
+    """Write some channels of rows to positions of a base."""
+    base[at if isinstance(channels, slice) else at[:, None], channels] = rows
 
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklstm.windows._array import Slots, slots_of_rows
+from sklstm.windows._array import Stretches, ranges
 from sklstm.windows._labels import Grid, labels_together
 from sklstm.windows._table import (
     RowLabels,
@@ -90,32 +90,40 @@ class Placed:
     order : ndarray of shape (n_rows,), int, or None
         The rows by group and time; None where they came so. All that follows is in
         that order.
-    codes, groups : ndarray of shape (n_rows,), int
-        The group of each row, as X numbers them, and as ``fit`` does: -1 for new ones.
-    steps : ndarray of shape (n_rows,), int
-        Places on the grid from the row before it in its group.
+    stretches : Stretches
+        How the rows follow each other, and the groups of X that they are of.
+    groups : ndarray of shape (n_groups,), int
+        The groups of X as ``fit`` numbers them, -1 for new ones.
     channels : ndarray of shape (n_rows, n_channels)
         What windows hold, missing values filled.
     kept : ndarray of shape (n_kept, n_channels)
         Rows kept from ``fit`` that come before them.
-    kept_codes, kept_steps : ndarray of shape (n_kept,), int
-        As ``codes`` and ``steps``.
+    kept_stretches : Stretches
+        Each of them.
     """
 
     rows: RowLabels
     order: np.ndarray | None
-    codes: np.ndarray
+    stretches: Stretches
     groups: np.ndarray
-    steps: np.ndarray
     channels: np.ndarray
     kept: np.ndarray
-    kept_codes: np.ndarray
-    kept_steps: np.ndarray
+    kept_stretches: Stretches
+
+    @property
+    def codes(self) -> np.ndarray:
+        """The group of each row."""
+        return np.repeat(self.stretches.codes, self.stretches.lengths)
 
     @property
     def firsts(self) -> np.ndarray:
         """The positions of the first row of each group."""
-        return first_of_groups(self.codes)
+        return self.stretches.starts[self.stretches.is_first]
+
+    @property
+    def newest(self) -> np.ndarray:
+        """The positions of the newest row of each group."""
+        return np.append(self.firsts[1:], self.stretches.n_rows) - 1
 
     def row(self, position: int) -> int:
         """Return the row of X that is at a position."""
@@ -123,8 +131,8 @@ class Placed:
 
     def labels_of(self, which: Any) -> pd.Index:
         """Return the labels of time at some positions."""
-        ranks = self.rows.ranks if self.order is None else self.rows.ranks[self.order]
-        return self.rows.stamps.take(ranks[which])
+        rows = which if self.order is None else self.order[which]
+        return self.rows.stamps.take(self.rows.ranks[rows])
 
     def as_they_came(self, values: np.ndarray) -> np.ndarray:
         """Return values of rows in the order of X."""
@@ -134,25 +142,16 @@ class Placed:
         came[self.order] = values
         return came
 
-    def slots(self, window: int, delays: np.ndarray) -> Slots:
-        """Return where the rows lie in the base of their windows."""
-        return slots_of_rows(
-            self.codes,
-            self.steps,
-            self.kept_codes,
-            self.kept_steps,
-            window=window,
-            delays=delays,
-        )
-
 
 def context_of(placed: Placed, n_newest: int) -> Context:
     """Return the newest rows of every group."""
-    newest = newest_of_groups(placed.codes, n_newest)
+    stops = placed.newest + 1
+    counts = np.minimum(stops - placed.firsts, n_newest)
+    newest = ranges(stops - counts, counts)
     return Context(
         placed.channels[newest].astype(np.float32),
         placed.labels_of(newest),
-        placed.codes[newest],
+        np.repeat(placed.stretches.codes[placed.stretches.is_first], counts),
         placed.labels_of(placed.firsts),
         placed.rows.keys,
     )
@@ -160,6 +159,7 @@ def context_of(placed: Placed, n_newest: int) -> Context:
 
 def placed_rows(
     rows: RowLabels,
+    order: np.ndarray | None,
     channels: np.ndarray,
     grid: Grid | None,
     context: Context | None,
@@ -172,6 +172,8 @@ def placed_rows(
     ----------
     rows : RowLabels
         Group and time of each row of X.
+    order : ndarray of shape (n_rows,), int, or None
+        The rows by group and time; None where they come so.
     channels : ndarray of shape (n_rows, n_channels)
         What windows hold, in the order of X.
     grid : Grid or None
@@ -181,32 +183,61 @@ def placed_rows(
     owner : str
         Who is speaking.
     """
-    order = rows.order(owner=owner)
-    ranks = rows.ranks if order is None else rows.ranks[order]
-    codes = rows.codes if order is None else rows.codes[order]
     channels = channels if order is None else channels[order]
-    firsts = first_of_groups(codes)
-    steps = np.ones(len(codes), dtype=np.int64)
-    if grid is not None:
-        steps = grid.steps_between(rows.stamps, ranks, firsts)
+    stretches = _stretches_of(rows, order, grid)
+    groups = np.arange(1 if rows.keys is None else len(rows.keys))
     none = np.zeros(0, dtype=np.int64)
-    kept = np.zeros((0, channels.shape[1]), dtype=np.float32)
-    placed = Placed(rows, order, codes, codes, steps, channels, kept, none, none)
-    before = np.full((len(firsts), channels.shape[1]), np.nan)
+    placed = Placed(
+        rows,
+        order,
+        stretches,
+        groups,
+        channels,
+        np.zeros((0, channels.shape[1]), dtype=np.float32),
+        Stretches(none, none, none, 0),
+    )
+    before = np.full((int(stretches.is_first.sum()), channels.shape[1]), np.nan)
     if context is not None and grid is not None:
         placed, before = _behind(placed, grid, context, before, owner=owner)
-    return replace(placed, channels=filled_forward(placed.channels, firsts, before))
+    filled = filled_forward(placed.channels, placed.firsts, before)
+    return replace(placed, channels=filled)
+
+
+def _stretches_of(
+    rows: RowLabels, order: np.ndarray | None, grid: Grid | None
+) -> Stretches:
+    """Return how rows by group and time follow each other on a grid."""
+    n_rows = len(rows.ranks)
+    codes = rows.codes if order is None else rows.codes[order]
+    firsts = np.zeros(1, dtype=np.int64)
+    ranks = None
+    if rows.keys is not None or order is not None:
+        firsts = first_of_groups(codes)
+        ranks = rows.ranks if order is None else rows.ranks[order]
+    starts, steps = firsts, np.zeros(0, dtype=np.int64)
+    if grid is not None:
+        holes, steps = grid.holes(rows.stamps, ranks)
+        is_within = ~np.isin(holes, firsts)
+        holes, steps = holes[is_within], steps[is_within]
+        starts = np.concatenate([firsts, holes])
+        sizes = np.concatenate([np.ones_like(firsts), steps])
+        in_order = np.argsort(starts, kind="stable")
+        starts, steps = starts[in_order], sizes[in_order]
+    else:
+        steps = np.ones_like(firsts)
+    return Stretches(starts, codes[starts].astype(np.int64), steps, n_rows)
 
 
 def _behind(
     placed: Placed, grid: Grid, context: Context, before: np.ndarray, *, owner: str
 ) -> tuple[Placed, np.ndarray]:
     """Return rows behind the kept rows of their group, and the newest of these."""
-    codes, firsts = placed.codes, placed.firsts
-    groups = context.groups_of(placed.rows.keys, owner=owner)[codes]
+    stretches, firsts = placed.stretches, placed.firsts
+    codes = stretches.codes[stretches.is_first]
+    groups = context.groups_of(placed.rows.keys, owner=owner)
     # Which group of X each kept row belongs to, and when that begins.
     place = np.full(len(context.first_labels) + 1, -1)
-    place[groups[firsts]] = np.arange(len(firsts))
+    place[groups[codes]] = np.arange(len(codes))
     place = np.append(place[:-1], -1)[context.codes]
     begins = placed.labels_of(firsts).take(np.maximum(place, 0))
     kept = np.flatnonzero((place >= 0) & np.asarray(context.labels < begins))
@@ -214,17 +245,18 @@ def _behind(
     places = grid.places(context.labels)[kept]
     kept_steps = np.maximum(np.diff(places, prepend=0), 1)
     newest = newest_of_groups(place, 1)
-    following = firsts[place[newest]]
-    since = grid.places(placed.labels_of(following)) - places[newest]
-    steps = placed.steps.copy()
-    steps[following] = np.maximum(since, 1)
-    before[place[newest]] = context.values[kept[newest]]
+    following = place[newest]
+    since = grid.places(placed.labels_of(firsts[following])) - places[newest]
+    steps = stretches.steps.copy()
+    steps[np.flatnonzero(stretches.is_first)[following]] = np.maximum(since, 1)
+    before[following] = context.values[kept[newest]]
     behind = replace(
         placed,
+        stretches=replace(stretches, steps=steps),
         groups=groups,
-        steps=steps,
         kept=context.values[kept],
-        kept_codes=codes[firsts][place],
-        kept_steps=kept_steps,
+        kept_stretches=Stretches(
+            np.arange(len(kept)), codes[place], kept_steps, len(kept)
+        ),
     )
     return behind, before

@@ -157,29 +157,49 @@ class Grid:
         unit, (wall, last) = _in_one_unit(wall, _wall(self.last, self.last.tz))
         return _nearest(wall.asi8 - last.asi8[0], self.step // pd.Timedelta(1, unit))
 
-    def steps_between(
-        self, labels: pd.Index, ranks: np.ndarray, firsts: np.ndarray
-    ) -> np.ndarray:
-        """Return how many places each row lies after the one before it, at least 1.
+    def holes(
+        self, labels: pd.Index, ranks: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return which rows do not directly follow the one before, and by how many.
 
         Parameters
         ----------
         labels : Index
-            Distinct labels.
-        ranks : ndarray of shape (n_rows,), int
-            The label of each row, in order of group and time.
-        firsts : ndarray of int
-            Positions of rows that begin a group; they count as 1.
-        """
-        if len(labels) == len(ranks) and self._is_contiguous_range(labels):
-            return np.ones(len(ranks), dtype=np.int64)
-        steps = np.diff(self.places(labels)[ranks], prepend=0)
-        steps[firsts] = 1
-        return np.maximum(steps, 1)
+            Distinct labels in increasing order.
+        ranks : ndarray of shape (n_rows,), int, or None
+            The label of each row, in any order; None for one row each, in order.
 
-    def _is_contiguous_range(self, labels: pd.Index) -> bool:
-        is_range = isinstance(labels, pd.RangeIndex) and self.kind == "integer"
-        return is_range and labels.step == self.step
+        Returns
+        -------
+        rows : ndarray of int
+            Positions of rows that lie more, or less, than one place behind the row
+            before them. The first row is none.
+        steps : ndarray of int
+            How many places; at least 1, or less where the row before is later.
+        """
+        n_rows = len(labels) if ranks is None else len(ranks)
+        if self.kind == "rows" or (ranks is None and self._is_unbroken(labels)):
+            return np.zeros((2, 0), dtype=np.int64)[0], np.zeros(0, dtype=np.int64)
+        places = None if ranks is None else self.places(labels)
+        found = []
+        for begin in range(0, n_rows - 1, _CHUNK):
+            part = slice(begin, begin + _CHUNK + 1)
+            own = self.places(labels[part]) if places is None else places[ranks[part]]
+            steps = np.diff(own)
+            # A row off the grid, or where it is closed, is a place of its own.
+            steps = np.where(steps == 0, 1, steps)
+            at = np.flatnonzero(steps != 1)
+            found.append((begin + at + 1, steps[at]))
+        rows, sizes = zip(*found, strict=True) if found else ([], [])
+        none = np.zeros(0, dtype=np.int64)
+        return np.concatenate([none, *rows]), np.concatenate([none, *sizes])
+
+    def _is_unbroken(self, labels: pd.Index) -> bool:
+        """Return whether labels say themselves that none is missing."""
+        if isinstance(labels, pd.RangeIndex):
+            return self.kind == "integer" and labels.step == self.step
+        own = getattr(labels, "freq", None) if self.kind != "period" else None
+        return own is not None and own in (self.step, self._offset())
 
     def after(self, label: pd.Index, n_rows: int) -> pd.Index:
         """Return the ``n_rows`` labels that follow a label (an Index of length 1)."""
@@ -412,18 +432,16 @@ def grid_of(labels: pd.Index, *, pairs: Pairs | None = None) -> Grid | None:
         return _grid_of_offset(offset, last)
     if isinstance(labels, pd.RangeIndex) and pairs is None:
         return Grid("integer", labels.step, last)
-    if pairs is None:
-        rows = np.arange(len(labels))
-        pairs = rows[:-1], rows[1:]
     family = _family(labels)
-    if not len(pairs[0]):
+    n_pairs = len(labels) - 1 if pairs is None else len(pairs[0])
+    if n_pairs < 1:
         if family == "stamp":
             return None
         return Grid(str(family), 1 if family == "integer" else labels.freq.n, last)
     if family == "integer":
         counts = _differences(_numbers(labels), pairs)
         step, n_have = _commonest(counts)
-        is_common = n_have >= _MOST_HAVE * len(pairs[0])
+        is_common = n_have >= _MOST_HAVE * n_pairs
         return Grid("integer", step, last) if is_common else grid_of_rows(labels)
     if family == "period":
         return _grid_of_periods(labels, pairs)
@@ -438,7 +456,7 @@ def _grid_of_offset(offset: Any, last: pd.DatetimeIndex) -> Grid:
     return Grid("calendar", offset, last)
 
 
-def _grid_of_periods(labels: pd.PeriodIndex, pairs: Pairs) -> Grid:
+def _grid_of_periods(labels: pd.PeriodIndex, pairs: Pairs | None) -> Grid:
     step, _ = _commonest(_differences(labels.asi8, pairs))
     plain = Grid("period", step, labels[-1:])
     if not isinstance(labels.freq, pd.offsets.Tick | pd.offsets.Day):
@@ -448,7 +466,7 @@ def _grid_of_periods(labels: pd.PeriodIndex, pairs: Pairs) -> Grid:
     return _with_closures(plain, labels.to_timestamp(), _unit_of(labels.freq))
 
 
-def _grid_of_stamps(labels: pd.DatetimeIndex, pairs: Pairs) -> Grid:
+def _grid_of_stamps(labels: pd.DatetimeIndex, pairs: Pairs | None) -> Grid:
     """Return the grid of time stamps without ``freq``."""
     last, tick = labels[-1:], pd.Timedelta(1, labels.unit)
     wall = _wall(labels, labels.tz)
@@ -469,6 +487,8 @@ def _grid_of_stamps(labels: pd.DatetimeIndex, pairs: Pairs) -> Grid:
     plain = Grid(kind, step * tick, last)
     divisor = int(np.gcd.reduce(list(counts)))
     finest = _DAY // tick if is_daily else max(1, step // 24)
+    if len(counts) == 1:
+        return plain
     candidates = [_with_closures(plain, wall, step * tick)]
     if finest <= divisor < step:
         finer = replace(plain, step=divisor * tick)
@@ -477,7 +497,7 @@ def _grid_of_stamps(labels: pd.DatetimeIndex, pairs: Pairs) -> Grid:
 
 
 def _grid_of_months(
-    wall: pd.DatetimeIndex, pairs: Pairs, last: pd.DatetimeIndex
+    wall: pd.DatetimeIndex, pairs: Pairs | None, last: pd.DatetimeIndex
 ) -> Grid | None:
     """Return the grid of stamps that lie on one day of their months, None if none."""
     if (wall - wall.normalize()).nunique() > 1:
@@ -513,9 +533,9 @@ def _with_closures(grid: Grid, wall: pd.DatetimeIndex, step: pd.Timedelta) -> Gr
     return replace(grid, weekdays=tuple(weekdays.tolist()), times=tuple(times.tolist()))
 
 
-def _n_holes(grid: Grid, labels: pd.Index, pairs: Pairs) -> int:
-    places = grid.places(labels)
-    return int((places[pairs[1]] - places[pairs[0]] != 1).sum())
+def _n_holes(grid: Grid, labels: pd.Index, pairs: Pairs | None) -> int:
+    counts = _differences(grid.places(labels), pairs)
+    return sum(counts.values()) - counts[1]
 
 
 def _is_common(step: int, counts: Counter) -> bool:
@@ -595,12 +615,16 @@ def _wall(stamps: Any, zone: Any) -> Any:
     return stamps.tz_convert(zone).tz_localize(None)
 
 
-def _differences(numbers: np.ndarray, pairs: Pairs) -> Counter:
+def _differences(numbers: np.ndarray, pairs: Pairs | None) -> Counter:
     """Return how often each difference occurs between a row and the next."""
     counts: Counter[int] = Counter()
-    for begin in range(0, len(pairs[0]), _CHUNK):
-        before, after = (part[begin : begin + _CHUNK] for part in pairs)
-        steps = numbers[after] - numbers[before]
+    n_pairs = len(numbers) - 1 if pairs is None else len(pairs[0])
+    for begin in range(0, n_pairs, _CHUNK):
+        if pairs is None:
+            steps = np.diff(numbers[begin : begin + _CHUNK + 1])
+        else:
+            before, after = (part[begin : begin + _CHUNK] for part in pairs)
+            steps = numbers[after] - numbers[before]
         if steps.min() == steps.max():
             counts[int(steps[0])] += len(steps)
             continue

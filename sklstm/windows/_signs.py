@@ -29,7 +29,7 @@ _FEW_MISSING = 0.1
 _FEWEST_PLACES = 20
 
 # Rows that tell whether they lie on the grid of the fit.
-_ROWS_TO_TELL_GRID = 4
+_ROWS_TO_TELL_GRID, _ROWS_TO_LOOK = 4, 1000
 
 # Newest rows that are looked at, in how many of them a column must change, and in what
 # share of these it must agree with the target.
@@ -131,17 +131,17 @@ def _agree(one: np.ndarray, other: np.ndarray) -> bool:
 
 def check_grid(placed: Placed, grid: Grid) -> None:
     """Raise where rows lie on another grid than those of ``fit``."""
-    is_next = np.ones(len(placed.codes), dtype=bool)
-    is_next[placed.firsts] = False
-    steps = placed.steps[is_next]
-    if len(steps) < _ROWS_TO_TELL_GRID - 1 or grid.kind == "rows":
+    n_next = placed.stretches.n_rows - len(placed.firsts)
+    if n_next < _ROWS_TO_TELL_GRID - 1 or grid.kind == "rows":
         return
-    places = grid.places(placed.labels_of(...))
-    n_within = int((np.diff(places, prepend=0)[is_next] == 0).sum())
+    holes = ~placed.stretches.is_first
+    steps = placed.stretches.steps[holes]
+    some = placed.labels_of(slice(0, _ROWS_TO_LOOK))
+    n_within = int((np.diff(grid.places(some)) == 0).sum())
     came = None
-    if steps.min() > 1:
+    if len(steps) == n_next:
         came = f"rows that are {int(np.median(steps))} steps apart"
-    elif n_within > len(steps) / 2:
+    elif n_within > len(some) / 2:
         came = "several rows within a step"
     if came is not None:
         raise ValueError(
@@ -155,13 +155,14 @@ def check_grid(placed: Placed, grid: Grid) -> None:
 def first_inside_fit(placed: Placed, context: Context, n_reads: int) -> int | None:
     """Return the first position whose past was read by ``fit``, but not kept."""
     firsts = placed.firsts
-    groups = placed.groups[firsts]
+    groups = placed.groups[placed.stretches.codes[placed.stretches.is_first]]
     began = np.asarray(
         placed.labels_of(firsts) > context.first_labels[np.maximum(groups, 0)]
     )
     oldest = context.labels[first_of_groups(context.codes)]
     was_dropped = np.asarray(oldest > context.first_labels)[groups]
-    ends = np.searchsorted(placed.kept_codes, placed.codes[firsts], side="right")
+    codes = placed.stretches.codes[placed.stretches.is_first]
+    ends = np.searchsorted(placed.kept_stretches.codes, codes, side="right")
     n_kept = np.diff(ends, prepend=0)
     is_inside = (groups >= 0) & began & was_dropped & (n_kept < n_reads)
     return int(firsts[np.argmax(is_inside)]) if is_inside.any() else None
@@ -169,8 +170,9 @@ def first_inside_fit(placed: Placed, context: Context, n_reads: int) -> int | No
 
 def warn_of_missing_rows(placed: Placed, grid: Grid) -> None:
     """Tell what share of the grid is missing where it is much."""
-    n_places = int(placed.steps.sum())
-    share = 1 - len(placed.steps) / n_places
+    rows = placed.stretches
+    n_places = rows.n_rows + int((rows.steps - 1)[~rows.is_first].sum())
+    share = 1 - rows.n_rows / n_places
     if n_places >= _FEWEST_PLACES and share > _FEW_MISSING:
         warnings.warn(
             f"{share:.0%} of the {n_places} rows that a grid of {grid.words} "

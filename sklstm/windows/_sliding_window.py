@@ -23,7 +23,13 @@ from sklstm._checks import (
     validate_data,
     whole_or_unchanged,
 )
-from sklstm.windows._array import Windows, base_from_rows, windows_from_base
+from sklstm.windows._array import (
+    Windows,
+    base_from_rows,
+    ranges,
+    slots_of,
+    windows_from_base,
+)
 from sklstm.windows._calendar import (
     calendar_channels,
     calendar_names,
@@ -318,10 +324,12 @@ class SlidingWindow(
         if not hasattr(self, "context_"):
             return self.fit(X, y)
         with whole_or_unchanged(self):
-            values, labels, rows = self._read(X, reset=False)
+            values, labels, rows, order = self._read(X, reset=False)
             rows = self._going_on(X, labels, rows)
-            placed = self._placed(values, rows, self._context)
-            if not self._context.is_later(placed.groups, placed.labels_of(...)).any():
+            placed = self._placed(values, rows, order, self._context)
+            if not self._context.is_later(
+                placed.groups, placed.labels_of(placed.newest)
+            ).any():
                 raise ValueError(
                     "SlidingWindow.partial_fit needs rows after those seen before, "
                     f"which end at {python_scalar(self.grid_.last[0])!r}. Got rows up "
@@ -361,13 +369,13 @@ class SlidingWindow(
             them, or more rows are missing than a window reads.
         """
         check_is_fitted(self)
-        values, labels, rows = self._read(X, reset=False)
+        values, labels, rows, order = self._read(X, reset=False)
         if self._can_follow(values, labels, rows):
-            placed = self._placed(values, rows, self._context)
+            placed = self._placed(values, rows, order, self._context)
             check_grid(placed, self.grid_)
             self._warn_of_missing_past(placed)
         else:
-            placed = self._placed(values, rows, None)
+            placed = self._placed(values, rows, order, None)
         return self._windows(placed, labels)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -437,12 +445,12 @@ class SlidingWindow(
         """Set the fitted attributes; return the rows in their places, and labels."""
         self._validate_params()
         with whole_or_unchanged(self):
-            values, labels, rows = self._read(X, reset=True)
+            values, labels, rows, order = self._read(X, reset=True)
             check_same_labels(X, y, owner=type(self).__name__)
             self.target_names_ = names_of(X, y)
             self.is_known_ = self._known_mask(values.shape[1])
             self.lag_ = 0 if self.is_known_.all() else self.horizon
-            self._learn_grid(rows, labels)
+            self._learn_grid(rows, order, labels)
             self._calendar = calendar_parts(
                 self.calendar, self.grid_, owner=type(self).__name__
             )
@@ -456,7 +464,7 @@ class SlidingWindow(
                     + "; pass more rows."
                 )
             self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(np.float32)
-            placed = self._placed(values, rows, None)
+            placed = self._placed(values, rows, order, None)
             self._keep(context_of(placed, self._n_kept()))
         warn_of_lost_digits(values, self._columns)
         if self.target_names_ and self._columns and len(y) == len(values):
@@ -476,7 +484,7 @@ class SlidingWindow(
             return f"{longest} row(s) in the longest group"
         return f"{longest} sample(s) (shape={values.shape})"
 
-    def _learn_grid(self, rows, labels):
+    def _learn_grid(self, rows, order, labels):
         """Learn which groups there are, and on which grid their rows lie."""
         self._has_labels = labels is not None
         is_long = self._reads_long_frames()
@@ -493,7 +501,6 @@ class SlidingWindow(
             return
         pairs = None
         if is_long:
-            order = rows.order(owner=type(self).__name__)
             pairs = (rows if order is None else rows.take(order)).pairs()
         self.grid_ = grid_of(rows.stamps, pairs=pairs)
         warn_of_utc_days(rows.stamps, self.grid_)
@@ -536,10 +543,11 @@ class SlidingWindow(
 
     def _rows_to_learn(self, X, n_again):
         """Return which rows of X were not seen, and ``n_again`` of those before."""
-        values, labels, rows = self._read(X, reset=False)
+        values, labels, rows, order = self._read(X, reset=False)
         rows = self._going_on(X, labels, rows)
-        placed = self._placed(values, rows, self._context)
-        is_new = self._context.is_later(placed.groups, placed.labels_of(...))
+        placed = self._placed(values, rows, order, self._context)
+        groups = placed.groups[placed.codes]
+        is_new = self._context.is_later(groups, placed.labels_of(...))
         which = rows_to_learn(placed.codes, is_new, n_again)
         if not self._reads_long_frames():
             return slice(int(which[0]) if len(which) else len(values), None)
@@ -566,7 +574,7 @@ class SlidingWindow(
                 X, dtype="numeric", ensure_all_finite=False, estimator=self
             )
             self._check_values(values, X, labels, reset=reset)
-            return values, labels, rows
+            return values, labels, rows, rows.order(owner=owner)
         if labels is not None:
             X = numeric_frame(X, owner=owner)
         values = validate_data(
@@ -578,8 +586,9 @@ class SlidingWindow(
             check_order(labels, owner=owner)
             check_plain_numbers(labels, owner=owner)
             stamps = labels
-        numbers = np.arange(len(values))
-        return values, labels, RowLabels(None, np.zeros_like(numbers), stamps, numbers)
+        codes = np.zeros(len(values), dtype=np.int8)
+        rows = RowLabels(None, codes, stamps, np.arange(len(values)))
+        return values, labels, rows, None
 
     def _check_values(self, values, X, labels, *, reset):
         """Check the values of X and that its columns are those of ``fit``."""
@@ -607,13 +616,13 @@ class SlidingWindow(
                 f"{columns[position] if columns else position!r}; drop it."
             )
 
-    def _placed(self, values, rows, context):
+    def _placed(self, values, rows, order, context):
         """Return rows by group and time, behind those kept (None: they begin anew)."""
         if self._calendar:
             of_stamps = calendar_channels(rows.stamps, self._calendar)
             values = np.hstack([values, of_stamps[rows.ranks]])
         owner = type(self).__name__
-        return placed_rows(rows, values, self.grid_, context, owner=owner)
+        return placed_rows(rows, order, values, self.grid_, context, owner=owner)
 
     def _can_follow(self, values, labels, rows):
         """Return whether labels tell how rows follow those of ``fit``."""
@@ -670,17 +679,16 @@ class SlidingWindow(
 
     def _windows(self, placed, labels):
         """Return the windows of rows in the layout that was asked for."""
-        delays = self._delays()
-        slots = placed.slots(self.window, delays)
-        base = base_from_rows(
-            placed.channels, placed.kept, slots, window=self.window, delays=delays
-        )
-        if slots.is_contiguous and not self._reads_long_frames():
-            first, n_rows = int(slots.rows[0]), len(placed.codes)
-            windows: Any = windows_from_base(base, first, n_rows, self.window)
+        size = {"window": self.window, "delays": self._delays()}
+        rows = placed.stretches
+        slots = slots_of(rows, placed.kept_stretches, **size)
+        base = base_from_rows(placed.channels, rows, placed.kept, slots, **size)
+        if len(rows.starts) == 1 and not self._reads_long_frames():
+            first = int(slots.starts[0])
+            windows: Any = windows_from_base(base, first, rows.n_rows, self.window)
         else:
-            starts = placed.as_they_came(slots.rows)
-            groups = placed.as_they_came(placed.groups)
+            starts = placed.as_they_came(ranges(slots.starts, rows.lengths))
+            groups = placed.as_they_came(placed.groups[placed.codes])
             windows = Windows(base, starts, groups, self.window, self.groups_)
         wished = getattr(self, "_sklearn_output_config", {}).get("transform")
         is_frame = wished == "pandas" or (
@@ -721,11 +729,11 @@ class SlidingWindow(
                     UserWarning,
                     stacklevel=3,
                 )
-        far = np.flatnonzero(~placed.slots(self.window, self._delays()).has_past)
-        if len(far):
+        n_far, first = placed.stretches.first_without_past(self.window, self.lag_)
+        if n_far:
             warnings.warn(
-                f"{len(far)} row(s) of X have no row within the {self.window} steps of "
-                f"their window; the first is {placed.rows.words(placed.row(far[0]))}. "
+                f"{n_far} row(s) of X have no row within the {self.window} steps of "
+                f"their window; the first is {placed.rows.words(placed.row(first))}. "
                 "The newest earlier value of their series stands in its place; pass "
                 "the rows between too, or choose a longer window.",
                 UserWarning,
