@@ -406,7 +406,7 @@ def grid_of_rows(labels: pd.Index) -> Grid:
     return Grid("rows", None, labels[-1:])
 
 
-def grid_of(labels: pd.Index, *, pairs: Pairs | None = None) -> Grid | None:
+def grid_of(labels: pd.Index, *, pairs: Pairs | None = None) -> Grid:
     """Return the grid of labels in increasing order.
 
     The grid is the ``freq`` of the index where it has one. Else it is the commonest
@@ -423,8 +423,8 @@ def grid_of(labels: pd.Index, *, pairs: Pairs | None = None) -> Grid | None:
 
     Returns
     -------
-    Grid or None
-        None where there are fewer than two labels to tell it from.
+    Grid
+        One that counts rows where time stamps have no common step.
     """
     last = labels[-1:]
     offset = labels.freq if isinstance(labels, pd.DatetimeIndex) else None
@@ -436,7 +436,7 @@ def grid_of(labels: pd.Index, *, pairs: Pairs | None = None) -> Grid | None:
     n_pairs = len(labels) - 1 if pairs is None else len(pairs[0])
     if n_pairs < 1:
         if family == "stamp":
-            return None
+            return grid_of_rows(labels)
         return Grid(str(family), 1 if family == "integer" else labels.freq.n, last)
     if family == "integer":
         counts = _differences(_numbers(labels), pairs)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 
 from sklstm.windows._context import Context, Placed
-from sklstm.windows._labels import Grid
-from sklstm.windows._table import first_of_groups
+from sklstm.windows._labels import Grid, counts_rows, grid_of
+from sklstm.windows._table import RowLabels, first_of_groups
 
 __all__ = [
     "check_grid",
-    "first_inside_fit",
+    "fitted_grid",
+    "quiet_windows",
     "warn_of_lost_digits",
+    "warn_of_lost_index",
+    "warn_of_missing_past",
     "warn_of_missing_rows",
     "warn_of_target",
-    "warn_of_utc_days",
 ]
 
 # Rows looked at to judge whether float32 is fine enough for a column.
@@ -152,7 +155,7 @@ def check_grid(placed: Placed, grid: Grid) -> None:
         )
 
 
-def first_inside_fit(placed: Placed, context: Context, n_reads: int) -> int | None:
+def _first_inside_fit(placed: Placed, context: Context, n_reads: int) -> int | None:
     """Return the first position whose past was read by ``fit``, but not kept."""
     firsts = placed.firsts
     groups = placed.groups[placed.stretches.codes[placed.stretches.is_first]]
@@ -205,7 +208,7 @@ def warn_of_lost_digits(values: np.ndarray, columns: Sequence | None) -> None:
         )
 
 
-def warn_of_utc_days(stamps: pd.Index, grid: Grid | None) -> None:
+def _warn_of_utc_days(stamps: pd.Index, grid: Grid | None) -> None:
     """Warn where stamps are days of a zone with summer time, written in UTC."""
     if grid is None or grid.kind != "day" or str(stamps.tz) not in ("None", "UTC"):
         return
@@ -219,3 +222,137 @@ def warn_of_utc_days(stamps: pd.Index, grid: Grid | None) -> None:
             UserWarning,
             stacklevel=5,
         )
+
+
+def fitted_grid(
+    rows: RowLabels, order: np.ndarray | None, labels: pd.Index | None, *, is_long: bool
+) -> Grid | None:
+    """Return the grid of the rows of ``fit``; None where labels do not count rows.
+
+    Parameters
+    ----------
+    rows : RowLabels
+        Group and time of each row.
+    order : ndarray of shape (n_rows,), int, or None
+        The rows by group and time; None where they come so.
+    labels : Index or None
+        The index of X.
+    is_long : bool
+        Whether columns tell groups apart, or time.
+
+    Warns
+    -----
+    UserWarning
+        If labels do not count rows, or are time stamps without a common step.
+    """
+    if labels is not None and not (is_long or counts_rows(labels)):
+        warnings.warn(
+            f"The index of X ({type(labels).__name__} of {labels.dtype}) does not count "
+            "rows, so rows are taken as contiguous and no context is kept; use a "
+            "DatetimeIndex (pd.to_datetime), a PeriodIndex or integers, and for many "
+            "series a long frame (reset_index) with 'groups' and 'time'.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return None
+    pairs = None
+    if is_long:
+        pairs = (rows if order is None else rows.take(order)).pairs()
+    grid = grid_of(rows.stamps, pairs=pairs)
+    _warn_of_utc_days(rows.stamps, grid)
+    is_irregular = grid.kind == "rows" and isinstance(rows.stamps, pd.DatetimeIndex)
+    if is_irregular and len(rows.ranks) > len(np.unique(rows.codes)):
+        warnings.warn(
+            "The time stamps of X have no common step, so each row is taken to follow "
+            "the one before, however far apart they are; resample or round them where "
+            "a step is meant.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return grid
+
+
+def warn_of_missing_past(
+    placed: Placed,
+    context: Context,
+    grid: Grid,
+    *,
+    window: int,
+    lag: int,
+    is_other: bool,
+) -> None:
+    """Warn of rows whose windows lack what lies before them.
+
+    Parameters
+    ----------
+    placed : Placed
+        The rows, behind those kept.
+    context : Context
+        Rows kept from ``fit``.
+    grid : Grid
+        That of ``fit``.
+    window, lag : int
+        Steps of a window, and rows from its end to the row that it predicts.
+    is_other : bool
+        Whether the first rows are others than those of ``fit``.
+
+    Warns
+    -----
+    UserWarning
+    """
+    n_reads = window + lag - 1
+    at = _first_inside_fit(placed, context, n_reads)
+    if at is not None:
+        warnings.warn(
+            f"X begins at {placed.rows.words(placed.row(at))}, inside the rows of fit, "
+            "of which only the newest are kept, so its first windows are incomplete. "
+            f"Pass the {n_reads} rows before it too; of predictions keep those that "
+            "you need.",
+            UserWarning,
+            stacklevel=3,
+        )
+    begins_anew = placed.labels_of([0])[0] == context.first_labels[0]
+    if grid.kind == "integer" and context.keys is None and begins_anew and is_other:
+        warnings.warn(
+            "The integer index of X starts where that of fit did, with other values, "
+            f"so its first {n_reads} windows are incomplete. If these rows follow "
+            "those of fit, number them on: "
+            f"X.index = range({int(grid.last[0]) + 1}, ...).",
+            UserWarning,
+            stacklevel=3,
+        )
+    n_far, first = placed.stretches.first_without_past(window, lag)
+    if n_far:
+        warnings.warn(
+            f"{n_far} row(s) of X have no row within the {window} steps of their "
+            f"window; the first is {placed.rows.words(placed.row(first))}. The newest "
+            "earlier value of their series stands in its place; pass the rows between "
+            "too, or choose a longer window.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_lost_index(
+    labels: pd.Index | None, grid: Grid | None, n_reads: int
+) -> None:
+    """Warn that rows cannot be told to follow those of ``fit``, which had a grid."""
+    came = "no index" if labels is None else f"a {type(labels).__name__}"
+    if labels is not None and grid is not None:
+        came += f" where fit had a {type(grid.last).__name__}"
+    warnings.warn(
+        f"X has {came}, so SlidingWindow cannot tell whether its rows follow those of "
+        f"fit, and its first {n_reads} windows are incomplete. Pass a DataFrame with "
+        "the index that continues the one of fit, and call "
+        "set_output(transform='pandas') on the steps in front.",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
+@contextmanager
+def quiet_windows() -> Iterator[None]:
+    """Ignore what SlidingWindow warns of where rows bring their own past."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
+        yield

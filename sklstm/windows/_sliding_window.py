@@ -1,8 +1,5 @@
 """SlidingWindow: one window of past rows for every row, as a transformer."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from numbers import Integral
 from typing import Any, Self
 
@@ -48,15 +45,15 @@ from sklstm.windows._labels import (
     check_order,
     check_plain_numbers,
     counts_rows,
-    grid_of,
 )
 from sklstm.windows._signs import (
     check_grid,
-    first_inside_fit,
+    fitted_grid,
     warn_of_lost_digits,
+    warn_of_lost_index,
+    warn_of_missing_past,
     warn_of_missing_rows,
     warn_of_target,
-    warn_of_utc_days,
 )
 from sklstm.windows._table import (
     RowLabels,
@@ -65,7 +62,7 @@ from sklstm.windows._table import (
     rows_to_learn,
 )
 
-__all__ = ["SlidingWindow", "quiet_windows"]
+__all__ = ["SlidingWindow"]
 
 # First rows that tell whether rows are those of the fit.
 _ROWS_TO_RECOGNISE = 8
@@ -373,7 +370,14 @@ class SlidingWindow(
         if self._can_follow(values, labels, rows):
             placed = self._placed(values, rows, order, self._context)
             check_grid(placed, self.grid_)
-            self._warn_of_missing_past(placed)
+            warn_of_missing_past(
+                placed,
+                self._context,
+                self.grid_,
+                window=self.window,
+                lag=self.lag_,
+                is_other=not self._begins_like_fit(placed.channels),
+            )
         else:
             placed = self._placed(values, rows, order, None)
         return self._windows(placed, labels)
@@ -450,7 +454,10 @@ class SlidingWindow(
             self.target_names_ = names_of(X, y)
             self.is_known_ = self._known_mask(values.shape[1])
             self.lag_ = 0 if self.is_known_.all() else self.horizon
-            self._learn_grid(rows, order, labels)
+            self._has_labels = labels is not None
+            self.grid_ = fitted_grid(
+                rows, order, labels, is_long=self._reads_long_frames()
+            )
             self._calendar = calendar_parts(
                 self.calendar, self.grid_, owner=type(self).__name__
             )
@@ -483,35 +490,6 @@ class SlidingWindow(
         if self._reads_long_frames():
             return f"{longest} row(s) in the longest group"
         return f"{longest} sample(s) (shape={values.shape})"
-
-    def _learn_grid(self, rows, order, labels):
-        """Learn which groups there are, and on which grid their rows lie."""
-        self._has_labels = labels is not None
-        is_long = self._reads_long_frames()
-        if labels is not None and not (is_long or counts_rows(labels)):
-            self.grid_ = None
-            warnings.warn(
-                f"The index of X ({type(labels).__name__} of {labels.dtype}) does not "
-                "count rows, so rows are taken as contiguous and no context is kept; "
-                "use a DatetimeIndex (pd.to_datetime), a PeriodIndex or integers, and "
-                "for many series a long frame (reset_index) with 'groups' and 'time'.",
-                UserWarning,
-                stacklevel=4,
-            )
-            return
-        pairs = None
-        if is_long:
-            pairs = (rows if order is None else rows.take(order)).pairs()
-        self.grid_ = grid_of(rows.stamps, pairs=pairs)
-        warn_of_utc_days(rows.stamps, self.grid_)
-        if self.grid_.kind == "rows" and isinstance(rows.stamps, pd.DatetimeIndex):
-            warnings.warn(
-                "The time stamps of X have no common step, so each row is taken to "
-                "follow the one before, however far apart they are; resample or round "
-                "them where a step is meant.",
-                UserWarning,
-                stacklevel=4,
-            )
 
     def _keep(self, context):
         """Keep the newest rows of every group."""
@@ -635,7 +613,12 @@ class SlidingWindow(
                 "SlidingWindow needs time of the kind that fit had, "
                 f"{grid.last.dtype}. Got {rows.stamps.dtype}; convert one of them."
             )
-        self._warn_of_lost_index(values, labels)
+        # Rows of fit bring their own past, and labels that count nothing are told.
+        is_seen = labels is None and not self._has_labels
+        is_seen = is_seen and self._begins_like_fit(values)
+        if not is_seen and (labels is None or grid is not None):
+            n_reads = self.window + self.lag_ - 1
+            warn_of_lost_index(labels, grid if self._has_labels else None, n_reads)
         return False
 
     # -- channels and windows ----------------------------------------------------------
@@ -703,72 +686,8 @@ class SlidingWindow(
             return table
         return frame_from(table, self.get_feature_names_out(), labels)
 
-    # -- what fit and transform tell ---------------------------------------------------
-
-    def _warn_of_missing_past(self, placed):
-        """Warn of rows whose windows lack what lies before them."""
-        n_reads = self.window + self.lag_ - 1
-        at = first_inside_fit(placed, self._context, n_reads)
-        if at is not None:
-            warnings.warn(
-                f"X begins at {placed.rows.words(placed.row(at))}, inside the rows of "
-                "fit, of which only the newest are kept, so its first windows are "
-                f"incomplete. Pass the {n_reads} rows before it too; of predictions "
-                "keep those that you need.",
-                UserWarning,
-                stacklevel=3,
-            )
-        is_single = self.grid_.kind == "integer" and not self._reads_long_frames()
-        if is_single and placed.labels_of([0])[0] == self._context.first_labels[0]:
-            if not self._begins_like_fit(placed.channels):
-                warnings.warn(
-                    "The integer index of X starts where that of fit did, with other "
-                    f"values, so its first {n_reads} windows are incomplete. If these "
-                    "rows follow those of fit, number them on: "
-                    f"X.index = range({int(self.grid_.last[0]) + 1}, ...).",
-                    UserWarning,
-                    stacklevel=3,
-                )
-        n_far, first = placed.stretches.first_without_past(self.window, self.lag_)
-        if n_far:
-            warnings.warn(
-                f"{n_far} row(s) of X have no row within the {self.window} steps of "
-                f"their window; the first is {placed.rows.words(placed.row(first))}. "
-                "The newest earlier value of their series stands in its place; pass "
-                "the rows between too, or choose a longer window.",
-                UserWarning,
-                stacklevel=3,
-            )
-
     def _begins_like_fit(self, values):
         """Return whether rows begin with the rows that ``fit`` began with."""
         n_rows = min(len(values), len(self._first_rows))
         first = values[:n_rows, : self._first_rows.shape[1]].astype(np.float32)
         return np.array_equal(first, self._first_rows[:n_rows], equal_nan=True)
-
-    def _warn_of_lost_index(self, values, labels):
-        """Warn unless the rows are those of ``fit``, which bring their own past."""
-        is_unlabelled = labels is None and not self._has_labels
-        if is_unlabelled and self._begins_like_fit(values):
-            return
-        if self.grid_ is None and labels is not None:
-            return  # the warning of fit has said it
-        came = "no index" if labels is None else f"a {type(labels).__name__}"
-        if labels is not None and self._has_labels:
-            came += f" where fit had a {type(self.grid_.last).__name__}"
-        warnings.warn(
-            f"X has {came}, so SlidingWindow cannot tell whether its rows follow those "
-            f"of fit, and its first {self.window + self.lag_ - 1} windows are "
-            "incomplete. Pass a DataFrame with the index that continues the one of "
-            "fit, and call set_output(transform='pandas') on the steps in front.",
-            UserWarning,
-            stacklevel=4,
-        )
-
-
-@contextmanager
-def quiet_windows() -> Iterator[None]:
-    """Ignore what SlidingWindow warns of where rows bring their own past."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
-        yield
