@@ -5,7 +5,7 @@ They are known however far ahead, so that a forecast needs no future values of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,9 @@ _PARTS = {
     "month": (lambda stamps: stamps.month - 1, 12),
     "quarter": (lambda stamps: stamps.quarter - 1, 4),
     "week": (lambda stamps: stamps.isocalendar().week.to_numpy(dtype=int) - 1, 53),
-    "yearday": (lambda stamps: stamps.dayofyear - 1, 366),
+    "yearday": (lambda stamps: stamps.day_of_year - 1, 366),
     "day": (lambda stamps: stamps.day - 1, 31),
-    "weekday": (lambda stamps: stamps.dayofweek, 7),
+    "weekday": (lambda stamps: stamps.day_of_week, 7),
     "hour": (lambda stamps: stamps.hour + stamps.minute / 60, 24),
     "minute": (lambda stamps: stamps.minute, 60),
 }
@@ -65,9 +65,8 @@ def calendar_parts(calendar: Any, grid: Grid | None, *, owner: str) -> list[tupl
         )
     if isinstance(calendar, str) and calendar == "auto":
         return [(part, "cyclic") for part in _parts_of_grid(grid)]
-    if isinstance(calendar, Mapping) and all(
-        form in _FORMS for form in calendar.values()
-    ):
+    # Countries of the holidays package are dicts too, and empty before they are read.
+    if type(calendar) is dict and all(isinstance(part, str) for part in calendar):
         parts = list(calendar.items())
     elif isinstance(calendar, list | tuple):
         parts = [
@@ -78,24 +77,36 @@ def calendar_parts(calendar: Any, grid: Grid | None, *, owner: str) -> list[tupl
         is_name = isinstance(calendar, str)
         parts = [(calendar, "cyclic") if is_name else ("holiday", calendar)]
     for part, form in parts:
-        is_calendar = hasattr(form, "holidays") or hasattr(form, "__contains__")
-        if part not in _PARTS and (isinstance(form, str) or not is_calendar):
+        is_valid = part in _PARTS and form in _FORMS
+        if not (is_valid or (part == "holiday" and _is_holiday_calendar(form))):
+            came = part if part not in (*_PARTS, "holiday") else form
             raise ValueError(
                 f"The 'calendar' parameter of {owner} must be 'auto', parts of the "
-                f"stamp ({', '.join(_PARTS)}) or a holiday calendar of pandas or the "
-                f"holidays package. Got {part if isinstance(form, str) else form!r}."
+                f"stamp ({', '.join(_PARTS)}), a dict of parts and their form "
+                f"({' or '.join(_FORMS)}), or a holiday calendar of pandas or the "
+                f"holidays package. Got {came!r}."
             )
     return parts
 
 
+def _is_holiday_calendar(calendar: Any) -> bool:
+    """Return whether an object tells which days are holidays."""
+    if hasattr(calendar, "holidays"):
+        return True
+    is_container = isinstance(calendar, Mapping | Set)
+    return is_container and not any(isinstance(day, str) for day in calendar)
+
+
 def _parts_of_grid(grid: Grid) -> tuple[str, ...]:
     """Return the parts of "auto": what repeats within a year for such a step."""
-    days = (grid.after(grid.last, 1)[0] - grid.last[0]) if grid.step else None
+    if grid.kind == "rows":
+        return _WITHIN_DAYS
+    days = grid.step
     if isinstance(grid.last, pd.PeriodIndex):
         days = grid.last.to_timestamp("s")[0]
         days = (grid.last + grid.step).to_timestamp("s")[0] - days
-    if days is None:
-        return _WITHIN_DAYS
+    elif not isinstance(days, pd.Timedelta):
+        days = grid.after(grid.last, 1)[0] - grid.last[0]
     for at_least, parts in _AUTO:
         if days >= pd.Timedelta(days=at_least):
             return parts

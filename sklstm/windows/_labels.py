@@ -36,7 +36,7 @@ __all__ = [
 Pairs = tuple[np.ndarray, np.ndarray]
 
 _CHUNK = 1 << 18
-_DAY = pd.Timedelta(days=1)
+_DAY, _NONE = pd.Timedelta(days=1), pd.Timedelta(0)
 _SHORTEST_DAY = pd.Timedelta(hours=22)  # on the wall clock, over a change of clocks
 _SHORTEST_MONTH = pd.Timedelta(days=28)
 # Offsets after it may leave what nanoseconds can hold, which ends in 2262.
@@ -71,6 +71,8 @@ class Grid:
     weekdays, times : tuple of bool, default=()
         Days of the week from Monday on, and times of day from midnight on, that have
         rows; empty where all have.
+    phase : Timedelta, default=0
+        How long after their place among ``times`` the rows lie, where these are given.
     """
 
     kind: str
@@ -79,6 +81,7 @@ class Grid:
     day: int = 0
     weekdays: tuple[bool, ...] = ()
     times: tuple[bool, ...] = ()
+    phase: pd.Timedelta = _NONE
 
     @property
     def words(self) -> str:
@@ -251,13 +254,14 @@ class Grid:
             return starts + pd.to_timedelta(days, unit="D") + clock
         if self.kind == "calendar":
             # pandas 2.2 takes nanoseconds, whatever the unit of the stamp.
-            return pd.date_range(first, periods=n_rows + 1, freq=self.step)[1:]
+            later = pd.date_range(first, periods=n_rows + 1, freq=self.step)
+            return later[later > first][:n_rows]
         step = self.step if self.kind != "period" else _unit_of(self.last.freq)
         if not self.weekdays:
             return _repeated(wall, step, n_rows)
         is_open = self._open_week()
         n_weeks = n_rows // int(is_open.sum()) + 2
-        place = int(_since_epoch(wall, step)[0])
+        place = int(_since_epoch(wall, step, self.phase)[0])
         later = place + np.arange(1, n_weeks * len(is_open) + 1)
         later = later[is_open[later % len(is_open)]][:n_rows]
         return wall.repeat(n_rows) + pd.TimedeltaIndex(step * (later - place))
@@ -269,7 +273,8 @@ class Grid:
 
     def _open_places(self, wall: pd.DatetimeIndex, step: Any) -> np.ndarray:
         is_open = self._open_week()
-        weeks, within = np.divmod(_since_epoch(wall, step), len(is_open))
+        places = _since_epoch(wall, step, self.phase)
+        weeks, within = np.divmod(places, len(is_open))
         return weeks * int(is_open.sum()) + np.cumsum(is_open)[within] - 1
 
     def _calendar_places(self, wall: pd.DatetimeIndex) -> np.ndarray:
@@ -348,7 +353,8 @@ def check_order(labels: pd.Index, *, owner: str) -> None:
         twice = labels[labels.duplicated()]
         clock = ""
         if isinstance(labels, pd.DatetimeIndex) and labels.tz is None:
-            if twice.is_unique and (twice.hour < 4).all():
+            is_daily = labels.equals(labels.normalize())
+            if twice.is_unique and (twice.hour < 4).all() and not is_daily:
                 clock = (
                     ", or, of an hour that clocks repeat, tz_localize(zone, "
                     "ambiguous=array) with True for its first half"
@@ -361,8 +367,8 @@ def check_order(labels: pd.Index, *, owner: str) -> None:
 
 
 # Dates written as integers: their format, the periods that they are, how many digits
-# they have, and the difference across the end of a year.
-_DATES = (("%Y%m%d", "D", 8, None), ("%Y%m", "M", 6, {89}), ("%G%V", "W", 6, {48, 49}))
+# they have, and by how much more they grow across the end of a year.
+_DATES = (("%Y%m%d", "D", 8, None), ("%Y%m", "M", 6, {88}), ("%G%V", "W", 6, {47, 48}))
 
 
 def check_plain_numbers(labels: pd.Index, *, owner: str) -> None:
@@ -377,10 +383,11 @@ def check_plain_numbers(labels: pd.Index, *, owner: str) -> None:
     """
     if _family(labels) != "integer" or isinstance(labels, pd.RangeIndex):
         return
-    numbers = _numbers(labels)
+    numbers = np.unique(_numbers(labels))
     if len(numbers) < 2 or not 190_000 < numbers.min() <= numbers.max() < 21_010_000:
         return
-    jumps = set(np.diff(np.unique(numbers)).tolist())
+    jumps = np.diff(numbers)
+    jumps = set((jumps - jumps.min()).tolist())
     for written, freq, n_digits, across in _DATES:
         if len(str(numbers.max())) != n_digits or (across and not jumps & across):
             continue
@@ -519,18 +526,32 @@ def _with_closures(grid: Grid, wall: pd.DatetimeIndex, step: pd.Timedelta) -> Gr
     """Return a grid without the days and the times of day that never have a row."""
     if step > _DAY or _DAY % step or _DAY // step > _MOST_TIMES:
         return grid
-    days = wall.normalize().unique()
-    n_days = (days.max() - days.min()) // _DAY + 1
-    of_week = (days.min().day_of_week + np.arange(n_days)) % 7
-    weekdays = np.bincount(of_week, minlength=7) < _PASSES
-    weekdays[days.day_of_week] = True
-    # The first and the last day may be parts of days.
     n_times = _DAY // step
+    phase = _commonest_phase(wall, step)
+    places = _since_epoch(wall, step, phase)
+    days = np.unique(places // n_times)
+    # The first day of the epoch was a Thursday.
+    of_week = (np.arange(days[0], days[-1] + 1) + 3) % 7
+    weekdays = np.bincount(of_week, minlength=7) < _PASSES
+    weekdays[(days + 3) % 7] = True
+    # The first and the last day may be parts of days.
     times = np.full(n_times, len(days) < _PASSES + 2)
-    times[_since_epoch(wall, step) % n_times] = True
+    times[places % n_times] = True
     if weekdays.all() and times.all():
         return grid
-    return replace(grid, weekdays=tuple(weekdays.tolist()), times=tuple(times.tolist()))
+    return replace(
+        grid,
+        weekdays=tuple(weekdays.tolist()),
+        times=tuple(times.tolist()),
+        phase=phase,
+    )
+
+
+def _commonest_phase(wall: pd.DatetimeIndex, step: pd.Timedelta) -> pd.Timedelta:
+    """Return how long after a whole number of steps most stamps lie."""
+    tick = pd.Timedelta(1, wall.unit)
+    phases, counts = np.unique(wall.asi8 % max(1, step // tick), return_counts=True)
+    return int(phases[np.argmax(counts)]) * tick
 
 
 def _n_holes(grid: Grid, labels: pd.Index, pairs: Pairs | None) -> int:
@@ -587,9 +608,12 @@ def _nearest(numbers: np.ndarray, step: int) -> np.ndarray:
     return numbers if step == 1 else (2 * numbers + step) // (2 * step)
 
 
-def _since_epoch(wall: pd.DatetimeIndex, step: pd.Timedelta) -> np.ndarray:
+def _since_epoch(
+    wall: pd.DatetimeIndex, step: pd.Timedelta, phase: pd.Timedelta
+) -> np.ndarray:
     """Return naive stamps as the number of the nearest step since 1 January 1970."""
-    return _nearest(wall.asi8, max(1, step // pd.Timedelta(1, wall.unit)))
+    tick = pd.Timedelta(1, wall.unit)
+    return _nearest(wall.asi8 - phase // tick, max(1, step // tick))
 
 
 def _months(wall: pd.DatetimeIndex) -> np.ndarray:
