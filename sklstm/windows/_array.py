@@ -1,9 +1,8 @@
 """Arithmetic of windows: where each one begins, and views that copy nothing.
 
-A *series* here is an array of shape (n_rows, n_channels), and a *base* is the same
-with missing (NaN) steps in front of every run, so that each row's window is a slice
-of it. Overlapping windows are strided views of their base: n windows cost n rows of
-memory, not n times the window.
+A *base* is an array of shape (n_slots, n_channels) in which each row's window is a
+slice: the rows of every group by time, with missing (NaN) steps in front. Overlapping
+windows are views of their base: n windows cost n rows of memory, not n times the window.
 """
 
 from __future__ import annotations
@@ -35,20 +34,17 @@ _VALUES_AT_ONCE = 1 << 18
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """The windows of a panel: an array that is gathered from its base when it is read.
+    """Windows that are gathered from their base when they are read.
 
-    No stride leads from the last window of one group to the first of the next, so the
-    windows of many groups are no view, and as an array they would take ``window``
-    times the memory of the rows. Indexing gives ordinary arrays, and so does
-    ``numpy.asarray`` of the whole.
+    No stride leads from the last window of one group to the first of the next, nor over
+    a missing row, so these windows are no view; as an array they would take ``window``
+    times the memory of the rows. Indexing and ``numpy.asarray`` give ordinary arrays.
 
     Parameters
     ----------
-    base : ndarray of shape (n_steps, n_channels), float32
-        The runs of all groups, each with missing steps in front.
+    base : ndarray of shape (n_slots, n_channels), float32
     starts : ndarray of shape (n_rows,), int
-        Where in the base the window of each row begins. The next row of the same run
-        begins one step later, another run farther away.
+        The slot at which the window of each row begins; one more for the next row.
     groups : ndarray of shape (n_rows,), int
         The group of each row; -1 for those that ``fit`` has not seen.
     window : int
@@ -89,7 +85,7 @@ class Windows:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
-            raise ValueError("The windows of a panel can only be copied to an array.")
+            raise ValueError("These windows can only be copied to an array.")
         windows = self[:]
         return windows if dtype is None else windows.astype(dtype, copy=False)
 
@@ -314,20 +310,10 @@ def _windows_view(base: np.ndarray, window: int) -> np.ndarray:
     return view.transpose(0, 2, 1)
 
 
-def windows_from_base(base: np.ndarray, first: int, n_rows: int, window: int):
-    """Return the windows of contiguous rows, a view of their base.
-
-    Parameters
-    ----------
-    base : ndarray of shape (n_steps, n_channels)
-    first : int
-        Where the window of the first row begins.
-    n_rows, window : int
-
-    Returns
-    -------
-    ndarray of shape (n_rows, window, n_channels)
-    """
+def windows_from_base(
+    base: np.ndarray, first: int, n_rows: int, window: int
+) -> np.ndarray:
+    """Return the windows of contiguous rows from a slot on, a view of the base."""
     return _windows_view(base, window)[first : first + n_rows]
 
 
@@ -347,102 +333,70 @@ def base_from_windows(windows: np.ndarray) -> np.ndarray | None:
     )
 
 
-def row_slices(windows: np.ndarray, n_rows: int) -> Iterator[slice]:
-    """Yield slices of so many rows that their windows can be copied at a time.
-
-    Parameters
-    ----------
-    windows : ndarray of shape (n, window, n_channels)
-        Windows of which some are copied, usually a view.
-    n_rows : int
-        How many rows there are to go through.
-    """
+def row_slices(windows: Any, n_rows: int) -> Iterator[slice]:
+    """Yield slices of so many rows that their windows can be copied at a time."""
     n_values = windows.shape[1] * windows.shape[2]
     size = max(1, _VALUES_AT_ONCE // max(1, n_values))
     for start in range(0, n_rows, size):
         yield slice(start, start + size)
 
 
-def true_steps(windows: np.ndarray) -> np.ndarray:
+def true_steps(windows: Any) -> np.ndarray:
     """Return how many steps of each window are true.
 
     Parameters
     ----------
-    windows : ndarray of shape (n_rows, window, n_channels)
+    windows : ndarray or Windows of shape (n_rows, window, n_channels)
         A step is missing where all its channels are NaN.
 
     Returns
     -------
-    ndarray of shape (n_rows,), or -1 where the window is not missing oldest steps
-    followed by true ones.
+    ndarray of shape (n_rows,), int32
+        -1 where a window is not missing oldest steps followed by true ones.
     """
+    n_rows, window, n_channels = windows.shape
     base = base_from_windows(windows)
     if base is not None:
-        counts = _true_steps_of_base(base, windows.shape[1])
+        counts = _true_steps_of_base(base, window)
         return counts[windows.starts] if isinstance(windows, Windows) else counts
-    counts = np.empty(len(windows), dtype=np.int32)
-    for rows in row_slices(windows, len(windows)):
-        part = windows[rows]
-        nan = np.isnan(part)
-        missing = nan.all(axis=2)
-        count = (~missing).sum(axis=1)
-        steps = np.arange(part.shape[1])
-        is_leading = missing == (steps < part.shape[1] - count[:, None])
-        is_whole = nan.any(axis=2) == missing
-        counts[rows] = np.where((is_leading & is_whole).all(axis=1), count, -1)
+    counts = np.empty(n_rows, dtype=np.int32)
+    for rows in row_slices(windows, n_rows):
+        one_by_one = np.asarray(windows[rows]).reshape(-1, n_channels)
+        counts[rows] = _true_steps_of_base(one_by_one, window)[::window]
     return counts
 
 
 def _true_steps_of_base(base: np.ndarray, window: int) -> np.ndarray:
-    """Return the counts of ``true_steps`` from the base, in one pass over its rows."""
+    """Return the counts of ``true_steps`` of all windows of a base."""
     counts = np.full(len(base) - window + 1, window, dtype=np.int32)
-    # Windows that begin after the newest NaN are whole.
-    is_nan = np.isnan(base).any(axis=1)
-    if is_nan.any():
-        n_touched = min(len(base) - int(np.argmax(is_nan[::-1])), len(counts))
-        for start in range(0, n_touched, _VALUES_AT_ONCE):
-            stop = min(start + _VALUES_AT_ONCE, n_touched)
-            touched = base[start : stop + window - 1]
-            counts[start:stop] = _true_steps_with_nan(touched, window)
-    return counts
-
-
-def _true_steps_with_nan(base: np.ndarray, window: int) -> np.ndarray:
     nan = np.isnan(base)
-    missing = nan.all(axis=1)
-    partly = nan.any(axis=1) & ~missing
-    positions = np.arange(len(base))
-    newest = positions[window - 1 :]
-    last_missing = np.maximum.accumulate(np.where(missing, positions, -1))
-    last_true = np.maximum.accumulate(np.where(missing, -1, positions))
-    last_partly = np.maximum.accumulate(np.where(partly, positions, -1))
-    count = np.minimum(newest - last_missing[newest], window)
-    oldest = newest - window + 1
-    # Before the newest stretch of true steps, everything in the window is missing.
-    before = last_missing[newest]
-    earlier_true = np.where(before >= 0, last_true[np.maximum(before, 0)], -1)
-    is_valid = (earlier_true < oldest) & (last_partly[newest] < oldest)
-    return np.where(is_valid, count, -1)
+    is_nan = nan.any(axis=1)
+    if not is_nan.any():
+        return counts
+    # Windows that begin after the newest NaN are complete.
+    n_touched = min(len(base) - int(np.argmax(is_nan[::-1])), len(counts))
+    nan, is_nan = nan[: n_touched + window - 1], is_nan[: n_touched + window - 1]
+    is_missing = nan.all(axis=1)
+    oldest = np.arange(n_touched)
+    so_far = np.append(0, np.cumsum(is_missing))
+    n_missing = so_far[oldest + window] - so_far[oldest]
+    steps = np.arange(len(is_nan))
+    newest_nan = np.maximum.accumulate(np.where(is_nan, steps, -1))
+    n_partly = np.append(0, np.cumsum(is_nan & ~is_missing))
+    # The missing steps must be the oldest, and no step may be missing in part.
+    is_valid = newest_nan[oldest + window - 1] < oldest + n_missing
+    is_valid &= n_partly[oldest + window] == n_partly[oldest]
+    counts[:n_touched] = np.where(is_valid, window - n_missing, -1)
+    return counts
 
 
 def is_next_window(windows: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return, for each row but the first, whether it directly follows the one before.
 
     Windows of contiguous rows overlap: all but the newest step of one are all but the
-    oldest of the other. Comparing the newest step of the earlier window, and the
-    counts of true steps, tells them apart from rows on two sides of a hole.
-
-    Parameters
-    ----------
-    windows : ndarray of shape (n_rows, window, n_channels)
-        Windows in time order.
-    counts : ndarray of shape (n_rows,)
-        What ``true_steps`` returned for them.
-
-    Returns
-    -------
-    ndarray of shape (n_rows - 1,), bool
-        Windows of a single step tell nothing but the count; True wherever it fits.
+    oldest of the other. The newest step of the earlier window and the counts of true
+    steps tell them apart from rows with one missing between them. Windows of a single
+    step tell nothing but the count.
     """
     if isinstance(windows, Windows):
         return np.diff(windows.starts) == 1

@@ -247,8 +247,8 @@ def fitted_grid(
     """
     if labels is not None and not (is_long or counts_rows(labels)):
         warnings.warn(
-            f"The index of X ({type(labels).__name__} of {labels.dtype}) does not count "
-            "rows, so rows are taken as contiguous and no context is kept; use a "
+            f"The index of X ({type(labels).__name__} of {labels.dtype}) does not "
+            "count rows, so rows are taken as contiguous and no context is kept; use a "
             "DatetimeIndex (pd.to_datetime), a PeriodIndex or integers, and for many "
             "series a long frame (reset_index) with 'groups' and 'time'.",
             UserWarning,
