@@ -2,7 +2,7 @@
 
 A *base* is an array of shape (n_slots, n_channels) in which each row's window is a
 slice: the rows of every group by time, with missing (NaN) steps in front. Overlapping
-windows are views of their base: n windows cost n rows of memory, not n times the window.
+windows are views of it: n windows cost n rows of memory, not n times the window.
 """
 
 from __future__ import annotations
