@@ -37,9 +37,9 @@ from sklstm.network._lstm import ACTIVATIONS, NetworkSpec, weight_shapes
 from sklstm.network._regressor import LSTMRegressor
 from sklstm.network._scaling import Scaling
 from sklstm.network._training import Member
+from sklstm.windows._labels import Grid
 from sklstm.windows._sliding_window import SlidingWindow
 from sklstm.windows._split import PanelTimeSeriesSplit
-from sklstm.windows._timeline import Timeline
 
 __all__ = ["FORMAT", "load", "save"]
 
@@ -56,7 +56,7 @@ _OWN = (
     PanelTimeSeriesSplit,
     Scaling,
     SlidingWindow,
-    Timeline,
+    Grid,
 )
 # ... and those of scikit-learn that predict in NumPy, from the shapes they hold.
 _OF_SKLEARN = {
@@ -685,11 +685,11 @@ def _try_regressor(regressor: Any) -> None:
 
 def _try_windows(sliding_window: Any) -> None:
     """Raise unless the rows that follow those of the fit get their windows."""
-    own, timeline = sliding_window, sliding_window.timeline_
+    own, grid = sliding_window, sliding_window.grid_
     n_values = own.window * own.context_.shape[1]
     if own.context_.dtype != np.float32 or n_values > _MOST_VALUES:
         raise _UnknownPart(f"windows of {own.window} steps, {own.context_.dtype}")
-    after = None if timeline is None else timeline.after(timeline.last, 1)
+    after = None if grid is None else grid.after(grid.last, 1)
     names = getattr(own, "feature_names_in_", range(own.n_features_in_))
     rows = pd.DataFrame(1.0, columns=names, index=after if own.groups is None else [0])
     if own.groups_ is not None:

@@ -39,10 +39,11 @@ from sklstm.forecasting._result import BacktestResult, result_of_folds
 from sklstm.forecasting._rows_to_come import RowsToCome
 from sklstm.forecasting._update import check_learner, params_of_last, update
 from sklstm.network._progress import Line
+from sklstm.windows._array import Windows, row_slices, take_rows
 from sklstm.windows._frames import labels_of
-from sklstm.windows._panel import as_columns
-from sklstm.windows._sliding_window import SlidingWindow, quiet_windows
-from sklstm.windows._windows import PanelWindows, row_slices, take_rows
+from sklstm.windows._signs import quiet_windows
+from sklstm.windows._sliding_window import SlidingWindow
+from sklstm.windows._table import as_columns
 
 __all__ = ["backtest"]
 
@@ -521,7 +522,7 @@ def _recursion_of_all(
     first = fitted.windows
     fed = np.flatnonzero(~first.is_known_)
     values = np.empty((len(origins), steps))
-    is_panel = isinstance(windows, PanelWindows)
+    is_panel = isinstance(windows, Windows)
     shaped = windows if windows.ndim == 3 else _in_steps(windows, first.window)
     for rows in row_slices(shaped, len(origins)):
         done = 0

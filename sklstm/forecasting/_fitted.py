@@ -16,9 +16,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from sklstm.windows._panel import as_columns
-from sklstm.windows._sliding_window import SlidingWindow, quiet_windows
-from sklstm.windows._windows import take_rows
+from sklstm.windows._array import take_rows
+from sklstm.windows._signs import quiet_windows
+from sklstm.windows._sliding_window import SlidingWindow
+from sklstm.windows._table import as_columns
 
 __all__ = [
     "Fitted",

@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 
 from sklstm._checks import check_whole_target, is_integer
+from sklstm.windows._array import ranges, take_rows
 from sklstm.windows._frames import check_same_labels, labels_of, rows_from
-from sklstm.windows._panel import as_columns, next_in_group, ordered_rows
-from sklstm.windows._panel_labels import PanelLabels, panel_labels
-from sklstm.windows._timeline import check_order, counts_rows, timeline_from_labels
-from sklstm.windows._windows import ranges, take_rows
+from sklstm.windows._labels import check_order, counts_rows, grid_of
+from sklstm.windows._table import (
+    RowLabels,
+    as_columns,
+    row_labels,
+)
 
 __all__ = ["Fold", "OrderedRows", "folds_of", "rows_in_order", "slice_or_rows"]
 
@@ -37,7 +40,7 @@ class OrderedRows:
     numbers : ndarray of shape (n_rows,), int
         Increasing; rows that follow each other differ by 1, groups by more than a
         season and the steps.
-    panel : PanelLabels
+    panel : RowLabels
         Groups and times of the rows; of an array their numbers.
     is_long : bool
         Whether X is a long frame.
@@ -50,7 +53,7 @@ class OrderedRows:
     season: int | None
     target: Any
     numbers: np.ndarray
-    panel: PanelLabels
+    panel: RowLabels
     is_long: bool
 
     @property
@@ -174,12 +177,12 @@ def rows_in_order(
     if is_long or (labels is not None and counts_rows(labels)):
         if not is_long:
             check_order(labels, owner="backtest")
-        panel = panel_labels(X, groups, time, owner="backtest")
+        panel = row_labels(X, groups, time, owner="backtest")
     else:
         rows = np.arange(len(X))
         stamps: Any = rows if labels is None else labels
-        panel = PanelLabels(None, np.zeros_like(rows), stamps, rows)
-    order = ordered_rows(panel, owner="backtest")
+        panel = RowLabels(None, np.zeros_like(rows), stamps, rows)
+    order = panel.order(owner="backtest")
     order = np.arange(len(X)) if order is None else order
     X, y, panel = take_rows(X, order), take_rows(y, order), panel.take(order)
     gaps = _gaps(panel, labels, is_long)
@@ -218,21 +221,16 @@ def _groups_and_time(windows: list) -> tuple[list, Any]:
     return kinds[0] if kinds else ([], None)
 
 
-def _gaps(panel: PanelLabels, labels: Any, is_long: bool) -> np.ndarray:
+def _gaps(panel: RowLabels, labels: Any, is_long: bool) -> np.ndarray:
     """Return how many steps each row lies after the one before it in its group."""
     n_rows = len(panel.codes)
-    timeline = None
-    if is_long:
-        pairs = next_in_group(panel.codes, panel.ranks)
-        timeline = timeline_from_labels(panel.stamps, n_rows=n_rows, pairs=pairs)
-    elif labels is not None and counts_rows(labels):  # which may know their frequency
-        timeline = timeline_from_labels(labels, n_rows=n_rows)
-    if timeline is None or timeline.kind == "order":
-        return np.ones(max(n_rows - 1, 0), dtype=np.int64)
-    away, unit = timeline.away(panel.stamps)
-    gaps, rest = np.divmod(np.diff(away[panel.ranks]), unit)
-    # A row between two steps follows none.
-    return np.where(rest == 0, gaps, np.maximum(gaps + 1, 2))
+    gaps = np.ones(max(n_rows - 1, 0), dtype=np.int64)
+    if not is_long and (labels is None or not counts_rows(labels)):
+        return gaps
+    grid = grid_of(panel.stamps, pairs=panel.pairs() if is_long else None)
+    holes, steps = grid.holes(panel.stamps, panel.ranks)
+    gaps[holes - 1] = steps
+    return gaps
 
 
 # -- folds --------------------------------------------------------------------------

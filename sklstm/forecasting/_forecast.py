@@ -21,11 +21,10 @@ from sklstm.forecasting._intervals import (
     widened,
 )
 from sklstm.forecasting._rows_to_come import RowsToCome, with_coverage
+from sklstm.windows._array import take_rows
 from sklstm.windows._frames import DataFrame, Series
-from sklstm.windows._panel import members
-from sklstm.windows._panel_labels import positions_among
-from sklstm.windows._sliding_window import quiet_windows
-from sklstm.windows._windows import take_rows
+from sklstm.windows._signs import quiet_windows
+from sklstm.windows._table import members, positions_among
 
 __all__ = ["forecast", "values_to_come", "words_of_other_unit"]
 

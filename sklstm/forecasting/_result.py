@@ -24,7 +24,7 @@ from sklstm.metrics import (
     symmetric_mean_absolute_percentage_error,
 )
 from sklstm.windows._frames import DataFrame, labels_of, table_from
-from sklstm.windows._panel import members
+from sklstm.windows._table import members
 
 __all__ = ["BacktestResult", "result_of_folds"]
 

@@ -20,9 +20,12 @@ from sklstm.windows._frames import (
     rows_from,
     series_or_frame,
 )
-from sklstm.windows._panel import next_in_group, ordered_rows
-from sklstm.windows._panel_labels import PanelLabels, panel_labels, positions_among
-from sklstm.windows._timeline import Timeline, timeline_to_go_on
+from sklstm.windows._labels import Grid, grid_of
+from sklstm.windows._table import (
+    RowLabels,
+    positions_among,
+    row_labels,
+)
 
 __all__ = [
     "RowsToCome",
@@ -88,7 +91,7 @@ class RowsToCome:
         self.n_steps, self.n_ahead = steps, fitted.n_ahead
         self.columns: list = list(X.columns)
         self._check_columns(fitted)
-        panel = panel_labels(X, self.groups, self.time, owner="forecast")
+        panel = row_labels(X, self.groups, self.time, owner="forecast")
         order = self._order(X, panel)
         codes = panel.codes[order]
         stops = np.append(np.flatnonzero(np.diff(codes)) + 1, len(codes))
@@ -100,8 +103,8 @@ class RowsToCome:
         longest = int(np.argmax(sizes))
         self._longest = order[stops[longest] - sizes[longest] : stops[longest]]
         self._ends = panel.times_of(self._last)
-        timeline = self._timeline(fitted.windows.timeline_, panel, order)
-        labels = labels_after_each(timeline, self._ends, steps + self.n_ahead)
+        grid = self._grid(fitted.windows.grid_, panel, order)
+        labels = labels_after_each(grid, self._ends, steps + self.n_ahead)
         self._labels = labels
         self.future = labels[: steps * self.n_groups]
         # The newest row of a group has age 0; older rows come first.
@@ -136,9 +139,9 @@ class RowsToCome:
                 f"{self.columns}; {do}."
             )
 
-    def _order(self, X: Any, panel: PanelLabels) -> np.ndarray:
+    def _order(self, X: Any, panel: RowLabels) -> np.ndarray:
         """Return the rows by group and time; those of a single series come so."""
-        order = ordered_rows(panel, owner="forecast")
+        order = panel.order(owner="forecast")
         if order is None:
             return np.arange(len(X))
         if not self.is_long:
@@ -150,28 +153,25 @@ class RowsToCome:
             )
         return order
 
-    def _timeline(
-        self, timeline: Timeline | None, panel: PanelLabels, order: np.ndarray
-    ) -> Timeline:
-        """Return the timeline by which the groups go on."""
+    def _grid(self, grid: Grid | None, panel: RowLabels, order: np.ndarray) -> Grid:
+        """Return the grid on which the groups go on, that of ``fit`` if it has one."""
         labels, pairs = panel.stamps, None
         if self.is_long:
-            pairs = next_in_group(panel.codes[order], panel.ranks[order])
-        else:
-            labels = self._X.index  # which may know its frequency
-        accepts = timeline is not None and timeline.accepts(labels)
-        if timeline is not None and accepts:
-            timeline.check_comparable(labels)
-        if timeline is None or not accepts or timeline.kind == "order":
-            timeline = timeline_to_go_on(labels, n_rows=len(order), pairs=pairs)
-        if timeline is None or timeline.kind == "order":
+            pairs = panel.take(order).pairs()
+        if grid is not None and grid.accepts(labels):
+            grid.check_comparable(labels)
+        if grid is None or not grid.accepts(labels) or grid.kind == "rows":
+            grid = grid_of(labels, pairs=pairs)
+        if grid.kind == "rows" and not isinstance(grid.last, pd.DatetimeIndex):
+            grid = Grid("integer", 1, grid.last)
+        if grid.kind == "rows":
             raise ValueError(
                 "forecast goes on by the step of the index, so its labels must have a "
                 f"common step. Got none in {len(order)} row(s) up to "
                 f"{panel.stamps[-1]}; pass more rows, resample X, or use "
                 "reset_index(drop=True) where rows simply follow each other."
             )
-        return timeline
+        return grid
 
     def _with_rows_to_come(self, rows: np.ndarray) -> pd.DataFrame:
         """Return some rows of X with those to come appended, numbers as floats."""
@@ -254,7 +254,7 @@ class RowsToCome:
     def _frame_of_future(self, X_future: Any, names: list) -> pd.DataFrame:
         """Return the rows to come as a frame at their labels."""
         if self.is_long:
-            panel_labels(
+            row_labels(
                 X_future, self.groups, self.time, owner="forecast", rows="X_future"
             )
             return X_future
@@ -424,13 +424,13 @@ class RowsToCome:
         return frame
 
 
-def labels_after_each(timeline: Timeline, newest: pd.Index, steps: int) -> pd.Index:
+def labels_after_each(grid: Grid, newest: pd.Index, steps: int) -> pd.Index:
     """Return the ``steps`` labels after each of some labels, step by step."""
     if len(newest) == 1:
-        return timeline.after(newest, steps)
+        return grid.after(newest, steps)
     place, ends = pd.factorize(newest)
     ends = pd.Index(ends)
-    parts = [timeline.after(ends[i : i + 1], steps) for i in range(len(ends))]
+    parts = [grid.after(ends[i : i + 1], steps) for i in range(len(ends))]
     labels = parts[0].append(parts[1:]).rename(newest.name)
     return labels.take((place * steps + np.arange(steps)[:, None]).ravel())
 

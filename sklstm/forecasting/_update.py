@@ -20,9 +20,10 @@ from sklstm._checks import (
     whole_or_unchanged,
 )
 from sklstm.forecasting._fitted import learner_of, leaves_of, prefix_of
+from sklstm.windows._array import take_rows
 from sklstm.windows._frames import check_same_labels, labels_of, rows_from
-from sklstm.windows._sliding_window import SlidingWindow, quiet_windows
-from sklstm.windows._windows import take_rows
+from sklstm.windows._signs import quiet_windows
+from sklstm.windows._sliding_window import SlidingWindow
 
 __all__ = ["check_learner", "params_of_last", "update"]
 

@@ -18,13 +18,13 @@ from sklstm._checks import (
     check_whole_target,
     validate_data,
 )
-from sklstm.windows._frames import check_same_labels, is_numbered
-from sklstm.windows._windows import (
-    PanelWindows,
+from sklstm.windows._array import (
+    Windows,
     base_from_windows,
     is_next_window,
     true_steps,
 )
+from sklstm.windows._frames import check_same_labels, is_numbered
 
 __all__ = [
     "LAG_NAME",
@@ -57,7 +57,7 @@ def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarra
 
     Returns
     -------
-    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels), float32
+    windows : ndarray or Windows of shape (n_rows, window, n_channels), float32
     counts : ndarray of shape (n_rows,)
         True steps of each window.
     """
@@ -96,7 +96,7 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
         windows = X
         # check_array would return plain float32 arrays as they are, only later.
         is_plain = type(X) is np.ndarray and X.dtype == np.float32 and len(X) > 0
-        if not (is_plain or isinstance(X, PanelWindows)):
+        if not (is_plain or isinstance(X, Windows)):
             windows = check_array(
                 X,
                 dtype=np.float32,
@@ -247,7 +247,7 @@ def in_time_order(windows: Any, *columns: np.ndarray | None) -> tuple:
 
     Targets, weights, … are the columns; some may be None.
     """
-    order = windows.order() if isinstance(windows, PanelWindows) else None
+    order = windows.order() if isinstance(windows, Windows) else None
     if order is None:
         return windows, *columns
     ordered = (None if column is None else column[order] for column in columns)

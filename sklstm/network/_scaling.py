@@ -25,13 +25,13 @@ import numpy as np
 
 from sklstm.metrics import symmetric_mean_absolute_percentage_error
 from sklstm.network._highway import Highway, fit_highway
-from sklstm.windows._panel_labels import positions_among
-from sklstm.windows._windows import (
-    PanelWindows,
+from sklstm.windows._array import (
+    Windows,
     base_from_windows,
     row_slices,
     windows_from_base,
 )
+from sklstm.windows._table import positions_among
 
 __all__ = ["Scaling", "fit_scaling", "last_level"]
 
@@ -134,7 +134,7 @@ class Scaling:
         if self.unit != "size":
             return np.broadcast_to(1.0, (len(windows), windows.shape[2]))
         groups = np.full(len(windows), -1)
-        if isinstance(windows, PanelWindows) and windows.keys is not None:
+        if isinstance(windows, Windows) and windows.keys is not None:
             groups = np.append(positions_among(windows.keys, self.keys), -1)
             groups = groups[windows.groups]
         sizes = self.sizes[groups]
@@ -162,9 +162,9 @@ class Scaling:
         if base is None or of_steps is None:
             return self.relative_values(np.asarray(windows), sizes[:, None])
         base = self.relative_values(base, of_steps)
-        if isinstance(windows, PanelWindows):
+        if isinstance(windows, Windows):
             return replace(windows, base=base)
-        return windows_from_base(base, np.zeros(1), len(windows), windows.shape[1])
+        return windows_from_base(base, 0, len(windows), windows.shape[1])
 
     def relative_values(self, values: Any, sizes: Any) -> Any:
         """Return raw values, whose last axis is channels, as relative ones, float32."""
@@ -321,7 +321,7 @@ def fit_scaling(
         divide the series of a panel by their sizes, or ``"auto"`` takes logarithms
         where all are positive and a highway errs less in them; ``"log"`` takes
         logarithms of any series, and goes on as ``"auto"``.
-    windows : ndarray or PanelWindows of shape (n_rows, window, n_channels)
+    windows : ndarray or Windows of shape (n_rows, window, n_channels)
         Raw windows with NaN on missing steps.
     targets : ndarray of shape (n_rows, n_outputs)
         Raw targets.
@@ -460,7 +460,7 @@ def last_level(windows: Any, rows: np.ndarray) -> np.ndarray:
     It is that of rows that are learned from, whose newest step is not missing.
     """
     # The series of a panel end on many levels, of which the last is no better.
-    if isinstance(windows, PanelWindows) and windows.has_many_groups:
+    if isinstance(windows, Windows) and windows.has_many_groups:
         return np.median(windows[rows, -1, :].astype(np.float32), axis=0)
     return windows[rows[-1], -1, :].astype(np.float32)
 
@@ -563,7 +563,7 @@ def _fit_units(kind: str | None, given: _Given) -> list[Scaling]:
         floor=np.ones(n_channels),
         sizes=np.ones((1, n_channels)),
     )
-    is_panel = isinstance(windows, PanelWindows) and windows.has_many_groups
+    is_panel = isinstance(windows, Windows) and windows.has_many_groups
     if kind != "log" and not (is_panel and kind in ("auto", "last")):
         return [plain]
     # The first output of each target is the target itself.
@@ -602,7 +602,7 @@ def _positive_channels(given: _Given, lowest: np.ndarray) -> np.ndarray:
     """
     windows, newest, rows = given.windows, given.newest, given.rows
     probed = np.ones(len(rows), dtype=bool)
-    if isinstance(windows, PanelWindows):
+    if isinstance(windows, Windows):
         probed = windows.groups[rows] == windows.groups[rows[-1]]
     chosen = []
     for target in given.targets[rows].T:
@@ -615,7 +615,7 @@ def _positive_channels(given: _Given, lowest: np.ndarray) -> np.ndarray:
     return np.array(chosen)
 
 
-def _sizes_by_group(windows: PanelWindows, rows: np.ndarray) -> np.ndarray:
+def _sizes_by_group(windows: Windows, rows: np.ndarray) -> np.ndarray:
     """Return the sizes of groups, and of new ones; NaN for those without rows."""
     n_groups = len(windows.keys)
     groups = windows.groups[rows]
@@ -652,7 +652,7 @@ def _sizes_of_steps(windows: Any, sizes: np.ndarray) -> np.ndarray | None:
 
     None where the windows have no base in common, or windows that overlap differ.
     """
-    if not isinstance(windows, PanelWindows):
+    if not isinstance(windows, Windows):
         return None
     order = windows.order()
     starts = windows.starts if order is None else windows.starts[order]

@@ -21,7 +21,7 @@ import numpy as np
 from sklstm.network._highway import Highway
 from sklstm.network._progress import Progress
 from sklstm.network._scaling import Scaling
-from sklstm.windows._windows import PanelWindows, base_from_windows, row_slices
+from sklstm.windows._array import Windows, base_from_windows, row_slices
 
 __all__ = [
     "FEWEST_VALIDATION_ROWS",
@@ -261,7 +261,7 @@ class TrainingSet:
         n_rows, window, n_channels = self.windows.shape
         rows = np.arange(n_rows, dtype=np.int32)
         base = base_from_windows(self.windows)
-        if isinstance(self.windows, PanelWindows):
+        if isinstance(self.windows, Windows):
             return base, self.windows.starts.astype(np.int32)
         if base is not None:
             return base, rows

@@ -12,9 +12,8 @@ from sklstm.forecasting._forecast import forecast as forecast_after
 from sklstm.forecasting._rows_to_come import coverage_of_forecast, kind_of_long_frame
 from sklstm.views._drawing import Display, ink, show_dates
 from sklstm.windows._frames import DataFrame, Series, labels_of, stamps_of
-from sklstm.windows._panel import as_columns
-from sklstm.windows._panel_labels import frames_of_groups
-from sklstm.windows._timeline import timeline_from_labels
+from sklstm.windows._labels import grid_of
+from sklstm.windows._table import as_columns, frames_of_groups
 
 __all__ = ["ForecastDisplay"]
 
@@ -239,11 +238,11 @@ class ForecastDisplay(Display):
         ):
             _, quantity, past, to_come, lower, upper, actual = parts
             is_next = _is_next(past.index, to_come.index)
-            timeline = _timeline_of(past.index)
+            grid = _grid_of(past.index)
             n_shown = max(4 * len(to_come), 60) if n_past is None else n_past
             past = past.iloc[max(0, len(past) - n_shown) :]
             marker = "o" if len(to_come) * n_beside <= _MOST_MARKERS else None
-            self._draw(panel, past, to_come, lower, upper, actual, timeline, marker)
+            self._draw(panel, past, to_come, lower, upper, actual, grid, marker)
             if is_next and len(past):
                 _join(panel, past.iloc[-1:], to_come.iloc[:1])
             if heading is not None:
@@ -254,8 +253,8 @@ class ForecastDisplay(Display):
         self._legend()
         return self
 
-    def _draw(self, ax, past, to_come, lower, upper, actual, timeline, marker):
-        stamps, values, points = _broken_line(past, timeline)
+    def _draw(self, ax, past, to_come, lower, upper, actual, grid, marker):
+        stamps, values, points = _broken_line(past, grid)
         ax.plot(
             stamps,
             values,
@@ -267,7 +266,7 @@ class ForecastDisplay(Display):
             label="history",
         )
         if actual is not None:
-            stamps, values, points = _broken_line(actual, timeline)
+            stamps, values, points = _broken_line(actual, grid)
             ax.plot(
                 stamps,
                 values,
@@ -384,51 +383,26 @@ def _is_next(past, to_come):
     labels = past.append(to_come)
     if not len(past) or not labels.is_monotonic_increasing or not labels.is_unique:
         return False
-    try:
-        timeline = timeline_from_labels(labels, n_rows=len(labels))
-        return timeline is not None and len(past) not in timeline.run_starts(labels)
-    except ValueError:
-        # Without a common step, every row follows the one before.
-        return True
+    return len(past) not in grid_of(labels).holes(labels, None)[0]
 
 
-def _timeline_of(labels):
-    """Return the timeline that tells holes in labels, None where nothing does."""
-    if len(labels) < 2 or not labels.is_monotonic_increasing or not labels.is_unique:
-        return None
-    try:
-        timeline = timeline_from_labels(labels, n_rows=len(labels))
-        n_runs = 1 if timeline is None else len(timeline.run_starts(labels))
-    except ValueError:
-        return None
-    # Times without a common step may still lie whole seconds apart.
-    return timeline if 2 * n_runs <= len(labels) else None
+def _grid_of(labels):
+    """Return the grid that tells holes in labels, None where nothing does."""
+    is_ordered = labels.is_monotonic_increasing and labels.is_unique
+    return grid_of(labels) if len(labels) > 1 and is_ordered else None
 
 
-def _broken_line(values, timeline):
+def _broken_line(values, grid):
     """Return where and what a line draws, NaN at holes, and its single points."""
     stamps, drawn = stamps_of(values), values.to_numpy(dtype=float, na_value=np.nan)
-    starts = _starts_of_runs(values.index, timeline)
-    stamps = np.insert(stamps, starts, stamps[starts])
-    drawn = np.insert(drawn, starts, np.nan)
+    labels = values.index
+    if grid is not None and grid.accepts(labels) and labels.is_monotonic_increasing:
+        starts, _ = grid.holes(labels, None)
+        stamps = np.insert(stamps, starts, stamps[starts])
+        drawn = np.insert(drawn, starts, np.nan)
     is_there = np.concatenate([[False], ~np.isnan(drawn), [False]])
     is_alone = is_there[1:-1] & ~is_there[:-2] & ~is_there[2:]
     return stamps, drawn, np.flatnonzero(is_alone)
-
-
-def _starts_of_runs(labels, timeline):
-    """Return the positions before which there is a hole."""
-    none = np.empty(0, dtype=np.intp)
-    if timeline is None or not timeline.accepts(labels) or not len(labels):
-        return none
-    if not labels.is_monotonic_increasing or not labels.is_unique:
-        return none
-    try:
-        timeline.check_comparable(labels)
-        return timeline.run_starts(labels)[1:]
-    except ValueError:
-        # Other labels than those of the history may lie between its steps.
-        return none
 
 
 def _join(ax, last, first):

@@ -16,13 +16,13 @@ from sklstm._checks import check_is_fitted, is_integer
 from sklstm.network._lstm import patched, trace
 from sklstm.network._regressor import LSTMRegressor, WindowRegressor
 from sklstm.network._rows import LAG_NAME, read_windows
+from sklstm.windows._array import row_slices, take_rows
 from sklstm.windows._frames import (
     DataFrame,
     frame_from_product,
     labels_of,
     positions_of,
 )
-from sklstm.windows._windows import row_slices, take_rows
 
 __all__ = [
     "contributions",

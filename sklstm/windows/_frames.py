@@ -52,9 +52,7 @@ def labels_of(X: Any) -> pd.Index | None:
     return X.index if isinstance(X, pd.DataFrame | pd.Series) else None
 
 
-def numeric_frame(
-    frame: pd.DataFrame, *, owner: str, allow_nan: bool = False
-) -> pd.DataFrame:
+def numeric_frame(frame: pd.DataFrame, *, owner: str) -> pd.DataFrame:
     """Return a DataFrame as numbers, once it has columns and all of them hold some.
 
     Parameters
@@ -63,14 +61,12 @@ def numeric_frame(
         What the user passed as X.
     owner : str
         The class that is speaking.
-    allow_nan : bool, default=False
-        Whether objects may be missing; they are NaN then.
 
     Raises
     ------
     ValueError
-        If there is no column, or one holds strings, categories, dates or missing
-        objects; it names the first one.
+        If there is no column, or one holds strings, categories or dates; it
+        names the first one.
     """
     if frame.shape[1] == 0:
         raise ValueError(
@@ -93,15 +89,6 @@ def numeric_frame(
                 f"{owner} needs numeric columns. Got column {name!r} of dtype object, "
                 f"which holds str; {_OF_KEYS}."
             )
-        if not allow_nan:
-            missing = np.flatnonzero(values.isna())
-            if len(missing):
-                row = python_scalar(frame.index[missing[0]])
-                raise ValueError(
-                    f"{owner} needs finite values (no NaN, nothing missing). Got NaN "
-                    f"in row {row!r}, column {name!r}; fill or drop such rows first, "
-                    "or set missing='carry' or 'mask'."
-                )
         objects[position] = values.where(values.notna(), np.nan)
     if objects:
         frame = frame.copy(deep=False)

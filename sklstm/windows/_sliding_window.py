@@ -1,12 +1,10 @@
 """SlidingWindow: one window of past rows for every row, as a transformer."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -22,7 +20,19 @@ from sklstm._checks import (
     validate_data,
     whole_or_unchanged,
 )
-from sklstm.windows._alignment import agree, habit_of
+from sklstm.windows._array import (
+    Windows,
+    base_from_rows,
+    ranges,
+    slots_of,
+    windows_from_base,
+)
+from sklstm.windows._calendar import (
+    calendar_channels,
+    calendar_names,
+    calendar_parts,
+)
+from sklstm.windows._context import context_of, placed_rows
 from sklstm.windows._frames import (
     check_same_labels,
     frame_from,
@@ -31,48 +41,31 @@ from sklstm.windows._frames import (
     numeric_frame,
     rows_from,
 )
-from sklstm.windows._panel import (
-    Runs,
+from sklstm.windows._labels import (
+    check_order,
+    check_plain_numbers,
+    counts_rows,
+)
+from sklstm.windows._signs import (
+    check_grid,
+    fitted_grid,
+    warn_of_lost_digits,
+    warn_of_lost_index,
+    warn_of_missing_past,
+    warn_of_missing_rows,
+    warn_of_target,
+)
+from sklstm.windows._table import (
+    RowLabels,
     as_columns,
-    carried,
-    contexts_before,
-    elapsed,
-    moved_rows,
-    newest_rows,
-    next_in_group,
-    ordered_rows,
+    row_labels,
     rows_to_learn,
 )
-from sklstm.windows._panel_labels import (
-    PanelLabels,
-    keys_together,
-    panel_labels,
-    positions_among,
-)
-from sklstm.windows._timeline import (
-    check_order,
-    counts_rows,
-    labels_together,
-    timeline_from_labels,
-    timeline_in_order,
-)
-from sklstm.windows._windows import (
-    PanelWindows,
-    base_from_runs,
-    base_from_series,
-    windows_from_base,
-)
 
-__all__ = ["SlidingWindow", "quiet_windows"]
+__all__ = ["SlidingWindow"]
 
 # First rows that tell whether rows are those of the fit.
 _ROWS_TO_RECOGNISE = 8
-
-# Windows that there would be without holes, for their loss to be worth a warning.
-_FEWEST_WINDOWS = 20
-
-# Rows looked at to judge whether float32 is fine enough for a column.
-_ROWS_FOR_DIGITS = 1 << 16
 
 
 class SlidingWindow(
@@ -90,14 +83,15 @@ class SlidingWindow(
     rows that directly follow them, so that the first row after the training rows sees
     its true past, also inside ``GridSearchCV`` with ``TimeSeriesSplit``. What follows
     what is read from the index of X alone: DatetimeIndex, PeriodIndex, RangeIndex or
-    integers. A hole in the index ends a run, and no window crosses it.
+    integers.
 
-    Steps before the start of a run are missing: NaN in every channel, always the
-    oldest of their window. :class:`LSTMRegressor` masks them.
+    Windows go on through missing rows and missing values: each takes the newest earlier
+    value of its column and series. Steps before a series begins are missing: NaN in
+    every channel, always the oldest of their window. :class:`LSTMRegressor` masks them.
 
     Many series are read from one long frame with ``groups`` and ``time``, in any order
-    of rows. Each group has runs and a context of its own; a group that ``fit`` has not
-    seen begins with incomplete windows.
+    of rows. Each group has a context of its own; a group that ``fit`` has not seen
+    begins with incomplete windows.
 
     Parameters
     ----------
@@ -112,8 +106,16 @@ class SlidingWindow(
         long frame they are named.
     known_ahead : int, default=0
         Rows after row t whose known values are in the window too, less than ``window``:
-        k - 1 for a regressor that predicts k steps at once. Of rows that are not there,
-        at the end of X and before holes, the newest known value stands.
+        k - 1 for a regressor that predicts k steps at once. For rows that are not there
+        the newest known value stands.
+    calendar : str, list, dict or holiday calendar, default=None
+        Channels made from the stamp alone, known like ``known`` columns, but never
+        asked for in ``X_future``: ``"month"``, ``"quarter"``, ``"week"``,
+        ``"yearday"``, ``"day"``, ``"weekday"``, ``"hour"`` or ``"minute"``, a list of
+        them, or ``"auto"``, which takes what suits the grid. Each becomes a sine and a
+        cosine; a dict such as ``{"weekday": "one-hot", "month": "cyclic"}`` says which
+        form. A holiday calendar of pandas, or a country of the ``holidays`` package,
+        becomes a channel that is 1 on holidays; it may stand in the list.
     groups : str, int, sequence of them or None, default=None
         Columns of a long frame that tell its series apart, by name. Keys may be
         strings, numbers, categories or time stamps. None reads one series.
@@ -125,16 +127,6 @@ class SlidingWindow(
         ``"sequence"`` gives an array of shape (n_rows, window, n_channels), ``"flat"``
         the same values as a lag table of shape (n_rows, window * n_channels), step by
         step, for regressors that read tables.
-    missing : {"error", "carry", "mask"}, default="error"
-        What becomes of NaN in X. ``"error"`` refuses it. ``"carry"`` takes the newest
-        earlier value of the column in the same run. ``"mask"`` does so too, and adds a
-        channel ``load_missing`` for each column that had NaN in ``fit``: 1 where the
-        value was missing, else 0.
-    elapsed : bool, default=False
-        Whether to add a channel ``elapsed``: the time since the previous row of the
-        series, in seconds for time stamps, as a count for periods and integers. Every
-        row then follows the one before, however far apart they are, so that time
-        stamps need no common step and no hole ends a run.
 
     Attributes
     ----------
@@ -149,14 +141,13 @@ class SlidingWindow(
         ``horizon``, or 0 where all columns are known.
     target_names_ : list or None
         Names of the columns of y, where it had some.
-    context_ : ndarray of shape (<= window + horizon - 1, n_channels), float32
-        The newest rows seen in ``fit``, all from one run; those of a panel group by
-        group, at least one of each. Channels are the columns, and what ``missing`` and
-        ``elapsed`` add.
+    context_ : ndarray of shape (n_kept, n_channels), float32
+        The newest rows seen in ``fit``, group by group, at least one of each. Channels
+        are the columns, and what ``calendar`` adds.
     groups_ : Index or None
         The groups seen in ``fit``, in increasing order; None without ``groups``.
-    timeline_ : Timeline or None
-        How the index of X counts rows; None where it does not.
+    grid_ : Grid or None
+        The stamps at which a row is expected; None where the index does not count rows.
 
     See Also
     --------
@@ -166,33 +157,31 @@ class SlidingWindow(
 
     Notes
     -----
-    With one run of rows the output is a read-only float32 view that costs no more
-    memory than the series. Holes in the index make it a copy.
+    The windows of contiguous rows are a read-only float32 view that costs no more
+    memory than the series. Those of a panel, and of a series with missing rows, come as
+    :class:`Windows`, an array-like of the same shape that holds each row once;
+    indexing it or ``numpy.asarray`` copies windows out of it.
 
     NumPy arrays have no index: no context is taken, and the first
     ``window + horizon - 1`` windows of every call are incomplete. To say that new rows
     follow a fit on n rows, give them labels: ``pd.DataFrame(X, index=range(n, ...))``.
 
-    The windows of a panel (``groups`` or ``time``, ``layout="sequence"``) come as
-    :class:`PanelWindows`, an array-like of the same shape that holds each row once;
-    indexing it or ``numpy.asarray`` copies windows out of it.
-
-    What dirty data comes to:
-
-    - *Holes* (missing time stamps) end a run, unless ``elapsed``.
+    - *The grid* is the ``freq`` of the index. Without one it is the commonest
+      difference between rows, counted in months or on the wall clock where that fits,
+      without the days of the week and the times of day that never occur: a Monday
+      follows a Friday on an exchange. Integers of which fewer than half have the
+      commonest difference count as consecutive rows, and so do stamps without one.
+    - *Missing rows* are places of the grid without a row, and *missing values* are NaN.
+      Both are filled from earlier rows alone. Where nothing in a window is true, the
+      newest earlier value of the series stands, and ``transform`` warns.
+    - *Before the first value* of a column there is nothing to fill from: a step that
+      lacks it is missing in every channel. The target is not touched: y must be finite,
+      so give rows whose y is missing some value, and weight 0.
     - *Duplicated stamps* are an error that names them, in a panel within a group.
-    - *NaN* is filled from earlier rows alone, also from the rows kept from ``fit``.
-      Before the first value of a column in a run there is nothing to carry: a step that
-      lacks it is missing in every channel, like those before the start of the run. The
-      target is not touched: y must be finite, so give rows whose y is missing some
-      value, and weight 0.
-    - *Irregular stamps* have no common step, which is an error, unless ``elapsed``. The
-      channel ``elapsed`` is known at the predicted row, since its stamp is; it is 0 in
-      the first row of a series.
     - *Daylight saving*: stamps with a time zone are counted in absolute time where they
       are hours or shorter, on the wall clock where they are days or longer. Without a
-      time zone the hour that the clock skips is a hole, and the one that it repeats a
-      duplicate: call ``tz_localize`` first.
+      time zone the hour that the clock skips is a missing row, and the one that it
+      repeats a duplicate: call ``tz_localize`` first.
 
     Examples
     --------
@@ -222,11 +211,10 @@ class SlidingWindow(
         "horizon": [Interval(Integral, 0, None, closed="left")],
         "known": [str, Interval(Integral, 0, None, closed="left"), "array-like"],
         "known_ahead": [Interval(Integral, 0, None, closed="left")],
+        "calendar": "no_validation",
         "groups": [str, Integral, "array-like", None],
         "time": [str, Integral, None],
         "layout": [StrOptions({"sequence", "flat"})],
-        "missing": [StrOptions({"error", "carry", "mask"})],
-        "elapsed": ["boolean"],
     }
 
     def __init__(
@@ -236,21 +224,19 @@ class SlidingWindow(
         horizon: int = 1,
         known: Any = (),
         known_ahead: int = 0,
+        calendar: Any = None,
         groups: Any = None,
         time: str | int | None = None,
         layout: str = "sequence",
-        missing: str = "error",
-        elapsed: bool = False,
     ) -> None:
         self.window = window
         self.horizon = horizon
         self.known = known
         self.known_ahead = known_ahead
+        self.calendar = calendar
         self.groups = groups
         self.time = time
         self.layout = layout
-        self.missing = missing
-        self.elapsed = elapsed
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the columns, the timeline and the newest rows.
@@ -258,8 +244,8 @@ class SlidingWindow(
         Parameters
         ----------
         X : DataFrame, Series or array-like of shape (n_rows, n_columns)
-            Finite numbers, oldest row first, with one label per row. With ``groups`` or
-            ``time`` a long frame, rows in any order.
+            Numbers, oldest row first, with one label per row; NaN are missing values.
+            With ``groups`` or ``time`` a long frame, rows in any order.
         y : Series, DataFrame or array-like, optional
             The regressor's target. Labels must be those of X; names are kept for
             :func:`forecast`.
@@ -272,18 +258,17 @@ class SlidingWindow(
         Raises
         ------
         ValueError
-            If X is empty, not numeric, not finite, shorter than ``horizon + 1`` rows,
-            or its labels are out of order, duplicated or without a common step; if
-            the labels of y are others; or if a group, a time or a column of a long
-            frame is missing.
+            If X is empty, not numeric, infinite, shorter than ``horizon + 1`` rows, or
+            its labels are out of order, duplicated or dates written as integers; if the
+            labels of y are others; or if a group, a time or a column of a long frame is
+            missing.
 
         Warns
         -----
         UserWarning
-            If y is named after a column of X, and that is known, or y is what came of
-            it when it was shifted, differenced or its logarithm was taken; if holes in
-            the index leave less than half of the windows complete; if float32 is too
-            coarse for a column; if the index does not count rows.
+            If y is a known column of X, or a column shifted by one row; if no column of
+            X holds the past of y; if more than a tenth of the grid is missing; if
+            float32 is too coarse for a column; if the index does not count rows.
         """
         self._learn(X, y)
         return self
@@ -300,17 +285,16 @@ class SlidingWindow(
 
         Returns
         -------
-        ndarray or DataFrame
+        ndarray, Windows or DataFrame
             As ``transform`` returns.
         """
-        channels, labels, runs = self._learn(X, y)
-        return self._windows(channels, labels, runs)
+        return self._windows(*self._learn(X, y))
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Move the context along: keep the newest rows of X, as ``fit`` does.
 
-        Columns and the step of the index stay those of ``fit``. To teach the regressor
-        behind it too, call :func:`update`.
+        Columns and grid stay those of ``fit``. To teach the regressor behind it too,
+        call :func:`update`.
 
         Parameters
         ----------
@@ -333,23 +317,23 @@ class SlidingWindow(
             If X has labels of another kind than the rows of ``fit``, ends no later than
             the rows seen before, or is not as ``fit`` needs it; the transformer is then
             as it was.
-
-        Warns
-        -----
-        UserWarning
-            If rows are missing between those seen before and X.
         """
         if not hasattr(self, "context_"):
             return self.fit(X, y)
         with whole_or_unchanged(self):
-            values, labels, panel = self._read(X, reset=False)
-            if panel is None:
-                labels = self._later_labels(X, labels)
-                runs = self._runs_in_context(values, labels)
-                self._move_context(values, labels, runs)
-            else:
-                runs = self._panel_runs_in_context(panel)
-                self._move_context_of_panel(values, panel, runs)
+            values, labels, rows, order = self._read(X, reset=False)
+            rows = self._going_on(X, labels, rows)
+            placed = self._placed(values, rows, order, self._context)
+            if not self._context.is_later(
+                placed.groups, placed.labels_of(placed.newest)
+            ).any():
+                raise ValueError(
+                    "SlidingWindow.partial_fit needs rows after those seen before, "
+                    f"which end at {python_scalar(self.grid_.last[0])!r}. Got rows up "
+                    f"to {python_scalar(rows.stamps[-1])!r}; pass later rows too."
+                )
+            owner = f"{type(self).__name__}.partial_fit"
+            self._keep(self._context.moved(placed, self._n_kept(), owner=owner))
         return self
 
     def transform(self, X: Any) -> Any:
@@ -358,34 +342,45 @@ class SlidingWindow(
         Parameters
         ----------
         X : DataFrame, Series or array-like of shape (n_rows, n_columns)
-            Rows of the fitted columns. Rows whose labels directly follow rows kept
-            from ``fit`` see those in their windows.
+            Rows of the fitted columns. Rows whose labels follow rows kept from ``fit``
+            see those in their windows.
 
         Returns
         -------
         ndarray of shape (n_rows, window, n_columns) or (n_rows, window * n_columns)
             float32 windows, oldest step first, by ``layout``; a DataFrame of the lag
-            table after ``set_output(transform="pandas")``; :class:`PanelWindows` for
-            sequences of a panel.
+            table after ``set_output(transform="pandas")``; :class:`Windows` for
+            sequences of a panel, or with missing rows.
 
         Raises
         ------
         ValueError
-            As in ``fit``, and if the columns are not those of ``fit``.
+            As in ``fit``, and if the columns, the grid or the type of the groups are
+            not those of ``fit``.
 
         Warns
         -----
         UserWarning
-            If X has no index that could tell whether its rows follow those of ``fit``.
+            If X has no index that could tell whether its rows follow those of ``fit``;
+            if rows have no past, since X begins inside the rows of ``fit`` or far after
+            them, or more rows are missing than a window reads.
         """
         check_is_fitted(self)
-        values, labels, panel = self._read(X, reset=False)
-        if panel is None:
-            runs = self._runs_in_context(values, labels)
+        values, labels, rows, order = self._read(X, reset=False)
+        if self._can_follow(values, labels, rows):
+            placed = self._placed(values, rows, order, self._context)
+            check_grid(placed, self.grid_)
+            warn_of_missing_past(
+                placed,
+                self._context,
+                self.grid_,
+                window=self.window,
+                lag=self.lag_,
+                is_other=not self._begins_like_fit(placed.channels),
+            )
         else:
-            runs = self._panel_runs_in_context(panel)
-        channels = self._channels(runs.in_order(values), runs, panel)
-        return self._windows(channels, labels, runs)
+            placed = self._placed(values, rows, order, None)
+        return self._windows(placed, labels)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the column names of the lag table: ``load_t-24`` … ``load_t-1``.
@@ -402,7 +397,11 @@ class SlidingWindow(
             called ``load_t``, one of the row after it ``load_t+1``.
         """
         check_is_fitted(self)
-        names = self._channel_names(_check_feature_names_in(self, input_features))
+        names = _check_feature_names_in(self, input_features)
+        if self._columns:
+            others = [*as_columns(self.groups), self.time]
+            names = [name for name in names if name not in others]
+        names = [*names, *calendar_names(self._calendar)]
         return np.array(
             [
                 f"{name}_t{-(delay + back):+d}" if delay + back else f"{name}_t"
@@ -441,244 +440,133 @@ class SlidingWindow(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
+        tags.input_tags.allow_nan = True
         return tags
 
     # -- fit ---------------------------------------------------------------------------
 
     def _learn(self, X, y):
-        """Set the fitted attributes; return channels by run, labels and runs."""
+        """Set the fitted attributes; return the rows in their places, and labels."""
         self._validate_params()
         with whole_or_unchanged(self):
-            values, labels, panel = self._read(X, reset=True)
+            values, labels, rows, order = self._read(X, reset=True)
             check_same_labels(X, y, owner=type(self).__name__)
             self.target_names_ = names_of(X, y)
             self.is_known_ = self._known_mask(values.shape[1])
             self.lag_ = 0 if self.is_known_.all() else self.horizon
+            self._has_labels = labels is not None
+            self.grid_ = fitted_grid(
+                rows, order, labels, is_long=self._reads_long_frames()
+            )
+            self._calendar = calendar_parts(
+                self.calendar, self.grid_, owner=type(self).__name__
+            )
             self._check_ahead()
-            if len(values) <= self.lag_:
-                self._raise_too_short(f"{len(values)} sample(s) (shape={values.shape})")
-            if panel is None:
-                runs = self._learn_runs(values, labels)
-            else:
-                runs = self._learn_panel(panel)
-            values = runs.in_order(values)
-            self._masked_columns = np.zeros(0, dtype=np.intp)
-            if self.missing == "mask":
-                self._masked_columns = np.flatnonzero(np.isnan(values).any(axis=0))
-            channels = self._channels(values, runs, panel)
-            self._keep_context(channels, runs, panel)
-        self._warn_of_lost_digits(values)
-        self._warn_of_misaligned_target(values, y, runs)
-        self._warn_of_holes(runs, len(values))
-        if self.timeline_ is None and len(values) > 1:
-            warnings.warn(
-                f"The index of X ({type(labels).__name__} of {labels.dtype}) does not "
-                "count rows, so rows are taken as contiguous and no context is kept; "
-                "use a DatetimeIndex (pd.to_datetime), a PeriodIndex or integers, and "
-                "for many series a long frame (reset_index) with 'groups' and 'time'.",
-                UserWarning,
-                stacklevel=3,
+            longest = int(np.bincount(rows.codes).max())
+            if longest <= self.lag_:
+                raise ValueError(
+                    f"SlidingWindow needs at least horizon + 1 = {self.lag_ + 1} rows, "
+                    "so that one row has a past. Got "
+                    + self._words_of_length(longest, values)
+                    + "; pass more rows."
+                )
+            self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(np.float32)
+            placed = self._placed(values, rows, order, None)
+            self._keep(context_of(placed, self._n_kept()))
+        warn_of_lost_digits(values, self._columns)
+        if self.target_names_ and self._columns and len(y) == len(values):
+            warn_of_target(
+                values if placed.order is None else values[placed.order],
+                np.asarray(y) if placed.order is None else np.asarray(y)[placed.order],
+                names=self.target_names_,
+                columns=self._columns,
+                is_fed_back=~self.is_known_ & (self.lag_ > 0),
             )
-        return channels, labels, runs
+        if self.grid_ is not None:
+            warn_of_missing_rows(placed, self.grid_)
+        return placed, labels
 
-    def _raise_too_short(self, came):
-        raise ValueError(
-            f"SlidingWindow needs at least horizon + 1 = {self.lag_ + 1} rows, so "
-            f"that one row has a past. Got {came}; pass more rows."
-        )
+    def _words_of_length(self, longest, values):
+        if self._reads_long_frames():
+            return f"{longest} row(s) in the longest group"
+        return f"{longest} sample(s) (shape={values.shape})"
 
-    def _learn_runs(self, values, labels):
-        """Learn how the labels of a single series count rows; return its runs."""
-        self.groups_ = None
-        self._has_labels = labels is not None
-        self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(np.float32)
-        run_starts = np.zeros(1, dtype=np.intp)
-        self.timeline_ = timeline_from_labels(labels, n_rows=len(values))
-        self._first_distance = 1 - len(values)
-        if labels is not None and self.timeline_ is not None:
-            run_starts = self.timeline_.run_starts(labels)
-            self._first_distance = int(self.timeline_.distances(labels[:1])[0])
-        return _single_runs(run_starts, np.zeros_like(run_starts))
+    def _keep(self, context):
+        """Keep the newest rows of every group."""
+        self._context = context
+        self.context_, self.groups_ = context.values, context.keys
+        if self.grid_ is not None:
+            self.grid_ = self.grid_.moved_to(context.labels[[context.labels.argmax()]])
 
-    def _learn_panel(self, panel):
-        """Learn groups and the step between their rows; return the runs."""
-        self.groups_ = panel.keys
-        order = ordered_rows(panel, owner=type(self).__name__)
-        codes = panel.codes if order is None else panel.codes[order]
-        ranks = panel.ranks if order is None else panel.ranks[order]
-        if self.elapsed:
-            self.timeline_ = timeline_in_order(panel.stamps)
-        else:
-            pairs = next_in_group(codes, ranks)
-            self.timeline_ = timeline_from_labels(
-                panel.stamps, n_rows=len(codes), pairs=pairs
-            )
-        most = int(np.bincount(codes).max())
-        if most <= self.lag_ or self.timeline_ is None:
-            self._raise_too_short(f"{most} row(s) in the longest group")
-        starts = self._panel_run_starts(panel, codes, ranks)
-        none = np.zeros(len(starts), dtype=np.intp)
-        return Runs(order, starts, codes[starts], none, none)
+    def _n_kept(self):
+        """Return how many rows of a group are kept at most."""
+        return max(self.window + self.lag_ - 1, 1)
 
-    def _n_kept(self, panel):
-        """Return how many rows the context of a series has at most."""
-        n_newest = self.window + self.lag_ - 1
-        if panel is not None or self.missing != "error":
-            n_newest = max(n_newest, 1)  # what is carried, and when it was
-        return n_newest
-
-    def _keep_context(self, channels, runs, panel):
-        """Keep the newest rows of the last run, of every group of a panel."""
-        n_newest = self._n_kept(panel)
-        if panel is None:
-            n_own = min(n_newest, len(channels) - runs.starts[-1])
-            self.context_ = channels[len(channels) - n_own :].astype(np.float32)
-            return
-        rows, starts = newest_rows(runs.starts, runs.groups, len(channels), n_newest)
-        self.context_ = channels[rows].astype(np.float32)
-        self._context_starts = starts
-        self._context_labels = panel.stamps[runs.in_order(panel.ranks)[rows]]
-
-    def _later_labels(self, X, labels):
-        """Return the labels of rows, once they are known to end later."""
-        timeline = self.timeline_
+    def _going_on(self, X, labels, rows):
+        """Return the labels of rows to come, once they can be told to come later."""
+        grid = self.grid_
         if labels is None and not self._has_labels:
-            return timeline.after(timeline.last, len(X))
-        if timeline is None or not timeline.accepts(labels):
+            return RowLabels(
+                None, rows.codes, grid.after(grid.last, len(X)), rows.ranks
+            )
+        if labels is None or grid is None or not grid.accepts(rows.stamps):
             came = type(X if labels is None else labels).__name__
             raise ValueError(
                 "SlidingWindow.partial_fit needs labels that count rows as those of "
                 f"fit do. Got {came}; pass DataFrames with an index that goes on, to "
                 "fit and to partial_fit."
             )
-        timeline.check_comparable(labels)
-        if timeline.distances(labels[-1:])[0] < 1:
-            raise ValueError(
-                "SlidingWindow.partial_fit needs rows after those seen before, which "
-                f"end at {python_scalar(timeline.last[0])!r}. Got rows up to "
-                f"{python_scalar(labels[-1])!r}; pass later rows too."
-            )
-        return labels
-
-    def _move_context(self, values, labels, runs):
-        """Keep the newest rows of a single series, those kept before among them."""
-        n_later = int(self.timeline_.distances(labels[-1:])[0])
-        channels = self._channels(values, runs, None)
-        past = self.context_[: runs.contexts[-1]]
-        self._keep_context(channels, runs, None)
-        both = np.concatenate([past, self.context_])
-        self.context_ = both[max(0, len(both) - self._n_kept(None)) :]
-        self.timeline_ = self.timeline_.moved_to(labels[-1:])
-        self._first_distance -= n_later
-
-    def _move_context_of_panel(self, values, panel, runs):
-        """Keep the newest rows of every group, those kept before among them."""
-        channels = self._channels(runs.in_order(values), runs, panel)
-        codes = runs.in_order(panel.codes)[runs.starts]
-        n_newest = self._n_kept(panel)
-        rows, starts = newest_rows(runs.starts, codes, len(channels), n_newest)
-        labels = panel.stamps[runs.in_order(panel.ranks)[rows]]
-        is_later = self._is_new(
-            panel, np.arange(len(starts) - 1), labels[starts[1:] - 1]
-        )
-        if not is_later.any():
-            raise ValueError(
-                "SlidingWindow.partial_fit needs rows after those seen before, of some "
-                f"group. Got rows up to {python_scalar(panel.stamps[-1])!r}; pass "
-                "later rows too."
-            )
-        self.groups_, known, own = keys_together(
-            self.groups_, panel.keys, owner="SlidingWindow.partial_fit"
-        )
-        rows_kept, self._context_starts = moved_rows(
-            runs, codes, starts, is_later, self._context_starts, known, own, n_newest
-        )
-        both = np.concatenate([self.context_, channels[rows].astype(np.float32)])
-        self.context_ = both[rows_kept]
-        labels = labels_together(self._context_labels, labels)[rows_kept]
-        self._context_labels = labels
-        self.timeline_ = self.timeline_.moved_to(labels[[labels.argmax()]])
-
-    def _is_new(self, panel, codes, labels):
-        """Return which rows, given by group and label, lie after those kept."""
-        groups = self._groups_of(panel)[codes]
-        kept = self.timeline_.resolved(self._context_labels, labels)
-        newest = self.timeline_.away(kept)[0][self._context_starts[1:] - 1]
-        return (groups < 0) | (self.timeline_.away(labels)[0] > newest[groups])
-
-    def _groups_of(self, panel):
-        """Return the groups of a panel as ``fit`` numbers them, -1 for new ones."""
-        if self.groups_ is None:
-            return np.zeros(1, dtype=np.intp)
-        return positions_among(panel.keys, self.groups_)
+        grid.check_comparable(rows.stamps)
+        return rows
 
     def _rows_to_learn(self, X, n_again):
         """Return which rows of X were not seen, and ``n_again`` of those before."""
-        values, labels, panel = self._read(X, reset=False)
-        if panel is None:
-            labels = self._later_labels(X, labels)
-            first = np.searchsorted(self.timeline_.distances(labels), 1)
-            return slice(max(0, int(first) - n_again), None)
-        order = ordered_rows(panel, owner=type(self).__name__)
-        order = np.arange(len(values)) if order is None else order
-        codes = panel.codes[order]
-        is_new = self._is_new(panel, codes, panel.stamps[panel.ranks[order]])
-        return np.sort(order[rows_to_learn(codes, is_new, n_again)])
+        values, labels, rows, order = self._read(X, reset=False)
+        rows = self._going_on(X, labels, rows)
+        placed = self._placed(values, rows, order, self._context)
+        groups = placed.groups[placed.codes]
+        is_new = self._context.is_later(groups, placed.labels_of(...))
+        which = rows_to_learn(placed.codes, is_new, n_again)
+        if not self._reads_long_frames():
+            return slice(int(which[0]) if len(which) else len(values), None)
+        return np.sort(which if placed.order is None else placed.order[which])
 
-    # -- rows and runs -----------------------------------------------------------------
+    # -- rows --------------------------------------------------------------------------
 
     def _reads_long_frames(self):
         """Return whether columns tell groups apart, or time."""
         return bool(as_columns(self.groups)) or self.time is not None
 
     def _read(self, X, *, reset):
-        """Return values, labels and panel of X once everything about them is checked.
-
-        The panel is None for a single series whose index counts its rows.
-        """
+        """Return the values of X, its index, and the group and time of its rows."""
         owner = type(self).__name__
         X = rows_from(X)
         labels = labels_of(X)
         if self._reads_long_frames():
-            return self._read_panel(X, reset=reset)
+            columns = [*as_columns(self.groups)]
+            rows = row_labels(X, columns, self.time, owner=owner)
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            columns += [] if self.time is None else [self.time]
+            X = numeric_frame(X.drop(columns=columns), owner=owner)
+            values = check_array(
+                X, dtype="numeric", ensure_all_finite=False, estimator=self
+            )
+            self._check_values(values, X, labels, reset=reset)
+            return values, labels, rows, rows.order(owner=owner)
         if labels is not None:
-            X = numeric_frame(X, owner=owner, allow_nan=self.missing != "error")
+            X = numeric_frame(X, owner=owner)
         values = validate_data(
             self, X, reset=reset, dtype="numeric", ensure_all_finite=False
         )
         self._check_values(values, X, labels, reset=reset)
+        stamps: Any = pd.RangeIndex(len(values))
         if labels is not None and counts_rows(labels):
             check_order(labels, owner=owner)
-        if not self.elapsed:
-            return values, labels, None
-        if labels is None or not counts_rows(labels):
-            came = "an array" if labels is None else f"{labels.dtype} in the index"
-            raise ValueError(
-                f"{owner}(elapsed=True) needs time stamps, periods or integers as "
-                f"labels. Got {came}; pass a DataFrame with such an index."
-            )
-        rows = np.arange(len(values))
-        return (
-            values,
-            labels,
-            PanelLabels(None, np.zeros_like(rows), labels, rows),
-        )
-
-    def _read_panel(self, X, *, reset):
-        """Return values, labels and panel of a long frame, checked."""
-        owner = type(self).__name__
-        groups = as_columns(self.groups)
-        panel = panel_labels(X, groups, self.time, owner=owner)
-        validate_data(self, X, reset=reset, skip_check_array=True)
-        channels = X.drop(columns=groups if self.time is None else [*groups, self.time])
-        channels = numeric_frame(
-            channels, owner=owner, allow_nan=self.missing != "error"
-        )
-        values = check_array(
-            channels, dtype="numeric", ensure_all_finite=False, estimator=self
-        )
-        self._check_values(values, channels, X.index, reset=reset)
-        return values, X.index, panel
+            check_plain_numbers(labels, owner=owner)
+            stamps = labels
+        codes = np.zeros(len(values), dtype=np.int8)
+        rows = RowLabels(None, codes, stamps, np.arange(len(values)))
+        return values, labels, rows, None
 
     def _check_values(self, values, X, labels, *, reset):
         """Check the values of X and that its columns are those of ``fit``."""
@@ -697,37 +585,43 @@ class SlidingWindow(
                 f"{owner} needs numbers. Got an array of {values.dtype}; put dates "
                 "into the index of a DataFrame."
             )
-        check_finite(
-            values,
-            owner=owner,
-            columns=columns,
-            labels=labels,
-            allow_nan=self.missing != "error",
-        )
+        check_finite(values, owner=owner, columns=columns, labels=labels)
+        is_empty = np.isnan(values).all(axis=0) if values.dtype.kind == "f" else [False]
+        if reset and np.any(is_empty):
+            position = int(np.argmax(is_empty))
+            raise ValueError(
+                f"{owner} needs a value in every column. Got none in column "
+                f"{columns[position] if columns else position!r}; drop it."
+            )
 
-    def _panel_run_starts(self, panel, codes, ranks):
-        """Return where runs begin in rows by group and time."""
-        timeline = self.timeline_
-        is_new_group = codes[1:] != codes[:-1]
-        if timeline.kind == "order":
-            is_start = is_new_group
-        else:
-            away, unit = timeline.away(panel.stamps)
-            steps = np.diff(away[ranks])
-            off_step = np.flatnonzero((steps % unit != 0) & ~is_new_group)
-            if len(off_step) and timeline.kind != "integer":
-                at = off_step[0] + 1
-                self._raise_irregular(panel, codes[at], ranks[at])
-            is_start = is_new_group | (steps != unit)
-        return np.flatnonzero(np.append(True, is_start))
+    def _placed(self, values, rows, order, context):
+        """Return rows by group and time, behind those kept (None: they begin anew)."""
+        if self._calendar:
+            of_stamps = calendar_channels(rows.stamps, self._calendar)
+            values = np.hstack([values, of_stamps[rows.ranks]])
+        owner = type(self).__name__
+        return placed_rows(rows, order, values, self.grid_, context, owner=owner)
 
-    def _raise_irregular(self, panel, code, rank):
-        row = np.flatnonzero((panel.codes == code) & (panel.ranks == rank))[0]
-        raise ValueError(
-            "SlidingWindow needs times of a group that lie a whole number of steps "
-            f"({self.timeline_.words}) apart. Got {panel.words(row)} between "
-            "two steps; resample or round the times, or set elapsed=True."
-        )
+    def _can_follow(self, values, labels, rows):
+        """Return whether labels tell how rows follow those of ``fit``."""
+        grid = self.grid_
+        if labels is not None and grid is not None and grid.accepts(rows.stamps):
+            grid.check_comparable(rows.stamps)
+            return True
+        if self._reads_long_frames():
+            raise ValueError(
+                "SlidingWindow needs time of the kind that fit had, "
+                f"{grid.last.dtype}. Got {rows.stamps.dtype}; convert one of them."
+            )
+        # Rows of fit bring their own past, and labels that count nothing are told.
+        is_seen = labels is None and not self._has_labels
+        is_seen = is_seen and self._begins_like_fit(values)
+        if not is_seen and (labels is None or grid is not None):
+            n_reads = self.window + self.lag_ - 1
+            warn_of_lost_index(labels, grid if self._has_labels else None, n_reads)
+        return False
+
+    # -- channels and windows ----------------------------------------------------------
 
     def _known_mask(self, n_columns):
         """Return which columns are known at the predicted row."""
@@ -749,77 +643,16 @@ class SlidingWindow(
             mask[position] = True
         return mask
 
-    def _runs_in_context(self, values, labels):
-        """Return the runs of a single series and how many context rows precede each."""
-        timeline = self.timeline_
-        if labels is None or timeline is None or not timeline.accepts(labels):
-            self._warn_of_lost_index(values, labels)
-            return _single_runs(*np.zeros((2, 1), dtype=np.intp))
-        timeline.check_comparable(labels)
-        run_starts = timeline.run_starts(labels)
-        distances = timeline.distances(labels[run_starts])
-        n_context = len(self.context_)
-        follows = (distances <= 1) & (distances > 1 - n_context)
-        run_contexts = np.where(follows, n_context - 1 + distances, 0)
-        self._warn_of_renumbered_rows(values, distances[0])
-        self._warn_of_rows_between(labels, int(distances[0]))
-        return _single_runs(run_starts, run_contexts)
-
-    def _panel_runs_in_context(self, panel):
-        """Return the runs of a panel and which context rows precede each."""
-        timeline = self.timeline_
-        if not timeline.accepts(panel.stamps):
-            raise ValueError(
-                "SlidingWindow needs time of the kind that fit had, "
-                f"{timeline.last.dtype}. Got {panel.stamps.dtype}; convert one of them."
-            )
-        timeline.check_comparable(panel.stamps)
-        order = ordered_rows(panel, owner=type(self).__name__)
-        codes = panel.codes if order is None else panel.codes[order]
-        ranks = panel.ranks if order is None else panel.ranks[order]
-        starts = self._panel_run_starts(panel, codes, ranks)
-        groups = self._groups_of(panel)[codes[starts]]
-        away, unit = timeline.away(panel.stamps)
-        kept, _ = timeline.away(timeline.resolved(self._context_labels, panel.stamps))
-        begins = away[ranks[starts]]
-        newest = kept[self._context_starts[1:] - 1][groups]
-        if timeline.kind not in ("order", "integer"):
-            off_step = np.flatnonzero((groups >= 0) & ((begins - newest) % unit != 0))
-            if len(off_step):
-                at = starts[off_step[0]]
-                self._raise_irregular(panel, codes[at], ranks[at])
-        counts = contexts_before(
-            begins,
-            groups,
-            kept,
-            self._context_starts,
-            None if timeline.kind == "order" else unit,
-        )
-        is_first = np.append(True, groups[1:] != groups[:-1]) & (groups >= 0)
-        if is_first.any() and (begins > newest)[is_first].all() and not counts.any():
-            self._warn_of_groups_between(panel, codes, ranks, starts[is_first][0])
-        return Runs(order, starts, groups, counts, self._context_starts[:-1][groups])
-
-    # -- channels and windows ----------------------------------------------------------
-
-    def _channel_names(self, names):
-        """Return the names of the channels of a window, given those of all columns."""
-        columns = [*as_columns(self.groups), self.time]
-        names = [n for n in names if n not in columns] if self._columns else list(names)
-        masks = [f"{names[position]}_missing" for position in self._masked_columns]
-        return names + masks + ["elapsed"] * int(self.elapsed)
-
     def _delays(self):
         """Return how far before its row the window ends, for each channel."""
         of_columns = np.where(self.is_known_, -self.known_ahead, self.lag_)
-        elapsed = np.zeros(int(self.elapsed), dtype=of_columns.dtype)
-        return np.concatenate([of_columns, of_columns[self._masked_columns], elapsed])
+        n_calendar = len(calendar_names(self._calendar))
+        return np.append(of_columns, np.full(n_calendar, -self.known_ahead))
 
     def _check_ahead(self):
         """Raise where nothing is known ahead, or all that a window holds is."""
-        if self.known_ahead >= self.window or not (
-            self.is_known_.any() or self.known_ahead == 0
-        ):
+        has_known = self.is_known_.any() or bool(self._calendar)
+        if self.known_ahead >= self.window or not (has_known or self.known_ahead == 0):
             raise ValueError(
                 "The 'known_ahead' parameter of SlidingWindow needs known columns and "
                 f"a longer window. Got known_ahead={self.known_ahead!r} with known="
@@ -827,34 +660,19 @@ class SlidingWindow(
                 "and raise window."
             )
 
-    def _channels(self, values, runs, panel):
-        """Return the channels of rows, which are in the order of runs."""
-        parts = [values]
-        has_past = runs.contexts > 0
-        newest = (runs.context_starts + runs.contexts - 1)[has_past]
-        if self.missing != "error":
-            before = np.full((len(runs.starts), values.shape[1]), np.nan)
-            if len(newest):
-                before[has_past] = self.context_[newest, : values.shape[1]]
-            parts = [carried(values, runs, before)]
-            parts += [np.isnan(values[:, self._masked_columns])]
-        if self.elapsed:
-            away, _ = self.timeline_.away(panel.stamps)
-            numbers = away[runs.in_order(panel.ranks)]
-            before = numbers[runs.starts]
-            if len(newest):
-                labels = self.timeline_.resolved(self._context_labels, panel.stamps)
-                before[has_past] = self.timeline_.away(labels)[0][newest]
-            size = self.timeline_.size_of_unit(panel.stamps)
-            parts += [elapsed(numbers, runs, before)[:, None] * size]
-        return parts[0] if len(parts) == 1 else np.hstack(parts)
-
-    def _windows(self, channels, labels, runs):
-        """Return the windows of channels in the layout that was asked for."""
-        if runs.groups is None:
-            windows = self._windows_of_series(channels, runs)
+    def _windows(self, placed, labels):
+        """Return the windows of rows in the layout that was asked for."""
+        size = {"window": self.window, "delays": self._delays()}
+        rows = placed.stretches
+        slots = slots_of(rows, placed.kept_stretches, **size)
+        base = base_from_rows(placed.channels, rows, placed.kept, slots, **size)
+        if len(rows.starts) == 1 and not self._reads_long_frames():
+            first = int(slots.starts[0])
+            windows: Any = windows_from_base(base, first, rows.n_rows, self.window)
         else:
-            windows = self._windows_of_panel(channels, runs)
+            starts = placed.as_they_came(ranges(slots.starts, rows.lengths))
+            groups = placed.as_they_came(placed.groups[placed.codes])
+            windows = Windows(base, starts, groups, self.window, self.groups_)
         wished = getattr(self, "_sklearn_output_config", {}).get("transform")
         is_frame = wished == "pandas" or (
             wished is None
@@ -868,182 +686,8 @@ class SlidingWindow(
             return table
         return frame_from(table, self.get_feature_names_out(), labels)
 
-    def _windows_of_series(self, channels, runs):
-        base = base_from_series(
-            channels,
-            self.context_,
-            runs.starts,
-            runs.contexts,
-            window=self.window,
-            delays=self._delays(),
-        )
-        if self.missing != "error":
-            # Nothing could be carried: the whole step is missing.
-            base[np.isnan(base).any(axis=1)] = np.nan
-        return windows_from_base(base, runs.starts, len(channels), self.window)
-
-    def _windows_of_panel(self, channels, runs):
-        base, starts = base_from_runs(
-            channels,
-            self.context_,
-            runs.starts,
-            runs.contexts,
-            runs.context_starts,
-            window=self.window,
-            delays=self._delays(),
-        )
-        groups = np.repeat(runs.groups, runs.lengths(len(channels)))
-        starts, groups = runs.as_they_came(starts), runs.as_they_came(groups)
-        windows = PanelWindows(base, starts, groups, self.window, self.groups_)
-        if self._reads_long_frames():
-            return windows
-        # A single series whose rows follow each other: its windows are a view.
-        n_steps = len(channels) + self.window - 1
-        return windows_from_base(
-            base[:n_steps], runs.starts, len(channels), self.window
-        )
-
-    def _warn_of_lost_digits(self, values):
-        """Warn where float32 cannot tell neighbouring values of a column apart."""
-        newest = np.asarray(values[-_ROWS_FOR_DIGITS:], dtype=np.float64)
-        newest = newest[np.isfinite(newest).all(axis=1)]
-        if not len(newest):
-            return
-        is_constant = newest.min(axis=0) == newest.max(axis=0)
-        spread = np.where(is_constant, 0, newest.std(axis=0))
-        grain = np.abs(newest).max(axis=0) * np.finfo(np.float32).eps
-        coarse = np.flatnonzero((grain > 1e-2 * spread) & (spread > 0))
-        if len(coarse):
-            name = self._columns[coarse[0]] if self._columns else int(coarse[0])
-            warnings.warn(
-                f"Windows hold float32, which is too coarse for column {name!r}: it "
-                f"varies by {spread[coarse[0]]:.3g} around values of "
-                f"{np.abs(newest[:, coarse[0]]).max():.3g}; subtract a constant first.",
-                UserWarning,
-                stacklevel=4,
-            )
-
-    def _warn_of_holes(self, runs, n_rows):
-        """Warn where most windows are incomplete since the index has holes."""
-        lengths = runs.lengths(n_rows)
-        groups = np.zeros_like(lengths) if runs.groups is None else runs.groups
-        n_reads = self.window + self.lag_ - 1
-        n_whole = np.maximum(lengths - n_reads, 0).sum()
-        n_possible = np.maximum(np.bincount(groups, lengths) - n_reads, 0).sum()
-        n_holes = len(lengths) - len(np.unique(groups))
-        if n_possible >= _FEWEST_WINDOWS and n_whole < n_possible / 2:
-            warnings.warn(
-                f"The index has {n_holes} hole(s), which leave {n_whole} of {n_rows} "
-                f"windows of {self.window} steps complete, since none crosses a hole. "
-                "Fill them (asfreq or reindex, then ffill or interpolate), split "
-                "without shuffling, or choose a shorter window.",
-                UserWarning,
-                stacklevel=4,
-            )
-
-    def _warn_of_misaligned_target(self, values, y, runs):
-        """Warn where a target that is named after a column does not belong there."""
-        for position, name in enumerate(self.target_names_ or ()):
-            if name not in (self._columns or ()) or len(y) != len(values):
-                continue
-            target = np.asarray(y).reshape(len(y), -1)[:, position]
-            if target.dtype.kind not in "fiu":
-                continue
-            at = self._columns.index(name)
-            column = values[:, at].astype(np.float64)
-            target = runs.in_order(target.astype(np.float64))
-            if (self.is_known_[at] or self.lag_ == 0) and agree(target, column):
-                warnings.warn(
-                    f"The window of each row shows its own target, column {name!r}, "
-                    "so that nothing is left to predict; take it out of 'known', and "
-                    "set horizon to 1 or more.",
-                    UserWarning,
-                    stacklevel=4,
-                )
-            elif self.lag_ and (habit := habit_of(target, column)):
-                warnings.warn(
-                    f"y is named {name!r} and is {habit}. Windows end before their row "
-                    "by themselves, and forecast takes y for the column of its name: "
-                    "pass the series as it is. LSTMRegressor(scaling='log') takes "
-                    "logarithms; another horizon looks further ahead.",
-                    UserWarning,
-                    stacklevel=4,
-                )
-
     def _begins_like_fit(self, values):
         """Return whether rows begin with the rows that ``fit`` began with."""
         n_rows = min(len(values), len(self._first_rows))
-        first = values[:n_rows].astype(np.float32)
-        return np.array_equal(first, self._first_rows[:n_rows])
-
-    def _warn_of_lost_index(self, values, labels):
-        """Warn unless the rows are those of ``fit``, which bring their own past."""
-        is_unlabelled = labels is None and not self._has_labels
-        if is_unlabelled and self._begins_like_fit(values):
-            return
-        if self.timeline_ is None and labels is not None:
-            return  # the warning of fit has said it
-        came = "no index" if labels is None else f"a {type(labels).__name__}"
-        if labels is not None and self._has_labels:
-            came += f" where fit had a {type(self.timeline_.last).__name__}"
-        warnings.warn(
-            f"X has {came}, so SlidingWindow cannot tell whether its rows follow those "
-            f"of fit, and its first {self.window + self.lag_ - 1} windows are "
-            "incomplete. Pass a DataFrame with the index that continues the one of "
-            "fit, and call set_output(transform='pandas') on the steps in front.",
-            UserWarning,
-            stacklevel=4,
-        )
-
-    def _warn_of_rows_between(self, labels, distance):
-        """Warn where rows begin later than right after those of ``fit``."""
-        if 1 < distance < np.iinfo(np.int64).max and self._has_labels:
-            begin = python_scalar(labels[0])
-            warnings.warn(
-                f"X begins at {begin!r}, {distance - 1} row(s) after the first one "
-                "that follows fit, so its first "
-                f"{min(self.window + self.lag_ - 1, len(labels))} windows are "
-                "incomplete. Pass the rows between too; of predictions keep those that "
-                "you need.",
-                UserWarning,
-                stacklevel=4,
-            )
-
-    def _warn_of_groups_between(self, panel, codes, ranks, at):
-        """Warn where all known groups begin later than right after those of ``fit``."""
-        row = np.flatnonzero((panel.codes == codes[at]) & (panel.ranks == ranks[at]))[0]
-        warnings.warn(
-            "No group of X begins right after its rows of fit, so its first windows "
-            f"are incomplete; {panel.words(row)} is one of the first. Pass "
-            "the rows between too, and keep the predictions that you need.",
-            UserWarning,
-            stacklevel=4,
-        )
-
-    def _warn_of_renumbered_rows(self, values, distance):
-        """Warn where integer labels start anew on rows that fit has not seen."""
-        begins_anew = distance == self._first_distance
-        if self.timeline_.kind != "integer" or not begins_anew:
-            return
-        if not self._begins_like_fit(values):
-            warnings.warn(
-                "The integer index of X starts where that of fit did, with other "
-                f"values, so its first {self.window + self.lag_ - 1} windows are "
-                "incomplete. If these rows follow those of fit, number them on: "
-                f"X.index = range({int(self.timeline_.last[0]) + 1}, ...).",
-                UserWarning,
-                stacklevel=4,
-            )
-
-
-@contextmanager
-def quiet_windows() -> Iterator[None]:
-    """Ignore what SlidingWindow warns of where rows bring their own past."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
-        yield
-
-
-def _single_runs(starts, contexts):
-    """Return the runs of a single series, whose context is kept as one block."""
-    return Runs(None, starts, None, contexts, np.zeros_like(starts))
+        first = values[:n_rows, : self._first_rows.shape[1]].astype(np.float32)
+        return np.array_equal(first, self._first_rows[:n_rows], equal_nan=True)

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.model_selection import BaseCrossValidator, TimeSeriesSplit
 
 from sklstm.windows._frames import labels_of
-from sklstm.windows._panel_labels import panel_labels, time_ranks
-from sklstm.windows._timeline import is_row_number
+from sklstm.windows._labels import is_row_number
+from sklstm.windows._table import row_labels, time_ranks
 
 __all__ = ["PanelTimeSeriesSplit"]
 
@@ -132,7 +132,7 @@ class PanelTimeSeriesSplit(BaseCrossValidator):
         """Return the distinct stamps, and the place of each row's among them."""
         owner = type(self).__name__
         if self.time is not None:
-            panel = panel_labels(X, [], self.time, owner=owner)
+            panel = row_labels(X, [], self.time, owner=owner)
             return panel.stamps, panel.ranks
         labels = labels_of(X)
         if labels is None:

@@ -1,31 +1,49 @@
-"""Labels of a panel: the group and the time of every row of a long frame."""
+"""Rows of a table: the group and the time of each, and their order.
+
+A single series is a panel of one group. Rows are sorted by group and time once, on
+integers; there is no loop over groups.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sklstm._checks import python_scalar
+from sklstm.windows._array import ranges
 from sklstm.windows._frames import check_columns_once
-from sklstm.windows._timeline import counts_rows
+from sklstm.windows._labels import Pairs, check_plain_numbers, counts_rows
 
 __all__ = [
-    "PanelLabels",
+    "RowLabels",
+    "as_columns",
+    "check_key_types",
+    "filled_forward",
+    "first_of_groups",
     "frames_of_groups",
     "keys_together",
-    "panel_labels",
+    "members",
+    "newest_in_order",
+    "newest_of_groups",
     "positions_among",
+    "row_labels",
+    "rows_to_learn",
     "time_ranks",
 ]
 
+# Rows that a message names at most.
+_ROWS_TO_NAME = 5
+
 
 @dataclass(frozen=True)
-class PanelLabels:
-    """The group and the time of every row of a long frame.
+class RowLabels:
+    """The group and the time of every row of a table.
 
     Parameters
     ----------
@@ -45,7 +63,7 @@ class PanelLabels:
     stamps: pd.Index
     ranks: np.ndarray
 
-    def take(self, rows: np.ndarray) -> PanelLabels:
+    def take(self, rows: np.ndarray) -> RowLabels:
         """Return the group and the time of some rows, of the same groups and stamps."""
         return replace(self, codes=self.codes[rows], ranks=self.ranks[rows])
 
@@ -66,10 +84,59 @@ class PanelLabels:
             return stamp
         return f"{stamp} of group {python_scalar(self.keys[self.codes[row]])!r}"
 
+    def order(self, *, owner: str) -> np.ndarray | None:
+        """Return the rows by group and time; None where they come so.
 
-def panel_labels(
+        Raises
+        ------
+        ValueError
+            If a group has a time twice; it names the first ones.
+        """
+        keys = self.codes * (int(self.ranks.max(initial=0)) + 1) + self.ranks
+        if (np.diff(keys) > 0).all():
+            return None
+        # Sorting one number a row is several times as fast as lexsort.
+        order = np.argsort(keys)
+        twice = np.flatnonzero(np.diff(keys[order]) == 0)
+        if len(twice):
+            rows = np.sort(order[twice + 1])
+            raise ValueError(
+                f"{owner} needs one row per group and time. Got {len(rows)} more: "
+                f"{', '.join(self.words(row) for row in rows[:_ROWS_TO_NAME])}; "
+                f"{'' if self.keys is not None else 'name the columns of groups, or '}"
+                "drop or aggregate the duplicates."
+            )
+        return order
+
+    def pairs(self) -> Pairs:
+        """Return the times of rows, and of the row after each in its group.
+
+        Rows must be in order of group and time.
+        """
+        is_next = self.codes[1:] == self.codes[:-1]
+        return self.ranks[:-1][is_next], self.ranks[1:][is_next]
+
+
+def as_columns(groups: Any) -> list:
+    """Return the columns that tell groups apart, however they were given."""
+    if groups is None:
+        return []
+    return [groups] if isinstance(groups, str | Integral) else list(groups)
+
+
+def members(codes: np.ndarray, n_groups: int) -> list[np.ndarray]:
+    """Return the rows of each group, in the order in which they came.
+
+    Rows of negative codes are left out.
+    """
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(n_groups + 1))
+    return [order[i:j] for i, j in itertools.pairwise(ends)]
+
+
+def row_labels(
     X: Any, groups: Sequence, time: Any, *, owner: str, rows: str = "X"
-) -> PanelLabels:
+) -> RowLabels:
     """Return the group and the time of every row of a long frame.
 
     Parameters
@@ -108,7 +175,8 @@ def panel_labels(
             f"{labels.dtype} in {came} of {rows}; {do}."
         )
     stamps, ranks = time_ranks(labels, owner=owner)
-    return PanelLabels(keys, codes, stamps, ranks)
+    check_plain_numbers(stamps, owner=owner)
+    return RowLabels(keys, codes, stamps, ranks)
 
 
 def time_ranks(labels: pd.Index, *, owner: str) -> tuple[pd.Index, np.ndarray]:
@@ -119,6 +187,8 @@ def time_ranks(labels: pd.Index, *, owner: str) -> tuple[pd.Index, np.ndarray]:
     ValueError
         If a label is missing; it names the first one.
     """
+    if labels.is_monotonic_increasing and labels.is_unique and not labels.hasnans:
+        return labels, np.arange(len(labels))
     ranks, stamps = pd.factorize(labels, sort=True)
     if len(ranks) and ranks.min() < 0:
         raise ValueError(
@@ -172,6 +242,26 @@ def _coded_column(
     return values.take(order), places[codes]
 
 
+def check_key_types(keys: pd.Index, known: pd.Index, *, owner: str) -> None:
+    """Raise where the keys of groups are of another type than those of ``fit``.
+
+    Raises
+    ------
+    ValueError
+        It names both types: as keys, 1 and "1" are two series.
+    """
+    for level in range(known.nlevels):
+        own, others = (
+            pd.api.types.infer_dtype(each.get_level_values(level), skipna=True)
+            for each in (keys, known)
+        )
+        if own != others:
+            raise ValueError(
+                f"{owner} needs groups of the type that fit had, {others}. Got {own} "
+                f"in column {known.names[level]!r}; call astype on it."
+            )
+
+
 def positions_among(keys: Any, known: pd.Index) -> np.ndarray:
     """Return the position of each key among known keys, -1 where it is not there."""
     if not isinstance(keys, pd.Index):
@@ -217,7 +307,7 @@ def frames_of_groups(
     ----------
     frame : DataFrame
         A long frame, rows in any order.
-    groups, time : see :func:`long_frame_with_future`
+    groups, time : columns of a long frame
     owner, rows : str
         Who is speaking, of which rows.
 
@@ -226,7 +316,7 @@ def frames_of_groups(
     dict of DataFrame
         By the key of the group, in increasing order; by None without groups.
     """
-    panel = panel_labels(frame, groups, time, owner=owner, rows=rows)
+    panel = row_labels(frame, groups, time, owner=owner, rows=rows)
     order = np.lexsort((panel.ranks, panel.codes))
     columns = [*groups, *([] if time is None else [time])]
     table = frame.drop(columns=columns).iloc[order]
@@ -234,3 +324,85 @@ def frames_of_groups(
     keys = [None] if panel.keys is None else list(panel.keys)
     ends = np.searchsorted(panel.codes[order], np.arange(len(keys) + 1))
     return {key: table.iloc[ends[i] : ends[i + 1]] for i, key in enumerate(keys)}
+
+
+# -- rows by group and time -----------------------------------------------------------
+
+
+def first_of_groups(codes: np.ndarray) -> np.ndarray:
+    """Return the positions of the first row of each group, of sorted codes."""
+    return np.flatnonzero(np.append(True, np.diff(codes) != 0)[: len(codes)])
+
+
+def newest_of_groups(codes: np.ndarray, n_newest: int) -> np.ndarray:
+    """Return the positions of the newest rows of each group, of sorted codes."""
+    stops = np.flatnonzero(np.append(np.diff(codes) != 0, len(codes) > 0)) + 1
+    counts = np.minimum(np.diff(stops, prepend=0), n_newest)
+    return ranges(stops - counts, counts)
+
+
+def newest_in_order(codes: np.ndarray, labels: pd.Index, n_newest: int) -> np.ndarray:
+    """Return the newest rows of each group, by group and time, each label once.
+
+    Of rows with one label the last one counts.
+    """
+    places, _ = pd.factorize(labels, sort=True)
+    order = np.lexsort((np.arange(len(codes)), places, codes))
+    differs = (np.diff(codes[order]) != 0) | (np.diff(places[order]) != 0)
+    order = order[np.append(differs, True)]
+    return order[newest_of_groups(codes[order], n_newest)]
+
+
+def rows_to_learn(codes: np.ndarray, is_new: np.ndarray, n_again: int) -> np.ndarray:
+    """Return the new rows, and as many right before those of each group.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,), int
+        The group of each row; rows are by group and time.
+    is_new : ndarray of shape (n_rows,), bool
+        Rows that were not seen before, the newest of their group.
+    n_again : int
+        How many seen rows of a group, where it has new ones.
+    """
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    stops = np.append(starts[1:], len(codes))
+    firsts = starts + np.add.reduceat(~is_new, starts, dtype=np.intp)
+    begins = np.where(firsts < stops, np.maximum(firsts - n_again, starts), stops)
+    return ranges(begins, stops - begins)
+
+
+def filled_forward(
+    values: np.ndarray, firsts: np.ndarray, before: np.ndarray
+) -> np.ndarray:
+    """Return values with every NaN filled from the newest earlier row of its group.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_columns)
+        By group and time.
+    firsts : ndarray of shape (n_groups,), int
+        The positions at which groups begin.
+    before : ndarray of shape (n_groups, n_columns)
+        What came right before each; NaN where nothing did.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns)
+        A copy, where anything was filled. What is missing before the first value of a
+        group stays so.
+    """
+    if values.dtype.kind != "f":
+        return values
+    columns = np.flatnonzero(np.isnan(values).any(axis=0))
+    if not len(columns):
+        return values
+    filled, rows = values.copy(), np.arange(len(values))
+    group = np.repeat(np.arange(len(firsts)), np.diff(firsts, append=len(values)))
+    for column in columns:
+        is_there = ~np.isnan(values[:, column])
+        newest = np.maximum.accumulate(np.where(is_there, rows, -1))
+        is_own = newest >= firsts[group]
+        earlier = before[group, column]
+        filled[:, column] = np.where(is_own, values[newest, column], earlier)
+    return filled

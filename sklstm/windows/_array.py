@@ -1,0 +1,410 @@
+"""Arithmetic of windows: where each one begins, and views that copy nothing.
+
+A *base* is an array of shape (n_slots, n_channels) in which each row's window is a
+slice: the rows of every group by time, with missing (NaN) steps in front. Overlapping
+windows are views of it: n windows cost n rows of memory, not n times the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "Slots",
+    "Stretches",
+    "Windows",
+    "base_from_rows",
+    "base_from_windows",
+    "is_next_window",
+    "ranges",
+    "row_slices",
+    "slots_of",
+    "take_rows",
+    "true_steps",
+    "windows_from_base",
+]
+
+# Values of windows that are copied at a time, so that memory does not grow with rows.
+_VALUES_AT_ONCE = 1 << 18
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Windows that are gathered from their base when they are read.
+
+    No stride leads from the last window of one group to the first of the next, nor over
+    a missing row, so these windows are no view; as an array they would take ``window``
+    times the memory of the rows. Indexing and ``numpy.asarray`` give ordinary arrays.
+
+    Parameters
+    ----------
+    base : ndarray of shape (n_slots, n_channels), float32
+    starts : ndarray of shape (n_rows,), int
+        The slot at which the window of each row begins; one more for the next row.
+    groups : ndarray of shape (n_rows,), int
+        The group of each row; -1 for those that ``fit`` has not seen.
+    window : int
+        Steps of a window.
+    keys : Index, optional
+        What the groups are called; None for a single series.
+    """
+
+    base: np.ndarray
+    starts: np.ndarray
+    groups: np.ndarray
+    window: int
+    keys: Any = None
+
+    ndim = 3
+
+    @property
+    def has_many_groups(self) -> bool:
+        """Whether ``fit`` has seen more than one group."""
+        return self.keys is not None and len(self.keys) > 1
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of rows, steps and channels."""
+        return len(self.starts), self.window, self.base.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32."""
+        return self.base.dtype
+
+    def __repr__(self) -> str:
+        rows, window, n_channels = self.shape
+        return f"<Windows of shape ({rows}, {window}, {n_channels}), {self.dtype}>"
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("These windows can only be copied to an array.")
+        windows = self[:]
+        return windows if dtype is None else windows.astype(dtype, copy=False)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        rows, *inner = key if isinstance(key, tuple) else (key,)
+        is_plain = all(isinstance(k, slice | int | np.integer) for k in inner)
+        if rows is Ellipsis or rows is None or not is_plain:
+            return np.asarray(self)[key]
+        # Only what is asked for is gathered: the newest steps alone, say.
+        return _windows_view(self.base, self.window)[(self.starts[rows], *inner)]
+
+    def rows(self, at: slice | np.ndarray) -> Windows:
+        """Return the windows of some rows, from the same base."""
+        return replace(self, starts=self.starts[at], groups=self.groups[at])
+
+    def copied(self, at: slice | np.ndarray) -> Windows:
+        """Return the windows of some rows, each with steps of its own to write to."""
+        own = self[at].reshape(-1, self.base.shape[1])
+        starts = np.arange(0, len(own), self.window)
+        return replace(self, base=own, starts=starts, groups=self.groups[at])
+
+    def order(self) -> np.ndarray | None:
+        """Return the rows by group and time; None where they are in that order."""
+        if (np.diff(self.starts) > 0).all():
+            return None
+        return np.argsort(self.starts, kind="stable")
+
+
+def take_rows(rows: Any, which: slice | np.ndarray) -> Any:
+    """Return some rows of windows, of a table or of a target, by position."""
+    if isinstance(rows, Windows):
+        return rows.rows(which)
+    return rows.iloc[which] if hasattr(rows, "iloc") else np.asarray(rows)[which]
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Rows by group and time, cut where one is missing between them.
+
+    Parameters
+    ----------
+    starts : ndarray of shape (n_stretches,), int
+        Position of the first row of each.
+    codes : ndarray of shape (n_stretches,), int
+        The group of each, in increasing order.
+    steps : ndarray of shape (n_stretches,), int
+        Places on the grid from the row before it in its group; not read of the first
+        stretch of a group.
+    n_rows : int
+        Rows of all stretches.
+    """
+
+    starts: np.ndarray
+    codes: np.ndarray
+    steps: np.ndarray
+    n_rows: int
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """The number of rows of each stretch."""
+        return np.diff(self.starts, append=self.n_rows)
+
+    @property
+    def is_first(self) -> np.ndarray:
+        """Which stretches begin a group."""
+        return np.append(True, self.codes[1:] != self.codes[:-1])[: len(self.codes)]
+
+    def first_without_past(self, window: int, lag: int) -> tuple[int, int]:
+        """Return how many rows have no row in their window, and the first of them.
+
+        Only the first ``lag`` rows after a hole can be so; rows that begin their group
+        do not count.
+        """
+        begins = np.maximum(window + lag - self.steps, 0)
+        counts = np.maximum(np.minimum(lag, self.lengths) - begins, 0)
+        counts[self.is_first] = 0
+        first = int(np.argmax(counts > 0))
+        return int(counts.sum()), int(self.starts[first] + begins[first])
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Where the rows of stretches, and the kept rows before them, lie in a base.
+
+    Parameters
+    ----------
+    starts : ndarray of shape (n_stretches,), int
+        Where in the base the window of the first row of each stretch begins; that of
+        the next row begins one slot later.
+    spans : ndarray of shape (n_stretches,), int
+        Slots from the last row of each to the next row of its group, 0 for none.
+    kept, kept_spans : ndarray of shape (n_kept,), int
+        The same of the kept rows.
+    n_slots : int
+        Length of the base.
+    """
+
+    starts: np.ndarray
+    spans: np.ndarray
+    kept: np.ndarray
+    kept_spans: np.ndarray
+    n_slots: int
+
+
+def slots_of(
+    rows: Stretches, kept: Stretches, *, window: int, delays: np.ndarray
+) -> Slots:
+    """Return where rows lie in their base.
+
+    A stretch lies as many slots behind the one before it as on the grid, but no more
+    than a window reads: in a longer hole every slot would hold the same.
+
+    Parameters
+    ----------
+    rows, kept : Stretches
+        Rows, and the kept rows that come before those of their group, each a stretch.
+    window : int
+        Steps of a window.
+    delays : ndarray of shape (n_channels,), int
+        Rows from the newest value of a channel in a window to the predicted row.
+    """
+    lag = max(int(delays.max()), 0)
+    # Kept rows come before the rows of their group.
+    row_at = np.arange(len(rows.codes))
+    row_at += np.searchsorted(kept.codes, rows.codes, side="right")
+    kept_at = np.arange(len(kept.codes)) + np.searchsorted(rows.codes, kept.codes)
+    parts = np.empty((3, len(row_at) + len(kept_at)), dtype=np.int64)
+    parts[:, row_at] = rows.codes, rows.steps, rows.lengths
+    parts[:, kept_at] = kept.codes, kept.steps, kept.lengths
+    codes, steps, lengths = parts
+    is_first = np.append(True, codes[1:] != codes[:-1])
+    # At least one slot lies between two groups, so that they do not seem to join.
+    gap = window + max(lag, 1)
+    steps = np.minimum(steps, window + lag - min(int(delays.min()), 0))
+    steps = np.where(is_first, gap, steps)
+    steps[0] = 0
+    ends = np.cumsum(steps + lengths - 1)
+    starts = ends - lengths + 1
+    spans = np.append(np.where(is_first[1:], 0, steps[1:]), 0)
+    n_slots = int(ends[-1]) + gap
+    return Slots(
+        starts[row_at], spans[row_at], starts[kept_at], spans[kept_at], n_slots
+    )
+
+
+def base_from_rows(
+    values: np.ndarray,
+    rows: Stretches,
+    kept: np.ndarray,
+    slots: Slots,
+    *,
+    window: int,
+    delays: np.ndarray,
+) -> np.ndarray:
+    """Return the base in which every row's window is a slice.
+
+    The window of row t holds each channel at rows t - delay - window + 1 to t - delay.
+    In a slot without a row, and behind the newest, the newest earlier row stands. A
+    step that lacks one channel lacks all of them.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_channels)
+        Rows by group and time.
+    rows : Stretches
+        How they follow each other.
+    kept : ndarray of shape (n_kept, n_channels)
+        Kept rows.
+    slots : Slots
+        Where both lie.
+    window : int
+        Steps of a window.
+    delays : ndarray of shape (n_channels,), int
+        More than 0 for channels that are fed back, 0 and less for known ones; more
+        than ``-window``.
+
+    Returns
+    -------
+    ndarray of shape (n_slots, n_channels), float32
+    """
+    base = np.full((slots.n_slots, values.shape[1]), np.nan, dtype=np.float32)
+    one_by_one = np.arange(len(kept))
+    for delay in np.unique(delays):
+        channels = delays == delay
+        which = slice(None) if channels.all() else np.flatnonzero(channels)
+        at = window - 1 + int(delay)
+        for part, starts, at_slots, spans in (
+            (kept, one_by_one, slots.kept, slots.kept_spans),
+            (values, rows.starts, slots.starts, slots.spans),
+        ):
+            stops = np.append(starts[1:], len(part))
+            lengths = stops - starts
+            own = part if isinstance(which, slice) else part[:, which]
+            if len(starts) == 1:
+                base[at_slots[0] + at : at_slots[0] + at + len(part), which] = own
+            else:
+                _put(base, ranges(at_slots + at, lengths), which, own)
+            # What stands where no row is.
+            n_after = np.where(spans > 0, spans - 1, max(0, -delay))
+            if n_after.any():
+                after = ranges(at_slots + at + lengths, n_after)
+                _put(base, after, which, own[np.repeat(stops - 1, n_after)])
+    base[np.isnan(base).any(axis=1)] = np.nan
+    return base
+
+
+def _put(base: np.ndarray, at: np.ndarray, channels: Any, rows: np.ndarray) -> None:
+    """Write some channels of rows to positions of a base."""
+    base[at if isinstance(channels, slice) else at[:, None], channels] = rows
+
+
+def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return the concatenation of ``arange(start, start + length)``."""
+    ends = np.cumsum(lengths)
+    shifts = starts - (ends - lengths)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(shifts, lengths)
+
+
+def _windows_view(base: np.ndarray, window: int) -> np.ndarray:
+    """Return all windows of a base as a view, one for every step it can begin with."""
+    view = np.lib.stride_tricks.sliding_window_view(base, window, axis=0)
+    return view.transpose(0, 2, 1)
+
+
+def windows_from_base(
+    base: np.ndarray, first: int, n_rows: int, window: int
+) -> np.ndarray:
+    """Return the windows of contiguous rows from a slot on, a view of the base."""
+    return _windows_view(base, window)[first : first + n_rows]
+
+
+def base_from_windows(windows: np.ndarray) -> np.ndarray | None:
+    """Return the base of windows that overlap in memory, None if they do not."""
+    if isinstance(windows, Windows):
+        return windows.base
+    n_rows, window, n_channels = windows.shape
+    row, step, channel = windows.strides
+    if n_rows < 2 or row != step:
+        return None
+    return np.lib.stride_tricks.as_strided(
+        windows,
+        (n_rows + window - 1, n_channels),
+        (step, channel),
+        writeable=False,
+    )
+
+
+def row_slices(windows: Any, n_rows: int) -> Iterator[slice]:
+    """Yield slices of so many rows that their windows can be copied at a time."""
+    n_values = windows.shape[1] * windows.shape[2]
+    size = max(1, _VALUES_AT_ONCE // max(1, n_values))
+    for start in range(0, n_rows, size):
+        yield slice(start, start + size)
+
+
+def true_steps(windows: Any) -> np.ndarray:
+    """Return how many steps of each window are true.
+
+    Parameters
+    ----------
+    windows : ndarray or Windows of shape (n_rows, window, n_channels)
+        A step is missing where all its channels are NaN.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,), int32
+        -1 where a window is not missing oldest steps followed by true ones.
+    """
+    n_rows, window, n_channels = windows.shape
+    base = base_from_windows(windows)
+    if base is not None:
+        counts = _true_steps_of_base(base, window)
+        return counts[windows.starts] if isinstance(windows, Windows) else counts
+    counts = np.empty(n_rows, dtype=np.int32)
+    for rows in row_slices(windows, n_rows):
+        one_by_one = np.asarray(windows[rows]).reshape(-1, n_channels)
+        counts[rows] = _true_steps_of_base(one_by_one, window)[::window]
+    return counts
+
+
+def _true_steps_of_base(base: np.ndarray, window: int) -> np.ndarray:
+    """Return the counts of ``true_steps`` of all windows of a base."""
+    counts = np.full(len(base) - window + 1, window, dtype=np.int32)
+    nan = np.isnan(base)
+    is_nan = nan.any(axis=1)
+    if not is_nan.any():
+        return counts
+    # Windows that begin after the newest NaN are complete.
+    n_touched = min(len(base) - int(np.argmax(is_nan[::-1])), len(counts))
+    nan, is_nan = nan[: n_touched + window - 1], is_nan[: n_touched + window - 1]
+    is_missing = nan.all(axis=1)
+    oldest = np.arange(n_touched)
+    so_far = np.append(0, np.cumsum(is_missing))
+    n_missing = so_far[oldest + window] - so_far[oldest]
+    steps = np.arange(len(is_nan))
+    newest_nan = np.maximum.accumulate(np.where(is_nan, steps, -1))
+    n_partly = np.append(0, np.cumsum(is_nan & ~is_missing))
+    # The missing steps must be the oldest, and no step may be missing in part.
+    is_valid = newest_nan[oldest + window - 1] < oldest + n_missing
+    is_valid &= n_partly[oldest + window] == n_partly[oldest]
+    counts[:n_touched] = np.where(is_valid, window - n_missing, -1)
+    return counts
+
+
+def is_next_window(windows: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return, for each row but the first, whether it directly follows the one before.
+
+    Windows of contiguous rows overlap: all but the newest step of one are all but the
+    oldest of the other. The newest step of the earlier window and the counts of true
+    steps tell them apart from rows with one missing between them. Windows of a single
+    step tell nothing but the count.
+    """
+    if isinstance(windows, Windows):
+        return np.diff(windows.starts) == 1
+    n_steps = windows.shape[1]
+    grows = counts[1:] == np.minimum(counts[:-1] + 1, n_steps)
+    empty = (counts[1:] == 0) & (counts[:-1] == 0)
+    if n_steps == 1:
+        return grows | empty
+    earlier, later = windows[:-1, -1], windows[1:, -2]
+    same = ((earlier == later) | (np.isnan(earlier) & np.isnan(later))).all(axis=1)
+    return (grows | empty) & same

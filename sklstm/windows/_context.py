@@ -1,0 +1,262 @@
+"""Rows in their places on the grid, behind the rows that were kept from ``fit``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklstm.windows._array import Stretches, ranges
+from sklstm.windows._labels import Grid, labels_together
+from sklstm.windows._table import (
+    RowLabels,
+    check_key_types,
+    filled_forward,
+    first_of_groups,
+    keys_together,
+    newest_in_order,
+    newest_of_groups,
+    positions_among,
+)
+
+__all__ = ["Context", "Placed", "context_of", "placed_rows"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """The newest rows of each group, kept from ``fit``.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_kept, n_channels), float32
+        Missing values are filled.
+    labels : Index of length n_kept
+        Their labels of time.
+    codes : ndarray of shape (n_kept,), int
+        Their groups in increasing order, each from its oldest row on.
+    first_labels : Index of length n_groups
+        The label of the first row of each group in ``fit``.
+    keys : Index of length n_groups, or None
+        The groups, in increasing order.
+    """
+
+    values: np.ndarray
+    labels: pd.Index
+    codes: np.ndarray
+    first_labels: pd.Index
+    keys: pd.Index | None
+
+    def groups_of(self, keys: pd.Index | None, *, owner: str) -> np.ndarray:
+        """Return the groups of ``fit`` that keys stand for, -1 for new ones."""
+        if self.keys is None or keys is None:
+            return np.zeros(1, dtype=np.intp)
+        check_key_types(keys, self.keys, owner=owner)
+        return positions_among(keys, self.keys)
+
+    def is_later(self, groups: np.ndarray, labels: pd.Index) -> np.ndarray:
+        """Return which rows, by group of ``fit`` and label, lie after those kept."""
+        newest = self.labels[newest_of_groups(self.codes, 1)]
+        later = np.asarray(labels > newest.take(np.maximum(groups, 0)))
+        return (groups < 0) | later
+
+    def moved(self, placed: Placed, n_newest: int, *, owner: str) -> Context:
+        """Return the newest rows among those kept and those placed behind them."""
+        own = context_of(placed, n_newest)
+        keys, known, new = keys_together(self.keys, own.keys, owner=owner)
+        codes = np.concatenate([known[self.codes], new[own.codes]])
+        labels = labels_together(self.labels, own.labels)
+        rows = newest_in_order(codes, labels, n_newest)
+        # Groups that are known keep the first row that was ever seen.
+        _, firsts = np.unique(np.concatenate([known, new]), return_index=True)
+        return Context(
+            np.vstack([self.values, own.values])[rows],
+            labels[rows],
+            codes[rows],
+            labels_together(self.first_labels, own.first_labels)[firsts],
+            keys,
+        )
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Rows by group and time, and the kept rows that come before them.
+
+    Parameters
+    ----------
+    rows : RowLabels
+        Group and time of each row, as they came.
+    order : ndarray of shape (n_rows,), int, or None
+        The rows by group and time; None where they came so. All that follows is in
+        that order.
+    stretches : Stretches
+        How the rows follow each other, and the groups of X that they are of.
+    groups : ndarray of shape (n_groups,), int
+        The groups of X as ``fit`` numbers them, -1 for new ones.
+    channels : ndarray of shape (n_rows, n_channels)
+        What windows hold, missing values filled.
+    kept : ndarray of shape (n_kept, n_channels)
+        Rows kept from ``fit`` that come before them.
+    kept_stretches : Stretches
+        Each of them.
+    """
+
+    rows: RowLabels
+    order: np.ndarray | None
+    stretches: Stretches
+    groups: np.ndarray
+    channels: np.ndarray
+    kept: np.ndarray
+    kept_stretches: Stretches
+
+    @property
+    def codes(self) -> np.ndarray:
+        """The group of each row."""
+        return np.repeat(self.stretches.codes, self.stretches.lengths)
+
+    @property
+    def firsts(self) -> np.ndarray:
+        """The positions of the first row of each group."""
+        return self.stretches.starts[self.stretches.is_first]
+
+    @property
+    def newest(self) -> np.ndarray:
+        """The positions of the newest row of each group."""
+        return np.append(self.firsts[1:], self.stretches.n_rows) - 1
+
+    def row(self, position: int) -> int:
+        """Return the row of X that is at a position."""
+        return int(position if self.order is None else self.order[position])
+
+    def labels_of(self, which: Any) -> pd.Index:
+        """Return the labels of time at some positions."""
+        rows = which if self.order is None else self.order[which]
+        return self.rows.stamps.take(self.rows.ranks[rows])
+
+    def as_they_came(self, values: np.ndarray) -> np.ndarray:
+        """Return values of rows in the order of X."""
+        if self.order is None:
+            return values
+        came = np.empty_like(values)
+        came[self.order] = values
+        return came
+
+
+def context_of(placed: Placed, n_newest: int) -> Context:
+    """Return the newest rows of every group."""
+    stops = placed.newest + 1
+    counts = np.minimum(stops - placed.firsts, n_newest)
+    newest = ranges(stops - counts, counts)
+    return Context(
+        placed.channels[newest].astype(np.float32),
+        placed.labels_of(newest),
+        np.repeat(placed.stretches.codes[placed.stretches.is_first], counts),
+        placed.labels_of(placed.firsts),
+        placed.rows.keys,
+    )
+
+
+def placed_rows(
+    rows: RowLabels,
+    order: np.ndarray | None,
+    channels: np.ndarray,
+    grid: Grid | None,
+    context: Context | None,
+    *,
+    owner: str,
+) -> Placed:
+    """Return rows by group and time, behind the kept rows of their group.
+
+    Parameters
+    ----------
+    rows : RowLabels
+        Group and time of each row of X.
+    order : ndarray of shape (n_rows,), int, or None
+        The rows by group and time; None where they come so.
+    channels : ndarray of shape (n_rows, n_channels)
+        What windows hold, in the order of X.
+    grid : Grid or None
+        On which the rows lie; None where each follows the one before.
+    context : Context or None
+        The kept rows; None where rows begin anew.
+    owner : str
+        Who is speaking.
+    """
+    channels = channels if order is None else channels[order]
+    stretches = _stretches_of(rows, order, grid)
+    groups = np.arange(1 if rows.keys is None else len(rows.keys))
+    none = np.zeros(0, dtype=np.int64)
+    placed = Placed(
+        rows,
+        order,
+        stretches,
+        groups,
+        channels,
+        np.zeros((0, channels.shape[1]), dtype=np.float32),
+        Stretches(none, none, none, 0),
+    )
+    before = np.full((int(stretches.is_first.sum()), channels.shape[1]), np.nan)
+    if context is not None and grid is not None:
+        placed, before = _behind(placed, grid, context, before, owner=owner)
+    filled = filled_forward(placed.channels, placed.firsts, before)
+    return replace(placed, channels=filled)
+
+
+def _stretches_of(
+    rows: RowLabels, order: np.ndarray | None, grid: Grid | None
+) -> Stretches:
+    """Return how rows by group and time follow each other on a grid."""
+    n_rows = len(rows.ranks)
+    codes = rows.codes if order is None else rows.codes[order]
+    firsts = np.zeros(1, dtype=np.int64)
+    ranks = None
+    if rows.keys is not None or order is not None:
+        firsts = first_of_groups(codes)
+        ranks = rows.ranks if order is None else rows.ranks[order]
+    starts, steps = firsts, np.zeros(0, dtype=np.int64)
+    if grid is not None:
+        holes, steps = grid.holes(rows.stamps, ranks)
+        is_within = ~np.isin(holes, firsts)
+        holes, steps = holes[is_within], steps[is_within]
+        starts = np.concatenate([firsts, holes])
+        sizes = np.concatenate([np.ones_like(firsts), steps])
+        in_order = np.argsort(starts, kind="stable")
+        starts, steps = starts[in_order], sizes[in_order]
+    else:
+        steps = np.ones_like(firsts)
+    return Stretches(starts, codes[starts].astype(np.int64), steps, n_rows)
+
+
+def _behind(
+    placed: Placed, grid: Grid, context: Context, before: np.ndarray, *, owner: str
+) -> tuple[Placed, np.ndarray]:
+    """Return rows behind the kept rows of their group, and the newest of these."""
+    stretches, firsts = placed.stretches, placed.firsts
+    codes = stretches.codes[stretches.is_first]
+    groups = context.groups_of(placed.rows.keys, owner=owner)
+    # Which group of X each kept row belongs to, and when that begins.
+    place = np.full(len(context.first_labels) + 1, -1)
+    place[groups[codes]] = np.arange(len(codes))
+    place = np.append(place[:-1], -1)[context.codes]
+    begins = placed.labels_of(firsts).take(np.maximum(place, 0))
+    kept = np.flatnonzero((place >= 0) & np.asarray(context.labels < begins))
+    place = place[kept]
+    places = grid.places(context.labels)[kept]
+    kept_steps = np.maximum(np.diff(places, prepend=0), 1)
+    newest = newest_of_groups(place, 1)
+    following = place[newest]
+    since = grid.places(placed.labels_of(firsts[following])) - places[newest]
+    steps = stretches.steps.copy()
+    steps[np.flatnonzero(stretches.is_first)[following]] = np.maximum(since, 1)
+    before[following] = context.values[kept[newest]]
+    behind = replace(
+        placed,
+        stretches=replace(stretches, steps=steps),
+        groups=groups,
+        kept=context.values[kept],
+        kept_stretches=Stretches(
+            np.arange(len(kept)), codes[place], kept_steps, len(kept)
+        ),
+    )
+    return behind, before

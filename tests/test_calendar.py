@@ -1,0 +1,152 @@
+"""Calendar channels: what the stamp of a row alone tells, at the row itself.
+
+The references are pandas' own parts of a stamp, read one stamp at a time.
+"""
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.tseries.holiday import USFederalHolidayCalendar
+
+from sklstm import SlidingWindow
+
+PARTS = {
+    "month": (lambda stamp: stamp.month - 1, 12),
+    "quarter": (lambda stamp: stamp.quarter - 1, 4),
+    "week": (lambda stamp: stamp.isocalendar().week - 1, 53),
+    "yearday": (lambda stamp: stamp.day_of_year - 1, 366),
+    "day": (lambda stamp: stamp.day - 1, 31),
+    "weekday": (lambda stamp: stamp.weekday(), 7),
+    "hour": (lambda stamp: stamp.hour + stamp.minute / 60, 24),
+    "minute": (lambda stamp: stamp.minute, 60),
+}
+
+
+def series(index):
+    return pd.DataFrame({"load": np.arange(1.0, len(index) + 1)}, index=index)
+
+
+def channels(X, calendar):
+    """Return the calendar channels of the rows themselves."""
+    return SlidingWindow(1, horizon=0, calendar=calendar).fit_transform(X)[:, 0, 1:]
+
+
+@pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
+@pytest.mark.parametrize("part", PARTS)
+def test_parts_are_those_of_the_wall_clock(part, zone):
+    """Each part is a sine and a cosine, or one channel for each of its values."""
+    X = series(pd.date_range("2024-12-20 00:30", periods=400, freq="6h", tz=zone))
+    number_of, n_numbers = PARTS[part]
+    numbers = np.array([number_of(stamp) for stamp in X.index])
+    angles = 2 * np.pi * numbers / n_numbers
+    cyclic = np.column_stack([np.sin(angles), np.cos(angles)])
+    np.testing.assert_allclose(channels(X, part), cyclic, atol=1e-6)
+    one_hot = numbers.astype(int)[:, None] == np.arange(n_numbers)
+    np.testing.assert_array_equal(channels(X, {part: "one-hot"}), one_hot)
+
+
+def test_channels_are_known_and_named():
+    """They end at the predicted row, as known columns do, or known_ahead later."""
+    X = series(pd.period_range("2024-01", periods=30, freq="M"))
+    windows = SlidingWindow(2, horizon=3, calendar=["month"]).fit(X)
+    assert windows.is_known_.tolist() == [False] and windows.lag_ == 3
+    names = ["load_t-4", "month_sin_t-1", "month_cos_t-1"]
+    names += ["load_t-3", "month_sin_t", "month_cos_t"]
+    assert windows.get_feature_names_out().tolist() == names
+    month = X.index.month.to_numpy() - 1
+    found = windows.transform(X)[4:]
+    np.testing.assert_allclose(found[:, 1, 1], np.sin(np.pi * month[4:] / 6), atol=1e-6)
+    ahead = SlidingWindow(2, calendar="month", known_ahead=1).fit(X[:20])
+    np.testing.assert_allclose(
+        ahead.transform(X[20:])[:-1, 1, 1], np.sin(np.pi * month[21:] / 6), atol=1e-6
+    )
+    assert ahead.get_feature_names_out()[-2] == "month_sin_t+1"
+
+
+@pytest.mark.parametrize(
+    ("labels", "parts"),
+    [
+        (pd.date_range("2024", periods=30, freq="MS"), ["month"]),
+        (pd.period_range("2020", periods=30, freq="Q"), ["month"]),
+        (pd.date_range("2024", periods=30, freq="W"), ["yearday"]),
+        (pd.date_range("2024", periods=30, freq="D"), ["weekday", "yearday"]),
+        (pd.date_range("2024", periods=31, freq="B"), ["weekday", "yearday"]),
+        (pd.period_range("2024", periods=30, freq="h"), ["hour", "weekday"]),
+        (pd.date_range("2024", periods=30, freq="15min"), ["hour", "weekday"]),
+    ],
+    ids=lambda value: getattr(value, "freqstr", None),
+)
+def test_auto_takes_what_suits_the_grid(labels, parts):
+    """The parts are those that repeat within a year."""
+    np.testing.assert_array_equal(
+        channels(series(labels), "auto"), channels(series(labels), parts)
+    )
+
+
+def test_auto_does_not_depend_on_the_day_on_which_rows_end():
+    """The weekend that follows a Friday's last hour is no step of the grid."""
+    hours = pd.date_range("2024-01-01", periods=24 * 26, freq="h")
+    hours = hours[(hours.day_of_week < 5) & (hours.hour >= 8) & (hours.hour < 18)]
+    for n_days in range(15, 20):
+        X = series(hours[: 10 * n_days])
+        windows = SlidingWindow(1, calendar="auto").fit(X)
+        assert windows.get_feature_names_out()[1] == "hour_sin_t"
+
+
+class Country(dict):
+    """A country of the ``holidays`` package: a dict that is filled when it is asked."""
+
+    def __contains__(self, day):  # noqa: D105
+        return (day.month, day.day) in {(7, 4), (12, 25)}
+
+
+@pytest.mark.parametrize(
+    "calendar",
+    [
+        USFederalHolidayCalendar(),
+        Country(),
+        {datetime.date(2024, 7, 4): "Independence"},
+    ],
+    ids=lambda calendar: type(calendar).__name__,
+)
+def test_holidays_are_a_channel(calendar):
+    """Holidays are 1 through their day, of any calendar, alone or in a list."""
+    X = series(pd.date_range("2024-07-02", periods=5 * 4, freq="6h", tz="Asia/Tokyo"))
+    is_holiday = X.index.day == 4
+    np.testing.assert_array_equal(channels(X, calendar)[:, 0], is_holiday)
+    found = SlidingWindow(2, calendar=["weekday", calendar, Country()]).fit(X)
+    assert found.get_feature_names_out()[-2:].tolist() == ["holiday_t", "holiday_2_t"]
+
+
+def test_channels_of_a_panel_are_those_of_each_row():
+    """Rows in any order, and groups of their own length, have their own stamps."""
+    days = pd.date_range("2024-01-01", periods=9)
+    X = pd.DataFrame({"g": [*"aaaaaabbbbbbb"], "t": [*days[:6], *days[2:]]})
+    X = X.assign(load=np.arange(13.0)).sample(frac=1, random_state=0)
+    windows = SlidingWindow(2, horizon=0, groups="g", time="t", calendar="weekday")
+    found = np.asarray(windows.fit_transform(X))[:, 1, 1]
+    expected = np.sin(2 * np.pi * X["t"].dt.day_of_week / 7)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "came"),
+    [
+        (["week", "moon"], "'moon'"),
+        ({"moon": "cyclic"}, "'moon'"),
+        ({"weekday": "onehot"}, "'onehot'"),
+        (["week", {"month": "one-hot"}], "'month'"),
+        (5, "5"),
+    ],
+)
+def test_other_calendars_are_refused(calendar, came):
+    """A misspelt part or form is no holiday calendar; it is named. Nor are integers."""
+    X = series(pd.date_range("2024", periods=9))
+    words = rf"'calendar' parameter of SlidingWindow .*Got .*{came}"
+    with pytest.raises(ValueError, match=words):
+        SlidingWindow(2, calendar=calendar).fit(X)
+    for rows in (X.reset_index(drop=True), X.to_numpy()):
+        with pytest.raises(ValueError, match=r"time stamps or periods.*Got int64"):
+            SlidingWindow(2, calendar="month").fit(rows)
