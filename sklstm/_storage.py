@@ -37,6 +37,7 @@ from sklstm.network._lstm import ACTIVATIONS, NetworkSpec, weight_shapes
 from sklstm.network._regressor import LSTMRegressor
 from sklstm.network._scaling import Scaling
 from sklstm.network._training import Member
+from sklstm.windows._context import Context
 from sklstm.windows._labels import Grid
 from sklstm.windows._sliding_window import SlidingWindow
 from sklstm.windows._split import PanelTimeSeriesSplit
@@ -48,6 +49,7 @@ FORMAT = 4
 
 # What a file may hold: our own types, ...
 _OWN = (
+    Context,
     Highway,
     LSTMRecipe,
     LSTMRegressor,
