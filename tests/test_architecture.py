@@ -183,7 +183,7 @@ def test_pandas_has_its_rooms():
         "_stored_labels",
         "forecasting._rows_to_come",
         "windows._frames",
-        "windows._panel_labels",
+        "windows._row_labels",
         "windows._timeline",
     ]
     assert importers_of("pandas") == {(name, True) for name in [*rooms, "datasets"]}

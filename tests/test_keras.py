@@ -31,7 +31,7 @@ from sklstm.network._lstm import (
 )
 from sklstm.network._scaling import fit_scaling
 from sklstm.network._training import Interrupt, Monitor, Plan, TrainingSet
-from sklstm.windows._windows import true_steps
+from sklstm.windows._array import true_steps
 
 # Without tracing, for tests that are not about the traced program.
 EAGER = {"compile__run_eagerly": True}

@@ -16,7 +16,7 @@ from sklstm.network._training import (
     TrainingSet,
     default_batch_size,
 )
-from sklstm.windows._windows import true_steps
+from sklstm.windows._array import true_steps
 
 MANY = settings(max_examples=200)
 
