@@ -150,3 +150,5 @@ def test_other_calendars_are_refused(calendar, came):
     for rows in (X.reset_index(drop=True), X.to_numpy()):
         with pytest.raises(ValueError, match=r"time stamps or periods.*Got int64"):
             SlidingWindow(2, calendar="month").fit(rows)
+    with pytest.raises(ValueError, match=r"stamps of X for calendar='month'. Got 0"):
+        SlidingWindow(2, calendar="month").fit(X).transform(X.reset_index(drop=True))

@@ -43,6 +43,7 @@ from sklstm.windows._labels import (
     check_plain_numbers,
     counts_rows,
     grid_of,
+    grid_of_rows,
 )
 from sklstm.windows._signs import (
     check_grid,
@@ -110,9 +111,9 @@ class SlidingWindow(
         asked for in ``X_future``: ``"month"``, ``"quarter"``, ``"week"``,
         ``"yearday"``, ``"day"``, ``"weekday"``, ``"hour"`` or ``"minute"``, a list of
         them, or ``"auto"``, which takes what suits the grid. Each becomes a sine and a
-        cosine; a dict such as ``{"weekday": "one-hot", "month": "cyclic"}`` says which form. A
-        holiday calendar of pandas, or a country of the ``holidays`` package, becomes a
-        channel that is 1 on holidays; it may stand in the list.
+        cosine; a dict such as ``{"weekday": "one-hot", "month": "cyclic"}`` says which
+        form. A holiday calendar of pandas, or a country of the ``holidays`` package,
+        becomes a channel that is 1 on holidays; it may stand in the list.
     groups : str, int, sequence of them or None, default=None
         Columns of a long frame that tell its series apart, by name. Keys may be
         strings, numbers, categories or time stamps. None reads one series.
@@ -367,7 +368,9 @@ class SlidingWindow(
             check_grid(placed, self.grid_)
             self._warn_of_missing_past(placed)
         else:
-            placed = self._placed(values, rows, None)
+            # Labels that fit does not know tell nothing but the order.
+            owner = type(self).__name__
+            placed = placed_rows(rows, values, None, None, owner=owner)
         return self._windows(placed, labels)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -466,6 +469,7 @@ class SlidingWindow(
                 names=self.target_names_,
                 columns=self._columns,
                 is_fed_back=~self.is_known_ & (self.lag_ > 0),
+                horizon=self.horizon,
             )
         if self.grid_ is not None:
             warn_of_missing_rows(placed, self.grid_)
@@ -495,9 +499,11 @@ class SlidingWindow(
         if is_long:
             order = rows.order(owner=type(self).__name__)
             pairs = (rows if order is None else rows.take(order)).pairs()
-        self.grid_ = grid_of(rows.stamps, pairs=pairs)
+        grid = grid_of(rows.stamps, pairs=pairs)
+        self.grid_ = grid_of_rows(rows.stamps) if grid is None else grid
         warn_of_utc_days(rows.stamps, self.grid_)
-        if self.grid_.kind == "rows" and isinstance(rows.stamps, pd.DatetimeIndex):
+        is_irregular = grid is not None and grid.kind == "rows"
+        if is_irregular and isinstance(rows.stamps, pd.DatetimeIndex):
             warnings.warn(
                 "The time stamps of X have no common step, so each row is taken to "
                 "follow the one before, however far apart they are; resample or round "
@@ -625,6 +631,13 @@ class SlidingWindow(
             raise ValueError(
                 "SlidingWindow needs time of the kind that fit had, "
                 f"{grid.last.dtype}. Got {rows.stamps.dtype}; convert one of them."
+            )
+        if self._calendar:
+            raise ValueError(
+                "SlidingWindow needs the stamps of X for calendar="
+                f"{self.calendar!r}. Got {'no index' if labels is None else labels[0]!r}"
+                "; pass a DataFrame with an index like that of fit, and call "
+                "set_output(transform='pandas') on the steps in front."
             )
         self._warn_of_lost_index(values, labels)
         return False
