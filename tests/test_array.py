@@ -113,31 +113,22 @@ def test_windows_of_a_series_are_a_view(window):
     np.testing.assert_array_equal(again, windows)
 
 
-@pytest.mark.parametrize(
-    ("part", "has_base"),
-    [
-        (np.s_[3:9], True),
-        (np.s_[:, 1:4], True),
-        (np.s_[:, :, 1:], True),
-        (np.s_[::2], False),
-        (np.s_[:, ::2], False),
-        (np.s_[::2, ::2], None),
-        (np.s_[::-1, ::-1], None),
-        (np.s_[:, ::-1], False),
-        (np.s_[[0, 1, 2]], False),
-        (np.s_[:1], False),
-    ],
-    ids=str,
-)
-def test_a_base_is_given_only_for_windows_it_reproduces(part, has_base):
+@pytest.mark.parametrize("step", [1, 2, -1])
+@pytest.mark.parametrize("of_rows", [1, 2, -1])
+def test_a_base_is_given_only_for_windows_it_reproduces(of_rows, step):
     """However windows are sliced, their base gives them back or there is none."""
-    windows = series_windows(12)[part]
-    base = base_from_windows(windows)
-    assert has_base is None or (base is not None) is has_base
-    if base is not None:
-        for row, window in enumerate(windows):
+    windows = series_windows(12)
+    for part in (windows[::of_rows, ::step], windows[3:9, 1:4, 1:][::of_rows, ::step]):
+        base = base_from_windows(part)
+        assert (
+            base is not None
+            if of_rows == step == 1
+            else of_rows == step or base is None
+        )
+        for row, window in enumerate(part if base is not None else []):
             np.testing.assert_array_equal(base[row : row + len(window)], window)
-    assert base_from_windows(windows.copy()) is None
+    for copied in (windows.copy(), windows[[0, 1, 2]], windows[:1]):
+        assert base_from_windows(copied) is None
 
 
 @pytest.mark.parametrize("kind", ["array", "stamps", "hole", "panel"])
@@ -279,19 +270,14 @@ def test_next_windows_overlap(window, horizon, left_out):
     )
 
 
-@pytest.mark.parametrize(
-    ("earlier", "later"),
-    [
-        ([1, 2, 3], [np.nan, 3, 4]),
-        ([np.nan, np.nan, 3], [2, 3, 4]),
-        ([5, 5, 5], [np.nan, np.nan, 5]),
-        ([1, 2, 3], [np.nan] * 3),
-        ([1, 2, 3], [1, 2, 3]),
-    ],
-)
-def test_equal_values_do_not_hide_a_hole(earlier, later):
+NAN = np.nan
+HOLES = [[1, 2, 3, NAN, 3, 4], [NAN, NAN, 3, 2, 3, 4], [5, 5, 5, NAN, NAN, 5]]
+
+
+@pytest.mark.parametrize("values", [*HOLES, [1, 2, 3, NAN, NAN, NAN], [1, 2, 3] * 2])
+def test_equal_values_do_not_hide_a_hole(values):
     """Both the newest values and the numbers of true steps must agree."""
-    windows = np.array([earlier, later], dtype=np.float32).reshape(2, 3, 1)
+    windows = np.array(values, dtype=np.float32).reshape(2, 3, 1)
     assert not is_next_window(windows, true_steps(windows)).any()
 
 

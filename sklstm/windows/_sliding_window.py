@@ -633,11 +633,12 @@ class SlidingWindow(
                 f"{grid.last.dtype}. Got {rows.stamps.dtype}; convert one of them."
             )
         if self._calendar:
+            came = "no index" if labels is None else repr(python_scalar(labels[0]))
             raise ValueError(
                 "SlidingWindow needs the stamps of X for calendar="
-                f"{self.calendar!r}. Got {'no index' if labels is None else labels[0]!r}"
-                "; pass a DataFrame with an index like that of fit, and call "
-                "set_output(transform='pandas') on the steps in front."
+                f"{self.calendar!r}. Got {came}; pass a DataFrame with an index like "
+                "that of fit, and call set_output(transform='pandas') on the steps in "
+                "front."
             )
         self._warn_of_lost_index(values, labels)
         return False
