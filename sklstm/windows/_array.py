@@ -182,6 +182,10 @@ def slots_of_rows(
         Rows from the newest value of a channel in a window to the predicted row.
     """
     lag = max(int(delays.max()), 0)
+    # At least one slot lies between two groups, so that they do not seem to join.
+    gap = window + max(lag, 1)
+    if _is_one_run(codes, steps, kept_codes, kept_steps):
+        return _slots_of_one_run(len(codes), len(kept_codes), gap)
     # Kept rows of a group come before its rows.
     row_at = np.arange(len(codes)) + np.searchsorted(kept_codes, codes, side="right")
     kept_at = np.arange(len(kept_codes)) + np.searchsorted(codes, kept_codes)
@@ -191,8 +195,6 @@ def slots_of_rows(
     all_codes[row_at], all_codes[kept_at] = codes, kept_codes
     is_first = np.append(True, all_codes[1:] != all_codes[:-1])[:n_all]
     longest = window + lag - min(int(delays.min()), 0)
-    # At least one slot lies between two groups, so that they do not seem to join.
-    gap = window + max(lag, 1)
     all_steps = np.where(is_first, gap, np.minimum(all_steps, longest))
     all_steps[:1] = 0
     slots = np.cumsum(all_steps)
@@ -212,6 +214,29 @@ def slots_of_rows(
         spans[kept_at],
         n_slots,
         has_past[row_at],
+    )
+
+
+def _is_one_run(
+    codes: np.ndarray, steps: np.ndarray, kept_codes: np.ndarray, kept_steps: np.ndarray
+) -> bool:
+    """Return whether all rows are of one group, none missing between them."""
+    if not len(codes) or codes[0] != codes[-1] or (kept_codes != codes[0]).any():
+        return False
+    n_first = 0 if len(kept_codes) else 1
+    return bool((kept_steps[1:] == 1).all() and (steps[n_first:] == 1).all())
+
+
+def _slots_of_one_run(n_rows: int, n_kept: int, gap: int) -> Slots:
+    """Return slots that follow each other, at little cost of memory."""
+    n_all = n_kept + n_rows
+    return Slots(
+        np.arange(n_kept, n_all),
+        np.arange(n_kept),
+        np.broadcast_to(1, n_rows),
+        np.broadcast_to(1, n_kept),
+        n_all - 1 + gap,
+        np.broadcast_to(True, n_rows),
     )
 
 

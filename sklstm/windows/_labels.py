@@ -366,8 +366,8 @@ def check_plain_numbers(labels: pd.Index, *, owner: str) -> None:
     numbers = np.unique(_numbers(labels))
     if len(numbers) < 2 or not 190_000 < numbers.min() <= numbers.max() < 21_010_000:
         return
-    jumps = np.diff(numbers)
-    jumps = set((jumps - jumps.min()).tolist())
+    growth = np.diff(numbers)
+    jumps = set((growth - growth.min()).tolist())
     for written, freq, n_digits, across in _DATES:
         if len(str(numbers.max())) != n_digits or (across and not jumps & across):
             continue
