@@ -296,17 +296,6 @@ def test_integers_that_are_dates_are_refused():
 # -- clocks ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("switch", ["2024-03-31", "2024-10-27"])
-def test_hours_in_a_zone_go_on_across_the_switch(switch):
-    """An hourly index with a zone has no hole in spring and no double in autumn."""
-    start = pd.Timestamp(switch, tz="Europe/Berlin") - pd.Timedelta("3D")
-    hours = pd.date_range(start, periods=144, freq="h")
-    X = line(pd.DatetimeIndex(hours.array, freq=None))
-    windows = SlidingWindow(24).fit(X[:75])
-    expected = SlidingWindow(24).fit_transform(X.to_numpy())
-    np.testing.assert_array_equal(windows.transform(X[75:]), expected[75:])
-
-
 def test_hours_on_the_wall_clock():
     """The hour that spring skips is filled; the one that autumn repeats is refused."""
     spring = pd.date_range("2024-03-29", periods=144, freq="h", tz="Europe/Berlin")
