@@ -15,7 +15,6 @@ from sklstm.windows._array import (
     base_from_rows,
     base_from_windows,
     is_next_window,
-    ranges,
     slots_of_rows,
     take_rows,
     true_steps,
@@ -120,11 +119,8 @@ def test_a_base_is_given_only_for_windows_it_reproduces(of_rows, step):
     windows = series_windows(12)
     for part in (windows[::of_rows, ::step], windows[3:9, 1:4, 1:][::of_rows, ::step]):
         base = base_from_windows(part)
-        assert (
-            base is not None
-            if of_rows == step == 1
-            else of_rows == step or base is None
-        )
+        assert base is None or of_rows == step
+        assert base is not None or not of_rows == step == 1
         for row, window in enumerate(part if base is not None else []):
             np.testing.assert_array_equal(base[row : row + len(window)], window)
     for copied in (windows.copy(), windows[[0, 1, 2]], windows[:1]):
@@ -279,11 +275,3 @@ def test_equal_values_do_not_hide_a_hole(values):
     """Both the newest values and the numbers of true steps must agree."""
     windows = np.array(values, dtype=np.float32).reshape(2, 3, 1)
     assert not is_next_window(windows, true_steps(windows)).any()
-
-
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 4)), max_size=6))
-def test_ranges_are_concatenated(parts):
-    """``ranges`` is a loop over arange."""
-    starts, lengths = np.array(parts, dtype=int).reshape(-1, 2).T
-    expected = [i for start, n in parts for i in range(start, start + n)]
-    assert ranges(starts, lengths).tolist() == expected

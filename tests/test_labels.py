@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklstm.windows._labels import (
-    _cached_stamps,
     check_order,
     check_plain_numbers,
     grid_of,
@@ -257,18 +256,6 @@ def test_zone_and_resolution_do_not_matter(freq, has_freq, unit):
 # -- what counts nothing --------------------------------------------------------------
 
 
-def test_rows_follow_each_other_where_no_step_is_common():
-    """Irregular stamps, and the integers that a filter leaves, count rows alone."""
-    seconds = np.random.default_rng(0).integers(1, 100_000, 50).cumsum()
-    irregular = pd.Timestamp("2024-01-01") + pd.to_timedelta(seconds, "s")
-    for labels in (irregular, pd.Index([0, 5, 9, 14, 30, 31])):
-        grid = grid_of(labels)
-        assert grid.kind == "rows"
-        ranks = np.arange(len(labels))
-        assert (grid.steps_between(labels, ranks, ranks[:1]) == 1).all()
-    assert grid_of(pd.Index([0, 1, 2, 7, 8])).kind == "integer"
-
-
 OTHERS = [
     *(pd.Index(values) for values in (["a", "b"], [0.0, 1.0], [False, True])),
     pd.timedelta_range("0h", periods=3, freq="h"),
@@ -361,17 +348,6 @@ def test_labels_out_of_order_are_refused(labels, words):
     """Labels increase strictly; the first that does not is named, with the cure."""
     with pytest.raises(ValueError, match=f"Owner needs .*{words}"):
         check_order(labels, owner="Owner")
-
-
-@pytest.mark.parametrize("freq", ["MS", "W-SUN", "B", "YE"])
-def test_labels_that_move_on_share_their_stamps(freq):
-    """Windows that go on for 200 rows, as a forecast's do, make few calendars."""
-    labels = pd.date_range("1801-01-01", periods=240, freq=freq)
-    grid = grid_of(labels[:40])
-    before = _cached_stamps.cache_info().misses
-    for end in range(41, 241):
-        assert steps_of(grid, labels[end - 12 : end]) == [1] * 11
-    assert _cached_stamps.cache_info().misses - before < 60
 
 
 def test_grids_reach_to_where_nanoseconds_end():

@@ -145,23 +145,6 @@ def test_missing_values_are_filled_forward(dtype):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_a_missing_row_and_a_row_of_missing_values_are_one():
-    """Windows of the other rows are the same, whichever it is."""
-    X = load_airline_passengers()
-    hole = np.isin(np.arange(144), [30, 31, 77, 100])
-    for known, ahead in (((), 0), ("year", 2)):
-        windows = SlidingWindow(12, known=known, known_ahead=ahead)
-        rows = X.assign(year=X.index.year.astype(float))
-        empty = rows.where(np.column_stack([~hole] * 2))
-        one, other = (
-            np.asarray(windows.fit_transform(e)) for e in (rows[~hole], empty)
-        )
-        np.testing.assert_array_equal(one, other[~hole])
-        one = np.asarray(windows.fit(rows[:90][~hole[:90]]).transform(rows[90:]))
-        other = np.asarray(windows.fit(empty[:90]).transform(rows[90:]))
-        np.testing.assert_array_equal(one, other)
-
-
 def test_before_the_first_value_steps_are_missing():
     """There is nothing to fill from: a step that lacks a column lacks all of them."""
     X = pd.DataFrame({"a": np.arange(8.0), "b": [np.nan] * 3 + [5.0, np.nan, 7, 8, 9]})
@@ -171,17 +154,6 @@ def test_before_the_first_value_steps_are_missing():
     assert windows[5, :, 1].tolist()[1:] == [5, 5]
     with pytest.raises(ValueError, match=r"value in every column.*column 'b'"):
         SlidingWindow(3).fit(X[:3])
-
-
-@pytest.mark.parametrize("now", [5, 40, 100])
-def test_nothing_is_filled_from_later_rows(now):
-    """Other values, NaN and holes after a row change no window up to it."""
-    X, other = dirty_passengers(), dirty_passengers(0.5, seed=1) + 1000
-    changed = pd.concat([X[: now + 1], other[now + 1 :].iloc[[0, 2, 3, 7, 8]]])
-    windows = SlidingWindow(6).fit(X)
-    before, after = (quietly(windows.transform, rows) for rows in (X, changed))
-    np.testing.assert_array_equal(after[: now + 2], before[: now + 2])
-    assert not np.array_equal(after[-1], before[-1])
 
 
 @pytest.mark.parametrize("kind", ["frame", "panel"])

@@ -91,13 +91,6 @@ def test_scores_and_searches():
     assert search.fit(X, X["day"]).n_splits_ == cv.get_n_splits() == 3
 
 
-def test_representation():
-    """It is shown with its parameters, as scikit-learn's splitters are."""
-    shown = repr(PanelTimeSeriesSplit(3, time="day"))
-    assert shown.startswith("PanelTimeSeriesSplit(gap=0, max_train_size=None")
-    assert "time='day'" in shown
-
-
 def test_errors():
     """What cannot be split is said in words."""
     X = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=3)})

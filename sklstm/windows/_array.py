@@ -1,7 +1,7 @@
 """Arithmetic of windows: where each one begins, and views that copy nothing.
 
 A *series* here is an array of shape (n_rows, n_channels), and a *base* is the same
-with missing (NaN) steps in front of every run, so that each row's window is a slice
+with missing (NaN) steps in front of every group, so that each row's window is a slice
 of it. Overlapping windows are strided views of their base: n windows cost n rows of
 memory, not n times the window.
 """
@@ -36,18 +36,19 @@ _VALUES_AT_ONCE = 1 << 18
 class Windows:
     """The windows of a panel: an array that is gathered from its base when it is read.
 
-    No stride leads from the last window of one group to the first of the next, so the
-    windows of many groups are no view, and as an array they would take ``window``
-    times the memory of the rows. Indexing gives ordinary arrays, and so does
-    ``numpy.asarray`` of the whole.
+    No stride leads from the last window of one group to the first of the next, nor
+    across missing rows, so these windows are no view, and as an array they would take
+    ``window`` times the memory of the rows. Indexing gives ordinary arrays, and
+    ``numpy.asarray`` gives all windows.
 
     Parameters
     ----------
     base : ndarray of shape (n_steps, n_channels), float32
-        The runs of all groups, each with missing steps in front.
+        The rows of all groups, each with missing steps in front; a row that others are
+        missing behind stands in their place too.
     starts : ndarray of shape (n_rows,), int
-        Where in the base the window of each row begins. The next row of the same run
-        begins one step later, another run farther away.
+        Where in the base the window of each row begins. The next row of a group begins
+        one step later, after missing rows and in another group farther away.
     groups : ndarray of shape (n_rows,), int
         The group of each row; -1 for those that ``fit`` has not seen.
     window : int
@@ -184,8 +185,8 @@ def slots_of_rows(
     lag = max(int(delays.max()), 0)
     # At least one slot lies between two groups, so that they do not seem to join.
     gap = window + max(lag, 1)
-    if _is_one_run(codes, steps, kept_codes, kept_steps):
-        return _slots_of_one_run(len(codes), len(kept_codes), gap)
+    if _is_contiguous(codes, steps, kept_codes, kept_steps):
+        return _contiguous_slots(len(codes), len(kept_codes), gap)
     # Kept rows of a group come before its rows.
     row_at = np.arange(len(codes)) + np.searchsorted(kept_codes, codes, side="right")
     kept_at = np.arange(len(kept_codes)) + np.searchsorted(codes, kept_codes)
@@ -217,7 +218,7 @@ def slots_of_rows(
     )
 
 
-def _is_one_run(
+def _is_contiguous(
     codes: np.ndarray, steps: np.ndarray, kept_codes: np.ndarray, kept_steps: np.ndarray
 ) -> bool:
     """Return whether all rows are of one group, none missing between them."""
@@ -227,7 +228,7 @@ def _is_one_run(
     return bool((kept_steps[1:] == 1).all() and (steps[n_first:] == 1).all())
 
 
-def _slots_of_one_run(n_rows: int, n_kept: int, gap: int) -> Slots:
+def _contiguous_slots(n_rows: int, n_kept: int, gap: int) -> Slots:
     """Return slots that follow each other, at little cost of memory."""
     n_all = n_kept + n_rows
     return Slots(
@@ -391,15 +392,15 @@ def true_steps(windows: np.ndarray) -> np.ndarray:
         count = (~missing).sum(axis=1)
         steps = np.arange(part.shape[1])
         is_leading = missing == (steps < part.shape[1] - count[:, None])
-        is_whole = nan.any(axis=2) == missing
-        counts[rows] = np.where((is_leading & is_whole).all(axis=1), count, -1)
+        is_complete = nan.any(axis=2) == missing
+        counts[rows] = np.where((is_leading & is_complete).all(axis=1), count, -1)
     return counts
 
 
 def _true_steps_of_base(base: np.ndarray, window: int) -> np.ndarray:
     """Return the counts of ``true_steps`` from the base, in one pass over its rows."""
     counts = np.full(len(base) - window + 1, window, dtype=np.int32)
-    # Windows that begin after the newest NaN are whole.
+    # Windows that begin after the newest NaN are complete.
     is_nan = np.isnan(base).any(axis=1)
     if is_nan.any():
         n_touched = min(len(base) - int(np.argmax(is_nan[::-1])), len(counts))
