@@ -745,8 +745,8 @@ def test_columns_must_be_those_of_fit():
 
 
 BAD_VALUES = [
-    *(("window", value) for value in (0, -3, 2.0, "3", None)),
-    *(("horizon", value) for value in (-1, 0.5, None)),
+    *(("window", value) for value in (0, -3, 2.0, "3", None, True)),
+    *(("horizon", value) for value in (-1, 0.5, None, False)),
     *(("known", value) for value in (None, -1, True, 1.5, "price", ["x"], [["a"]])),
     *(("known_ahead", value) for value in (-1, 0.5, 1, 10)),
     *(("calendar", value) for value in ("moon", 3)),

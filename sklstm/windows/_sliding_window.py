@@ -438,7 +438,7 @@ class SlidingWindow(
 
     def _learn(self, X, y):
         """Set the fitted attributes; return the rows in their places, and labels."""
-        self._validate_params()
+        self._check_parameters()
         with whole_or_unchanged(self):
             values, labels, rows = self._read(X, reset=True)
             check_same_labels(X, y, owner=type(self).__name__)
@@ -474,6 +474,16 @@ class SlidingWindow(
         if self.grid_ is not None:
             warn_of_missing_rows(placed, self.grid_)
         return placed, labels
+
+    def _check_parameters(self):
+        """Raise unless parameters have legal values; True is no number of rows."""
+        self._validate_params()
+        for name in ("window", "horizon", "known_ahead"):
+            if not is_integer(getattr(self, name)):
+                raise ValueError(
+                    f"The {name!r} parameter of SlidingWindow must be an int. Got "
+                    f"{getattr(self, name)!r} instead."
+                )
 
     def _words_of_length(self, longest, values):
         if self._reads_long_frames():
