@@ -65,24 +65,24 @@ def test_channels_are_known_and_named():
     assert ahead.get_feature_names_out()[-2] == "month_sin_t+1"
 
 
-@pytest.mark.parametrize(
-    ("labels", "parts"),
-    [
-        (pd.date_range("2024", periods=30, freq="MS"), ["month"]),
-        (pd.period_range("2020", periods=30, freq="Q"), ["month"]),
-        (pd.date_range("2024", periods=30, freq="W"), ["yearday"]),
-        (pd.date_range("2024", periods=30, freq="D"), ["weekday", "yearday"]),
-        (pd.date_range("2024", periods=31, freq="B"), ["weekday", "yearday"]),
-        (pd.period_range("2024", periods=30, freq="h"), ["hour", "weekday"]),
-        (pd.date_range("2024", periods=30, freq="15min"), ["hour", "weekday"]),
-    ],
-    ids=lambda value: getattr(value, "freqstr", None),
-)
-def test_auto_takes_what_suits_the_grid(labels, parts):
-    """The parts are those that repeat within a year."""
-    np.testing.assert_array_equal(
-        channels(series(labels), "auto"), channels(series(labels), parts)
-    )
+AUTO = {
+    "MS": ["month"],
+    "QE": ["month"],
+    "W": ["yearday"],
+    "D": ["weekday", "yearday"],
+    "B": ["weekday", "yearday"],
+    "h": ["hour", "weekday"],
+    "15min": ["hour", "weekday"],
+}
+
+
+@pytest.mark.parametrize("freq", AUTO)
+def test_auto_takes_what_suits_the_grid(freq):
+    """The parts are those that repeat within a year, of stamps and of periods."""
+    labels = pd.date_range("2024", periods=30, freq=freq)
+    for each in (labels, labels.to_period()) if freq != "B" else (labels,):
+        X = series(each)
+        np.testing.assert_array_equal(channels(X, "auto"), channels(X, AUTO[freq]))
 
 
 def test_auto_does_not_depend_on_the_day_on_which_rows_end():
@@ -102,15 +102,10 @@ class Country(dict):
         return (day.month, day.day) in {(7, 4), (12, 25)}
 
 
-@pytest.mark.parametrize(
-    "calendar",
-    [
-        USFederalHolidayCalendar(),
-        Country(),
-        {datetime.date(2024, 7, 4): "Independence"},
-    ],
-    ids=lambda calendar: type(calendar).__name__,
-)
+HOLIDAYS = [USFederalHolidayCalendar(), Country(), {datetime.date(2024, 7, 4): "4th"}]
+
+
+@pytest.mark.parametrize("calendar", HOLIDAYS, ids=lambda each: type(each).__name__)
 def test_holidays_are_a_channel(calendar):
     """Holidays are 1 through their day, of any calendar, alone or in a list."""
     X = series(pd.date_range("2024-07-02", periods=5 * 4, freq="6h", tz="Asia/Tokyo"))
@@ -131,17 +126,17 @@ def test_channels_of_a_panel_are_those_of_each_row():
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("calendar", "came"),
-    [
-        (["week", "moon"], "'moon'"),
-        ({"moon": "cyclic"}, "'moon'"),
-        ({"weekday": "onehot"}, "'onehot'"),
-        (["week", {"month": "one-hot"}], "'month'"),
-        (5, "5"),
-    ],
-)
-def test_other_calendars_are_refused(calendar, came):
+OTHERS = {
+    "'moon'": ["week", "moon"],
+    "'tide'": {"tide": "cyclic"},
+    "'onehot'": {"weekday": "onehot"},
+    "'month'": ["week", {"month": "one-hot"}],
+    "5": 5,
+}
+
+
+@pytest.mark.parametrize(("came", "calendar"), OTHERS.items())
+def test_other_calendars_are_refused(came, calendar):
     """A misspelt part or form is no holiday calendar; it is named. Nor are integers."""
     X = series(pd.date_range("2024", periods=9))
     words = rf"'calendar' parameter of SlidingWindow .*Got .*{came}"
@@ -150,3 +145,5 @@ def test_other_calendars_are_refused(calendar, came):
     for rows in (X.reset_index(drop=True), X.to_numpy()):
         with pytest.raises(ValueError, match=r"time stamps or periods.*Got int64"):
             SlidingWindow(2, calendar="month").fit(rows)
+    with pytest.raises(ValueError, match=r"stamps of X for calendar='month'. Got 0"):
+        SlidingWindow(2, calendar="month").fit(X).transform(X.reset_index(drop=True))

@@ -1,44 +1,48 @@
-"""SlidingWindow: the five rules of windows, its outputs, its warnings and its errors.
+"""SlidingWindow: the rules of windows, for one series and for many, and its errors.
 
-The references are a loop over rows, ``pandas.DataFrame.shift`` and scikit-learn's own
-checks of an estimator.
+The references are a loop over the filled grid, ``pandas.DataFrame.shift``, and
+scikit-learn's own checks of an estimator.
 """
 
 import pickle
 import re
-import tracemalloc
 import warnings
-from time import perf_counter
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import KFold, TimeSeriesSplit, cross_val_score
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.tree import DecisionTreeRegressor
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklstm import SlidingWindow
+from sklstm import LSTMRegressor, PanelTimeSeriesSplit, SlidingWindow
 
-INDEXES = {
-    "range": lambda n: pd.RangeIndex(n),
-    "range step 2": lambda n: pd.RangeIndex(10, 10 + 2 * n, 2),
-    "integers": lambda n: pd.Index(np.arange(n) + 3),
-    "hourly": lambda n: pd.date_range("2024-03-30", periods=n, freq="h"),
-    "daily zoned": lambda n: pd.date_range(
-        "2024-03-20", periods=n, freq="D", tz="Europe/Berlin"
-    ),
-    "month end": lambda n: pd.date_range("2020-01-31", periods=n, freq="ME"),
+START = pd.Timestamp("2024-03-30 20:00")
+BERLIN = "Europe/Berlin"
+LABELS = {
+    "integers": lambda t: pd.Index(3 * np.asarray(t) - 20),
+    "hours": lambda t: START + pd.to_timedelta(t, "h"),
+    "zoned hours": lambda t: START.tz_localize(BERLIN) + pd.to_timedelta(t, "h"),
+    "zoned days": lambda t: (START + pd.to_timedelta(t, "D")).tz_localize(BERLIN),
+    "month ends": lambda t: quarters(t, "M").to_timestamp(how="end").normalize(),
+    "quarters": lambda t: quarters(t, "Q"),
+}
+FREQS = {
+    "range": lambda n: pd.RangeIndex(10, 10 + 2 * n, 2),
+    "hours": lambda n: pd.date_range("2024-03-30", periods=n, freq="h"),
+    "days": lambda n: pd.date_range("2024-03-20", periods=n, tz="Europe/Berlin"),
+    "months": lambda n: pd.date_range("2020-01-31", periods=n, freq="ME"),
+    "workdays": lambda n: pd.date_range("2020-01-31", periods=n, freq="B"),
     "periods": lambda n: pd.period_range("2020-01", periods=n, freq="M"),
 }
+PANEL = {"groups": "g", "time": "t"}
 
 
 def frame_of(n_rows=20, labels=None, columns=("load", "temp")):
@@ -48,534 +52,287 @@ def frame_of(n_rows=20, labels=None, columns=("load", "temp")):
     )
 
 
-def windows_by_loop(rows, labels, past, *, window, horizon, known, known_ahead):
-    """Return windows from rows by integer label and the past rows by label.
+def quarters(t, freq):
+    return pd.PeriodIndex.from_ordinals(np.asarray(t) + 600, freq=freq)
 
-    A row's window reads rows of its own run, and past rows that lie directly before
-    that run.
-    """
-    known = list(known)
-    n_channels = len(rows[0])
-    if len(known) == n_channels:
-        horizon = -known_ahead
-    windows = np.full((len(rows), window, n_channels), np.nan, dtype=np.float32)
-    own = dict(zip(labels, rows, strict=True))
-    for i, label in enumerate(labels):
-        run_start = label
-        while run_start - 1 in own:
-            run_start -= 1
-        run_end = label
-        while run_end + 1 in own:
-            run_end += 1
-        readable = {key: own[key] for key in range(run_start, run_end + 1)}
-        before = run_start - 1
-        while before in past:
-            readable[before] = past[before]
-            before -= 1
-        for step in range(window):
-            lagged = label - horizon - window + 1 + step
-            if min(lagged, run_end) not in readable:
-                continue
-            for channel in range(n_channels):
-                ahead = horizon + known_ahead if channel in known else 0
-                source = min(lagged + ahead, run_end)
-                windows[i, step, channel] = readable[source][channel]
-    return windows
+
+def panel_of(n_rows=12, groups=("a", "b")):
+    """Return groups of rows at integer times, each at a level of its own."""
+    parts = [
+        frame_of(n_rows).add(10.0 * i).assign(g=g, t=np.arange(n_rows))
+        for i, g in enumerate(groups)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def quietly(call, *args):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return np.asarray(call(*args))
+
+
+# -- every window, against a loop -----------------------------------------------------
+
+
+class Case:
+    """Rows of fit and later rows, by group and place, of which some are missing."""
+
+    def __init__(self, params, door, kind, seed):
+        self.params, self.door, self.kind = params, door, kind
+        self.rng = np.random.default_rng(seed)
+        n_groups = self.rng.integers(2, 4) if door == "panel" else 1
+        self.fitted = {0: self.rows([*range(12), *self._some(range(12, 24), 8)])}
+        self.new = {0: self.rows([30, 31, *self._some(range(8, 40), 8)])}
+        for code in range(1, n_groups):
+            self.fitted[code] = self.rows(self._some(range(24), 4))
+            self.new[code] = self.rows(self._some(range(8, 40), 8))
+        if door == "panel":
+            self.new[7] = self.rows(self._some(range(40), 6))
+
+    def _some(self, places, n_most):
+        n_rows = self.rng.integers(1, n_most + 1)
+        return self.rng.choice(places, n_rows, replace=False).tolist()
+
+    def rows(self, places):
+        """Return random rows at some places."""
+        places = sorted(set(places))
+        values = self.rng.normal(size=(len(places), 2))
+        values[self.rng.random(values.shape) < 0.15] = np.nan
+        values[0] = 1.0 if self.rng.random() < 0.8 or places[0] == 0 else np.nan
+        return pd.DataFrame(values, columns=["a", "b"], index=places)
+
+    def X(self, groups, shift=0, shuffled=True):
+        """Return rows as they are passed, and group and place of each."""
+        labels_of = LABELS[self.kind]
+        frames = [rows.assign(g=code, p=rows.index) for code, rows in groups.items()]
+        frame = pd.concat(frames, ignore_index=True)
+        if self.door == "series":
+            X = frame[["a", "b"]].set_axis(labels_of(frame["p"].to_numpy() + shift))
+            return X, list(zip(frame["g"], frame["p"], strict=True))
+        if shuffled:
+            frame = frame.iloc[self.rng.permutation(len(frame))]
+        where = list(zip(frame["g"], frame["p"], strict=True))
+        X = frame.assign(t=labels_of(frame["p"].to_numpy() + shift)).drop(columns="p")
+        return (X if self.door == "panel" else X.drop(columns="g")), where
+
+    def transformer(self):
+        """Return what reads such rows."""
+        door = {"series": {}, "time": {"time": "t"}, "panel": PANEL}[self.door]
+        return SlidingWindow(**self.params, **door)
 
 
 @st.composite
-def two_blocks(draw):
-    """Draw parameters, and the integer labels of fitted rows and of new rows."""
-    n_channels = draw(st.integers(1, 3))
-    params = {
-        "window": draw(st.integers(1, 5)),
-        "horizon": draw(st.integers(0, 3)),
-        "known": draw(st.sets(st.integers(0, n_channels - 1))),
-        "known_ahead": 0,
-    }
-    if params["known"]:
-        params["known_ahead"] = draw(st.integers(0, params["window"] - 1))
-    # The newest five rows are contiguous, so that the commonest step is 1 whatever
-    # three rows are left out before them.
-    n_fit = draw(st.integers(6, 16))
-    left_out = draw(st.sets(st.integers(0, n_fit - 6), max_size=3))
-    fitted = [label for label in range(n_fit) if label not in left_out]
-    new = draw(st.sets(st.integers(0, n_fit + 12), min_size=1, max_size=14))
-    return params, n_channels, fitted, sorted(new)
+def cases(draw, doors=("series", "time", "panel")):
+    """Draw parameters, rows that are passed, and labels."""
+    window, door = draw(st.integers(1, 5)), draw(st.sampled_from(doors))
+    known = draw(st.sampled_from([(), ("b",), ("a", "b")]))
+    params = {"window": window, "horizon": draw(st.integers(0, 3)), "known": known}
+    params["known_ahead"] = draw(st.integers(0, window - 1)) if known else 0
+    kinds = [k for k in LABELS if k != "integers" or door != "panel"]
+    return Case(params, door, draw(st.sampled_from(kinds)), draw(st.integers(0, 9999)))
 
 
-def changed_after(X, t, known, known_ahead):
-    """Return other values after a row, known ones after the last that it may read."""
-    changed = X.copy()
-    for column in X:
-        later = X.index > X.index[t] + (known_ahead if column in known else 0)
-        changed.loc[later, column] = -X.loc[later, column] - 0.5
-    return changed
+def windows_by_loop(rows, past, *, window, horizon, known, known_ahead):
+    """Return the window of each row, by place, from the grid filled forward."""
+    lag = 0 if len(known) == 2 else horizon
+    if past is not None:
+        kept = past.ffill().astype(np.float32)[-max(window + lag - 1, 1) :]
+        table = pd.concat([kept[kept.index < rows.index[0]], rows])
+    else:
+        table = rows
+    first, last = table.index[0], table.index[-1]
+    grid = table.reindex(range(first, last + known_ahead + 1)).ffill()
+    windows = {}
+    for place in rows.index:
+        block = np.full((window, 2), np.nan, dtype=np.float32)
+        for step in range(window):
+            for channel, name in enumerate(grid):
+                delay = -known_ahead if name in known else lag
+                read = place - delay - window + 1 + step
+                if read >= first:
+                    block[step, channel] = grid.at[read, name]
+        block[np.isnan(block).any(axis=1)] = np.nan
+        windows[place] = block
+    return windows
 
 
-def values_at(labels, n_channels):
-    """Return values that tell every label and channel apart."""
-    return np.array([[10 * label + c for c in range(n_channels)] for label in labels])
-
-
-# -- rule 1: one output row per input row -------------------------------------------
-
-
-@pytest.mark.parametrize("horizon", [0, 1, 3])
-@pytest.mark.parametrize("window", [1, 4, 30])
-def test_row_t_reads_rows_up_to_t_minus_horizon(window, horizon):
-    """Every row has a window: rows t - horizon - window + 1 to t - horizon."""
-    X = frame_of()
-    windows = SlidingWindow(window=window, horizon=horizon).fit_transform(X)
-    assert windows.shape == (20, window, 2)
-    assert windows.dtype == np.float32
-    for step in range(window):
-        shifted = X.shift(horizon + window - 1 - step).astype(np.float32)
-        np.testing.assert_array_equal(windows[:, step], shifted)
-
-
-@pytest.mark.parametrize("horizon", [0, 1, 3])
-def test_known_columns_end_at_the_predicted_row(horizon):
-    """Known channels are read at t; a step without its lagged row stays missing."""
-    X = frame_of()
-    windows = SlidingWindow(window=4, horizon=horizon, known="temp").fit_transform(X)
-    for back in range(4):
-        load = X["load"].shift(horizon + back).astype(np.float32)
-        temp = X["temp"].shift(back).astype(np.float32).where(load.notna())
-        np.testing.assert_array_equal(windows[:, 3 - back, 0], load)
-        np.testing.assert_array_equal(windows[:, 3 - back, 1], temp)
-
-
-def test_where_all_is_known_no_step_is_missing_for_the_horizon():
-    """Known columns alone need no past beyond their window."""
-    X = frame_of()
-    windows = SlidingWindow(window=4, horizon=3, known=X.columns).fit_transform(X)
-    expected = SlidingWindow(window=4, horizon=0).fit_transform(X)
-    np.testing.assert_array_equal(windows, expected)
-    one_row = SlidingWindow(window=4, horizon=3, known=[0, 1]).fit(X[:1])
-    np.testing.assert_array_equal(one_row.transform(X[1:3])[:, -1], X[1:3].astype("f4"))
-
-
-@pytest.mark.parametrize("known", [["temp"], ("temp",), "temp", 1, [1], np.int64(1)])
-def test_known_by_name_or_position(known):
-    """A known column may be named or counted, alone or in a sequence."""
-    X = frame_of(columns=("load", "temp", "price"))
-    expected = SlidingWindow(window=3, known=["temp"]).fit_transform(X)
-    windows = SlidingWindow(window=3, known=known).fit_transform(X)
-    np.testing.assert_array_equal(windows, expected)
-
-
-def test_known_by_position_in_an_array():
-    """A NumPy array has positions for names."""
-    X = frame_of()
-    np.testing.assert_array_equal(
-        SlidingWindow(window=3, known=1).fit_transform(X.to_numpy()),
-        SlidingWindow(window=3, known="temp").fit_transform(X),
-    )
-
-
-def test_known_columns_of_later_rows():
-    """The window ends known_ahead rows later; at the end the newest value stands."""
-    X = frame_of(20)
-    windows = SlidingWindow(4, known="temp", known_ahead=2).fit_transform(X)
-    temp = X["temp"].to_numpy(np.float32)
-    np.testing.assert_array_equal(windows[10, :, 0], X["load"][6:10].astype("f4"))
-    np.testing.assert_array_equal(windows[10, :, 1], temp[9:13])
-    np.testing.assert_array_equal(windows[18, :, 1], temp[[17, 18, 19, 19]])
-    np.testing.assert_array_equal(windows[19, :, 1], temp[[18, 19, 19, 19]])
-
-
-def test_later_rows_of_the_context_are_those_that_came():
-    """What a window reads of rows kept from fit is not what stood for later ones."""
-    X = frame_of(20)
-    sliding_window = SlidingWindow(4, known="temp", known_ahead=2)
-    whole = sliding_window.fit_transform(X)
-    np.testing.assert_array_equal(sliding_window.fit(X[:9]).transform(X[9:]), whole[9:])
-
-
-@pytest.mark.parametrize(
-    "params", [{"known_ahead": 1}, {"known": "temp", "known_ahead": 4}]
-)
-def test_known_ahead_needs_known_columns_and_a_longer_window(params):
-    """Else there is nothing to read ahead, or nothing but that."""
-    with pytest.raises(ValueError, match=r"'known_ahead' .* needs known columns and"):
-        SlidingWindow(4, **params).fit(frame_of())
-
-
-def test_target_stays_where_it_is():
-    """Windows and target of the same rows pass a pipeline, a splitter and a scorer."""
-    X = frame_of(120, INDEXES["hourly"](120))
-    pipe = make_pipeline(
-        SlidingWindow(window=4, layout="flat"),
-        DecisionTreeRegressor(max_depth=2),
-    )
-    assert pipe.fit(X, X["load"]).predict(X).shape == (120,)
-    scores = cross_val_score(pipe, X, X["load"], cv=TimeSeriesSplit(3))
-    assert np.isfinite(scores).all()
-
-
-# -- rule 2: context comes from the index -------------------------------------------
-
-
-@settings(max_examples=150)
-@given(two_blocks())
-def test_windows_are_what_a_loop_reads(case):
-    """Context, overlaps and holes: every window is the true past that was kept."""
-    params, n_channels, fitted, new = case
-    X_fit = pd.DataFrame(values_at(fitted, n_channels), index=fitted)
-    X_new = pd.DataFrame(values_at(new, n_channels), index=new)
-    sliding_window = SlidingWindow(**{**params, "known": sorted(params["known"])})
-    np.testing.assert_array_equal(
-        sliding_window.fit_transform(X_fit),
-        windows_by_loop(X_fit.to_numpy(), fitted, {}, **params),
-    )
-    horizon = 0 if len(params["known"]) == n_channels else params["horizon"]
-    kept = fitted[max(0, len(fitted) - (params["window"] + horizon - 1)) :]
-    run_start = fitted[-1]
-    while run_start - 1 in fitted:
-        run_start -= 1
-    past = {label: values_at([label], n_channels)[0] for label in kept}
-    past = {label: row for label, row in past.items() if label >= run_start}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        windows = sliding_window.transform(X_new)
-    np.testing.assert_array_equal(
-        windows, windows_by_loop(X_new.to_numpy(), new, past, **params)
-    )
-
-
-@pytest.mark.parametrize("make_labels", INDEXES.values(), ids=INDEXES)
-@pytest.mark.parametrize("horizon", [0, 1, 3])
-def test_rows_after_fit_see_their_true_past(make_labels, horizon):
-    """Rows that directly follow those of ``fit`` have the windows of one long fit."""
-    X = frame_of(30, make_labels(30))
-    for known in ((), "temp"):
-        sliding_window = SlidingWindow(window=5, horizon=horizon, known=known)
-        expected = clone(sliding_window).fit_transform(X)[20:]
-        windows = sliding_window.fit(X[:20]).transform(X[20:])
+@settings(max_examples=200)
+@given(cases())
+def test_every_window_is_what_a_loop_reads(case):
+    """Holes, NaN, horizons, known columns and the rows kept from fit, for all doors."""
+    X, where = case.X(case.fitted)
+    X_new, where_new = case.X(case.new)
+    transformer = case.transformer()
+    fitted = quietly(transformer.fit_transform, X)
+    again = quietly(transformer.transform, X)
+    np.testing.assert_array_equal(again, fitted)
+    found = quietly(transformer.transform, X_new)
+    for groups, past, order, windows in (
+        (case.fitted, {}, where, fitted),
+        (case.new, case.fitted, where_new, found),
+    ):
+        expected = {
+            code: windows_by_loop(rows, past.get(code), **case.params)
+            for code, rows in groups.items()
+        }
+        expected = np.array([expected[code][place] for code, place in order])
         np.testing.assert_array_equal(windows, expected)
-        assert not np.isnan(windows).any()
+        assert windows.dtype == np.float32
 
 
-@pytest.mark.parametrize("make_labels", INDEXES.values(), ids=INDEXES)
-def test_transform_of_the_training_rows_equals_fit_transform(make_labels):
-    """The training rows have the same windows a second time, holes or not."""
-    X = frame_of(30, make_labels(30))
-    for rows in (X, X.drop(X.index[[4, 5, 17]]), X[:2]):
-        sliding_window = SlidingWindow(window=5, horizon=1)
-        windows = sliding_window.fit_transform(rows)
-        np.testing.assert_array_equal(sliding_window.transform(rows), windows)
-        np.testing.assert_array_equal(
-            clone(sliding_window).fit(rows).transform(rows), windows
+@settings(max_examples=100)
+@given(cases(), st.integers(0, 40))
+def test_no_window_reads_what_comes_later(case, now):
+    """Other values, NaN and rows after a time change no window up to it."""
+    X, _ = case.X(case.fitted)
+    transformer = case.transformer()
+    quietly(transformer.fit, X)
+    known, ahead = case.params["known"], case.params["known_ahead"]
+    changed = {}
+    for code, rows in case.new.items():
+        changed[code] = rows.copy()
+        for name in rows:
+            later = rows.index > now + (ahead if name in known else 0)
+            changed[code].loc[later, name] = case.rng.choice([-77.0, np.nan])
+    before, after = (
+        pd.DataFrame(
+            quietly(transformer.transform, X_new).reshape(len(X_new), -1),
+            index=pd.MultiIndex.from_tuples(where),
         )
-
-
-def test_transform_of_a_training_array_equals_fit_transform():
-    """NumPy rows that begin as those of ``fit`` did bring their own past, silently."""
-    X = frame_of().to_numpy()
-    sliding_window = SlidingWindow(window=5)
-    windows = sliding_window.fit_transform(X)
-    np.testing.assert_array_equal(sliding_window.transform(X), windows)
-    np.testing.assert_array_equal(sliding_window.transform(X[:7]), windows[:7])
-
-
-@pytest.mark.filterwarnings("ignore:X begins at")
-@pytest.mark.parametrize("make_labels", INDEXES.values(), ids=INDEXES)
-@pytest.mark.parametrize("gap", [1, 2, 7])
-def test_a_gap_after_fit_is_never_bridged(make_labels, gap):
-    """After left-out rows the windows start anew, with missing steps."""
-    X = frame_of(40, make_labels(40))
-    sliding_window = SlidingWindow(window=3).fit(X[:20])
-    windows = sliding_window.transform(X[20 + gap :])
-    expected = SlidingWindow(window=3).fit_transform(X[20 + gap :])
-    np.testing.assert_array_equal(windows, expected)
-    assert np.isnan(windows[0]).all()
-
-
-@pytest.mark.parametrize("make_labels", INDEXES.values(), ids=INDEXES)
-def test_no_window_crosses_a_hole(make_labels):
-    """Rows on the far side of a hole are not read, in ``fit`` and in ``transform``."""
-    X = frame_of(30, make_labels(30))
-    left = X.drop(X.index[[10, 11]])
-    expected = np.concatenate(
-        [SlidingWindow(window=4).fit_transform(part) for part in (X[:10], X[12:])]
+        for X_new, where in (case.X(case.new), case.X(changed))
     )
-    sliding_window = SlidingWindow(window=4)
-    np.testing.assert_array_equal(sliding_window.fit_transform(left), expected)
-    later = sliding_window.fit(X[:5]).transform(left[5:])
-    np.testing.assert_array_equal(later[5:], expected[10:])
-    np.testing.assert_array_equal(later[:5], expected[5:10])
+    past = before.index[before.index.get_level_values(1) <= now]
+    np.testing.assert_array_equal(after.loc[past], before.loc[past])
 
 
-@pytest.mark.parametrize("start", [16, 17, 18, 19])
-def test_rows_that_overlap_fit_see_the_kept_rows_before_them(start):
-    """Of rows that ``fit`` has seen, only those strictly earlier become context."""
-    X = frame_of(30)
-    windows = SlidingWindow(window=6).fit(X[:20]).transform(X[start:])
-    full = SlidingWindow(window=6).fit_transform(X)
-    for i, row in enumerate(range(start, 30)):
-        oldest_kept = 20 - 6
-        steps = [s for s in range(6) if row - 6 + s >= oldest_kept]
-        np.testing.assert_array_equal(windows[i, steps], full[row, steps])
-        assert np.isnan(windows[i, : 6 - len(steps)]).all()
+@settings(max_examples=60)
+@given(cases(), st.integers(-50, 50))
+def test_windows_do_not_depend_on_the_date(case, shift):
+    """The same rows at another time have the same windows."""
+    if case.kind == "zoned hours":
+        shift *= 24
+    found = []
+    for by in (0, shift):
+        transformer = case.transformer()
+        quietly(transformer.fit, case.X(case.fitted, by, shuffled=False)[0])
+        X_new = case.X(case.new, by, shuffled=False)[0]
+        found.append(quietly(transformer.transform, X_new))
+    np.testing.assert_array_equal(*found)
 
 
-def test_rows_before_fit_take_no_context():
-    """Rows older than the training rows know nothing of them."""
-    X = frame_of(30, INDEXES["hourly"](30))
-    windows = SlidingWindow(window=3).fit(X[15:]).transform(X[:15])
+@settings(max_examples=60)
+@given(cases(doors=["panel"]))
+def test_groups_know_nothing_of_each_other(case):
+    """Another group changes no window, in fit or later, and no order of rows does."""
+    X, X_new = (case.X(rows, shuffled=False)[0] for rows in (case.fitted, case.new))
+    more = case.X({-3: case.rows(range(3, 30)), 50: case.rows([0, 7])})[0]
+    transformer = case.transformer()
+    quietly(transformer.fit, X)
+    alone = quietly(transformer.transform, X_new)
+    quietly(transformer.fit, pd.concat([more, X[::-1]]))
+    found = quietly(transformer.transform, pd.concat([more, X_new[::-1]]))
+    np.testing.assert_array_equal(found[: len(more) - 1 : -1], alone)
+
+
+@settings(max_examples=60)
+@given(cases(), st.data())
+def test_partial_fit_is_fit_on_all_rows(case, data):
+    """The context that moves along is that of one fit on all rows, group by group."""
+    rows = {code: rows.ffill().fillna(0.5) for code, rows in case.fitted.items()}
+    cut = data.draw(st.integers(5, 10))
+    parts = [
+        {code: r[at(r)] for code, r in rows.items() if at(r).any()}
+        for at in (lambda r: r.index < cut, lambda r: r.index >= cut - 3)
+    ]
+    one, other = case.transformer(), case.transformer()
+    quietly(one.fit, case.X(rows)[0])
+    for part in parts:
+        quietly(other.partial_fit, case.X(part)[0])
+    np.testing.assert_array_equal(one.context_, other.context_)
+    X_new = case.X(case.new)[0]
     np.testing.assert_array_equal(
-        windows, SlidingWindow(window=3).fit_transform(X[:15])
+        quietly(one.transform, X_new), quietly(other.transform, X_new)
     )
 
 
-def test_context_is_the_last_run_only():
-    """Rows before a hole are not kept."""
-    X = frame_of(20).drop(index=[16, 17])
-    sliding_window = SlidingWindow(window=8).fit(X)
-    np.testing.assert_array_equal(sliding_window.context_, X[-2:].astype(np.float32))
-    windows = sliding_window.transform(frame_of(22)[20:])
-    assert np.isnan(windows[0, :6]).all()
-    np.testing.assert_array_equal(windows[0, 6:], X[-2:].astype(np.float32))
+# -- context --------------------------------------------------------------------------
 
 
-def test_context_is_a_copy():
-    """What the user does to the training rows later does not reach the context."""
-    X = np.arange(20.0, dtype=np.float32).reshape(-1, 1)
-    frame = pd.DataFrame(X, columns=["load"], copy=False)
-    sliding_window = SlidingWindow(window=3).fit(frame)
-    X[:] = -1
-    new = pd.DataFrame({"load": [20.0]}, index=[20])
-    assert sliding_window.transform(new)[0, :, 0].tolist() == [17, 18, 19]
-
-
-def test_transform_keeps_nothing():
-    """Windows of new rows do not depend on what was transformed before."""
-    X = frame_of(30)
-    sliding_window = SlidingWindow(window=4).fit(X[:20])
-    expected = sliding_window.transform(X[20:])
-    sliding_window.transform(X[20:23])
-    np.testing.assert_array_equal(sliding_window.transform(X[20:]), expected)
-    np.testing.assert_array_equal(sliding_window.transform(X[20:21]), expected[:1])
-
-
-@pytest.mark.parametrize("make_labels", INDEXES.values(), ids=INDEXES)
-def test_time_series_split_gives_the_first_test_row_its_past(make_labels):
-    """In scikit-learn's folds each test row has the window of the whole series."""
-    X = frame_of(30, make_labels(30))
-    full = SlidingWindow(window=4).fit_transform(X)
-    for train, test in TimeSeriesSplit(4).split(X):
-        sliding_window = SlidingWindow(window=4).fit(X.iloc[train])
-        np.testing.assert_array_equal(
-            sliding_window.transform(X.iloc[test]), full[test]
-        )
-
-
-@pytest.mark.filterwarnings("ignore:The index has")
-@pytest.mark.filterwarnings("ignore:X begins at")
-@pytest.mark.parametrize("make_labels", INDEXES.values(), ids=INDEXES)
-@pytest.mark.parametrize(
-    "cv",
-    [TimeSeriesSplit(4, gap=2), KFold(5), KFold(5, shuffle=True, random_state=0)],
-    ids=["gap", "blocks", "shuffled"],
-)
-def test_other_splitters_never_leak(make_labels, cv):
-    """Whatever the splitter leaves out, a true step is the row it claims to be."""
+@pytest.mark.parametrize("make_labels", FREQS.values(), ids=FREQS)
+@pytest.mark.parametrize("has_freq", [True, False])
+def test_time_series_split_gives_every_row_its_past(make_labels, has_freq):
+    """In scikit-learn's folds each test row has the window of the complete series."""
     X = frame_of(40, make_labels(40))
-    full = SlidingWindow(window=3).fit_transform(X)
-    for train, test in cv.split(X):
-        sliding_window = SlidingWindow(window=3)
-        for rows, windows in (
-            (train, sliding_window.fit_transform(X.iloc[train])),
-            (test, sliding_window.transform(X.iloc[test])),
-        ):
-            is_true = ~np.isnan(windows)
-            np.testing.assert_array_equal(windows[is_true], full[rows][is_true])
-
-
-@pytest.mark.parametrize("make_labels", INDEXES.values(), ids=INDEXES)
-def test_small_shuffled_halves_never_leak(make_labels):
-    """Where every other row is left out, rows two steps apart stay two steps apart."""
-    X = frame_of(20, make_labels(20))
-    full = SlidingWindow(window=2).fit_transform(X)
-    for seed in range(30):
-        cv = KFold(2, shuffle=True, random_state=seed)
-        for train, test in cv.split(X):
-            sliding_window = SlidingWindow(window=2)
-            for rows, windows in (
-                (train, sliding_window.fit_transform(X.iloc[train])),
-                (test, sliding_window.transform(X.iloc[test])),
-            ):
-                is_true = ~np.isnan(windows)
-                np.testing.assert_array_equal(windows[is_true], full[rows][is_true])
+    if not has_freq and isinstance(X.index, pd.DatetimeIndex):
+        X.index.freq = None
+    expected = SlidingWindow(4, horizon=2).fit_transform(X.to_numpy())
+    for train, test in TimeSeriesSplit(3).split(X):
+        sliding_window = SlidingWindow(4, horizon=2).fit(X.iloc[train])
+        np.testing.assert_array_equal(
+            sliding_window.transform(X.iloc[test]), expected[test]
+        )
+        pickled = pickle.loads(pickle.dumps(sliding_window))
+        np.testing.assert_array_equal(pickled.transform(X.iloc[test]), expected[test])
 
 
 def test_arrays_can_be_numbered_on():
-    """NumPy rows of ``fit`` are numbered from 0, and later rows can say their place."""
-    X = frame_of(30, columns=("load",)).to_numpy()
-    sliding_window = SlidingWindow(window=4).fit(X[:20])
+    """Array rows of fit are numbered from 0, bring their own past, and go on."""
+    X = frame_of(30).to_numpy()
+    expected = SlidingWindow(4).fit_transform(X)
+    sliding_window = SlidingWindow(4).fit(X[:20])
+    np.testing.assert_array_equal(sliding_window.transform(X[:7]), expected[:7])
     later = pd.DataFrame(X[20:], index=range(20, 30))
-    np.testing.assert_array_equal(
-        sliding_window.transform(later), SlidingWindow(window=4).fit_transform(X)[20:]
-    )
+    np.testing.assert_array_equal(sliding_window.transform(later), expected[20:])
+    sliding_window.partial_fit(X[20:25])
+    np.testing.assert_array_equal(sliding_window.transform(later[5:]), expected[25:])
 
 
 def test_another_zone_is_the_same_past():
     """Rows that follow in another time zone see the rows before them."""
-    X = frame_of(30, pd.date_range("2024-01-01", periods=30, freq="h", tz="UTC"))
-    expected = SlidingWindow(window=4).fit_transform(X)[20:]
-    sliding_window = SlidingWindow(window=4).fit(X[:20])
-    later = X[20:].tz_convert("Asia/Tokyo")
-    np.testing.assert_array_equal(sliding_window.transform(later), expected)
+    X = frame_of(30, FREQS["days"](30))
+    sliding_window = SlidingWindow(4).fit(X[:20])
+    later = sliding_window.transform(X[20:].tz_convert("Asia/Tokyo"))
+    np.testing.assert_array_equal(later, SlidingWindow(4).fit_transform(X)[20:])
+    with pytest.raises(ValueError, match="in one time zone throughout"):
+        sliding_window.transform(X[20:].tz_localize(None))
 
 
-def test_daily_rows_in_a_zone_go_on_across_the_switch_of_the_clock():
-    """Training days of one season are the past of test days of the other."""
-    labels = pd.date_range("2024-03-01", periods=60, freq="D", tz="Europe/Berlin")
-    labels.freq = None
-    X = frame_of(60, labels)
-    expected = SlidingWindow(window=4).fit_transform(X)
-    windows = SlidingWindow(window=4).fit(X[:20]).transform(X[20:])
-    np.testing.assert_array_equal(windows, expected[20:])
+def test_context_is_a_copy_that_transform_does_not_change():
+    """Neither the user's rows nor rows transformed in between reach the context."""
+    X = np.arange(20.0, dtype=np.float32).reshape(-1, 1)
+    frame = pd.DataFrame(X, columns=["load"], copy=False)
+    sliding_window = SlidingWindow(3).fit(frame)
+    X[:] = -1
+    new = pd.DataFrame({"load": [20.0, 21.0]}, index=[20, 21])
+    for rows in (new, new[:1], new):
+        assert sliding_window.transform(rows)[0, :, 0].tolist() == [17, 18, 19]
 
 
-def test_periods_of_another_frequency_are_no_continuation():
-    """Days are never taken for the months that carry the same number."""
-    months = pd.period_range("2015-01", "2019-12", freq="M")
-    next_number = months[-1].ordinal + 1
-    days = pd.PeriodIndex(
-        [pd.Period(ordinal=next_number + i, freq="D") for i in range(5)]
-    )
-    sliding_window = SlidingWindow(window=3).fit(frame_of(len(months), months))
-    try:
-        windows = sliding_window.transform(frame_of(5, days))
-    except (ValueError, UserWarning):
-        return
-    assert np.isnan(windows[0]).all()
+# -- what comes in --------------------------------------------------------------------
 
 
-# -- rule 3: incomplete windows -----------------------------------------------------
-
-
-@settings(max_examples=60)
-@given(two_blocks())
-def test_missing_steps_are_whole_and_oldest(case):
-    """A missing step is NaN in every channel, and no true step is older than it."""
-    params, n_channels, fitted, _ = case
-    X = pd.DataFrame(values_at(fitted, n_channels), index=fitted)
-    params = {**params, "known": sorted(params["known"])}
-    missing = np.isnan(SlidingWindow(**params).fit_transform(X))
-    np.testing.assert_array_equal(missing.any(axis=2), missing.all(axis=2))
-    missing = missing.all(axis=2).astype(int)
-    assert (np.diff(missing, axis=1) <= 0).all()
-
-
-# -- rule 4: nothing is materialised ------------------------------------------------
-
-
-def test_windows_are_a_view():
-    """Windows of one run are a read-only view that shares nothing with X."""
-    X = np.arange(100.0, dtype=np.float32).reshape(-1, 1)
-    windows = SlidingWindow(window=20).fit_transform(X)
-    assert windows.strides[0] == windows.strides[1] == 4
-    assert not windows.flags.writeable
-    assert not np.shares_memory(windows, X)
-
-
-@pytest.fixture(scope="module")
-def long_series():
-    values = np.sin(np.arange(5_000_000, dtype=np.float32)).reshape(-1, 1)
-    minutes = pd.date_range("2010-01-01", periods=len(values), freq="min")
-    return {
-        "array": values,
-        "range": pd.DataFrame(values, columns=["load"], copy=False),
-        "minutes": pd.DataFrame(values, columns=["load"], index=minutes, copy=False),
-    }
-
-
-@pytest.mark.parametrize("container", ["array", "range", "minutes"])
-def test_five_million_rows_cost_about_one_series(long_series, container):
-    """Windows of 168 rows on 20 MB take below 44 MB and a second."""
-    X = long_series[container]
-    sliding_window = SlidingWindow(window=168)
-    start = perf_counter()
-    sliding_window.fit_transform(X)
-    assert perf_counter() - start < 1.0
-    tracemalloc.start()
-    try:
-        windows = sliding_window.fit_transform(X)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 2.2 * 20e6
-    assert windows.shape == (5_000_000, 168, 1)
-    np.testing.assert_array_equal(windows[-1, :, 0], np.asarray(X)[-169:-1, 0])
-
-
-# -- rule 5: no look-ahead ----------------------------------------------------------
-
-
-@settings(max_examples=100)
-@given(case=two_blocks(), data=st.data())
-def test_no_window_reads_what_comes_later(case, data):
-    """Other values after row t leave every window up to row t bit for bit equal."""
-    params, n_channels, fitted, new = case
-    params = {**params, "known": sorted(params["known"])}
-    t = data.draw(st.integers(0, len(fitted) - 1))
-    X = pd.DataFrame(values_at(fitted, n_channels).astype(float), index=fitted)
-    known = params["known"], params["known_ahead"]
-    changed = changed_after(X, t, *known)
-    windows = SlidingWindow(**params).fit_transform(X)
-    again = SlidingWindow(**params).fit_transform(changed)
-    np.testing.assert_array_equal(again[: t + 1], windows[: t + 1])
-    t = data.draw(st.integers(0, len(new) - 1))
-    X_new = pd.DataFrame(values_at(new, n_channels) + 0.25, index=new)
-    changed = changed_after(X_new, t, *known)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        sliding_window = SlidingWindow(**params).fit(X)
-        windows = sliding_window.transform(X_new)
-        again = sliding_window.transform(changed)
-    np.testing.assert_array_equal(again[: t + 1], windows[: t + 1])
-
-
-@pytest.mark.parametrize("horizon", [0, 1, 3])
-def test_lagged_channels_stop_a_horizon_before_their_row(horizon):
-    """A change of row t is first seen in the window of row t + horizon."""
+@pytest.mark.parametrize("known", [["temp"], ("temp",), "temp", 1, [1], np.int64(1)])
+def test_known_by_name_or_position(known):
+    """A known column may be named or counted; an array has positions for names."""
     X = frame_of()
-    changed = X.copy()
-    changed.iloc[9:] += 100.0
-    first, second = (
-        SlidingWindow(window=4, horizon=horizon).fit_transform(rows)
-        for rows in (X, changed)
-    )
-    np.testing.assert_array_equal(first[: 9 + horizon], second[: 9 + horizon])
-    assert (first[9 + horizon, -1] != second[9 + horizon, -1]).all()
-
-
-def test_windows_do_not_depend_on_the_date():
-    """The same rows at another time have the same windows."""
-    hours = pd.date_range("2024-01-01", periods=20, freq="h")
-    windows = [
-        SlidingWindow(window=4).fit_transform(frame_of(20, labels))
-        for labels in (hours, hours + pd.Timedelta("1234h"), pd.RangeIndex(7, 27), None)
-    ]
-    for other in windows[1:]:
-        np.testing.assert_array_equal(windows[0], other)
-
-
-# -- what comes in ------------------------------------------------------------------
+    expected = SlidingWindow(3, known=["temp"]).fit_transform(X)
+    found = SlidingWindow(3, known=known).fit_transform(X)
+    np.testing.assert_array_equal(found, expected)
+    by_position = SlidingWindow(3, known=1).fit_transform(X.to_numpy())
+    np.testing.assert_array_equal(by_position, expected)
+    swapped = X.set_axis([1, 0], axis=1)
+    assert SlidingWindow(3, known=1).fit(swapped).is_known_.tolist() == [True, False]
 
 
 def test_series_frame_and_array_are_read_alike():
-    """One column is the same windows in every container."""
+    """One column is the same windows in every container, and X stays as it was."""
     X = frame_of(columns=("load",))
-    expected = SlidingWindow(window=4).fit_transform(X)
-    for other in (X["load"], X.to_numpy(), X.to_numpy().tolist()):
-        np.testing.assert_array_equal(
-            SlidingWindow(window=4).fit_transform(other), expected
-        )
-    sliding_window = SlidingWindow(window=4).fit(X[:12])
+    expected = SlidingWindow(4).fit_transform(X.copy())
+    read_only = X.to_numpy(copy=True)
+    read_only.flags.writeable = False
+    for other in (X, X["load"], read_only, np.asfortranarray(X), X.to_numpy().tolist()):
+        np.testing.assert_array_equal(SlidingWindow(4).fit_transform(other), expected)
+    sliding_window = SlidingWindow(4).fit(X[:12])
     np.testing.assert_array_equal(
         sliding_window.transform(X["load"][12:]), expected[12:]
     )
@@ -588,624 +345,454 @@ def test_series_frame_and_array_are_read_alike():
 def test_numbers_of_any_dtype_become_float32(dtype):
     """Nullable, small, large and swapped dtypes are numbers all the same."""
     numbers = pd.DataFrame({"load": [0, 1, 1, 0, 1, 0], "temp": [1.5, 2, 3, 4, 5, 6]})
-    X = numbers.astype({"load": dtype})
-    windows = SlidingWindow(window=2).fit_transform(X)
+    windows = SlidingWindow(2).fit_transform(numbers.astype({"load": dtype}))
     assert windows.dtype == np.float32
-    np.testing.assert_array_equal(
-        windows, SlidingWindow(window=2).fit_transform(numbers)
-    )
+    np.testing.assert_array_equal(windows, SlidingWindow(2).fit_transform(numbers))
 
 
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_x_is_not_changed(order):
-    """Neither the rows nor their memory layout matter, and X stays as it was."""
-    X = np.array(frame_of(), order=order)
-    before = X.copy()
-    X.flags.writeable = False
-    windows = SlidingWindow(window=3).fit_transform(X)
-    np.testing.assert_array_equal(X, before)
-    np.testing.assert_array_equal(
-        windows, SlidingWindow(window=3).fit_transform(before)
-    )
+KEYS = {
+    "strings": lambda codes: codes.map("store {}".format),
+    "categories": lambda codes: pd.Categorical(
+        codes.map("store {}".format), [f"store {i}" for i in range(30, -1, -1)]
+    ),
+    "stamps": lambda codes: pd.Timestamp("2024-01-01") + pd.to_timedelta(codes, "D"),
+}
 
 
-# -- what goes out ------------------------------------------------------------------
+@pytest.mark.parametrize("kind", KEYS)
+def test_keys_of_every_kind(kind):
+    """Strings, categories and stamps tell groups apart as integers do."""
+    X, later = panel_of(8, (3, 11, 7)), panel_of(12, (7, 20, 3))
+    later = later[later["t"] >= 8]
+    expected = np.asarray(SlidingWindow(3, **PANEL).fit(X).transform(later))
+    keyed, more = (f.assign(g=KEYS[kind](f["g"])) for f in (X, later))
+    panel = SlidingWindow(3, **PANEL).fit(keyed)
+    np.testing.assert_array_equal(panel.transform(more), expected)
+    pairs, more = (f.assign(h=f["g"] // 5, g=f["g"] % 5) for f in (X, later))
+    panel = SlidingWindow(3, groups=["h", "g"], time="t").fit(pairs)
+    assert panel.groups_.tolist() == [(0, 3), (1, 2), (2, 1)]
+    np.testing.assert_array_equal(panel.transform(more), expected)
+    other = X.assign(g=X["g"].astype(str))
+    with pytest.raises(ValueError, match=r"that fit had, integer. Got string.*'g'"):
+        SlidingWindow(3, **PANEL).fit(X).transform(other)
 
 
-def test_flat_layout_is_the_same_values_step_by_step():
-    """A lag table holds step 0 of every channel, then step 1, and so on."""
-    X = frame_of()
-    windows = SlidingWindow(window=3).fit_transform(X)
-    table = SlidingWindow(window=3, layout="flat").fit_transform(X)
-    assert table.shape == (20, 6)
-    assert table.dtype == np.float32
-    for step in range(3):
-        for channel in range(2):
-            np.testing.assert_array_equal(
-                table[:, 2 * step + channel], windows[:, step, channel]
-            )
+def test_groups_may_be_out_of_phase_and_time_may_be_the_index():
+    """Quarters that end in other months, and days of other weeks, are one step each."""
+    for one, other in (("QE-DEC", "QE-JAN"), ("W-MON", "W-WED")):
+        stamps = [pd.date_range("2020-01-01", periods=6, freq=f) for f in (one, other)]
+        X = pd.DataFrame({"t": stamps[0].append(stamps[1]), "g": [*"aaaaaabbbbbb"]})
+        X["load"] = np.arange(12.0)
+        windows = np.asarray(SlidingWindow(2, **PANEL).fit_transform(X))[:, :, 0]
+        assert windows[2:6, 1].tolist() == [1, 2, 3, 4]
+        assert (
+            windows[8:, 0].tolist() == [6, 7, 8, 9] and np.isnan(windows[[0, 6]]).all()
+        )
+        by_index = SlidingWindow(2, groups="g").fit_transform(X.set_index("t"))
+        np.testing.assert_array_equal(np.asarray(by_index)[:, :, 0], windows)
 
 
-@pytest.mark.parametrize(
-    ("horizon", "known", "names"),
-    [
-        (1, "temp", ["load_t-2", "temp_t-1", "load_t-1", "temp_t"]),
-        (1, (), ["load_t-2", "temp_t-2", "load_t-1", "temp_t-1"]),
-        (0, (), ["load_t-1", "temp_t-1", "load_t", "temp_t"]),
-        (3, (), ["load_t-4", "temp_t-4", "load_t-3", "temp_t-3"]),
-        (3, "temp", ["load_t-4", "temp_t-1", "load_t-3", "temp_t"]),
-        (3, ["load", "temp"], ["load_t-1", "temp_t-1", "load_t", "temp_t"]),
-    ],
-)
-def test_names_tell_the_row_that_is_read(horizon, known, names):
+# -- what goes out --------------------------------------------------------------------
+
+
+NAMES = [
+    (1, "temp", "load_t-2 temp_t-1 load_t-1 temp_t"),
+    (0, (), "load_t-1 temp_t-1 load_t temp_t"),
+    (3, (), "load_t-4 temp_t-4 load_t-3 temp_t-3"),
+    (3, ["load", "temp"], "load_t-1 temp_t-1 load_t temp_t"),
+]
+
+
+@pytest.mark.parametrize(("horizon", "known", "names"), NAMES)
+@pytest.mark.parametrize("kind", ["series", "panel"])
+def test_names_and_attributes(kind, horizon, known, names):
     """Each name is its column and how far before the predicted row it lies."""
-    sliding_window = SlidingWindow(window=2, horizon=horizon, known=known)
-    sliding_window.fit(frame_of())
-    assert sliding_window.get_feature_names_out().tolist() == names
+    X, params = (frame_of(24), {}) if kind == "series" else (panel_of(), PANEL)
+    sliding_window = SlidingWindow(2, horizon=horizon, known=known, **params).fit(X)
+    assert sliding_window.get_feature_names_out().tolist() == names.split()
+    lag = 0 if len(known) == 2 else horizon
+    assert sliding_window.lag_ == lag
+    assert sliding_window.feature_names_in_.tolist() == X.columns.tolist()
+    assert sliding_window.is_known_.tolist() == ["load" in known, "temp" in known]
+    newest = X.groupby("g" if kind == "panel" else X["load"] * 0).tail(1 + lag)
+    expected = newest[["load", "temp"]].astype(np.float32)
+    np.testing.assert_array_equal(sliding_window.context_, expected)
     if known == "temp":
-        names = [name.replace("temp_t-1", "temp_t") for name in names[:-1]]
-        names.append("temp_t+1")
         found = sliding_window.set_params(known_ahead=1).get_feature_names_out()
-        assert found.tolist() == names
+        assert found.tolist() == ["load_t-2", "temp_t", "load_t-1", "temp_t+1"]
+    sliding_window.set_params(known=(), groups=None, time=None, known_ahead=0)
+    sliding_window.fit(np.arange(10.0).reshape(-1, 1))
+    assert not hasattr(sliding_window, "feature_names_in_")
+    assert sliding_window.get_feature_names_out()[-1].startswith("x0_t")
 
 
 @pytest.mark.parametrize("layout", ["sequence", "flat"])
 def test_pandas_output_is_shift_under_its_own_name(layout):
     """``set_output`` gives the lag table with names and index, whatever the layout."""
-    X = frame_of(20, INDEXES["hourly"](20))
-    sliding_window = SlidingWindow(window=3, layout=layout)
+    X = frame_of(20, FREQS["hours"](20))
+    sliding_window = SlidingWindow(3, layout=layout)
     assert sliding_window.set_output(transform="pandas") is sliding_window
     expected = pd.concat(
         {f"{name}_t-{k}": X[name].shift(k) for k in (3, 2, 1) for name in X}, axis=1
     ).astype(np.float32)
-    pd.testing.assert_frame_equal(sliding_window.fit_transform(X), expected)
-    pd.testing.assert_frame_equal(sliding_window.transform(X), expected)
-    later = sliding_window.fit(X[:12]).transform(X[12:])
-    pd.testing.assert_frame_equal(later, expected[12:], check_freq=False)
-
-
-def test_pandas_output_of_an_array_is_numbered():
-    """An array has no names and no index: x0, x1, … and 0, 1, … stand in."""
-    sliding_window = SlidingWindow(window=1).set_output(transform="pandas")
-    frame = sliding_window.fit_transform(frame_of().to_numpy())
-    assert list(frame.columns) == ["x0_t-1", "x1_t-1"]
-    assert frame.index.equals(pd.RangeIndex(20))
-
-
-def test_set_output_back_and_forth():
-    """None changes nothing, and "default" is the array again."""
-    X = frame_of()
-    sliding_window = SlidingWindow(window=3).set_output(transform="pandas").fit(X)
-    assert isinstance(sliding_window.set_output().transform(X), pd.DataFrame)
+    for fitted in (sliding_window, clone(sliding_window), sliding_window.set_output()):
+        pd.testing.assert_frame_equal(fitted.fit_transform(X), expected)
+        later = fitted.fit(X[:12]).transform(X[12:])
+        pd.testing.assert_frame_equal(later, expected[12:], check_freq=False)
+    table = sliding_window.fit_transform(X.to_numpy())
+    assert table.columns[0] == "x0_t-3" and table.index.equals(pd.RangeIndex(20))
     sliding_window.set_output(transform="default")
-    assert sliding_window.transform(X).shape == (20, 3, 2)
     with config_context(transform_output="pandas"):
-        flat = clone(sliding_window).set_params(layout="flat")
-        assert isinstance(flat.fit_transform(X), np.ndarray)
+        assert isinstance(sliding_window.fit_transform(X), np.ndarray)
+    with pytest.raises(ValueError, match=r"'default', 'pandas' or None\. Got 'x'"):
+        sliding_window.set_output(transform="x")
 
 
-def test_set_output_refuses_what_it_cannot_give():
-    """An unknown container is refused, with the ones that exist."""
-    with pytest.raises(
-        ValueError, match=r"must be 'default', 'pandas' or None. Got 'x'"
-    ):
-        SlidingWindow().set_output(transform="x")
-
-
-def test_clone_keeps_set_output():
-    """A clone returns what the original would."""
-    sliding_window = SlidingWindow(window=3).set_output(transform="pandas")
-    assert isinstance(clone(sliding_window).fit_transform(frame_of()), pd.DataFrame)
-    assert isinstance(clone(SlidingWindow()).fit_transform(frame_of()), np.ndarray)
-
-
-def test_global_pandas_output_leaves_sequences_alone():
-    """The global setting gives frames of lag tables, and arrays of sequences."""
-    X = frame_of(20, INDEXES["hourly"](20))
+@pytest.mark.parametrize("kind", ["series", "panel"])
+def test_flat_windows_and_the_global_output(kind):
+    """A lag table holds the windows step by step; only tables become frames."""
+    X, params = (frame_of(24), {}) if kind == "series" else (panel_of(), PANEL)
+    X = X.set_axis(X.index[::-1] + 5) if kind == "panel" else X
+    windows = SlidingWindow(3, **params)
+    expected = np.asarray(windows.fit_transform(X))
+    flat = clone(windows).set_params(layout="flat")
+    np.testing.assert_array_equal(flat.fit_transform(X), expected.reshape(24, 6))
     with config_context(transform_output="pandas"):
-        windows = SlidingWindow(window=3).fit_transform(X)
-        table = SlidingWindow(window=3, layout="flat").fit_transform(X)
-    assert isinstance(windows, np.ndarray)
-    assert windows.shape == (20, 3, 2)
-    assert isinstance(table, pd.DataFrame)
-    assert table.index.equals(X.index)
-    assert list(table.columns)[:2] == ["load_t-3", "temp_t-3"]
+        assert windows.fit_transform(X).shape == (24, 3, 2)
+        table = flat.fit_transform(X)
+    assert table.index.equals(X.index) and table.columns[-1] == "temp_t-1"
+    np.testing.assert_array_equal(table, expected.reshape(24, 6))
 
 
-@pytest.mark.parametrize("layout", ["sequence", "flat"])
-def test_scaler_in_front_keeps_the_context_with_pandas_output(layout):
-    """With frames between the steps of a pipeline, new rows see their past."""
-    X = frame_of(30, INDEXES["hourly"](30))
-    pipe = make_pipeline(StandardScaler(), SlidingWindow(window=4, layout=layout))
-    with config_context(transform_output="pandas"):
-        first = np.asarray(pipe.fit(X[:20]).transform(X[20:]))
-    pipe = make_pipeline(
-        StandardScaler().set_output(transform="pandas"),
-        SlidingWindow(window=4, layout=layout),
-    )
-    second = pipe.fit(X[:20]).transform(X[20:])
-    np.testing.assert_array_equal(first, second)
+def test_steps_in_front_keep_the_context_with_pandas_output():
+    """A scaler that hands frames on keeps the past; columns are windowed one by one."""
+    X = frame_of(30, FREQS["hours"](30))
+    scaler = StandardScaler().set_output(transform="pandas")
+    found = make_pipeline(scaler, SlidingWindow(4)).fit(X[:20]).transform(X[20:])
     scaled = (X - X[:20].mean()) / X[:20].std(ddof=0)
-    expected = SlidingWindow(window=4, layout=layout).fit_transform(scaled)[20:]
-    np.testing.assert_allclose(second, expected, rtol=1e-5)
-
-
-def test_column_transformer_gives_lag_names():
-    """Columns of one frame can be windowed one by one, with frames out."""
-    X = frame_of()
+    expected = SlidingWindow(4).fit_transform(scaled)[20:]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
     columns = ColumnTransformer(
-        [("lags", SlidingWindow(window=2, layout="flat"), ["load"])],
-        remainder="passthrough",
+        [("lags", SlidingWindow(2, layout="flat"), ["load"])], remainder="passthrough"
     ).set_output(transform="pandas")
-    frame = columns.fit_transform(X)
-    assert list(frame) == ["lags__load_t-2", "lags__load_t-1", "remainder__temp"]
-    np.testing.assert_array_equal(
-        frame["lags__load_t-1"], X["load"].shift(1).astype(np.float32)
-    )
+    names = ["lags__load_t-2", "lags__load_t-1", "remainder__temp"]
+    assert list(columns.fit_transform(X)) == names
 
 
-def test_a_fitted_transformer_can_be_pickled():
-    """What is read back has the context and the timeline."""
-    X = frame_of(30, INDEXES["month end"](30))
-    sliding_window = SlidingWindow(window=4).set_output(transform="pandas").fit(X[:20])
-    again = pickle.loads(pickle.dumps(sliding_window))
-    pd.testing.assert_frame_equal(
-        again.transform(X[20:]), sliding_window.transform(X[20:])
-    )
+# -- warnings -------------------------------------------------------------------------
 
 
-# -- warnings -----------------------------------------------------------------------
+def renumbered(X):
+    return X.reset_index(drop=True)
 
 
-def test_array_after_frame_warns_of_the_lost_index():
-    """A step that drops the index is told what it costs, and the cure."""
-    X = frame_of(30)
-    sliding_window = SlidingWindow(window=3).fit(X[:20])
-    with (
-        pytest.warns(UserWarning, match="does not have valid feature names"),
-        pytest.warns(UserWarning, match="cannot tell whether its rows follow") as found,
-    ):
-        windows = sliding_window.transform(X[20:].to_numpy())
-    message = next(str(w.message) for w in found if "cannot tell" in str(w.message))
-    assert message.startswith("X has no index")
-    assert "first 3 windows are incomplete" in message
-    assert "set_output(transform='pandas')" in message
-    np.testing.assert_array_equal(
-        windows, SlidingWindow(window=3).fit_transform(X[20:])
-    )
+LOST = {
+    "arrays": (np.asarray, np.asarray, "X has no index.*first 4 windows.*set_output"),
+    "array": (pd.DataFrame, np.asarray, "X has no index.*first 4 windows.*set_output"),
+    "other labels": (pd.DataFrame, renumbered, "a RangeIndex where fit had a Datetime"),
+    "renumbered": (renumbered, renumbered, r"starts where that .*first 4.*range\(20, "),
+    "hole": (lambda X: renumbered(X).drop(index=5), renumbered, "starts where that of"),
+}
 
 
-@pytest.mark.parametrize(("horizon", "n_incomplete"), [(0, 4), (1, 5), (3, 7)])
-def test_new_array_after_array_warns_of_the_lost_index(horizon, n_incomplete):
-    """NumPy rows that are not those of ``fit`` may follow them: nobody can tell."""
-    X = frame_of(30).to_numpy()
-    sliding_window = SlidingWindow(window=5, horizon=horizon).fit(X[:20])
-    words = f"cannot tell .* first {n_incomplete} windows are incomplete"
-    with pytest.warns(UserWarning, match=words):
-        windows = sliding_window.transform(X[20:])
-    incomplete = np.isnan(windows).any(axis=(1, 2))
-    np.testing.assert_array_equal(np.flatnonzero(incomplete), np.arange(n_incomplete))
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize(("fitted", "new", "words"), LOST.values(), ids=LOST)
+def test_rows_whose_past_cannot_be_told_warn(fitted, new, words):
+    """The cost and the cure are named, at the line that called ``transform``."""
+    X = frame_of(30, FREQS["hours"](30))
+    sliding_window = SlidingWindow(3, horizon=2).fit(fitted(X[:20]))
+    with pytest.warns(UserWarning, match=words) as found:
+        windows = sliding_window.transform(new(X[20:]))
+    assert found[-1].filename == __file__
+    expected = SlidingWindow(3, horizon=2).fit_transform(X[20:].to_numpy())
+    np.testing.assert_array_equal(windows, expected)
 
 
-def test_new_array_warns_though_it_begins_with_the_same_value():
-    """One equal row does not make new rows those of ``fit``."""
-    X = np.array([[0.0], [1.0], [2.0], [3.0], [0.0], [5.0], [6.0]])
-    sliding_window = SlidingWindow(window=2).fit(X[:4])
-    with pytest.warns(UserWarning, match="cannot tell whether its rows follow"):
-        sliding_window.transform(X[4:])
+NOT_COUNTED = [
+    *(pd.Index(each) for each in (list("abcdefghi"), np.arange(9.0), [*range(8), "a"])),
+    pd.timedelta_range("0h", periods=9, freq="h"),
+    pd.MultiIndex.from_product([["a"], range(9)]),
+]
 
 
-def test_renumbered_rows_warn():
-    """Integer labels that start anew on other values are told how to go on."""
-    X = frame_of(30)
-    sliding_window = SlidingWindow(window=3).fit(X[:20])
-    with pytest.warns(UserWarning, match="starts where that of fit did") as found:
-        sliding_window.transform(X[20:].reset_index(drop=True))
-    assert "first 3 windows are incomplete" in str(found[0].message)
-    assert "X.index = range(20, ...)" in str(found[0].message)
-
-
-def test_renumbered_rows_warn_though_rows_were_left_out_of_fit():
-    """A hole in the training rows does not hide that new rows are renumbered."""
-    X = frame_of(30)
-    sliding_window = SlidingWindow(window=3).fit(X[:20].drop(index=5))
-    with pytest.warns(UserWarning, match="starts where that of fit did"):
-        sliding_window.transform(X[20:].reset_index(drop=True))
-
-
-@pytest.mark.parametrize("n_left_out", [0, 1, 2])
-def test_part_of_the_training_rows_does_not_warn(n_left_out):
-    """Any slice of the training rows under its own labels is beyond doubt."""
-    X = frame_of(20).drop(index=range(5, 5 + n_left_out))
-    sliding_window = SlidingWindow(window=3).fit(X)
-    for start in range(len(X)):
-        sliding_window.transform(X[start:])
-
-
-@pytest.mark.parametrize(
-    "make_labels",
-    [
-        lambda n: pd.Index([f"row {i:03}" for i in range(n)]),
-        lambda n: pd.Index(np.arange(n, dtype=float)),
-        lambda n: pd.timedelta_range("0h", periods=n, freq="h"),
-        lambda n: pd.MultiIndex.from_product([["a"], range(n)]),
-    ],
-    ids=["strings", "floats", "durations", "levels"],
-)
-def test_labels_that_count_nothing_warn_in_fit(make_labels):
-    """Labels of another kind are named; rows are then one run without context."""
-    X = frame_of(30, make_labels(30))
-    with pytest.warns(UserWarning, match="does not count rows") as found:
-        sliding_window = SlidingWindow(window=3).fit(X.iloc[:20])
-    message = str(found[0].message)
-    assert type(X.index).__name__ in message
-    assert "no context is kept; use a DatetimeIndex" in message
-    windows = sliding_window.transform(X.iloc[20:])
-    np.testing.assert_array_equal(
-        windows, SlidingWindow(window=3).fit_transform(X.iloc[20:].to_numpy())
-    )
-
-
-@pytest.mark.parametrize(
-    "labels",
-    [
-        pd.Index([1, "a", 2.5, None], dtype=object)[:3],
-        pd.CategoricalIndex(["a", "b", "c"], categories=["c", "b", "a"]),
-    ],
-    ids=["mixed", "categories"],
-)
-def test_labels_that_cannot_be_compared_are_answered_in_words(labels):
-    """Labels of any kind give a warning or a sentence, not a failure inside."""
-    with pytest.raises((ValueError, UserWarning), match="index"):
-        SlidingWindow(window=1).fit(frame_of(3, labels))
-
-
-def test_another_kind_of_index_warns():
-    """Integers after time stamps tell nothing of what follows what."""
-    X = frame_of(30, INDEXES["hourly"](30))
-    sliding_window = SlidingWindow(window=3).fit(X[:20])
-    with pytest.warns(UserWarning, match="a RangeIndex where fit had a DatetimeIndex"):
-        sliding_window.transform(X[20:].reset_index(drop=True))
-
-
-@pytest.mark.parametrize("value", [0.1, 19.99, 1 / 3, 1e9 + 0.1])
-def test_a_constant_column_is_not_too_coarse(value):
-    """The standard deviation of equal numbers is a rounding error, not a spread."""
-    X = pd.DataFrame({"load": np.sin(np.arange(50.0)), "price": value})
-    SlidingWindow(3).fit(X)
+@pytest.mark.parametrize("labels", NOT_COUNTED, ids=lambda labels: str(labels.dtype))
+def test_labels_that_count_nothing_warn_in_fit(labels):
+    """Labels of another kind are named; rows then follow each other."""
+    X = frame_of(9, labels)
+    words = f"{type(labels).__name__} .*does not count rows.*use a DatetimeIndex"
+    with pytest.warns(UserWarning, match=words) as found:
+        sliding_window = SlidingWindow(3).fit(X.iloc[:6])
+    assert found[0].filename == __file__ and sliding_window.grid_ is None
+    expected = SlidingWindow(3).fit_transform(X.iloc[6:].to_numpy())
+    np.testing.assert_array_equal(sliding_window.transform(X.iloc[6:]), expected)
 
 
 def test_large_levels_warn_of_lost_digits():
-    """A column whose changes float32 rounds away is named with its size."""
-    X = np.column_stack([np.arange(50.0), 1e9 + np.arange(50.0)])
-    with pytest.warns(UserWarning, match="too coarse for column 1") as found:
-        SlidingWindow(window=3).fit(X)
-    assert "1e+09" in str(found[0].message)
-    assert "subtract a constant first" in str(found[0].message)
-
-
-def test_moderate_and_constant_levels_do_not_warn():
-    """Temperatures in kelvin, years and constants are fine in float32."""
+    """A column whose changes float32 rounds away is named; constants are fine."""
     rows = np.arange(50.0)
-    X = np.column_stack([290 + rows / 10, 2000 + rows, np.full(50, 1e9), -rows])
-    SlidingWindow(window=3).fit(X)
+    with pytest.warns(UserWarning, match=r"coarse for column 1.*1e\+09; subtract"):
+        SlidingWindow(3).fit(np.column_stack([rows, 1e9 + rows]))
+    fine = [290 + rows / 10, 2000 + rows, np.full(50, 1e9 + 0.1), rows * 0 + 1 / 3]
+    SlidingWindow(3).fit(np.column_stack(fine))
 
 
-@pytest.mark.parametrize("case", ["lost", "renumbered", "strings", "digits"])
-def test_warnings_point_at_the_call(case):
-    """A warning shows the line that called ``fit`` or ``transform``."""
-    X = frame_of(30)
-    sliding_window = SlidingWindow(window=3)
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always")
-        if case == "lost":
-            sliding_window.fit(X[:20].to_numpy()).transform(X[20:].to_numpy())
-        elif case == "renumbered":
-            sliding_window.fit(X[:20]).transform(X[20:].reset_index(drop=True))
-        elif case == "strings":
-            sliding_window.fit(X.set_axis([f"row {i:03}" for i in range(30)]))
-        else:
-            sliding_window.fit_transform(X + 1e9)
-    assert [one.filename for one in found] == [__file__]
+@pytest.fixture(scope="module")
+def walk():
+    """Return a random walk and the day of the week."""
+    values = 50 + np.random.default_rng(0).normal(size=60).cumsum()
+    index = pd.date_range("2024-01-01", periods=60)
+    return pd.DataFrame({"load": values, "day": np.arange(60) % 7.0}, index=index)
 
 
-# -- errors -------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", ["series", "panel"])
+@pytest.mark.parametrize(
+    ("make", "params", "words"),
+    [
+        (lambda y: y.shift(-1), {}, "'load' and is that column one row later"),
+        (lambda y: y.shift(1), {}, "'load' and is that column one row before"),
+        (lambda y: y, {"known": "load"}, "shows its own target, column 'load'"),
+        (lambda y: y, {"horizon": 0}, "shows its own target, column 'load'"),
+        (lambda y: (y * 0 + np.random.default_rng(1).normal(size=60)).rename("z"), {},
+         r"No column of X holds the past of y \('z'\)"),
+        (lambda y: y.rename("z"), {"known": ["load", "day"]}, "No column of X holds"),
+    ],
+)  # fmt: skip
+def test_targets_at_the_wrong_place_are_told(make, params, words, walk, kind):
+    """A y that was shifted, is known, or whose past X lacks is named in fit."""
+    X, y = walk, make(walk["load"])
+    if kind == "panel":
+        y = pd.concat([y, y], ignore_index=True)
+        X = pd.concat([X.assign(g=g, t=X.index) for g in "ab"], ignore_index=True)
+        X = X.sample(frac=1, random_state=0)
+        y, params = y[X.index], params | PANEL
+    with pytest.warns(UserWarning, match=words):
+        SlidingWindow(4, **params).fit(X, y)
+
+
+FINE = {
+    "itself": (lambda y: y, 1),
+    "another unit": (lambda y: 3 * y + 2, 1),
+    "logarithm": (lambda y: np.log(y).rename("log load"), 1),
+    "mean": (lambda y: y.rolling(3).mean(), 1),
+    "constant": (lambda y: y * 0, 1),
+    "array": (lambda y: y.to_numpy()[::-1], 1),
+    "shifted by hand": (lambda y: y.shift(-1), 0),
+    "shifted under a name": (lambda y: y.shift(-1).rename("next"), 0),
+    "another": (lambda y: (y % 3).rename("other"), 0),
+}
+
+
+@pytest.mark.parametrize(("make", "horizon"), FINE.values(), ids=FINE)
+def test_targets_that_are_fine_are_not_told(make, horizon, walk):
+    """The series, other maps of it and, at horizon 0, any target give no warning."""
+    SlidingWindow(4, horizon=horizon).fit(walk, make(walk["load"]))
+
+
+# -- errors ---------------------------------------------------------------------------
 
 
 def broken(value, dtype=float):
-    X = frame_of(20, INDEXES["hourly"](20)).astype({"temp": dtype})
+    X = frame_of(20, FREQS["hours"](20)).astype({"temp": dtype})
     X.iloc[7, 1] = value
     return X
 
 
-@pytest.mark.parametrize("call", ["fit", "transform"])
-@pytest.mark.parametrize(
-    ("value", "dtype", "what"),
-    [
-        (np.nan, float, "NaN"),
-        (np.inf, float, "inf"),
-        (-np.inf, float, "-inf"),
-        (1e39, float, r"1e\+39"),
-        (-1e300, float, r"-1e\+300"),
-        (None, object, "NaN"),
-        (pd.NA, object, "NaN"),
-        (pd.NA, "Float64", "NaN"),
-    ],
-    ids=["nan", "inf", "-inf", "1e39", "-1e300", "None", "NA", "nullable"],
-)
-def test_values_that_are_not_finite_are_named(value, dtype, what, call):
+@pytest.mark.parametrize("call", ["fit", "transform", "partial_fit"])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e39])
+def test_values_that_are_not_finite_are_named(value, call):
     """The first value that float32 cannot hold is named by row and column."""
-    X = broken(value, dtype)
-    sliding_window = SlidingWindow(window=3).fit(frame_of(20, X.index))
-    sentence = (
-        f"SlidingWindow needs finite values .* Got {what} in row .*2024-03-30 07:00:00"
-        ".*, column 'temp'"
-    )
-    with pytest.raises(ValueError, match=sentence):
-        getattr(sliding_window, call)(X)
-
-
-def test_values_that_are_not_finite_in_an_array_are_counted():
-    """Without names the row and the column are positions."""
-    X = frame_of(20).to_numpy(copy=True)
-    X[7, 1] = np.nan
-    with pytest.raises(ValueError, match="Got NaN in row 7, column 1; fill or drop"):
-        SlidingWindow().fit(X)
-
-
-def test_values_that_are_not_finite_are_found_far_down():
-    """The row of a broken value is counted from the first row, however long X is."""
-    X = np.zeros((600_001, 1), dtype=np.float32)
-    X[600_000] = np.nan
-    with pytest.raises(ValueError, match="Got NaN in row 600000, column 0"):
-        SlidingWindow().fit(X)
-
-
-@pytest.mark.parametrize(
-    ("column", "dtype"),
-    [
-        (["a", "b", "c"], "str"),
-        (pd.Categorical([1, 2, 3]), "category"),
-        (pd.to_datetime(["2024", "2025", "2026"]), "datetime64"),
-        (pd.to_timedelta([1, 2, 3]), "timedelta64"),
-        (pd.period_range("2024", periods=3, freq="M"), "period"),
-        (pd.interval_range(0, 3), "interval"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_columns_that_are_not_numbers_are_named(column, dtype):
-    """Strings, categories and dates are refused by the name of their column."""
-    X = pd.DataFrame({"load": [1.0, 2.0, 3.0], "what": column})
-    words = f"needs numeric columns. Got column 'what' of dtype .*{dtype}"
+    X = broken(value)
+    sliding_window = SlidingWindow(3).fit(frame_of(10, X.index[:10]))
+    words = re.escape(f"{value:.3g} in row ") + ".*2024-03-30 07:00.*, column 'temp'"
     with pytest.raises(ValueError, match=words):
-        SlidingWindow(window=1).fit(X)
+        getattr(sliding_window, call)(X)
+    with pytest.raises(ValueError, match="in row 7, column 1"):
+        SlidingWindow().fit(X.to_numpy())
 
 
-@pytest.mark.parametrize(
-    "X",
-    [
-        np.array([["a"], ["b"], ["c"]]),
-        np.array([["a"], ["b"], ["c"]], dtype=object),
-        np.array([["2024"], ["2025"], ["2026"]], dtype="datetime64[D]"),
-        np.array([[1], [2], [3]], dtype="timedelta64[s]"),
-    ],
-    ids=["strings", "objects", "dates", "durations"],
-)
-def test_arrays_that_are_not_numbers_are_refused(X):
-    """Arrays of strings and dates are no numbers either."""
-    with pytest.raises((ValueError, TypeError)):
-        SlidingWindow(window=1).fit(X)
+NO_NUMBERS = [
+    (["a", "b", "c"], "str.*encode it as numbers, or drop it.*groups="),
+    (pd.Categorical([1, 2, 3]), "category; encode"),
+    (pd.to_datetime(["2024", "2025", "2026"]), r"datetime64.*\(set_index\), or n"),
+    (pd.to_timedelta([1, 2, 3]), "timedelta64"),
+    (pd.period_range("2024", periods=3, freq="M"), "period.*or name it in time="),
+]
+
+
+@pytest.mark.parametrize(("column", "words"), NO_NUMBERS)
+def test_columns_that_are_not_numbers_are_named(column, words):
+    """Strings, categories and dates are refused by name, and where they belong."""
+    X = pd.DataFrame({"load": [1.0, 2.0, 3.0], "what": column})
+    for rows, params in ((X, {}), (X.assign(g=1, t=range(3)), PANEL)):
+        with pytest.raises(ValueError, match=f"numeric columns.*'what' of .*{words}"):
+            SlidingWindow(1, **params).fit(rows)
 
 
 NO_TABLES = {
     "no rows": (np.empty((0, 2)), "0 sample"),
-    "no columns": (np.empty((5, 0)), "0 feature"),
-    "no frame rows": (pd.DataFrame({"load": []}), "0 sample"),
     "no series rows": (pd.Series([], dtype=float, name="load"), "0 sample"),
-    "1-D": (np.arange(5.0), "Expected 2D array, got 1D array"),
-    "3-D": (np.zeros((5, 2, 2)), "Found array with dim 3"),
-    "sparse": (sparse.eye_array(5, format="csr"), "[Ss]parse"),
-    "complex": (np.ones((5, 1)) * 1j, "Complex data not supported"),
-    "complex frame": (pd.DataFrame({"a": [1j, 2j]}), "Complex data not supported"),
+    "complex": (pd.DataFrame({"a": [1j, 2j]}), "Complex data not supported"),
+    "strings": (np.array([["a"], ["b"]]), "numeric|convert"),
+    "dates": (np.array([["2024"], ["2025"]], dtype="datetime64[D]"), "dates into the"),
     "duplicate": (pd.DataFrame({"a": [1.0, 2.0]}, index=[1, 1]), "one row per label"),
     "out of order": (pd.DataFrame({"a": [1.0, 2.0]}, index=[2, 1]), "in time order"),
+    "too short": (frame_of(1), r"at least horizon \+ 1 = 2 rows.*Got 1 sample"),
+    "one stamp": (frame_of(1, FREQS["hours"](1)), r"at least horizon \+ 1 = 2 rows"),
 }
 
 
+@pytest.mark.parametrize("call", ["fit", "fit_transform", "partial_fit"])
 @pytest.mark.parametrize(("X", "words"), NO_TABLES.values(), ids=NO_TABLES)
-def test_tables_that_are_none_are_refused(X, words):
-    """Everything but a table of numbers in time order is refused in words."""
+def test_tables_that_are_none_are_refused(X, words, call):
+    """Everything but a table of numbers in time order leaves nothing fitted."""
+    sliding_window = SlidingWindow(1)
     with pytest.raises((ValueError, TypeError), match=words):
-        SlidingWindow(window=1).fit(X)
+        getattr(sliding_window, call)(X)
+    assert vars(sliding_window) == sliding_window.get_params()
+    with pytest.raises(NotFittedError):
+        sliding_window.transform(frame_of())
+    with pytest.raises(NotFittedError):
+        sliding_window.get_feature_names_out()
 
 
-@pytest.mark.parametrize("horizon", [1, 3, 30])
-def test_too_few_rows_are_refused(horizon):
-    """One row at least must have a past."""
-    words = f"at least horizon \\+ 1 = {horizon + 1} rows.*Got {horizon} sample"
-    with pytest.raises(ValueError, match=words):
-        SlidingWindow(horizon=horizon).fit(frame_of(horizon))
-    SlidingWindow(horizon=horizon).fit(frame_of(horizon + 1))
+def test_one_row_is_enough_where_a_window_ends_on_it():
+    """A stamp without a ``freq``, or one for each group, tells no step."""
+    X = frame_of(1, pd.DatetimeIndex(["2024-01-01"]))
+    np.testing.assert_array_equal(
+        SlidingWindow(1, horizon=0).fit(X).transform(X)[0], X.astype(np.float32)
+    )
+    X = panel_of(1).assign(t=pd.Timestamp("2024-01-01"))
+    windows = SlidingWindow(1, horizon=0, **PANEL).fit_transform(X)
+    np.testing.assert_array_equal(windows[:, 0], X[["load", "temp"]].astype("f4"))
+    with pytest.raises(ValueError, match=r"one row has a past\. Got 1 row"):
+        SlidingWindow(1, **PANEL).fit(X)
+
+
+LONG_FRAMES = {
+    "duplicate": (lambda X: X.iloc[[*range(12), 11, *range(24)]],
+                  "one row per group and time. Got 13 more: .* of group 'a'"),
+    "no group": (lambda X: X.assign(g=X["g"].where(X["t"] > 1)), "NaN in row .*'g'"),
+    "no time": (lambda X: X.assign(t=X["t"].astype("Int64").where(X["t"] != 1)),
+                "a time for every row. Got NaT or NaN in row 1"),
+    "no column": (lambda X: X.drop(columns="t"), r"Got no column 't' in \['load', "),
+    "level": (lambda X: X.set_index("g"), r"index level 'g'; call reset_index\(\)"),
+    "twice": (lambda X: pd.concat([X, X["g"]], axis=1), "Got 2 column 'g'"),
+    "array": (np.asarray, "X as a DataFrame.*Got ndarray"),
+    "text": (lambda X: X.astype({"t": str}), r"column 't' of X; call pd\.to_datetime"),
+    "float": (lambda X: X.astype({"t": float}), "Got float64 in column 't' of X"),
+    "mixed": (lambda X: X.assign(g=[pd.Timestamp("2024"), *X["g"][1:]]), "of one type"),
+    "empty": (lambda X: X[["g", "t"]], "needs columns|missing:"),
+    "no numbers": (lambda X: X.assign(load="x"), "numeric columns. Got column 'load'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "words"), LONG_FRAMES.values(), ids=LONG_FRAMES)
+def test_long_frames_that_are_none_are_refused(make, words):
+    """A long frame has one row per group and time, and columns for both."""
+    X = make(panel_of())
+    panel = SlidingWindow(2, **PANEL).fit(panel_of())
+    for call in (SlidingWindow(2, **PANEL).fit, panel.transform, panel.partial_fit):
+        with pytest.raises(ValueError, match=words):
+            call(X)
+
+
+def test_time_of_another_kind_or_of_several_series_is_refused():
+    """Integers after stamps, and stamps that several groups share."""
+    X = panel_of()
+    other = X.assign(t=LABELS["hours"](X["t"].to_numpy()))
+    panel = SlidingWindow(2, **PANEL).fit(X)
+    with pytest.raises(ValueError, match=r"that fit had, int64\. Got dateti"):
+        panel.transform(other)
+    with pytest.raises(ValueError, match="labels that count rows as those of fit"):
+        panel.partial_fit(other)
+    with pytest.raises(ValueError, match="name the columns of groups, or drop"):
+        SlidingWindow(2, time="t").fit(X.drop(columns="g"))
+    for known in ("g", 0):
+        with pytest.raises(ValueError, match=r"'known' .*must name columns of X"):
+            SlidingWindow(2, known=known, **PANEL).fit(X)
+
+
+def test_rows_that_do_not_go_on_are_refused_by_partial_fit():
+    """It needs later rows, of labels that go on; the transformer stays as it was."""
+    X = frame_of(30, FREQS["hours"](30))
+    sliding_window = SlidingWindow(3).fit(X[:20])
+    before = dict(vars(sliding_window))
+    for rows, words in (
+        (X[5:20], "rows after those seen before.*19:00.*Got rows up to .*19:00"),
+        (X[20:].reset_index(drop=True), "count rows as those of fit do. Got Range"),
+        (X[20:].iloc[::-1], "in time order"),
+        (X[20:].tz_localize("UTC"), "in one time zone"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            sliding_window.partial_fit(rows)
+        assert all(vars(sliding_window)[name] is before[name] for name in before)
 
 
 def test_columns_must_be_those_of_fit():
     """Another order, another number and other names of columns are refused."""
     X = frame_of()
-    sliding_window = SlidingWindow(window=3).fit(X)
-    with pytest.raises(ValueError, match="must be in the same order"):
-        sliding_window.transform(X[["temp", "load"]])
-    with pytest.raises(ValueError, match="missing"):
-        sliding_window.transform(X[["load"]])
-    with pytest.raises(ValueError, match="unseen at fit time"):
-        sliding_window.transform(X.assign(price=1.0))
-    with pytest.raises(ValueError, match="feature names should match"):
-        sliding_window.transform(X.rename(columns={"temp": "price"}))
-    with pytest.raises(
-        ValueError, match="1 features, but SlidingWindow is expecting 2"
+    sliding_window = SlidingWindow(3).fit(X)
+    for rows, words in (
+        (X[["temp", "load"]], "must be in the same order"),
+        (X[["load"]], "missing"),
+        (X.assign(price=1.0), "unseen at fit time"),
     ):
-        SlidingWindow().fit(X.to_numpy()).transform(X[["load"]].to_numpy())
+        with pytest.raises(ValueError, match=words):
+            sliding_window.transform(rows)
+    numbered = SlidingWindow(3).fit(X.set_axis([1, 0], axis=1))
+    with pytest.raises(ValueError, match=r"needs the columns of fit, \[1, 0\]"):
+        numbered.transform(X.set_axis([0, 1], axis=1))
 
 
-def test_naive_stamps_after_zoned_ones_are_refused():
-    """Rows with and without a time zone cannot be put in order."""
-    X = frame_of(20, INDEXES["hourly"](20))
-    sliding_window = SlidingWindow(window=3).fit(X.tz_localize("UTC"))
-    with pytest.raises(ValueError, match="in one time zone throughout"):
-        sliding_window.transform(X)
+BAD_VALUES = [
+    *(("window", value) for value in (0, -3, 2.0, "3", None, True)),
+    *(("horizon", value) for value in (-1, 0.5, None, False)),
+    *(("known", value) for value in (None, -1, True, 1.5, "price", ["x"], [["a"]])),
+    *(("known_ahead", value) for value in (-1, 0.5, 1, 10)),
+    *(("calendar", value) for value in ("moon", 3)),
+    *(("groups", 1.5), ("time", 1.5), ("layout", "wide"), ("layout", None)),
+]
 
 
-@pytest.mark.parametrize(
-    "known", ["price", ["load", "price"], 2, [2], [-1], [1.0], [None], [["load"]]]
-)
-def test_unknown_known_columns_are_refused(known):
-    """What is known must be a column of X; the ones there are named."""
-    with pytest.raises(
-        ValueError, match="'known' parameter of SlidingWindow"
-    ) as caught:
-        SlidingWindow(window=3, known=known).fit(frame_of())
-    assert "['load', 'temp']" in str(caught.value)
-    assert "instead" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("window", 0),
-        ("window", -3),
-        ("window", 2.0),
-        ("window", "3"),
-        ("window", None),
-        ("horizon", -1),
-        ("horizon", 0.5),
-        ("horizon", None),
-        ("known", None),
-        ("known", -1),
-        ("known", True),
-        ("known", 1.5),
-        ("groups", 1.5),
-        ("time", 1.5),
-        ("layout", "wide"),
-        ("layout", None),
-        ("missing", "drop"),
-        ("missing", None),
-        ("elapsed", "yes"),
-        ("elapsed", 2),
-    ],
-)
+@pytest.mark.parametrize(("name", "value"), BAD_VALUES)
 def test_bad_parameter_values_are_refused(name, value):
-    """A value out of range is named in scikit-learn's sentence."""
-    words = f"The '{name}' parameter of SlidingWindow must .* Got {value!r} instead"
-    with pytest.raises(ValueError, match=re.compile(words)):
-        SlidingWindow(**{name: value}).fit(frame_of())
-
-
-def test_nothing_is_checked_before_fit():
-    """Parameters are stored as they came, so that ``clone`` and searches work."""
-    known = ["x"]
-    sliding_window = SlidingWindow(window=-1, known=known, layout=3)
-    assert sliding_window.known is known
-    assert vars(sliding_window) == sliding_window.get_params()
-
-
-@pytest.mark.parametrize("call", ["transform", "get_feature_names_out"])
-def test_nothing_works_before_fit(call):
-    """An unfitted transformer says so."""
-    args = [frame_of()] if call == "transform" else []
-    with pytest.raises(NotFittedError):
-        getattr(SlidingWindow(), call)(*args)
-
-
-BAD_FITS = {
-    "NaN": (broken(np.nan), {}),
-    "strings": (pd.DataFrame({"a": ["x", "y", "z"]}), {}),
-    "too short": (frame_of(1, columns=("a", "b", "c")), {}),
-    "unknown": (frame_of(20, columns=("a", "b", "c")), {"known": "price"}),
-    "irregular": (
-        frame_of(4, pd.to_datetime([0, 10, 20, 27], unit="s"), columns=("a",)),
-        {},
-    ),
-    "disorder": (frame_of(3, [2, 1, 3], columns=("a",)), {}),
-    "parameter": (frame_of(20, columns=("a", "b", "c")), {"window": 0}),
-    "dimension": (np.zeros((3, 3, 3)), {}),
-}
-
-
-@pytest.mark.parametrize(("X_bad", "params"), BAD_FITS.values(), ids=BAD_FITS)
-def test_failed_refit_leaves_the_earlier_fit_whole(X_bad, params):
-    """After an error in ``fit`` the transformer works on as it did."""
-    X = frame_of(30)
-    sliding_window = SlidingWindow(window=3).set_output(transform="pandas").fit(X[:20])
-    expected = sliding_window.transform(X[20:])
+    """A value that is none is named, and leaves an earlier fit as it was."""
+    X = frame_of(20, FREQS["hours"](20))
+    sliding_window = SlidingWindow().fit(X)
     before = dict(vars(sliding_window))
-    with pytest.raises(ValueError):
-        sliding_window.set_params(**params).fit(X_bad)
-    sliding_window.set_params(**{name: before[name] for name in params})
-    assert vars(sliding_window).keys() == before.keys()
-    assert all(vars(sliding_window)[name] is before[name] for name in before)
-    pd.testing.assert_frame_equal(sliding_window.transform(X[20:]), expected)
+    came = re.escape(str(value).strip("[]"))
+    words = f"The '{name}' parameter of SlidingWindow .*{came}"
+    with pytest.raises(ValueError, match=words):
+        sliding_window.set_params(**{name: value}).fit(X)
+    sliding_window.set_params(**{name: before[name]})
+    assert all(vars(sliding_window)[each] is before[each] for each in before)
+    bad = SlidingWindow(**{name: value})
+    assert getattr(bad, name) is value and vars(bad) == bad.get_params()
 
 
-@pytest.mark.parametrize(("X_bad", "params"), BAD_FITS.values(), ids=BAD_FITS)
-@pytest.mark.parametrize("call", ["fit", "fit_transform"])
-def test_failed_first_fit_leaves_nothing_fitted(X_bad, params, call):
-    """After an error in its first ``fit`` the transformer is not fitted."""
-    sliding_window = SlidingWindow(**{"window": 3, **params})
-    with pytest.raises(ValueError):
-        getattr(sliding_window, call)(X_bad)
-    assert vars(sliding_window) == sliding_window.get_params()
-    with pytest.raises(NotFittedError):
-        sliding_window.transform(frame_of())
+def test_y_must_have_the_labels_of_X():
+    """A y that was shifted or reordered is refused; row numbers are no labels."""
+    X = frame_of(20, FREQS["hours"](20)).tz_localize("Europe/Berlin")
+    y = X["load"]
+    for other in (y[1:], y[::-1], y.shift(1, freq="h"), y.tz_convert(None)):
+        with pytest.raises(ValueError, match=r"y at the index of X.*do not shift"):
+            SlidingWindow(3).fit(X, other)
+    assert SlidingWindow(3).fit(X, y.tz_convert("UTC")).target_names_ == ["load"]
+    assert SlidingWindow(3).fit(X, X).target_names_ == ["load", "temp"]
+    for other in (y.to_numpy(), y.reset_index(drop=True)):
+        assert SlidingWindow(3).fit(X, other).target_names_ is None
+    with pytest.raises(ValueError, match="Got 0 in y where X has 5"):
+        SlidingWindow(3).fit(X.set_axis(range(5, 25)), y.reset_index(drop=True))
 
 
-def test_failed_transform_changes_nothing():
-    """After an error in ``transform`` the transformer works on as it did."""
-    X = frame_of(30, INDEXES["hourly"](30))
-    sliding_window = SlidingWindow(window=3).fit(X[:20])
-    before = dict(vars(sliding_window))
-    with pytest.raises(ValueError):
-        sliding_window.transform(X[20:].iloc[::-1])
-    assert all(vars(sliding_window)[name] is before[name] for name in before)
-    assert not np.isnan(sliding_window.transform(X[20:])).any()
-
-
-def test_fitted_attributes_tell_what_was_learned():
-    """Known columns, lag, columns and context stand under their own names."""
-    X = frame_of()
-    sliding_window = SlidingWindow(window=4, horizon=3, known="temp").fit(X)
-    assert sliding_window.is_known_.tolist() == [False, True]
-    assert sliding_window.lag_ == 3
-    assert sliding_window.n_features_in_ == 2
-    assert sliding_window.feature_names_in_.tolist() == ["load", "temp"]
-    assert sliding_window.context_.dtype == np.float32
-    np.testing.assert_array_equal(sliding_window.context_, X[-6:].astype(np.float32))
-    assert SlidingWindow(horizon=3, known=[0, 1]).fit(X).lag_ == 0
-
-
-def test_refit_forgets_the_earlier_columns():
-    """A second fit on an array knows nothing of the names of the first."""
-    sliding_window = SlidingWindow(window=2).fit(frame_of())
-    sliding_window.fit(np.arange(10.0).reshape(-1, 1))
-    assert not hasattr(sliding_window, "feature_names_in_")
-    assert sliding_window.n_features_in_ == 1
-    assert sliding_window.get_feature_names_out().tolist() == ["x0_t-2", "x0_t-1"]
-
-
-def test_any_row_wise_step_may_stand_in_front():
-    """A function that keeps the frame keeps the context."""
-    X = frame_of(30, INDEXES["periods"](30))
-    pipe = make_pipeline(FunctionTransformer(np.abs), SlidingWindow(window=3))
-    expected = SlidingWindow(window=3).fit_transform(X.abs())[20:]
-    np.testing.assert_array_equal(pipe.fit(X[:20]).transform(X[20:]), expected)
-
-
-# -- scikit-learn's own checks ------------------------------------------------------
+# -- scikit-learn and learning --------------------------------------------------------
 
 _ROWS_BEFORE = "a window depends on the rows before it"
 
 
 @pytest.mark.filterwarnings("ignore:X has no index:UserWarning")
 @parametrize_with_checks(
-    [SlidingWindow(window=3), SlidingWindow(window=3, layout="flat")],
+    [SlidingWindow(3), SlidingWindow(3, layout="flat")],
     expected_failed_checks=lambda estimator: {
         "check_methods_sample_order_invariance": _ROWS_BEFORE,
         "check_methods_subset_invariance": _ROWS_BEFORE,
@@ -1216,51 +803,24 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
-def test_rows_between_are_missed():
-    """Rows that begin later than right after fit warn of incomplete windows."""
-    X = frame_of(30, INDEXES["hourly"](30))
-    sliding_window = SlidingWindow(window=3).fit(X[:20])
-    with pytest.warns(UserWarning, match=r"1 row\(s\) after the first one"):
-        sliding_window.transform(X[21:])
-
-
-def test_y_must_have_the_labels_of_X():
-    """A y that was shifted or reordered is refused; an array has no labels."""
-    X = frame_of(20, INDEXES["hourly"](20))
-    y = X.iloc[:, 0]
-    for other in (y[1:], y[::-1], y.shift(1, freq="h")):
-        with pytest.raises(ValueError, match=r"y at the index of X.*do not shift"):
-            SlidingWindow(window=3).fit(X, other)
-    assert SlidingWindow(window=3).fit(X, y).target_names_ == [y.name]
-    assert SlidingWindow(window=3).fit(X, y.to_numpy()).target_names_ is None
-
-
-def test_integer_columns_are_named_by_their_labels():
-    """known=1 is the column called 1, wherever it stands; order counts at transform."""
-    X = pd.DataFrame(np.arange(20.0).reshape(10, 2))[[1, 0]]
-    sliding_window = SlidingWindow(window=2, known=1).fit(X)
-    assert sliding_window.is_known_.tolist() == [True, False]
-    with pytest.raises(ValueError, match=r"needs the columns of fit, \[1, 0\]"):
-        sliding_window.transform(X[[0, 1]])
-
-
-def test_holes_that_leave_few_windows_complete_are_told():
-    """The warning counts complete windows as a loop does; few holes give none."""
-    index = pd.date_range("2024-01-01", periods=120, freq="D")
-    X = pd.DataFrame({"load": np.arange(120.0)}, index=index)
-    holed = X.drop(index[10::12])
-    n_complete = sum(
-        all(day - pd.Timedelta(days=back) in holed.index for back in range(1, 9))
-        for day in holed.index
-    )
-    words = rf"has 10 hole\(s\), which leave {n_complete} of 110 windows of 8 steps"
-    with pytest.warns(UserWarning, match=words):
-        windows = SlidingWindow(8).fit_transform(holed)
-    assert np.isfinite(windows).all(axis=(1, 2)).sum() == n_complete
-    long = pd.concat([holed.assign(shop=shop, day=holed.index) for shop in "ab"])
-    words = rf"has 20 hole\(s\), which leave {2 * n_complete} of 220 windows"
-    with pytest.warns(UserWarning, match=words):
-        SlidingWindow(8, groups="shop", time="day").fit(long)
-    SlidingWindow(3).fit(holed)
-    SlidingWindow(8).fit(X.drop(index[[60]]))
-    SlidingWindow(119).fit(X)
+def test_a_network_learns_a_panel_in_any_order_of_rows():
+    """Shuffled rows give the same network, and folds cut all groups at one time."""
+    X = panel_of(40, ("a", "b", "c")).drop(index=[20, 55])
+    shuffled = X.sample(frac=1, random_state=3)
+    lstm = LSTMRegressor(2, epochs=2, batch_size=16, random_state=0)
+    pipe = make_pipeline(SlidingWindow(4, **PANEL), lstm)
+    predicted = [
+        pd.Series(clone(pipe).fit(rows, rows["load"]).predict(shuffled))
+        for rows in (X, shuffled)
+    ]
+    np.testing.assert_array_equal(*predicted)
+    later = X["t"] > 30
+    changed = X.assign(load=X["load"].where(~later, 99.0))
+    pipe.fit(X, X["load"])
+    one, other = pipe.predict(X), pipe.predict(changed)
+    np.testing.assert_array_equal(one[~later], other[~later])
+    assert (one[later] != other[later]).any()
+    cv = PanelTimeSeriesSplit(2, time="t")
+    grid = {"slidingwindow__window": [2, 4]}
+    search = GridSearchCV(pipe, grid, cv=cv, error_score="raise")
+    assert np.isfinite(search.fit(X, X["load"]).predict(X)).all()

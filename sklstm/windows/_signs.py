@@ -48,6 +48,7 @@ def warn_of_target(
     names: Sequence,
     columns: Sequence,
     is_fed_back: np.ndarray,
+    horizon: int,
 ) -> None:
     """Warn where y stands at the wrong row, or X does not hold its past.
 
@@ -61,6 +62,8 @@ def warn_of_target(
         Names of the targets and of the columns of X.
     is_fed_back : ndarray of shape (n_columns,), bool
         Columns of which a window ends before the row that it predicts.
+    horizon : int
+        Where it is 0 a window shows its own row, and need not hold the past of y.
 
     Warns
     -----
@@ -73,7 +76,7 @@ def warn_of_target(
     for name, target in zip(names, targets.astype(np.float64).T, strict=False):
         words = None
         if name not in columns:
-            if not _has_past_of(target, values[:, is_fed_back]):
+            if horizon and not _has_past_of(target, values[:, is_fed_back]):
                 words = (
                     f"No column of X holds the past of y ({name!r}), so it is not "
                     "read. Add it to X as a column: a window ends before the row that "

@@ -379,7 +379,9 @@ class SlidingWindow(
                 is_other=not self._begins_like_fit(placed.channels),
             )
         else:
-            placed = self._placed(values, rows, order, None)
+            # Labels that fit does not know tell nothing but the order.
+            owner = type(self).__name__
+            placed = placed_rows(rows, order, values, None, None, owner=owner)
         return self._windows(placed, labels)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -447,7 +449,7 @@ class SlidingWindow(
 
     def _learn(self, X, y):
         """Set the fitted attributes; return the rows in their places, and labels."""
-        self._validate_params()
+        self._check_parameters()
         with whole_or_unchanged(self):
             values, labels, rows, order = self._read(X, reset=True)
             check_same_labels(X, y, owner=type(self).__name__)
@@ -481,10 +483,21 @@ class SlidingWindow(
                 names=self.target_names_,
                 columns=self._columns,
                 is_fed_back=~self.is_known_ & (self.lag_ > 0),
+                horizon=self.horizon,
             )
         if self.grid_ is not None:
             warn_of_missing_rows(placed, self.grid_)
         return placed, labels
+
+    def _check_parameters(self):
+        """Raise unless parameters have legal values; True is no number of rows."""
+        self._validate_params()
+        for name in ("window", "horizon", "known_ahead"):
+            if not is_integer(getattr(self, name)):
+                raise ValueError(
+                    f"The {name!r} parameter of SlidingWindow must be an int. Got "
+                    f"{getattr(self, name)!r} instead."
+                )
 
     def _words_of_length(self, longest, values):
         if self._reads_long_frames():
@@ -612,6 +625,14 @@ class SlidingWindow(
             raise ValueError(
                 "SlidingWindow needs time of the kind that fit had, "
                 f"{grid.last.dtype}. Got {rows.stamps.dtype}; convert one of them."
+            )
+        if self._calendar:
+            came = "no index" if labels is None else repr(python_scalar(labels[0]))
+            raise ValueError(
+                "SlidingWindow needs the stamps of X for calendar="
+                f"{self.calendar!r}. Got {came}; pass a DataFrame with an index like "
+                "that of fit, and call set_output(transform='pandas') on the steps in "
+                "front."
             )
         # Rows of fit bring their own past, and labels that count nothing are told.
         is_seen = labels is None and not self._has_labels

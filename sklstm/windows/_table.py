@@ -92,6 +92,8 @@ class RowLabels:
         ValueError
             If a group has a time twice; it names the first ones.
         """
+        if self.keys is None and (np.diff(self.ranks) > 0).all():
+            return None
         keys = self.codes * (int(self.ranks.max(initial=0)) + 1) + self.ranks
         if (np.diff(keys) > 0).all():
             return None
