@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from sklstm import SlidingWindow
 from sklstm.windows._array import (
+    Stretches,
     Windows,
     base_from_rows,
     base_from_windows,
     is_next_window,
-    slots_of_rows,
+    ranges,
+    slots_of,
     take_rows,
     true_steps,
     windows_from_base,
@@ -46,15 +48,15 @@ def base_and_slots(window, delays, groups):
     codes = np.repeat(np.arange(len(groups)), [len(places) for places, _ in groups])
     is_kept = np.concatenate([np.arange(len(p)) < n_kept for p, n_kept in groups])
     steps = np.concatenate([np.diff(places, prepend=0) for places, _ in groups])
-    slots = slots_of_rows(
-        *(codes[~is_kept], steps[~is_kept], codes[is_kept], steps[is_kept]),
-        window=window,
-        delays=delays,
-    )
-    base = base_from_rows(
-        *(values[~is_kept], values[is_kept], slots), window=window, delays=delays
-    )
-    return values, slots, base
+    own, kept = codes[~is_kept], codes[is_kept]
+    is_start = np.append(True, np.diff(own) != 0) | (steps[~is_kept] != 1)
+    starts = np.flatnonzero(is_start)
+    rows = Stretches(starts, own[starts], steps[~is_kept][starts], len(own))
+    kept_rows = Stretches(np.arange(len(kept)), kept, steps[is_kept], len(kept))
+    size = {"window": window, "delays": delays}
+    slots = slots_of(rows, kept_rows, **size)
+    base = base_from_rows(values[~is_kept], rows, values[is_kept], slots, **size)
+    return values, rows, kept_rows, ranges(slots.starts, rows.lengths), base
 
 
 @MANY
@@ -62,8 +64,8 @@ def base_and_slots(window, delays, groups):
 def test_every_window_is_what_a_loop_reads(case):
     """Kept rows, holes, horizons and known channels give the rows they promise."""
     window, delays, groups = case
-    values, slots, base = base_and_slots(*case)
-    windows = np.array([base[slot : slot + window] for slot in slots.rows])
+    values, rows, kept, slots, base = base_and_slots(*case)
+    windows = np.array([base[slot : slot + window] for slot in slots])
     expected, has_past, first = [], [], 0
     for places, n_kept in groups:
         own = values[first : first + len(places)]
@@ -80,13 +82,15 @@ def test_every_window_is_what_a_loop_reads(case):
             is_there = (places > ends - window) & (places <= ends)
             has_past.append(is_there.any() or ends < 0)
     np.testing.assert_array_equal(windows, expected)
-    np.testing.assert_array_equal(slots.has_past, has_past)
+    n_far, first_far = rows.first_without_past(window, max(*delays, 0), kept)
+    assert n_far == has_past.count(False)
+    assert not n_far or first_far == has_past.index(False)
     assert base.dtype == np.float32
     # A hole costs no more slots than windows read of it.
     n_longest = window + max(*delays, 0) - min(*delays, 0)
     n_holes = sum((np.diff(places) > 1).sum() for places, _ in groups)
     assert len(base) <= len(values) + (n_holes + 2 * len(groups) + 1) * n_longest
-    counts = true_steps(Windows(base, slots.rows, slots.rows, window))
+    counts = true_steps(Windows(base, slots, slots, window))
     np.testing.assert_array_equal(counts, [count_by_loop(one) for one in windows])
     assert min(counts) >= 0
 

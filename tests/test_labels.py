@@ -287,7 +287,7 @@ def test_labels_to_come_have_the_name_and_zone_of_the_last(freq):
     for n_rows in (0, 3):
         after = grid_of(labels).after(labels[-1:], n_rows)
         assert (after.name, after.dtype, len(after)) == ("when", labels.dtype, n_rows)
-    assert grid_of(without_freq(labels[:1])) is None
+    assert grid_of(without_freq(labels[:1])).kind == "rows"
 
 
 # -- what is refused ------------------------------------------------------------------

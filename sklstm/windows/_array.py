@@ -153,15 +153,17 @@ class Stretches:
         """Which stretches begin a group."""
         return np.append(True, self.codes[1:] != self.codes[:-1])[: len(self.codes)]
 
-    def first_without_past(self, window: int, lag: int) -> tuple[int, int]:
+    def first_without_past(
+        self, window: int, lag: int, kept: Stretches
+    ) -> tuple[int, int]:
         """Return how many rows have no row in their window, and the first of them.
 
-        Only the first ``lag`` rows after a hole can be so; rows that begin their group
-        do not count.
+        Only the first ``lag`` rows after a hole can be so; rows that begin their group,
+        without kept rows before them, do not count.
         """
         begins = np.maximum(window + lag - self.steps, 0)
         counts = np.maximum(np.minimum(lag, self.lengths) - begins, 0)
-        counts[self.is_first] = 0
+        counts[self.is_first & ~np.isin(self.codes, kept.codes)] = 0
         first = int(np.argmax(counts > 0))
         return int(counts.sum()), int(self.starts[first] + begins[first])
 

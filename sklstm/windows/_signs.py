@@ -324,7 +324,9 @@ def warn_of_missing_past(
             UserWarning,
             stacklevel=3,
         )
-    n_far, first = placed.stretches.first_without_past(window, lag)
+    n_far, first = placed.stretches.first_without_past(
+        window, lag, placed.kept_stretches
+    )
     if n_far:
         warnings.warn(
             f"{n_far} row(s) of X have no row within the {window} steps of their "
