@@ -158,14 +158,25 @@ class Stretches:
     ) -> tuple[int, int]:
         """Return how many rows have no row in their window, and the first of them.
 
-        Only the first ``lag`` rows after a hole can be so; rows that begin their group,
-        without kept rows before them, do not count.
+        Rows that begin their group, without kept rows before them, do not count.
         """
-        begins = np.maximum(window + lag - self.steps, 0)
-        counts = np.maximum(np.minimum(lag, self.lengths) - begins, 0)
-        counts[self.is_first & ~np.isin(self.codes, kept.codes)] = 0
-        first = int(np.argmax(counts > 0))
-        return int(counts.sum()), int(self.starts[first] + begins[first])
+        # A window that lies in a hole ends ``lag`` places before its row.
+        is_first, lengths = self.is_first, self.lengths
+        apart = np.where(is_first, lag + 1, self.steps)
+        places = np.cumsum(apart + np.append(0, lengths[:-1] - 1))
+        has_hole = ~is_first | np.isin(self.codes, kept.codes)
+        begins = places + np.maximum(window + lag - self.steps, 0)
+        before, until = (
+            self._n_rows_up_to(places, ends) for ends in (begins - 1, places + lag - 1)
+        )
+        counts = np.where(has_hole, np.maximum(until - before, 0), 0)
+        return int(counts.sum()), int(before[np.argmax(counts > 0)])
+
+    def _n_rows_up_to(self, places: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Return how many rows lie at some places or before, given where each begins."""
+        at = np.searchsorted(places, ends, side="right") - 1
+        n_within = np.minimum(ends - places[at] + 1, self.lengths[at])
+        return np.where(at < 0, 0, self.starts[at] + n_within)
 
 
 @dataclass(frozen=True)
