@@ -56,7 +56,7 @@ def base_and_slots(window, delays, groups):
     size = {"window": window, "delays": delays}
     slots = slots_of(rows, kept_rows, **size)
     base = base_from_rows(values[~is_kept], rows, values[is_kept], slots, **size)
-    return values, rows, kept_rows, ranges(slots.starts, rows.lengths), base
+    return values, rows, slots, base
 
 
 @MANY
@@ -64,8 +64,9 @@ def base_and_slots(window, delays, groups):
 def test_every_window_is_what_a_loop_reads(case):
     """Kept rows, holes, horizons and known channels give the rows they promise."""
     window, delays, groups = case
-    values, rows, kept, slots, base = base_and_slots(*case)
-    windows = np.array([base[slot : slot + window] for slot in slots])
+    values, rows, slots, base = base_and_slots(*case)
+    begins = ranges(slots.starts, rows.lengths)
+    windows = np.array([base[slot : slot + window] for slot in begins])
     expected, has_past, first = [], [], 0
     for places, n_kept in groups:
         own = values[first : first + len(places)]
@@ -82,15 +83,15 @@ def test_every_window_is_what_a_loop_reads(case):
             is_there = (places > ends - window) & (places <= ends)
             has_past.append(is_there.any() or ends < 0)
     np.testing.assert_array_equal(windows, expected)
-    n_far, first_far = rows.first_without_past(window, max(*delays, 0), kept)
-    assert n_far == has_past.count(False)
-    assert not n_far or first_far == has_past.index(False)
+    assert slots.n_without_past == has_past.count(False)
+    if slots.n_without_past:
+        assert slots.first_without_past == has_past.index(False)
     assert base.dtype == np.float32
     # A hole costs no more slots than windows read of it.
     n_longest = window + max(*delays, 0) - min(*delays, 0)
     n_holes = sum((np.diff(places) > 1).sum() for places, _ in groups)
     assert len(base) <= len(values) + (n_holes + 2 * len(groups) + 1) * n_longest
-    counts = true_steps(Windows(base, slots, slots, window))
+    counts = true_steps(Windows(base, begins, begins, window))
     np.testing.assert_array_equal(counts, [count_by_loop(one) for one in windows])
     assert min(counts) >= 0
 

@@ -153,31 +153,6 @@ class Stretches:
         """Which stretches begin a group."""
         return np.append(True, self.codes[1:] != self.codes[:-1])[: len(self.codes)]
 
-    def first_without_past(
-        self, window: int, lag: int, kept: Stretches
-    ) -> tuple[int, int]:
-        """Return how many rows have no row in their window, and the first of them.
-
-        Rows that begin their group, without kept rows before them, do not count.
-        """
-        # A window that lies in a hole ends ``lag`` places before its row.
-        is_first, lengths = self.is_first, self.lengths
-        apart = np.where(is_first, lag + 1, self.steps)
-        places = np.cumsum(apart + np.append(0, lengths[:-1] - 1))
-        has_hole = ~is_first | np.isin(self.codes, kept.codes)
-        begins = places + np.maximum(window + lag - self.steps, 0)
-        before, until = (
-            self._n_rows_up_to(places, ends) for ends in (begins - 1, places + lag - 1)
-        )
-        counts = np.where(has_hole, np.maximum(until - before, 0), 0)
-        return int(counts.sum()), int(before[np.argmax(counts > 0)])
-
-    def _n_rows_up_to(self, places: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Return how many rows lie at some places or before, given where each begins."""
-        at = np.searchsorted(places, ends, side="right") - 1
-        n_within = np.minimum(ends - places[at] + 1, self.lengths[at])
-        return np.where(at < 0, 0, self.starts[at] + n_within)
-
 
 @dataclass(frozen=True)
 class Slots:
@@ -194,6 +169,9 @@ class Slots:
         The same of the kept rows.
     n_slots : int
         Length of the base.
+    n_without_past, first_without_past : int
+        How many rows have no row in their window, though some came before them, and the
+        position of the first of them.
     """
 
     starts: np.ndarray
@@ -201,6 +179,8 @@ class Slots:
     kept: np.ndarray
     kept_spans: np.ndarray
     n_slots: int
+    n_without_past: int
+    first_without_past: int
 
 
 def slots_of(
@@ -230,6 +210,7 @@ def slots_of(
     parts[:, kept_at] = kept.codes, kept.steps, kept.lengths
     codes, steps, lengths = parts
     is_first = np.append(True, codes[1:] != codes[:-1])
+    lost = _rows_in_holes(steps, lengths, is_first, row_at, window, lag)
     # At least one slot lies between two groups, so that they do not seem to join.
     gap = window + max(lag, 1)
     steps = np.minimum(steps, window + lag - min(int(delays.min()), 0))
@@ -240,8 +221,35 @@ def slots_of(
     spans = np.append(np.where(is_first[1:], 0, steps[1:]), 0)
     n_slots = int(ends[-1]) + gap
     return Slots(
-        starts[row_at], spans[row_at], starts[kept_at], spans[kept_at], n_slots
+        starts[row_at], spans[row_at], starts[kept_at], spans[kept_at], n_slots, *lost
     )
+
+
+def _rows_in_holes(
+    steps: np.ndarray,
+    lengths: np.ndarray,
+    is_first: np.ndarray,
+    row_at: np.ndarray,
+    window: int,
+    lag: int,
+) -> tuple[int, int]:
+    """Return how many rows have windows that lie in a hole, and the first of them.
+
+    Of all stretches, those of rows are at ``row_at``.
+    """
+    apart = np.where(is_first, lag + 1, steps)
+    places = np.cumsum(apart + np.append(0, lengths[:-1] - 1))
+    own, n_own = places[row_at], np.append(0, np.cumsum(lengths[row_at]))
+
+    def n_rows_before(place):
+        at = np.searchsorted(own, place) - 1
+        n_within = np.minimum(place - own[at], lengths[row_at][at])
+        return np.where(at < 0, 0, n_own[at] + n_within)
+
+    # A window ends ``lag`` places before its row.
+    begins = n_rows_before(places + np.maximum(window + lag - steps, 0))
+    counts = np.maximum(n_rows_before(places + lag) - begins, 0) * ~is_first
+    return int(counts.sum()), int(begins[np.argmax(counts > 0)])
 
 
 def base_from_rows(

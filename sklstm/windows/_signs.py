@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 
+from sklstm.windows._array import Slots
 from sklstm.windows._context import Context, Placed
 from sklstm.windows._labels import Grid, counts_rows, grid_of
 from sklstm.windows._table import RowLabels, first_of_groups
@@ -279,6 +280,7 @@ def warn_of_missing_past(
     placed: Placed,
     context: Context,
     grid: Grid,
+    slots: Slots,
     *,
     window: int,
     lag: int,
@@ -294,6 +296,8 @@ def warn_of_missing_past(
         Rows kept from ``fit``.
     grid : Grid
         That of ``fit``.
+    slots : Slots
+        Where they lie in the base.
     window, lag : int
         Steps of a window, and rows from its end to the row that it predicts.
     is_other : bool
@@ -324,9 +328,7 @@ def warn_of_missing_past(
             UserWarning,
             stacklevel=3,
         )
-    n_far, first = placed.stretches.first_without_past(
-        window, lag, placed.kept_stretches
-    )
+    n_far, first = slots.n_without_past, slots.first_without_past
     if n_far:
         warnings.warn(
             f"{n_far} row(s) of X have no row within the {window} steps of their "

@@ -374,6 +374,7 @@ class SlidingWindow(
                 placed,
                 self._context,
                 self.grid_,
+                self._slots(placed),
                 window=self.window,
                 lag=self.lag_,
                 is_other=not self._begins_like_fit(placed.channels),
@@ -681,12 +682,26 @@ class SlidingWindow(
                 "and raise window."
             )
 
+    def _slots(self, placed):
+        """Return where rows lie in the base of their windows."""
+        return slots_of(
+            placed.stretches,
+            placed.kept_stretches,
+            window=self.window,
+            delays=self._delays(),
+        )
+
     def _windows(self, placed, labels):
         """Return the windows of rows in the layout that was asked for."""
-        size = {"window": self.window, "delays": self._delays()}
-        rows = placed.stretches
-        slots = slots_of(rows, placed.kept_stretches, **size)
-        base = base_from_rows(placed.channels, rows, placed.kept, slots, **size)
+        rows, slots = placed.stretches, self._slots(placed)
+        base = base_from_rows(
+            placed.channels,
+            rows,
+            placed.kept,
+            slots,
+            window=self.window,
+            delays=self._delays(),
+        )
         if len(rows.starts) == 1 and not self._reads_long_frames():
             first = int(slots.starts[0])
             windows: Any = windows_from_base(base, first, rows.n_rows, self.window)
