@@ -280,7 +280,7 @@ class LSTMRegressor(WindowRegressor):
             ``values``, float64, is what :meth:`predict_steps` returns, of shape
             (n_rows, n_outputs). After a fit with ``quantiles`` there is
             ``quantiles`` too, as :meth:`predict_quantiles` returns it. They agree to
-            float32 rounding. Where the series of a panel are measured in their sizes,
+            float32 rounding. Where the series of a panel are divided by their sizes,
             there is a second input ``groups``, int64 of shape (n_rows,): the position
             of each row's group among ``groups_`` of the :class:`SlidingWindow` of the
             fit, -1 for a new one. What goes in is not checked.
