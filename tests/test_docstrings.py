@@ -11,7 +11,7 @@ import pytest
 
 import sklstm
 from sklstm import KerasRegressor, LSTMRegressor, PanelTimeSeriesSplit, SlidingWindow
-from sklstm.network._regressor import WindowRegressor
+from sklstm.network._window_regressor import WindowRegressor
 
 REGRESSORS = [KerasRegressor, LSTMRegressor]
 CLASSES = [*REGRESSORS, SlidingWindow]

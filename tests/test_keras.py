@@ -2,17 +2,12 @@
 
 import functools
 import gc
-import hashlib
-import logging
 import random
 import signal
-import subprocess
-import sys
-import threading
 import weakref
 from dataclasses import replace
-from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 
@@ -20,13 +15,11 @@ from sklstm.network._keras import (
     KerasRecipe,
     build_compiled_model,
     has_masking,
-    predict_with_keras,
 )
 from sklstm.network._lstm import (
     MISSING,
     NetworkSpec,
     build_keras_model,
-    forward,
     initial_weights,
 )
 from sklstm.network._scaling import fit_scaling
@@ -152,113 +145,7 @@ def test_dropout_is_drawn_from_the_seed():
     assert distance(0.5) > 1e-3
 
 
-def test_every_epoch_sees_every_row_once_in_a_seeded_order():
-    """Batches are those of a permutation that the seed determines, new each epoch."""
-    seen = []
-
-    def recording_loss(targets, outputs):
-        import keras
-
-        if hasattr(targets, "numpy"):
-            seen.append(targets.numpy().ravel().tolist())
-        return keras.losses.mean_squared_error(targets, outputs)
-
-    recipe = recipe_of(PLAIN, loss=recording_loss, routed=EAGER)
-    data = training_set(n_rows=14, n_validation=2)
-    data = replace(data, validation_rows=data.rows[:0])
-    orders = []
-    for seed in [(1, 0), (1, 0), (1, 3), (2, 0)]:
-        seen.clear()
-        trained(recipe, data, seed=seed, batch_size=5)
-        assert [len(batch) for batch in seen] == [5, 5, 2] * 2
-        epochs = seen[:3], seen[3:]
-        orders.append([[y for batch in epoch for y in batch] for epoch in epochs])
-    expected = sorted(data.targets[data.rows, 0].astype(np.float32).tolist())
-    for order in orders:
-        assert sorted(order[0]) == sorted(order[1]) == expected
-        assert order[0] != order[1]
-    assert orders[0] == orders[1]
-    assert orders[0] != orders[2]
-    assert orders[0] != orders[3]
-
-
-def digest(arrays):
-    return hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest()
-
-
-COLD_START = """
-import random
-import numpy as np
-
-random.seed(3)
-np.random.seed(3)
-import test_keras as t
-
-before = t.states_of_global_generators()
-weights, _ = t.trained(t.recipe_of(t.PLAIN))
-assert t.states_of_global_generators() == before, "a global generator was touched"
-
-import keras
-
-
-def draws():
-    return [random.random(), np.random.rand(), float(keras.random.uniform(()))]
-
-
-keras.utils.set_random_seed(3)
-expected = draws()
-keras.utils.set_random_seed(3)
-recipe = t.recipe_of(t.PLAIN, t.recurrent_builder, routed=t.EAGER)
-t.trained(recipe, weights=t.none_yet())
-assert draws() == expected, "a global generator was touched"
-print(t.digest(weights))
-"""
-
-
-def test_another_process_gives_the_same_bits_and_keeps_its_generators():
-    """A fresh interpreter trains the same weights; its generators stay untouched."""
-    done = subprocess.run(
-        [sys.executable, "-c", COLD_START],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    weights, _ = trained(recipe_of(PLAIN))
-    assert done.stdout.split()[-1] == digest(weights)
-
-
-# -- warnings and interrupts -----------------------------------------------------------
-
-
-def test_traces_of_new_models_are_not_warned_of():
-    """TensorFlow takes a search for a loop that traces one function again and again."""
-    logger = logging.getLogger("tensorflow")
-    words = "5 out of the last 9 calls to f triggered tf.function retracing."
-    said = []
-
-    class Saying:
-        def _flatten_layers(self, **_):
-            return []
-
-        def predict_on_batch(self, inputs):
-            logger.warning(words)
-            logger.warning("something else")
-            return inputs
-
-    class Hearing(logging.Handler):
-        def emit(self, record):
-            said.append(record.getMessage())
-
-    handler = Hearing()
-    logger.addHandler(handler)
-    try:
-        predict_with_keras(Saying(), np.zeros((2, 1), np.float32))
-        assert said == ["something else"]
-        logger.warning(words)
-        assert said[1:] == [words]
-    finally:
-        logger.removeHandler(handler)
+# -- interrupts -----------------------------------------------------------------------
 
 
 def presser(after, on="on_epoch_end"):
@@ -288,51 +175,7 @@ def test_no_fit_leaves_its_windows_behind(is_interrupted):
     assert held() is None
 
 
-def test_an_interrupt_leaves_no_half_read_batches():
-    """TensorFlow's threads would let go of them when Python is gone, and crash."""
-
-    def half_read():
-        return {id(o) for o in gc.get_objects() if type(o).__name__ == name}
-
-    name = "TFEpochIterator"
-    gc.collect()
-    before = half_read()  # errors that other tests keep may hold some
-    gc.disable()
-    try:
-        press = presser(0, on="on_train_batch_begin")
-        with Interrupt() as interrupt:
-            monitor = Monitor(interrupt=interrupt)
-            recipe = recipe_of(PLAIN, routed=EAGER)
-            trained(recipe, monitor=monitor, callbacks=(press,))
-        assert half_read() <= before
-    finally:
-        gc.enable()
-
-
 # -- threads ------------------------------------------------------------------------
-
-
-def in_threads(functions):
-    """Run functions at the same time; return their results, or raise their error."""
-    barrier = threading.Barrier(len(functions))
-    results = [None] * len(functions)
-    errors = []
-
-    def run(position):
-        try:
-            barrier.wait(timeout=60)
-            results[position] = functions[position]()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(functions))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-    return results
 
 
 def test_threads_give_the_bits_of_a_series_of_fits():
@@ -347,8 +190,9 @@ def test_threads_give_the_bits_of_a_series_of_fits():
         )
         return weights, state, monitor.history
 
-    jobs = [functools.partial(run, i) for i in (0, 1)]
-    serial, threaded = [job() for job in jobs], in_threads(jobs)
+    serial = [run(i) for i in (0, 1)]
+    jobs = [joblib.delayed(run)(i) for i in (0, 1)]
+    threaded = joblib.Parallel(n_jobs=2, backend="threading")(jobs)
     for (weights, state, history), expected in zip(threaded, serial, strict=True):
         assert are_equal(weights, expected[0])
         assert are_equal(state, expected[1])
@@ -427,37 +271,6 @@ def test_a_step_follows_the_gradient_of_the_loss(row_weights):
     assert monitor.history["val_loss"] == pytest.approx([validation_loss], rel=1e-5)
 
 
-def test_the_loss_of_an_epoch_is_the_mean_over_rows():
-    """A short last batch counts by its rows, in training and in validation."""
-    spec = NetworkSpec(3, 1, 1, (2,))
-    data = training_set(spec, n_rows=13, n_validation=3)
-    weights, monitor = initial_weights(spec, 0), Monitor(None)
-    recipe = recipe_of(spec, optimizer="sgd", routed=EAGER)
-    trained(recipe, data, epochs=1, learning_rate=1e-12, batch_size=4, monitor=monitor)
-    loss = own_loss(weights, data, data.rows)
-    validation_loss = own_loss(weights, data, data.validation_rows)
-    assert monitor.history["loss"] == pytest.approx([loss], rel=1e-5)
-    assert monitor.history["val_loss"] == pytest.approx([validation_loss], rel=1e-5)
-
-
-def test_a_row_of_double_weight_is_a_row_that_is_there_twice():
-    """Weights of mean 1 step as the same rows repeated, and as nothing else."""
-    spec = NetworkSpec(3, 1, 1, (2,))
-    data = training_set(spec, n_rows=6)
-    repeats = np.array([2, 1, 1, 3, 1, 1])
-    weighted = training_set(spec, n_rows=6, weights=repeats / repeats.mean())
-    rows = np.repeat(np.arange(6), repeats)
-    repeated = replace(data, rows=rows, validation_rows=rows[:0], weights=None)
-    recipe = recipe_of(spec, optimizer="sgd", routed=EAGER)
-    whole = {"epochs": 2, "batch_size": 99}
-    by_weight, by_rows, plain = (
-        trained(recipe, each, **whole)[0] for each in (weighted, repeated, data)
-    )
-    for a, b, c in zip(by_weight, by_rows, plain, strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
-        assert np.abs(a - c).max() > 1e-4
-
-
 def test_optimizer_state_goes_on():
     """Two epochs and two more are four, if the state is handed on."""
     recipe = recipe_of(PLAIN, routed=EAGER)
@@ -472,31 +285,6 @@ def test_optimizer_state_goes_on():
         np.testing.assert_allclose(b, a, rtol=0, atol=1e-5)
         assert np.abs(c - a).max() > 1e-3
     assert are_equal(before, state)
-
-
-def test_weights_that_come_in_are_left_alone():
-    """Training returns new arrays, and the best weights are not trained further."""
-    weights = initial_weights(PLAIN, 0)
-    before = [array.copy() for array in weights]
-    monitor = Monitor(2)
-    data = training_set(n_rows=20, n_validation=6)
-    trained(
-        recipe_of(PLAIN, routed=EAGER),
-        data,
-        weights=weights,
-        monitor=monitor,
-        patience=2,
-        epochs=12,
-        batch_size=99,
-        learning_rate=0.5,
-    )
-    assert are_equal(before, weights)
-    outputs = forward(PLAIN, monitor.best_weights, data.windows[data.validation_rows])
-    errors = outputs - data.targets[data.validation_rows]
-    assert np.square(errors).mean() == pytest.approx(monitor.best_loss, rel=1e-5)
-    # It stopped two epochs after the best one.
-    history = monitor.history["val_loss"]
-    assert history.index(min(history)) == len(history) - 3
 
 
 # -- a user's builder ---------------------------------------------------------------
@@ -596,52 +384,6 @@ def test_seeds_that_a_builder_gives_are_kept():
     for seed in (1, 2):
         model = build_compiled_model(recipe_of(PLAIN, build), seed)
         assert are_equal(model.get_weights(), expected)
-
-
-def linear_builder(**compile_kwargs):
-    """Return a builder of a linear network, which compiles it if told how."""
-
-    def build():
-        import keras
-
-        model = keras.Sequential(
-            [keras.Input((3, 1)), keras.layers.Flatten(), keras.layers.Dense(1)]
-        )
-        if compile_kwargs:
-            model.compile(
-                optimizer=keras.optimizers.SGD(0.25),
-                loss="mae",
-                run_eagerly=True,
-                **compile_kwargs,
-            )
-        return model
-
-    return build
-
-
-def test_a_builder_that_compiles_keeps_its_own_optimizer():
-    """Optimizer, learning rate and loss of a compiled model are those it came with."""
-    recipe = recipe_of(PLAIN, linear_builder(metrics=["mse"]), "adam", "mse")
-    model = build_compiled_model(recipe, 0)
-    assert type(model.optimizer).__name__ == "SGD"
-    assert float(model.optimizer.learning_rate) == 0.25
-    data = training_set()
-    weights = [np.full((3, 1), 0.5, np.float32), np.zeros(1, np.float32)]
-    whole = {"epochs": 1, "batch_size": 99, "learning_rate": 0.9}
-    stepped, state = trained(recipe, data, weights=weights, **whole)
-
-    def step(weights):
-        inputs = data.windows[:, :, 0]
-        signs = np.sign(inputs @ weights[0] + weights[1] - data.targets)
-        gradient = (inputs * signs).mean(axis=0)[:, None], signs.mean(axis=0)
-        return [w - 0.25 * g for w, g in zip(weights, gradient, strict=True)]
-
-    expected = step(weights)
-    for a, b in zip(stepped, expected, strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
-    going_on, _ = trained(recipe, data, weights=stepped, state=state, **whole)
-    for a, b in zip(going_on, step(expected), strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
 
 
 def test_a_builder_is_given_what_it_asks_for():

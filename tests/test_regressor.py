@@ -328,21 +328,6 @@ def test_numbers_of_numpy_are_numbers(data):
     assert_same_weights(one, other.fit(X[:, :, 0], y))
 
 
-def test_options_change_what_is_learned(data, fitted):
-    """Step size, batches, epochs and weights of rows all have an effect."""
-    X, y = data
-    reference = fitted.predict(X)
-    for params in (
-        {"learning_rate": 0.1},
-        {"epochs": 3},
-        {"batch_size": 32},
-        {"random_state": 1},
-    ):
-        assert not np.allclose(tiny(**params).fit(X, y).predict(X), reference)
-    weighted = tiny().fit(X, y, sample_weight=np.arange(1.0, N_ROWS + 1))
-    assert not np.allclose(weighted.predict(X), reference)
-
-
 def test_summary_counts_the_parameters(capsys):
     """The summary of 50 units on 5 values and 5 targets says 10,655 parameters."""
     values = np.random.default_rng(0).standard_normal((8, 10))
@@ -360,18 +345,6 @@ def test_summary_counts_the_parameters(capsys):
 # -- scaling ---------------------------------------------------------------------------
 
 
-def test_standard_scaling(two_channels):
-    """`scaling="standard"`: mean 0 and deviation 1, per channel and for the target."""
-    X, y = two_channels
-    X = X * np.float32([5.0, 0.01]) + np.float32([300.0, -2.0])
-    regressor = tiny(scaling="standard").fit(X, 7 * y - 50)
-    scaled = (X - X.mean(axis=(0, 1))) / X.std(axis=(0, 1))
-    outputs = keras_outputs(regressor, scaled)[:, 0]
-    target = 7 * y - 50
-    expected = target.mean() + target.std() * outputs
-    assert_allclose(regressor.predict(X), expected, rtol=1e-4)
-
-
 def test_last_value_centring(two_channels):
     """`scaling="last"`: the change from the newest value of the closest channel."""
     X, y = two_channels
@@ -384,18 +357,6 @@ def test_last_value_centring(two_channels):
     outputs = keras_outputs(regressor, scaled)[:, 0]
     expected = newest + changes.mean() + changes.std() * outputs
     assert_allclose(regressor.predict(X), expected, **FLOAT32)
-
-
-def test_automatic_scaling(data):
-    """`scaling="auto"` centres a random walk and standardises white noise."""
-    X, y = data
-    noise = np.random.default_rng(3).standard_normal((N_ROWS + WINDOW, 1))
-    for kind, (windows, target) in {
-        "last": (X, y),
-        "standard": windows_of(noise),
-    }.items():
-        expected = tiny(scaling=kind).fit(windows, target).predict(windows)
-        assert_array_equal(tiny().fit(windows, target).predict(windows), expected)
 
 
 def test_levels_far_from_the_training_rows(data, fitted):
@@ -440,18 +401,6 @@ def test_early_stopping_begins_at_4_validation_rows(n_rows, params, is_watched):
     X, y = windows_of(walk(n_rows + WINDOW))
     regressor = tiny(epochs=1, **{"early_stopping": "auto", **params}).fit(X, y)
     assert ("val_loss" in regressor.history_) == is_watched
-
-
-def test_only_learnable_rows_count_for_early_stopping():
-    """Rows of weight 0 and rows without a past are no validation rows."""
-    params = {"epochs": 1, "validation_fraction": 0.5, "early_stopping": "auto"}
-    X, y = windows_of(walk(8 + WINDOW))
-    assert set(tiny(**params).fit(X, y).history_) == {"loss", "val_loss"}
-    weights = np.ones(8)
-    weights[:2] = 0
-    assert set(tiny(**params).fit(X, y, sample_weight=weights).history_) == {"loss"}
-    X[:2] = np.nan
-    assert set(tiny(**params).fit(X, y).history_) == {"loss"}
 
 
 @pytest.fixture(scope="session")
@@ -508,21 +457,6 @@ def test_validation_rows_teach_nothing(data, steps):
     changed[first - 1] += 1
     other = tiny(epochs=1, **params).fit(X, changed)
     assert not np.array_equal(one.predict(X), other.predict(X))
-
-
-def test_purged_rows_are_in_neither_part(data):
-    """With `steps`, rows whose targets reach into the validation rows are left out."""
-    X, y = data
-    params = {"early_stopping": True, "validation_fraction": 0.2, "epochs": 1}
-    purged = tiny(steps=3, scaling="standard", **params).fit(X, y)
-    # Rows 46 to 57 are watched, so 44 and 45 are purged: as if they were not there.
-    targets = targets_by_loop(y, 3)
-    rows = np.delete(np.arange(58), [44, 45])
-    fraction = {"validation_fraction": 12 / 56 - 1e-9}
-    naive = tiny(scaling="standard", **(params | fraction))
-    naive.fit(X[rows], targets[rows])
-    assert_same_weights(purged, naive)
-    assert purged.history_ == naive.history_
 
 
 def test_scaling_reads_no_validation_row(data):
@@ -612,15 +546,6 @@ def test_partial_fit_goes_on(data):
     assert_allclose(regressor.predict(X), y.mean() + y.std() * outputs, **FLOAT32)
 
 
-def test_partial_fit_equals_a_warm_start(data):
-    """`partial_fit` twice is `fit` twice with `warm_start` and one epoch, bitwise."""
-    X, y = data
-    one = tiny().partial_fit(X, y).partial_fit(X, y)
-    other = tiny(epochs=1, warm_start=True).fit(X, y).fit(X, y)
-    assert_same_weights(one, other)
-    assert one.history_ == other.history_
-
-
 def test_warm_start_goes_on_with_the_optimizer(data):
     """`fit` twice with `warm_start` trains on as one long `fit` does."""
     X, y = data
@@ -638,15 +563,6 @@ def test_going_on_after_a_pickle(data):
     regressor = tiny(warm_start=True).fit(X, y)
     again = pickle.loads(pickle.dumps(regressor))
     assert_same_weights(regressor.fit(X, y), again.fit(X, y))
-
-
-def test_without_warm_start_fit_begins_anew(data, fitted):
-    """`fit` forgets what `partial_fit` learned."""
-    X, y = data
-    regressor = tiny().partial_fit(10 * X, 10 * y).partial_fit(10 * X, 10 * y)
-    regressor.fit(X, y)
-    assert regressor.n_iter_ == 2
-    assert_same_weights(regressor, fitted)
 
 
 def test_incomplete_windows_can_come_later(data):
@@ -778,18 +694,6 @@ def test_no_global_generator_is_touched(data):
     assert regressor.model_ is not None
     tiny(units=3, epochs=1).fit(X, y)
     assert global_states() == before
-
-
-def test_no_global_generator_is_read(seeded_predictions):
-    """A seeded fit is the same whatever the global generators hold."""
-    state = random.getstate(), np.random.get_state()  # noqa: NPY002
-    try:
-        random.seed(123)
-        np.random.seed(123)  # noqa: NPY002
-        assert_array_equal(random_predictions(), seeded_predictions)
-    finally:
-        random.setstate(state[0])
-        np.random.set_state(state[1])  # noqa: NPY002
 
 
 # -- interruption and divergence -------------------------------------------------------
@@ -1044,19 +948,6 @@ def test_an_incomplete_window_of_a_table_is_accepted_after_a_fit_on_some():
     assert np.isfinite(regressor.predict(table[:1])).all()
 
 
-def test_the_highway_reads_no_row_that_comes_later():
-    """Validation rows change nothing that the network learns."""
-    X, y = windows_of(noisy())
-    params = {"epochs": 2, "random_state": 0, "validation_fraction": 0.3}
-    changed = y.copy()
-    changed[-50:] *= -3
-    losses = [
-        LSTMRegressor(3, **params).fit(X, target).history_["loss"]
-        for target in (y, changed)
-    ]
-    assert losses[0] == losses[1]
-
-
 def test_the_highway_can_be_left_out():
     """highway=False, and scaling=None, leave everything to the network."""
     X, y = windows_of(noisy())
@@ -1179,30 +1070,13 @@ def test_clone_carries_every_parameter():
 # -- what is stored --------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def even_numbers():
-    """Return the even numbers to 200 and default pipelines fitted to them."""
-    frame = pd.DataFrame({"even": range(0, 202, 2)}, dtype=float)
-
-    def fit(seed):
-        pipe = make_pipeline(SlidingWindow(3), LSTMRegressor(random_state=seed))
-        return pipe.fit(frame, frame["even"])
-
-    pipes = joblib.Parallel(n_jobs=2, backend="threading")(
-        [joblib.delayed(fit)(seed) for seed in (0, 1)]
-    )
-    return frame, pipes
-
-
-def test_even_numbers_go_on_with_202(even_numbers):
+def test_even_numbers_go_on_with_202():
     """The default network predicts exactly 202 after 0, 2, … 200."""
-    frame, pipes = even_numbers
-    following = pd.DataFrame({"even": [0.0, 0.0]}, index=[101, 102])
-    for pipe in pipes:
-        assert forecast(pipe, frame, 1).tolist() == [202.0]
-        assert pipe.predict(following)[0] == 202.0
-        expected = frame["even"].to_numpy()[1:]
-        assert_array_equal(pipe.predict(frame)[1:], expected)
+    frame = pd.DataFrame({"even": range(0, 202, 2)}, dtype=float)
+    pipe = make_pipeline(SlidingWindow(3), LSTMRegressor(random_state=0))
+    pipe.fit(frame, frame["even"])
+    assert forecast(pipe, frame, 1).tolist() == [202.0]
+    assert_array_equal(pipe.predict(frame)[1:], frame["even"].to_numpy()[1:])
 
 
 FRESH = """

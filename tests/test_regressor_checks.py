@@ -1,15 +1,12 @@
 """Both regressors as estimators: scikit-learn's checks, and the same for 3-D X."""
 
-import pickle
-
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone, is_regressor
+from sklearn.base import is_regressor
 from sklearn.exceptions import NotFittedError
-from sklearn.metrics import r2_score
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -136,16 +133,6 @@ LAYOUTS = {
 }
 
 
-def test_fit_changes_no_parameter(data):
-    """Parameters are after `fit` the very objects that they were before."""
-    regressor = tiny(units=[2], optimizer_params={})
-    before = regressor.get_params()
-    regressor.fit(*data)
-    after = regressor.get_params()
-    assert before.keys() == after.keys()
-    assert all(after[name] is before[name] for name in before)
-
-
 def test_fit_sets_only_names_that_end_in_an_underscore(fitted):
     """Public attributes that `fit` adds end in an underscore."""
     added = set(vars(fitted)) - set(vars(tiny()))
@@ -175,65 +162,6 @@ def test_a_fit_forgets_the_one_before(data, fitted):
     regressor.set_params(epochs=2).fit(X, y)
     assert set(vars(regressor)) == set(vars(fitted))
     assert_array_equal(regressor.predict(X), fitted.predict(X))
-
-
-def test_clone_is_unfitted_and_fits_alike(data, fitted):
-    """A clone has the parameters and nothing that was learned."""
-    copy = clone(fitted)
-    assert vars(copy) == vars(tiny())
-    with pytest.raises(NotFittedError, match="not fitted yet"):
-        copy.predict(data[0])
-    assert_array_equal(copy.fit(*data).predict(data[0]), fitted.predict(data[0]))
-
-
-def test_pickle_predicts_the_same(data, fitted):
-    """A pickled estimator predicts bitwise the same, also once `model_` was built."""
-    expected = fitted.predict(data[0])
-    assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(data[0]), expected)
-    regressor = pickle.loads(pickle.dumps(fitted))
-    assert regressor.model_ is not None
-    again = pickle.loads(pickle.dumps(regressor))
-    assert_array_equal(again.predict(data[0]), expected)
-
-
-def test_predict_changes_nothing(data):
-    """`predict`, `predict_steps` and `score` leave the estimator's dict as it was."""
-    regressor = tiny().fit(*data)
-    before = pickle.dumps(vars(regressor))
-    names = list(vars(regressor))
-    regressor.predict(data[0])
-    regressor.predict_steps(data[0])
-    regressor.score(*data)
-    assert list(vars(regressor)) == names
-    assert pickle.dumps(vars(regressor)) == before
-
-
-def test_score_is_r2(data, fitted):
-    """`score` is scikit-learn's R² of the predictions, with weights too."""
-    X, y = data
-    weights = np.linspace(0, 1, len(y))
-    assert fitted.score(X, y) == r2_score(y, fitted.predict(X))
-    expected = r2_score(y, fitted.predict(X), sample_weight=weights)
-    assert fitted.score(X, y, sample_weight=weights) == expected
-
-
-def test_predictions_do_not_depend_on_the_batch(data, fitted):
-    """Rows alone and in any subset are predicted as among all the others."""
-    X, _ = data
-    expected = fitted.predict(X)
-    one_by_one = np.concatenate([fitted.predict(X[[row]]) for row in range(len(X))])
-    assert_allclose(one_by_one, expected, rtol=1e-7, atol=1e-7)
-    for size in (2, 3, 7):
-        parts = [fitted.predict(X[at : at + size]) for at in range(0, len(X), size)]
-        assert_allclose(np.concatenate(parts), expected, rtol=1e-7, atol=1e-7)
-
-
-def test_predictions_do_not_depend_on_the_order(data, fitted):
-    """Rows in another order are predicted the same, to scikit-learn's tolerance."""
-    X, _ = data
-    order = np.random.default_rng(1).permutation(len(X))
-    expected = fitted.predict(X)[order]
-    assert_allclose(fitted.predict(X[order]), expected, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -433,17 +361,3 @@ def test_an_unfitted_estimator_says_so(data):
     ):
         with pytest.raises(NotFittedError, match="not fitted yet"):
             call()
-
-
-def test_a_refused_fit_leaves_the_one_before(data):
-    """After bad data an estimator predicts as it did after its last good fit."""
-    X, y = data
-    regressor = tiny().fit(X, y)
-    expected, names = regressor.predict(X), dict(vars(regressor))
-    for bad in (X[:, :0], X[:, :3], with_value(X, np.inf, 0), X[:, 0, 0]):
-        target = y if bad.shape[1:] != (3, N_CHANNELS) else y[:-1]
-        with pytest.raises(ValueError, match=r"LSTMRegressor needs|Expected 2D"):
-            regressor.fit(bad, target)
-    assert vars(regressor).keys() == names.keys()
-    assert all(vars(regressor)[name] is names[name] for name in names)
-    assert_array_equal(regressor.predict(X), expected)

@@ -80,57 +80,34 @@ def moments_by_loop(windows, rows, channel, is_centred):
 
 @pytest.mark.parametrize("rows", [[3, 4, 9, 11, 12, 20, 21, 30], range(1, 30)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_statistics_are_those_of_a_loop(kind, rows):
-    """Means and scales are those of loops over the true steps of the rows."""
+def test_what_the_network_sees_is_that_of_a_loop(kind, rows):
+    """Statistics of the true steps of the rows, and what is made with them."""
     windows, targets = random_case(window=6)
     rows = np.array(rows)
     scaling = fitted(kind, windows, targets, rows)
+    inputs, learned = scaling.inputs(windows), scaling.targets(targets, windows)
+    assert inputs.dtype == learned.dtype == np.float32
     for channel in range(3):
-        mean, scale = 0.0, 1.0
+        mean, scale, is_centred = 0.0, 1.0, scaling.is_centred[channel]
         if kind is not None:
-            is_centred = scaling.is_centred[channel]
             mean, scale = moments_by_loop(windows, rows, channel, is_centred)
-        assert_allclose(scaling.input_mean[channel], mean, rtol=1e-5, atol=1e-5)
         assert_allclose(scaling.input_scale[channel], scale, rtol=1e-5)
         assert scaling.last_level[channel] == windows[rows[-1], -1, channel]
+        for row, window in enumerate(windows[:, :, channel]):
+            shift = window[-1] if is_centred else mean
+            expected = (window - shift) / scale
+            assert_allclose(inputs[row, :, channel], expected, rtol=1e-5, atol=1e-4)
     for output in range(2):
-        level = scaling.level_channel[output]
-        changes = [
-            targets[row, output] - (windows[row, -1, level] if level >= 0 else 0.0)
-            for row in rows
-        ]
+        channel = scaling.level_channel[output]
+        levels = np.zeros(len(windows))
+        for row in range(len(windows) if channel >= 0 else 0):
+            newest = windows[row, -1, channel]
+            levels[row] = scaling.last_level[channel] if np.isnan(newest) else newest
+        changes = [targets[row, output] - levels[row] for row in rows]
         mean, scale = (np.mean(changes), np.std(changes)) if kind else (0.0, 1.0)
-        assert_allclose(scaling.target_mean[output], mean, rtol=1e-6)
-        assert_allclose(scaling.target_scale[output], scale, rtol=1e-6)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_the_network_sees_is_that_of_a_loop(kind):
-    """Inputs, levels and targets are computed step by step as the docstring says."""
-    windows, targets = random_case(n_rows=12)
-    scaling = fitted(kind, windows, targets)
-    inputs, levels = scaling.inputs(windows), scaling.levels(windows)
-    learned = scaling.targets(targets, windows)
-    assert inputs.dtype == learned.dtype == np.float32
-    assert levels.dtype == np.float64
-    for row in range(12):
-        for channel in range(3):
-            shift = scaling.input_mean[channel]
-            if scaling.is_centred[channel]:
-                shift = windows[row, -1, channel]
-            expected = (windows[row, :, channel] - shift) / scaling.input_scale[channel]
-            assert_array_equal(inputs[row, :, channel], expected)
-        for output in range(2):
-            level = 0.0
-            channel = scaling.level_channel[output]
-            if channel >= 0:
-                level = float(windows[row, -1, channel])
-                if np.isnan(level):
-                    level = float(scaling.last_level[channel])
-            assert levels[row, output] == level
-            change = targets[row, output] - level - scaling.target_mean[output]
-            expected = change / scaling.target_scale[output]
-            assert learned[row, output] == pytest.approx(expected, rel=1e-6)
+        assert_allclose(scaling.levels(windows)[:, output], levels, rtol=1e-12)
+        expected = (targets[:, output] - levels - mean) / scale
+        assert_allclose(learned[:, output], expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("has_highway", [False, True])
@@ -268,19 +245,6 @@ def test_auto_centres_walks_and_trends_and_not_noise(seed):
         assert fitted("last", windows_of(series, 1), series).level_channel == [-1]
 
 
-def test_level_is_the_channel_from_which_the_target_differs_least():
-    """Each target finds its own channel; a channel that is no level is not centred."""
-    rng = np.random.default_rng(0)
-    walks, noise = rng.normal(size=(300, 2)).cumsum(axis=0), rng.normal(size=300)
-    windows = windows_of(np.column_stack([walks[:, 0], noise, walks[:, 1]]), 4)
-    targets = np.column_stack([walks[:, 1] + 1e4, noise, walks[:, 0]])
-    scaling = fitted("auto", windows, targets)
-    assert scaling.level_channel.tolist() == [2, -1, 0]
-    assert scaling.is_centred.tolist() == [True, False, True]
-    # An offset between target and channel is part of the mean.
-    assert scaling.target_mean[0] == pytest.approx(1e4, rel=1e-3)
-
-
 def test_steps_of_one_target_share_their_level():
     """Outputs with the same number get one level, by their mean variance."""
     rng = np.random.default_rng(0)
@@ -294,18 +258,20 @@ def test_steps_of_one_target_share_their_level():
 
 
 @pytest.mark.parametrize("horizon", [1, 3])
-def test_a_target_in_another_unit_has_a_level_too(horizon):
-    """Centring undoes what scaled the channel in front, whatever the slope."""
-    walks = 100 + np.random.default_rng(0).normal(size=(200, 2)).cumsum(axis=0)
-    targets = np.column_stack([walks, -7 * walks[:, 0]])
-    channels = (walks - walks.mean(axis=0)) / walks.std(axis=0)
+def test_level_is_the_channel_from_which_the_target_differs_least(horizon):
+    """Each target finds its own, in another unit and at another origin too."""
+    rng = np.random.default_rng(0)
+    walks, noise = rng.normal(size=(200, 2)).cumsum(axis=0), rng.normal(size=200)
+    targets = np.column_stack([walks[:, 1] + 1e4, noise, -7 * walks[:, 0]])
+    channels = np.column_stack([walks / walks.std(axis=0), noise])
     windows = SlidingWindow(6, horizon=horizon).fit_transform(channels)
     scaling = fitted("auto", windows, targets, np.arange(horizon, 200))
-    assert scaling.level_channel.tolist() == [0, 1, 0]
-    units = [*walks.std(axis=0), -7 * walks[:, 0].std()]
+    assert scaling.level_channel.tolist() == [1, -1, 0]
+    assert scaling.is_centred.tolist() == [True, True, False]
+    units = [walks[:, 1].std(), 1, -7 * walks[:, 0].std()]
     assert_allclose(scaling.level_slope, units, rtol=1e-4)
     changes = targets[horizon:] - targets[:-horizon]
-    assert_allclose(scaling.target_scale, changes.std(axis=0), rtol=1e-3)
+    assert_allclose(scaling.target_scale[::2], changes.std(axis=0)[::2], rtol=1e-3)
     # In its own unit the slope is exactly 1.
     windows = SlidingWindow(6, horizon=horizon).fit_transform(walks)
     assert fitted("auto", windows, walks).level_slope.tolist() == [1.0, 1.0]

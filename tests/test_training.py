@@ -13,8 +13,8 @@ from sklstm.network._scaling import fit_scaling
 from sklstm.network._training import (
     Interrupt,
     Monitor,
+    Plan,
     TrainingSet,
-    default_batch_size,
 )
 from sklstm.windows._array import true_steps
 
@@ -153,7 +153,8 @@ def test_default_batches_make_few_enough_steps(n_rows):
     """The smallest power of 2 from 32 to 512 with at most 3,000 steps an epoch."""
     sizes = [32, 64, 128, 256, 512]
     enough = [size for size in sizes if -(-n_rows // size) <= 3000]
-    assert default_batch_size(n_rows) == (enough or [512])[0]
+    plan = Plan(1, "auto", 0.1, None)
+    assert plan.n_rows_of_batch(n_rows) == (enough or [512])[0]
 
 
 # -- Ctrl-C -------------------------------------------------------------------------

@@ -48,40 +48,27 @@ class Highway:
     remainder: np.ndarray
 
     def outputs(self, inputs: Any) -> Any:
-        """Return outputs (n_rows, n_outputs) of scaled windows.
+        """Return outputs (n_rows, n_outputs) of what ``Scaling.inputs`` returns.
 
         Missing steps count as the oldest true one.
-
-        Parameters
-        ----------
-        inputs : ndarray of shape (n_rows, window, n_channels)
-            As :meth:`sklstm.network._scaling.Scaling.inputs` returns them.
         """
         return _flat(inputs, len(self.kernel)) @ self.kernel + self.bias
 
     def slopes(self, missing: np.ndarray, n_channels: int, output: int) -> np.ndarray:
-        """Return what one unit of each scaled value adds to an output.
+        """Return what a unit of each scaled value adds to the output of a position.
 
-        Parameters
-        ----------
-        missing : ndarray of shape (n_rows, window), bool
-            Steps that are missing.
-        n_channels, output : int
-            Channels of a window, and the position of the output.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, window, n_channels)
+        It has the shape (n_rows, window, n_channels), as windows have; ``missing``, of
+        shape (n_rows, window), tells which steps are missing.
         """
         window = missing.shape[1]
         values = np.zeros(window * n_channels)
         values[len(values) - len(self.kernel) :] = self.kernel[:, output]
-        whole = values.reshape(window, n_channels)
-        slopes = np.where(missing[:, :, None], 0.0, whole)
+        by_step = values.reshape(window, n_channels)
+        slopes = np.where(missing[:, :, None], 0.0, by_step)
         # The oldest true step stands for those that are missing.
         rows = np.flatnonzero(missing[:, 0] & ~missing[:, -1])
         oldest = missing[rows].sum(axis=1)
-        slopes[rows, oldest] += missing[rows].astype(np.float64) @ whole
+        slopes[rows, oldest] += missing[rows].astype(np.float64) @ by_step
         return slopes
 
 

@@ -82,7 +82,7 @@ class KerasRecipe(Recipe):
         optimizer_state: list[np.ndarray] | None,
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Train for some epochs; return weights and optimizer state after them."""
-        model = self.keras_model(weights, plan.seed[0])
+        model = self.keras_model(weights)
         variables, rate = model.optimizer.variables, _rate_of(model.optimizer)
         state = optimizer_state or []
         if [value.shape for value in state] == [tuple(v.shape) for v in variables]:
@@ -95,17 +95,22 @@ class KerasRecipe(Recipe):
         state = [np.array(variable.numpy()) for variable in variables]
         return model.get_weights(), state
 
-    def predictor(
-        self, weights: list[np.ndarray], seed: int
-    ) -> Callable[..., np.ndarray]:
+    def predictor(self, weights: list[np.ndarray]) -> Callable[..., np.ndarray]:
         """Return Keras's function from scaled windows to outputs."""
-        return partial(predict_with_keras, self.keras_model(weights, seed))
+        return partial(predict_with_keras, self.keras_model(weights))
 
-    def keras_model(self, weights: list[np.ndarray], seed: int) -> Any:
+    def keras_model(self, weights: list[np.ndarray]) -> Any:
         """Return the network with its weights as a ``keras.Model``, compiled."""
-        model = build_compiled_model(self, seed)
+        model = build_compiled_model(self, seed=0)
         model.set_weights(weights)
         return model
+
+    def multiplied(
+        self,
+        weights: list[np.ndarray],
+        factor: float,
+    ) -> None:
+        """Return None: how a network of the user's own ends is not known."""
 
 
 class _Interrupted(Exception):
@@ -115,7 +120,8 @@ class _Interrupted(Exception):
 def _fit(model: Any, data: TrainingSet, plan: Plan, monitor: Monitor) -> None:
     """Run the epochs with ``keras.Model.fit``."""
     keras, fill = backend("keras"), _fill_of(model)
-    training = _batches(keras, data, data.rows, plan.batch_size, fill)
+    size = plan.n_rows_of_batch(len(data.rows))
+    training = _batches(keras, data, data.rows, size, fill)
     validation = None
     if len(data.validation_rows):
         validation = _batches(keras, data, data.validation_rows, _ROWS_AT_ONCE, fill)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from sklstm._checks import StrOptions
 from sklstm.network._keras import KerasRecipe
-from sklstm.network._regressor import WindowRegressor
+from sklstm.network._window_regressor import WindowRegressor
 
 __all__ = ["KerasRegressor"]
 
@@ -212,9 +212,9 @@ class KerasRegressor(WindowRegressor):
             quantiles=levels,
         )
 
-    def _plan(self, epochs, n_rows, *, is_watched):
+    def _plan(self, epochs, *, is_watched):
         """Return how the parameters train a network."""
-        plan = super()._plan(epochs, n_rows, is_watched=is_watched)
+        plan = super()._plan(epochs, is_watched=is_watched)
         return replace(plan, callbacks=tuple(copy.deepcopy(self.callbacks or ())))
 
     def _check_parameters(self):

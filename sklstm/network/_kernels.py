@@ -286,15 +286,11 @@ class LSTMRecipe(Recipe):
             weights[-2][:] = 0  # begin with the highway alone
         return weights, True
 
-    def predictor(
-        self,
-        weights: list[np.ndarray],
-        seed: int,  # noqa: ARG002
-    ) -> Callable[..., np.ndarray]:
+    def predictor(self, weights: list[np.ndarray]) -> Callable[..., np.ndarray]:
         """Return the kernels' function from scaled windows to outputs."""
         return partial(outputs, self.spec, weights)
 
-    def keras_model(self, weights: list[np.ndarray], seed: int) -> Any:  # noqa: ARG002
+    def keras_model(self, weights: list[np.ndarray]) -> Any:
         """Return the network with its weights as a ``keras.Model``, uncompiled."""
         model = build_keras_model(self.spec)
         model.set_weights(weights)
@@ -322,12 +318,15 @@ class LSTMRecipe(Recipe):
         """
         trainer = self._trainer(data, plan, weights, optimizer_state, level)
         if plan.is_annealed:
-            trainer.anneal(plan.epochs * -(-len(data.rows) // plan.batch_size))
+            n_rows = plan.n_rows_of_batch(len(data.rows))
+            trainer.anneal(plan.epochs * -(-len(data.rows) // n_rows))
 
         def get_best():
             # Where nobody looks at each epoch, the trainer may have done more of them.
             is_now = monitor.is_watched
-            return self._listed(trainer.weights if is_now else trainer.best_weights)
+            return _listed(
+                self.spec, trainer.weights if is_now else trainer.best_weights
+            )
 
         patience = min(plan.patience or plan.epochs, plan.epochs)
         # Orders of the rows are made beforehand, of as many epochs as fit.
@@ -347,11 +346,8 @@ class LSTMRecipe(Recipe):
                     n_told += 1
         state = [np.array(trainer.n_steps, np.float64)]
         for slot in range(_N_SLOTS[self.optimizer]):
-            state += self._listed(trainer.slot(slot))
-        return self._listed(trainer.weights), state
-
-    def _listed(self, flat: np.ndarray) -> list[np.ndarray]:
-        return _listed(self.spec, flat)
+            state += _listed(self.spec, trainer.slot(slot))
+        return _listed(self.spec, trainer.weights), state
 
     def _trainer(
         self,
@@ -372,6 +368,7 @@ class LSTMRecipe(Recipe):
                 _flat(spec, optimizer_state[1 + slot * n : 1 + (slot + 1) * n])
                 for slot in range(_N_SLOTS[self.optimizer])
             ]
+        seeds = np.random.SeedSequence([*plan.seed, 2])
         base, starts = data.base()
         windows = extension.Windows(
             np.ascontiguousarray(base),
@@ -394,11 +391,9 @@ class LSTMRecipe(Recipe):
             [plan.learning_rate, *numbers.values(), *[0.0] * (4 - len(numbers))],
             clipnorm,
             n_steps,
-            min(plan.batch_size, len(data.windows)),
+            min(plan.n_rows_of_batch(len(data.rows)), len(data.windows)),
             spec.dropout,
-            int(
-                np.random.SeedSequence([*plan.seed, 2]).generate_state(1, np.uint64)[0]
-            ),
+            int(seeds.generate_state(1, np.uint64)[0]),
             min(plan.n_threads, _MOST_THREADS),
             level,
         )

@@ -13,7 +13,7 @@ large and windows long; nor has it a mask for missing oldest steps.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -134,7 +134,7 @@ class _Value(NDArrayOperatorsMixin):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of the example; only the number of rows is not that of every input."""
+        """That of the example; an input may have any number of rows."""
         return self.example.shape
 
     def add(self, operator: str, example: np.ndarray, *others: Any, **how: Any) -> Any:
@@ -197,7 +197,7 @@ class _Value(NDArrayOperatorsMixin):
 
 
 def _example_of(value: Any) -> Any:
-    """Return the example of a value; anything else is its own."""
+    """Return the example of a value, or a constant itself."""
     return value.example if isinstance(value, _Value) else value
 
 
@@ -210,15 +210,13 @@ def _of_one_type(inputs: Sequence[Any]) -> list[Any]:
     ]
 
 
-_ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "relu": lambda x: np.maximum(x, 0.0),
-    "tanh": np.tanh,
-}
+_ACTIVATIONS: Any = {"relu": lambda x: np.maximum(x, 0.0), "tanh": np.tanh}
 
 
 # -- the model ----------------------------------------------------------------------
 
 
+@np.errstate(all="ignore")  # the example need not be a window that makes sense
 def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
     """Return the ONNX file of an ensemble.
 
@@ -287,7 +285,7 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
 
 
 def _forward(spec: NetworkSpec, weights: list[np.ndarray], inputs: Any) -> Any:
-    """Add ``forward`` of ``_network``, of shape (n_rows, n_outputs), float64."""
+    """Add the NumPy pass of ``_lstm``, of shape (n_rows, n_outputs), float64."""
     steps = inputs
     if spec.patch > 1:
         newest = inputs[:, -spec.n_steps * spec.patch :]
@@ -297,7 +295,7 @@ def _forward(spec: NetworkSpec, weights: list[np.ndarray], inputs: Any) -> Any:
     row = np.zeros((1, spec.n_steps, spec.n_inputs), dtype=np.float32)
     example = np.concatenate([steps.example, row])
     steps = graph.add("Concat", [steps, row], example, axis=0)
-    is_true = ~(np.isnan(steps).sum(axis=2, dtype=np.int64) > 0)[:, :, None]
+    is_true = (np.isnan(steps).sum(axis=2, dtype=np.int64) <= 0)[:, :, None]
     sequence: Any = np.where(np.isnan(steps), np.float32(0), steps).astype(np.float64)
     weights = [part.astype(np.float64) for part in weights]
     last: list[Any] = []

@@ -45,20 +45,17 @@ _FLAT_SIZE = 0.1
 _GRAIN = 16 * float(np.finfo(np.float32).eps)
 
 # How far, and on how many rows, a channel is compared with the target.
-_FARTHEST_HORIZON = 64
-_ROWS_TO_PROBE = 512
-_FEWEST_PAIRS = 8
-
-# Share of the centred error below which a standardised one is clearly smaller.
-_CLEARLY = 0.98
+_FARTHEST_HORIZON, _ROWS_TO_PROBE, _FEWEST_PAIRS = 64, 512, 8
 
 # Variance of the change from a level, as a multiple of that of the target, above which
 # the channel is no level of it: values of one stationary series that alternate come to
 # 4 at most, and a target in another unit than any channel to whatever.
 _MOST_VARIANCE = 4.01
 
-# Rows for each value of a window from which standardised windows are considered.
+# Rows for each value of a window from which standardised windows are considered, and
+# the share of the centred error below which theirs is clearly smaller.
 _ROWS_FOR_EACH_VALUE = 10
+_CLEARLY = 0.98
 
 
 @dataclass(frozen=True)
@@ -272,15 +269,14 @@ class Scaling:
         Windows and targets are relative; weights, of shape (n_rows,), those of samples.
         """
         weights = np.ones(len(windows)) if weights is None else weights
-        mean_weight = weights[rows].mean()
+        weights = weights / weights[rows].mean()
         plain = replace(self, highway=None)
 
         def parts() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-            for part in row_slices(windows, len(rows)):
-                chunk = rows[part]
-                some = windows[chunk]
-                scaled = plain.targets(targets[chunk], some)
-                yield self.inputs(some), scaled, weights[chunk] / mean_weight
+            for at in row_slices(windows, len(rows)):
+                some = windows[rows[at]]
+                learned = plain.targets(targets[rows[at]], some)
+                yield self.inputs(some), learned, weights[rows[at]]
 
         highway = fit_highway(parts())
         remainder = np.sqrt(highway.remainder)
@@ -346,16 +342,13 @@ def fit_scaling(
     fits = []
     for unit in _fit_units(kind, given):
         sizes = unit.sizes_of(windows)
-        relative = replace(
-            given,
-            windows=unit.relative(windows, sizes),
-            targets=unit.relative_targets(targets, sizes),
-        )
-        own = "auto" if kind == "log" else kind
+        own = unit.relative(windows, sizes), unit.relative_targets(targets, sizes)
+        relative = _Given(*own, rows, target_of_output)
+        affine = "auto" if kind == "log" else kind
         if has_highway or unit.unit != "plain":
-            fits.append(_fit_with_highway(unit, own, relative, weights))
+            fits.append(_fit_with_highway(unit, affine, relative, weights))
         else:
-            fits.append(_fit_affine(unit, own, relative))
+            fits.append(_fit_affine(unit, affine, relative))
     best = fits[0]
     if len(fits) > 1:
         if watched_rows is None or not len(watched_rows):
@@ -490,10 +483,7 @@ def _input_moments(
 
 
 def _level_channels(given: _Given, *, is_forced: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return, per output, the channel that serves as its level, or -1, and its unit.
-
-    The unit is that of the target in units of the channel, 1 where there is no level.
-    """
+    """Return, per output, its ``level_channel`` and its ``level_slope``."""
     newest, targets = given.newest, given.targets[given.rows]
     chosen, unit = np.full(targets.shape[1], -1), np.ones(targets.shape[1])
     target_of_output = given.target_of_output
@@ -596,10 +586,7 @@ def _fit_units(kind: str | None, given: _Given) -> list[Scaling]:
 
 
 def _positive_channels(given: _Given, lowest: np.ndarray) -> np.ndarray:
-    """Return, per target, the positive channel that holds its past or is closest.
-
-    A switch of 0 and 1 may be closer to a restless target than its own past.
-    """
+    """Return, per target, the positive channel that holds its past, or is closest."""
     windows, newest, rows = given.windows, given.newest, given.rows
     probed = np.ones(len(rows), dtype=bool)
     if isinstance(windows, Windows):

@@ -18,21 +18,18 @@ from typing import Any
 
 import numpy as np
 
-from sklstm.network._highway import Highway
 from sklstm.network._progress import Progress
 from sklstm.network._scaling import Scaling
 from sklstm.windows._array import Windows, base_from_windows, row_slices
 
 __all__ = [
     "FEWEST_VALIDATION_ROWS",
-    "Finish",
     "Interrupt",
     "Member",
     "Monitor",
     "Plan",
     "Recipe",
     "TrainingSet",
-    "default_batch_size",
     "new_member",
     "train_member",
     "with_full_weight",
@@ -119,22 +116,18 @@ class Recipe(ABC):
         """
 
     @abstractmethod
-    def predictor(
-        self, weights: list[np.ndarray], seed: int
-    ) -> Callable[..., np.ndarray]:
+    def predictor(self, weights: list[np.ndarray]) -> Callable[..., np.ndarray]:
         """Return the function from scaled windows, and ``n_threads``, to outputs."""
 
     @abstractmethod
-    def keras_model(self, weights: list[np.ndarray], seed: int) -> Any:
+    def keras_model(self, weights: list[np.ndarray]) -> Any:
         """Return the network with its weights as a ``keras.Model``."""
 
+    @abstractmethod
     def multiplied(
-        self,
-        weights: list[np.ndarray],  # noqa: ARG002
-        factor: float,  # noqa: ARG002
+        self, weights: list[np.ndarray], factor: float
     ) -> list[np.ndarray] | None:
         """Return weights whose outputs are multiplied; None where that is unknown."""
-        return None
 
 
 @dataclass(frozen=True)
@@ -178,26 +171,17 @@ class Member:
     @cached_property
     def keras_model(self) -> Any:
         """The network as a ``keras.Model``, the user's; never stored."""
-        return self.recipe.keras_model(self.weights, self.seed)
+        return self.recipe.keras_model(self.weights)
 
     @cached_property
     def outputs(self) -> Callable[..., np.ndarray]:
         """The function from scaled windows to the network's outputs; never stored."""
-        return self.recipe.predictor(self.weights, self.seed)
+        return self.recipe.predictor(self.weights)
 
     def values(self, windows: np.ndarray, n_threads: int = 1) -> np.ndarray:
-        """Return the relative values that are predicted for relative windows.
+        """Return relative predictions, of shape (n_rows, n_outputs), float64.
 
-        Parameters
-        ----------
-        windows : ndarray of shape (n_rows, window, n_channels)
-            NaN at missing steps.
-        n_threads : int, default=1
-            Threads that share the rows.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_outputs), float64
+        Windows are relative, with NaN at missing steps.
         """
         inputs = self.scaling.inputs(windows)
         outputs = self.outputs(inputs, n_threads=n_threads)
@@ -252,11 +236,7 @@ class TrainingSet:
     def base(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the base of all windows, and where in it each window begins.
 
-        Returns
-        -------
-        base : ndarray of shape (n_steps, n_channels), float32
-            Raw steps; a view wherever windows overlap in memory.
-        starts : ndarray of shape (n_rows,), int32
+        The base is of shape (n_steps, n_channels), a view wherever windows overlap.
         """
         n_rows, window, n_channels = self.windows.shape
         rows = np.arange(n_rows, dtype=np.int32)
@@ -285,14 +265,7 @@ class TrainingSet:
     def batch(
         self, rows: np.ndarray, fill: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return scaled inputs, targets and weights of some rows, float32.
-
-        Parameters
-        ----------
-        rows : ndarray of int
-        fill : float
-            What stands for missing steps.
-        """
+        """Return scaled inputs, ``fill`` at missing steps, targets and weights."""
         windows = self.windows[rows]
         inputs = self.scaling.inputs(windows)
         np.copyto(inputs, fill, where=np.isnan(inputs))
@@ -308,8 +281,10 @@ class Plan:
 
     Parameters
     ----------
-    epochs, batch_size : int
-        Passes over the training rows, and rows in a gradient step.
+    epochs : int
+        Passes over the training rows.
+    batch_size : int or "auto"
+        Rows in a gradient step.
     learning_rate : float
         Step size of the optimizer.
     patience : int or None
@@ -326,7 +301,7 @@ class Plan:
     """
 
     epochs: int
-    batch_size: int
+    batch_size: Any
     learning_rate: float
     patience: int | None
     seed: tuple[int, ...] = ()
@@ -334,15 +309,16 @@ class Plan:
     n_threads: int = 1
     callbacks: tuple[Any, ...] = ()
 
+    def n_rows_of_batch(self, n_rows: int) -> int:
+        """Return the number of rows in a gradient step; by default a power of 2.
 
-def default_batch_size(n_rows: int) -> int:
-    """Return the number of rows in a gradient step, a power of 2.
-
-    As many small steps as make an epoch on 96,000 rows teach more than enough; more
-    rows are better spent on steps that are surer.
-    """
-    wanted = 1 << (-(-n_rows // _MOST_STEPS) - 1).bit_length()
-    return min(max(wanted, _FEWEST_ROWS_OF_BATCH), _MOST_ROWS_OF_BATCH)
+        As many small steps as make an epoch on 96,000 rows teach more than enough; more
+        rows are better spent on steps that are surer.
+        """
+        if self.batch_size != "auto":
+            return self.batch_size
+        wanted = 1 << (-(-n_rows // _MOST_STEPS) - 1).bit_length()
+        return min(max(wanted, _FEWEST_ROWS_OF_BATCH), _MOST_ROWS_OF_BATCH)
 
 
 # -- when to stop -------------------------------------------------------------------
@@ -462,50 +438,32 @@ class Monitor:
 # -- training -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Finish:
-    """What follows early stopping, when the validation rows have done their service.
-
-    Parameters
-    ----------
-    rows : ndarray of int
-        All rows, those of validation among them.
-    highway : callable
-        Returns the highway that is fitted on them, None where there is none.
-    last_level : ndarray of shape (n_channels,)
-        That of these rows.
-    plan : Plan, optional
-        How the network goes on with them, but for its epochs; None where it does not.
-    """
-
-    rows: np.ndarray
-    highway: Callable[[], Highway | None]
-    last_level: np.ndarray
-    plan: Plan | None
-
-
 def train_member(
     member: Member,
     data: TrainingSet,
     plan: Plan,
-    finish: Finish | None,
     monitor: Callable[..., Monitor],
+    final: Scaling | None = None,
+    refit_rows: np.ndarray | None = None,
 ) -> Member:
     """Train a network: early stopping, its weight beside the highway, the refit.
 
     Parameters
     ----------
     member : Member
-        As far as it is trained.
+        As far as it is trained. One that goes on must have its full weight if it can
+        (:func:`with_full_weight`).
     data : TrainingSet
-        What is learned from; the scaling is that of the member.
+        What is learned from.
     plan : Plan
         How; the seed is that of the member.
-    finish : Finish or None
-        What follows early stopping; None for a network that goes on, which must have
-        its full weight if it can (:func:`with_full_weight`).
     monitor : callable
         Makes the monitor of a training of the member.
+    final : Scaling, optional
+        With the highway and the last level of all rows, which the network gets when
+        the validation rows have done their service.
+    refit_rows : ndarray of int, optional
+        All rows, with which it then goes on for half as many epochs as were best.
 
     Raises
     ------
@@ -521,22 +479,19 @@ def train_member(
     if scaling.highway is not None and member.recipe.learns_means:
         weight = _supported_weight(member, data)
         scaling = replace(scaling, network_weight=weight)
-    if finish is not None:
+    if final is not None:
         # The network knows the remainder in the scale that it was trained with.
-        scaling = replace(
-            scaling, highway=finish.highway(), last_level=finish.last_level
-        )
+        scaling = replace(scaling, highway=final.highway, last_level=final.last_level)
     member = replace(member, scaling=scaling)
     is_cut = first.interrupt.is_set or first.is_stopped
-    if finish is None or finish.plan is None or is_cut or scaling.network_weight == 0:
+    if refit_rows is None or is_cut or scaling.network_weight == 0:
         return member
     n_best = int(np.argmin(first.history["val_loss"])) + 1
-    rows = finish.rows
+    none = refit_rows[:0]
     refitted = _trained(
         member,
-        replace(data, scaling=scaling, rows=rows, validation_rows=rows[:0]),
-        # Half as many epochs as were best.
-        replace(finish.plan, epochs=-(-n_best // 2), is_annealed=True),
+        replace(data, scaling=scaling, rows=refit_rows, validation_rows=none),
+        replace(plan, epochs=-(-n_best // 2), patience=None, is_annealed=True),
         monitor(None, member, is_refit=True),
         None,
     )

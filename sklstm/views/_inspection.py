@@ -14,15 +14,16 @@ import numpy as np
 import sklstm.network._kernels as kernels
 from sklstm._checks import check_is_fitted, is_integer
 from sklstm.network._lstm import patched, trace
-from sklstm.network._regressor import LSTMRegressor, WindowRegressor
+from sklstm.network._regressor import LSTMRegressor
 from sklstm.network._rows import LAG_NAME, read_windows
-from sklstm.windows._array import row_slices, take_rows
+from sklstm.network._window_regressor import WindowRegressor
 from sklstm.windows._frames import (
     DataFrame,
     frame_from_product,
     labels_of,
     positions_of,
 )
+from sklstm.windows._windows import row_slices, take_rows
 
 __all__ = [
     "contributions",

@@ -1,0 +1,692 @@
+"""What LSTMRegressor and KerasRegressor share: a network on windows, in scikit-learn.
+
+A subclass adds the parameters of its own kind of network, and a recipe of it.
+"""
+
+import warnings
+from abc import abstractmethod
+from dataclasses import replace
+from functools import partial
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+
+from sklstm._checks import (
+    Interval,
+    StrOptions,
+    check_is_fitted,
+    check_random_state,
+    whole_or_unchanged,
+)
+from sklstm.network._progress import CallbackSupportMixin, Progress, with_callbacks
+from sklstm.network._rows import (
+    complete_rows,
+    in_time_order,
+    learnable_rows,
+    read_target,
+    read_weights,
+    read_windows,
+    split_newest,
+    steps_of,
+)
+from sklstm.network._scaling import fit_scaling, last_level
+from sklstm.network._training import (
+    FEWEST_VALIDATION_ROWS,
+    Interrupt,
+    Monitor,
+    Plan,
+    Recipe,
+    TrainingSet,
+    new_member,
+    train_member,
+    with_full_weight,
+)
+from sklstm.windows._frames import column_of_target
+from sklstm.windows._windows import base_from_windows, row_slices
+
+__all__ = ["AT_LEAST_1", "POSITIVE", "SHARE", "WindowRegressor"]
+
+AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
+SHARE = Interval(Real, 0, 1, closed="left")
+POSITIVE = Interval(Real, 0, None, closed="neither")
+# What the docstrings of both regressors say alike.
+_PARAMETERS = """\
+    steps : int, default=1
+        How many consecutive values y[t] … y[t + steps - 1] are predicted for row t.
+        Their targets are built from the training rows; more than 1 needs a 1-D y.
+        ``predict`` and ``score`` are of the first; see :meth:`predict_steps`. Of known
+        columns windows show those of row t, and those of the rows after it with
+        ``SlidingWindow(known_ahead=steps - 1)``.
+    scaling : {"auto", "last", "standard", "log"} or None, default="auto"
+        ``"standard"`` gives inputs and targets mean 0 and standard deviation 1 over
+        the training rows. ``"last"`` predicts the change from the newest value of the
+        channel whose newest value is closest to the target. ``"auto"`` does so, and
+        standardises only where ten rows for each value of a window, and the estimated
+        error of the highway, speak for it; without a highway, where the target varies
+        less than that change. None leaves everything in its unit.
+
+        With the windows of a panel (``groups`` of :class:`SlidingWindow`) ``"auto"``
+        and ``"last"`` divide each series by its size, the standard deviation of its
+        training rows; ``"auto"`` takes logarithms of positive ones instead where a
+        highway then errs less on the validation rows. ``"log"`` takes logarithms of
+        the target, and of the channel that holds its past, and goes on as ``"auto"``;
+        predictions are then medians rather than means.
+    highway : bool, default=True
+        Whether a ridge regression on the values of the window, in closed form, is
+        predicted first, and the network learns what that leaves (after the
+        autoregressive highway of LSTNet, Lai et al. 2018,
+        doi:10.1145/3209978.3210006). It is a fit of the squared error, whatever the
+        loss. Where early stopping validates, it is fitted anew on all rows at the
+        end; and with a loss of means (``"huber"``, ``"log_cosh"``, ``"mse"``) the
+        network's output is weighted by what the validation rows support with
+        confidence, which may be nothing (see ``network_weight_``). Without effect
+        where ``scaling`` is None.
+    learning_rate : float, default=0.002
+        Step size of the optimizer.
+    quantiles : sequence of float, default=None
+        Levels in (0, 1), increasing, of the quantiles that are predicted; see
+        :meth:`predict_quantiles`. They are learned with the pinball loss (Koenker &
+        Bassett 1978, doi:10.2307/1913643), so that ``loss`` is left at its default.
+        ``predict`` then returns the quantile closest to 0.5.
+    epochs : int, default=100
+        Passes over the training rows, at most.
+    batch_size : int or "auto", default="auto"
+        Rows in a gradient step. ``"auto"`` takes 32, and from 96,000 training rows on
+        the next power of 2, up to 512, with which an epoch has at most 3,000 steps.
+    early_stopping : bool or "auto", default="auto"
+        Whether training stops when the loss on the newest rows stops falling, and
+        the best weights are restored. ``"auto"``: where ``validation_fraction`` of the
+        rows makes at least 4. Rows whose targets reach into the validation rows are
+        left out of both parts. :class:`LSTMRegressor` then refits: it goes on with all
+        rows, for half as many epochs as were best, with a learning rate that falls to
+        0 along half a cosine. A fit that goes on from an earlier one has no refit.
+    validation_fraction : float, default=0.2
+        Share of the rows, the newest ones, that early stopping watches.
+    n_iter_no_change : int, default=10
+        Epochs without a better validation loss after which training stops.
+    n_models : int, default=1
+        Number of networks that are trained from different initial weights, and whose
+        predictions are averaged, in logarithms where those are learned (an ensemble:
+        Hansen & Salamon 1990, doi:10.1109/34.58871). Fitted attributes describe the
+        first network only.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the weights, scaling and optimizer state of the
+        fit before; another optimizer begins with a fresh state.
+    verbose : int, default=0
+        0 is silent. 1 prints one line for each fit, which in a terminal shows every
+        epoch while it runs, with its losses. 2 prints a line for each epoch.
+    random_state : int, RandomState instance or None, default=None
+        Determines initial weights, order of rows and dropout. An int gives bitwise
+        equal results in one process, in threads and in other processes (where the
+        linear algebra library uses as many threads; another number may change the
+        last bit of the highway). No global generator is touched.
+"""
+_ATTRIBUTES = """\
+    history_ : dict of lists of float
+        ``loss`` and, with early stopping, ``val_loss`` of every epoch; not those of
+        a refit.
+    n_iter_ : int
+        Number of epochs in ``history_``.
+    network_weight_ : float
+        Weight from 0 to 1 given to the network's output, chosen on the validation
+        rows. At 0 the highway predicts alone, and no parameter of the network matters;
+        it is 1 without early stopping, and without a highway.
+    n_channels_ : int
+        Channels of a window.
+    window_ : int
+        Steps of a window.
+    n_outputs_ : int
+        Outputs of the network: targets of y, or ``steps``.
+    n_features_in_ : int
+        Values in a window: ``window_ * n_channels_``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, where X was a DataFrame.
+"""
+
+
+class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
+    """Predict the next value(s) of a series from windows of its past with a network.
+
+    A subclass has a constructor with the parameters that are shared and with its own,
+    and a recipe of its kind of network.
+    """
+
+    _parameter_constraints = {
+        "steps": [AT_LEAST_1],
+        "scaling": [StrOptions({"auto", "last", "standard", "log"}), None],
+        "highway": ["boolean"],
+        "learning_rate": [POSITIVE],
+        "quantiles": ["array-like", None],
+        "epochs": [AT_LEAST_1],
+        "batch_size": [AT_LEAST_1, StrOptions({"auto"})],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [AT_LEAST_1],
+        "n_models": [AT_LEAST_1],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    # Whether networks go on with all rows after early stopping.
+    _refits = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Write into the docstring of a subclass what is shared."""
+        super().__init_subclass__(**kwargs)
+        doc = cls.__doc__ or ""
+        doc = doc.replace("    (shared parameters)\n", _PARAMETERS)
+        cls.__doc__ = doc.replace("    (shared attributes)\n", _ATTRIBUTES)
+
+    @abstractmethod
+    def _recipe(self) -> Recipe:
+        """Return what the parameters ask for, of windows as they were read."""
+
+    # -- learning --------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train the network on windows and what follows them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
+            Windows in time order, oldest step first; missing oldest steps are NaN.
+            2-D rows hold the same values step by step: of one channel, or of as many
+            as the column names of a :class:`SlidingWindow` tell.
+        y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+            The target of each row.
+        sample_weight : array-like of shape (n_rows,), optional
+            Weights of the rows, at least 0; a Series has the index of y. Rows of
+            weight 0 are left out.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If parameters, X or y are not as described, before any training; or if
+            training diverges. The estimator is then as it was.
+
+        Warns
+        -----
+        UserWarning
+            If no window of a series is complete, or a column of X is y itself, as
+            without a SlidingWindow in front.
+        ConvergenceWarning
+            If training is interrupted (Ctrl-C); what was learned so far is kept. A
+            second Ctrl-C raises KeyboardInterrupt.
+        """
+        self._check_parameters()
+        if (name := column_of_target(X, y)) is not None:
+            warnings.warn(
+                f"X holds y itself, column {name!r}. {type(self).__name__} reads each "
+                "row of X as a window of past values, oldest first; put a "
+                "SlidingWindow in front, which makes such windows.",
+                UserWarning,
+                stacklevel=2,
+            )
+        goes_on = self.warm_start and hasattr(self, "_members")
+        return self._fit(X, y, sample_weight, goes_on, self.epochs, self.early_stopping)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train one epoch on new rows, going on from what is fitted.
+
+        Weights and optimizer state go on; scaling and highway stay those of the first
+        rows. The first call on an unfitted estimator learns them from its rows: give
+        it enough.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
+            As in ``fit``.
+        y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+            As in ``fit``.
+        sample_weight : array-like of shape (n_rows,), optional
+            As in ``fit``.
+
+        Returns
+        -------
+        self
+            The estimator.
+        """
+        self._check_parameters()
+        goes_on = hasattr(self, "_members")
+        return self._fit(X, y, sample_weight, goes_on, 1, False)
+
+    def _fit(self, X, y, sample_weight, goes_on, epochs, early_stopping):
+        """Learn, or leave everything as it was; warn where that was interrupted."""
+        with whole_or_unchanged(self):
+            n_epochs = self._learn(X, y, sample_weight, goes_on, epochs, early_stopping)
+        if n_epochs is not None:
+            warnings.warn(
+                f"Training was interrupted after {n_epochs} of {epochs} epochs; what "
+                "was learned until then is kept.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        return self
+
+    @with_callbacks
+    def _learn(self, X, y, sample_weight, goes_on, epochs, early_stopping):
+        """Check the data, train, and set every fitted attribute.
+
+        Where training was interrupted, return the number of epochs until then.
+        """
+        if goes_on:
+            self._check_continuation()
+        windows, counts = read_windows(self, X, reset=not goes_on)
+        targets = read_target(self, y, len(windows), reset=not goes_on)
+        weights = read_weights(self, sample_weight, windows, y)
+        windows, counts, targets, weights = in_time_order(
+            windows, counts, targets, weights
+        )
+        rows = self._learnable(windows, counts, weights)
+        takes_incomplete = bool((counts[rows] < windows.shape[1]).any())
+        if not goes_on:
+            _warn_of_long_window(windows, int(counts[rows].max()))
+        if self._scaling.highway is not None if goes_on else self._has_highway():
+            rows = complete_rows(counts, rows, windows.shape[1])
+        training_rows, validation_rows = self._split(rows, windows, early_stopping)
+        if goes_on:
+            takes_incomplete |= self._takes_incomplete
+            recipe = self._recipe()
+            members = [
+                with_full_weight(replace(member, recipe=recipe))
+                for member in self._members
+            ]
+        else:
+            members = self._begin(
+                windows, targets, training_rows, validation_rows, weights
+            )
+        # What training does not come to is there all the same, or was there before.
+        self._members = members if goes_on else members[:1]
+        self._takes_incomplete = takes_incomplete
+        sizes = self._scaling.sizes_of(windows)
+        self._warn_of_filled_steps(counts[rows])
+        if weights is not None:
+            weights = weights / weights[training_rows].mean()
+        data = TrainingSet(
+            self._scaling.relative(windows, sizes),
+            counts,
+            self._scaling.relative_targets(self._targets(targets), sizes),
+            self._scaling,
+            training_rows,
+            validation_rows,
+            weights,
+        )
+        final = refit_rows = None
+        if len(validation_rows) and not goes_on:
+            final = self._scaling_of_all(data, rows)
+            refit_rows = rows if self._refits else None
+        with Progress(
+            self,
+            X,
+            y,
+            sample_weight,
+            n_networks=len(members),
+            epochs=epochs,
+            n_refit=0 if refit_rows is None else -(-epochs // 2),
+        ) as progress:
+            return self._train(members, data, epochs, progress, final, refit_rows)
+
+    def _learnable(self, windows, counts, weights):
+        """Return the rows that can be learned from."""
+        rows = learnable_rows(windows, counts, self.steps, weights)
+        if not len(rows):
+            raise ValueError(
+                f"{type(self).__name__} needs a row with at least one true step, a "
+                f"positive weight and {self.steps} contiguous target(s). Got none "
+                f"among {len(windows)} sample(s); pass more rows, those before them "
+                "too, or a smaller 'steps'."
+            )
+        return rows
+
+    def _train(self, members, data, epochs, progress, final, refit_rows):
+        """Train networks one after another, and keep each when it has learned.
+
+        Where training was interrupted, return the number of epochs until then.
+        """
+        with Interrupt() as interrupt:
+            for place, member in enumerate(members):
+                plan = self._plan(epochs, is_watched=len(data.validation_rows) > 0)
+                monitor = partial(
+                    Monitor,
+                    interrupt=interrupt,
+                    progress=progress,
+                    place=place,
+                    state=partial(self._state_with, place),
+                )
+                learned = train_member(member, data, plan, monitor, final, refit_rows)
+                vars(self).update(self._state_with(place, learned))
+                if interrupt.is_set:
+                    return learned.n_epochs - member.n_epochs
+        return None
+
+    def _state_with(self, place, member):
+        """Return the ensemble with one of its networks exchanged or added."""
+        members = [*self._members[:place], member, *self._members[place + 1 :]]
+        return {"_members": members}
+
+    def _scaling_of_all(self, data, rows):
+        """Return the maps with the highway and the last level of all rows."""
+        scaling = replace(data.scaling, last_level=last_level(data.windows, rows))
+        if scaling.highway is None:
+            return scaling
+        return scaling.with_highway(data.windows, data.targets, rows, data.weights)
+
+    def _begin(self, windows, y, rows, validation_rows, weights):
+        """Set what new networks begin with, and return them."""
+        _, self.window_, self.n_channels_ = windows.shape
+        self.n_outputs_ = self.steps if self.steps > 1 else y[:1].size
+        recipe = self._recipe()
+        targets = self._targets(y)
+        n_targets = 1 if self.steps > 1 else self.n_outputs_
+        scaling = fit_scaling(
+            self.scaling,
+            windows,
+            targets,
+            rows,
+            np.repeat(np.arange(n_targets), targets.shape[1] // n_targets),
+            has_highway=self._has_highway(),
+            weights=weights,
+            watched_rows=validation_rows,
+        )
+        generator = check_random_state(self.random_state)
+        most = np.iinfo(np.int32).max
+        seeds = [int(generator.randint(most)) for _ in range(self.n_models)]
+        return [new_member(recipe, scaling, seed) for seed in seeds]
+
+    def _targets(self, y):
+        """Return the targets of every output, of shape (n_rows, n_outputs)."""
+        targets = steps_of(y, self.steps)
+        n_levels = len(self._levels() or (0.5,))
+        return targets if n_levels == 1 else np.repeat(targets, n_levels, axis=1)
+
+    @property
+    def _scaling(self):
+        """The maps around the first network."""
+        return self._members[0].scaling
+
+    @property
+    def _fitted_recipe(self):
+        """What the fitted network is, and how it was trained."""
+        return self._members[0].recipe
+
+    def _has_highway(self):
+        """Return whether a highway is predicted first."""
+        return self.highway and self.scaling is not None
+
+    def _levels(self):
+        """Return the levels of the quantiles that are asked for, None for none."""
+        if self.quantiles is None:
+            return None
+        return tuple(float(level) for level in self.quantiles)
+
+    def _n_threads(self):
+        """Return how many threads train and predict."""
+        return 1
+
+    def _plan(self, epochs, *, is_watched):
+        """Return how the parameters train a network."""
+        return Plan(
+            epochs=epochs,
+            batch_size=self.batch_size,
+            learning_rate=float(self.learning_rate),
+            patience=self.n_iter_no_change if is_watched else None,
+            n_threads=self._n_threads(),
+        )
+
+    def _split(self, rows, windows, early_stopping):
+        """Return training and validation rows; the latter empty without a watch."""
+        n_validation = int(np.ceil(len(rows) * self.validation_fraction))
+        if early_stopping == "auto":
+            early_stopping = n_validation >= FEWEST_VALIDATION_ROWS
+        if not early_stopping:
+            return rows, rows[:0]
+        training_rows, validation_rows = split_newest(
+            rows,
+            self.validation_fraction,
+            self.steps,
+            getattr(windows, "groups", None),
+        )
+        if not len(training_rows):
+            raise ValueError(
+                "early_stopping needs rows left to train on. Got "
+                f"{len(rows)} usable row(s) of {self.steps} step(s) with "
+                f"validation_fraction={self.validation_fraction!r}; lower it, pass "
+                "more rows, or set early_stopping=False."
+            )
+        return training_rows, validation_rows
+
+    # -- predicting ------------------------------------------------------------------
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the target of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
+            Windows as in ``fit``. A window without a true step is predicted from the
+            newest level of the rows of ``fit`` (of a panel from the median of levels),
+            from the mean of its target where windows are standardised.
+
+        Returns
+        -------
+        ndarray, float64
+            Shape (n_rows,) or (n_rows, n_outputs), as y had in ``fit``. With
+            ``steps`` the first of them; see :meth:`predict_steps`.
+        """
+        values = self.predict_steps(X)
+        if self._y_ndim == 2:
+            return values
+        return values[:, 0]
+
+    def predict_steps(self, X: Any) -> np.ndarray:
+        """Predict all outputs of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
+            Windows as in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_outputs), float64
+            With ``steps=k`` column j predicts y[t + j].
+        """
+        values = self._predict_levels(X)
+        return values[:, :, self._fitted_recipe.middle]
+
+    def predict_quantiles(self, X: Any) -> np.ndarray:
+        """Predict every quantile of each row, after a fit with ``quantiles``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
+            Windows as in ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_outputs, n_quantiles), float64
+            Values that the target stays below with the probabilities ``quantiles``.
+            They never cross: a network's outputs are sorted, which cannot make the
+            loss larger (Chernozhukov, Fernández-Val & Galichon 2010,
+            doi:10.3982/ECTA7880).
+
+        Raises
+        ------
+        ValueError
+            If the fit had none.
+        """
+        check_is_fitted(self)
+        if self._fitted_recipe.quantiles is None:
+            raise ValueError(
+                "predict_quantiles needs a fit with quantiles. Got quantiles=None; set "
+                "their levels, as in quantiles=(0.05, 0.5, 0.95), and fit."
+            )
+        return self._predict_levels(X)
+
+    def _predict_levels(self, X):
+        """Return predictions of shape (n_rows, n_outputs, n_levels), not crossing."""
+        check_is_fitted(self)
+        windows, counts = read_windows(self, X, reset=False)
+        self._warn_of_filled_steps(counts)
+        n_levels = len(self._fitted_recipe.levels)
+        values = np.empty((len(windows), self.n_outputs_ * n_levels))
+        scaling = self._scaling
+        sizes = scaling.sizes_of(windows)
+        for rows in row_slices(windows, len(windows)):
+            some = scaling.relative(windows[rows], sizes[rows])
+            values[rows] = scaling.absolute(self._means(some), sizes[rows])
+        values = values.reshape(len(windows), self.n_outputs_, -1)
+        values.sort(axis=2)
+        return values
+
+    def _means(self, windows):
+        """Return the ensemble's relative predictions for relative windows."""
+        n_threads = self._n_threads()
+        values = [each.values(windows, n_threads) for each in self._members]
+        return np.mean(values, axis=0)
+
+    # Fitted attributes describe the first network only.
+
+    @property
+    def weights_(self) -> list[np.ndarray]:
+        """Weights in Keras's order."""
+        check_is_fitted(self)
+        return self._members[0].weights
+
+    @property
+    def history_(self) -> dict[str, list[float]]:
+        """Losses of every epoch."""
+        check_is_fitted(self)
+        return self._members[0].history
+
+    @property
+    def n_iter_(self) -> int:
+        """The number of epochs."""
+        check_is_fitted(self)
+        return self._members[0].n_epochs
+
+    @property
+    def network_weight_(self) -> float:
+        """The weight from 0 to 1 given to the network's output."""
+        check_is_fitted(self)
+        return self._scaling.network_weight
+
+    @property
+    def model_(self) -> Any:
+        """The fitted network as a ``keras.Model``, built when first asked for.
+
+        It is a copy, from scaled windows to scaled targets: what is done with it
+        changes no prediction.
+        """
+        check_is_fitted(self)
+        return self._members[0].keras_model
+
+    def summary(self, line_length: int | None = None, print_fn: Any = None) -> None:
+        """Print the layers of the fitted network and their parameters, as Keras does.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Width of the table.
+        print_fn : callable, optional
+            Takes the text instead of the standard output.
+        """
+        self.model_.summary(line_length=line_length, print_fn=print_fn)
+
+    def __dir__(self):
+        # What scikit-learn's HTML display asks for; model_ would import Keras.
+        names = object.__dir__(self)
+        return [name for name in names if name != "model_" and hasattr(self, name)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.target_tags.multi_output = True
+        return tags
+
+    # -- checks ----------------------------------------------------------------------
+
+    def _check_parameters(self):
+        """Check every parameter, alone and with the others, before anything else."""
+        self._validate_params()
+        for name, constraints in self._parameter_constraints.items():
+            kinds = {getattr(kind, "type", kind) for kind in constraints if kind}
+            if kinds & {Integral, Real} and isinstance(getattr(self, name), bool):
+                raise ValueError(
+                    f"The {name!r} parameter of {type(self).__name__} must be a number"
+                    f", and no bool. Got {getattr(self, name)!r} instead."
+                )
+        if self.quantiles is None:
+            return
+        levels = np.asarray(self.quantiles)
+        is_level = levels.dtype.kind in "fi" and levels.ndim == 1 and levels.size > 0
+        if not (
+            is_level
+            and (levels > 0).all()
+            and (levels < 1).all()
+            and (np.diff(levels) > 0).all()
+        ):
+            raise ValueError(
+                f"The 'quantiles' parameter of {type(self).__name__} must be "
+                f"increasing levels between 0 and 1. Got {self.quantiles!r} instead."
+            )
+        if self.loss != "huber":
+            raise ValueError(
+                "Quantiles are learned with the pinball loss, whatever 'loss' says. "
+                f"Got quantiles={self.quantiles!r} and loss={self.loss!r}; leave "
+                "'loss' at 'huber', its default, or set quantiles=None."
+            )
+
+    def _check_continuation(self):
+        """Check that a fit that goes on has the network that it goes on with."""
+        if self.n_models != len(self._members):
+            raise ValueError(
+                "A fit that goes on (warm_start, partial_fit) needs as many networks "
+                f"as the fit before. Got n_models={self.n_models!r} after "
+                f"{len(self._members)}, which an interrupt may have left; set n_models="
+                f"{len(self._members)} to go on, or warm_start=False and fit anew."
+            )
+        changes = self._recipe().changes_from(self._fitted_recipe)
+        if changes:
+            raise ValueError(
+                "A fit that goes on (warm_start, partial_fit) needs the network of the "
+                f"fit before. Got {', '.join(changes)}; set warm_start=False to begin "
+                "anew."
+            )
+
+    def _warn_of_filled_steps(self, counts):
+        """Warn where a user's network reads incomplete windows without a mask."""
+        n_incomplete = int((counts < self.window_).sum())
+        if n_incomplete and not self._members[0].has_masking:
+            warnings.warn(
+                f"{n_incomplete} window(s) are incomplete and the network has no "
+                "Masking layer, so their missing steps are filled with the training "
+                "mean, or the window's newest value where it is centred; begin the "
+                "network with keras.layers.Masking(meta['mask_value_']).",
+                UserWarning,
+                stacklevel=3,
+            )
+
+
+def _warn_of_long_window(windows: Any, most: int) -> None:
+    """Warn where no window of a series is complete; sequences are as long as they are.
+
+    The windows of a series overlap in memory; the most true steps of one are given.
+    """
+    window = windows.shape[1]
+    if most < window and base_from_windows(windows) is not None:
+        warnings.warn(
+            f"No window is complete: the longest past has {most} of {window} steps, so "
+            "the oldest say nothing; choose a shorter window, or pass more rows.",
+            UserWarning,
+            stacklevel=4,
+        )
