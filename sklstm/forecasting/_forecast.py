@@ -360,9 +360,8 @@ def words_of_other_unit(
 ) -> str | None:
     """Return that predictions seem to be in another unit than their column, or None.
 
-    Predictions may be bad: what they miss the column by must be more than it varies,
-    and they must either follow it by another slope, or lie on a level that is both far
-    away and a multiple of its own.
+    Predictions may be bad. Those of another unit lie on a level that is both far from
+    that of the column and a multiple of it, or follow it by another slope.
     """
     is_finite = np.isfinite(predicted) & np.isfinite(column)
     x, y = predicted[is_finite], column[is_finite]
@@ -370,12 +369,11 @@ def words_of_other_unit(
         return None
     if np.square(y - x).mean() < y.var():
         return None
-    share = np.corrcoef(x, y)[0, 1] ** 2
-    slope = np.sqrt(share) * y.std() / x.std()
-    ratio = x.mean() / y.mean() if y.mean() != 0 else 0.0
-    has_other_slope = share > 0.9 and not 1 / 1.5 < slope < 1.5
-    is_far = abs(y.mean() - x.mean()) > 3 * y.std() and not 1 / 3 < ratio < 3
-    if not has_other_slope and not is_far:
+    is_far = abs(y.mean() - x.mean()) > 3 * y.std()
+    is_multiple = not abs(y.mean()) < 3 * abs(x.mean()) < 9 * abs(y.mean())
+    is_other_slope = not 1 / 1.5 < y.std() / x.std() < 1.5
+    follows = abs(np.corrcoef(x, y)[0, 1]) > 0.95
+    if not (is_far and is_multiple) and not (is_other_slope and follows):
         return None
     return (
         f"Predictions for {name!r} seem to be in a different unit from the column they "

@@ -53,12 +53,8 @@ def conformal_distances(sizes: np.ndarray, coverage: float) -> np.ndarray:
     ndarray of shape (steps,)
         The smallest distance within which sizes hold the share ``coverage`` of the
         weight, where the size to come, which may be anything, has weight 1 and the one
-        i origins ago 0.99 ** i. Infinite where there are too few sizes.
-
-    References
-    ----------
-    Barber, Candès, Ramdas & Tibshirani 2023, "Conformal prediction beyond
-    exchangeability", Annals of Statistics 51(2), doi:10.1214/23-AOS2276.
+        i origins ago 0.99 ** i (doi:10.1214/23-AOS2276). Infinite where there are too
+        few sizes.
     """
     n_known = np.array([len(sizes)])
     return np.concatenate([_distances(step, n_known, coverage) for step in sizes.T])
