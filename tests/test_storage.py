@@ -322,8 +322,8 @@ def test_what_load_would_not_build_is_not_saved(tmp_path):
         (StandardScaler().set_params(with_std=tmp_path), "PosixPath at with_std"),
         (SlidingWindow(2).fit(series(holidays, tz=None)), "CustomBusinessDay"),
         (SlidingWindow(2).fit(series(OwnOffset(), tz=None)), "OwnOffset"),
-        (SlidingWindow(2).fit(plant), "no plain form"),
-        (SlidingWindow(2, groups="store", time="day").fit(dated), "no plain form"),
+        (SlidingWindow(2).fit(plant), "tzoffset"),
+        (SlidingWindow(2, groups="store", time="day").fit(dated), "groups_"),
         ("pipe", "Got str"),
     ]:
         with pytest.raises(ValueError, match=words) as caught:
