@@ -159,7 +159,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
             f"{type(estimator).__name__}; pass the pipeline itself."
         )
     try:
-        stored = {"sklstm": FORMAT, "estimator": _stored(estimator, ())}
+        stored = {"sklstm": FORMAT, "estimator": _stored(estimator, "")}
         archive = skops.dumps(stored, compression=zipfile.ZIP_DEFLATED)
         _check_archive(archive)
     except (_UnknownPart, RecursionError) as error:
@@ -276,7 +276,7 @@ def _allowed() -> dict[str, type]:
 # -- into the file ------------------------------------------------------------------
 
 
-def _stored(value: Any, place: tuple[str, ...]) -> Any:
+def _stored(value: Any, place: str) -> Any:
     """Return a value as the file holds it: a copy, with labels in plain form.
 
     Raises
@@ -286,48 +286,46 @@ def _stored(value: Any, place: tuple[str, ...]) -> Any:
     """
     kind = type(value)
     is_known = kind in _allowed().values()
-    if len(place) > _MOST_DEPTH // 3:
-        raise _UnknownPart(f"parts in parts, {len(place)} deep")
+    if len(re.findall(r"[.[]", place)) > _MOST_DEPTH // 3:
+        raise _UnknownPart("parts in parts, too deep")
     if kind in _SCALARS or isinstance(value, np.dtype | slice | np.random.RandomState):
         return value
     if isinstance(value, np.generic) or kind is np.ndarray:
         if value.dtype.kind in _NUMBERS:
             return value
         if kind is np.ndarray and value.dtype == object:
-            parts = np.empty(value.shape, dtype=object)
+            array = np.empty(value.shape, dtype=object)
             for at, part in np.ndenumerate(value):
-                parts[at] = _stored(part, (*place, f"{list(at)}"))
-            return parts
+                array[at] = _stored(part, f"{place}{[*at]}")
+            return array
     if kind in (list, tuple):
-        parts = enumerate(value)
-        return kind([_stored(part, (*place, f"[{at}]")) for at, part in parts])
+        each = enumerate(value)
+        return kind([_stored(part, f"{place}[{at}]") for at, part in each])
     if kind is dict or (is_known and isinstance(value, dict)):
         if all(type(key) in (str, int, float) for key in value):
             copy = kind()
             for key, part in value.items():
-                copy[key] = _stored(part, (*place, f"[{key!r}]"))
+                copy[key] = _stored(part, f"{place}[{key!r}]")
             return copy
-        raise _UnknownPart(f"a dict whose keys are no strings at {_path(place)}")
+        raise _UnknownPart(
+            f"a dict whose keys are no strings at {place.lstrip('.') or 'the top'}"
+        )
     if kind is type and issubclass(value, np.generic | bool | int | float | str):
         return value
     if is_known:
         copy = object.__new__(kind)
         for name, part in (value.__getstate__() or {}).items():
-            vars(copy)[name] = _stored(part, (*place, f".{name}"))
+            vars(copy)[name] = _stored(part, f"{place}.{name}")
         _check_part(value)
         return copy
     plain = _plain(value)
     if plain is not None:
         return plain
-    name = f"{getattr(value, '__module__', None) or kind.__module__}."
-    name += getattr(value, "__qualname__", kind.__qualname__)
-    label = isinstance(value, pd.Index | pd.offsets.BaseOffset)
-    words = f"{value!r}, which has no plain form," if label else name
-    raise _UnknownPart(f"{_short(words, 120)} at {_path(place)}")
-
-
-def _path(place: tuple[str, ...]) -> str:
-    return "".join(place).lstrip(".") or "the top"
+    named = value if hasattr(value, "__qualname__") else kind
+    words = f"{named.__module__}.{named.__qualname__}"
+    if isinstance(value, pd.Index | pd.offsets.BaseOffset):
+        words = f"{value!r}, labels of a rare kind,"
+    raise _UnknownPart(f"{_short(words, 120)} at {place.lstrip('.') or 'the top'}")
 
 
 def _plain(value: Any) -> dict[str, Any] | None:
@@ -337,7 +335,7 @@ def _plain(value: Any) -> dict[str, Any] | None:
     """
     try:
         plain = _parts_of(value)
-        again = None if plain is None else _from_plain(plain)
+        again: Any = None if plain is None else _from_plain(plain)
     except (TypeError, ValueError, AttributeError, LookupError):
         return None
     if type(again) is not type(value):
@@ -393,16 +391,10 @@ def _parts_of(value: Any) -> dict[str, Any] | None:
         values = value.tolist()
         if not all(isinstance(each, str | int | float) for each in values):
             return None
-        if all(isinstance(each, str) for each in values):
-            values = _array_of_strings(values)
+        array = np.array(values)
+        if array.nbytes < 200 * len(values) and array.tolist() == values:
+            values = array  # one part instead of many
     return {_PLAIN: "values", "values": values, "dtype": str(value.dtype), **own}
-
-
-def _array_of_strings(values: list[str]) -> Any:
-    """Return strings as one array, as long as that keeps them and is no larger."""
-    array = np.array(values, dtype=np.str_)
-    is_small = array.nbytes <= 200 * max(1, len(values))
-    return array if is_small and array.tolist() == values else values
 
 
 def _from_plain(data: dict[str, Any]) -> Any:
@@ -458,7 +450,8 @@ _LOADERS = {
     "SliceNode": "builtins.slice",
     "TupleNode": "builtins.tuple",
 }
-_ARRAYS = {f"numpy.{each.__name__}" for each in (np.ndarray, *np.sctypeDict.values())}
+_ARRAYS = {f"numpy.{each.__name__}" for each in [*np.sctypeDict.values()]}
+_ARRAYS |= {"numpy.ndarray"}
 _TYPES = _ARRAYS | {"builtins.bool", "builtins.float", "builtins.int", "builtins.str"}
 
 
@@ -477,7 +470,11 @@ def _check_archive(archive: bytes) -> None:
         if "schema.json" not in sizes:
             raise _UnknownPart("a zip archive of something else")
         tree = json.loads(file.read("schema.json"))
-        _check_format(tree)
+        content = tree["content"]
+        if {*content} != {"sklstm", "estimator"}:
+            raise _UnknownPart("an archive that something else wrote")
+        if content["sklstm"]["content"] != str(FORMAT):
+            raise _UnknownPart(f"it is of another format than {FORMAT}")
         seen: dict[Any, bool] = {}
         for number, (node, parts, depth) in enumerate(_nodes(tree)):
             if number > _MOST_PARTS or depth > _MOST_DEPTH:
@@ -496,16 +493,6 @@ def _check_archive(archive: bytes) -> None:
                     raise _UnknownPart(f"arrays of more than {most} bytes")
                 with file.open(node["file"]) as array:
                     _check_header(array, sizes[node["file"]])
-
-
-def _check_format(tree: Any) -> None:
-    """Raise unless the tree of a file is in our format."""
-    content = tree.get("content") if isinstance(tree, dict) else None
-    if not isinstance(content, dict) or {*content} != {"sklstm", "estimator"}:
-        raise _UnknownPart("an archive that something else wrote")
-    form = content["sklstm"].get("content")
-    if form != str(FORMAT):
-        raise _UnknownPart(f"it is of format {form}, and this version reads {FORMAT}")
 
 
 def _nodes(tree: Any) -> Iterator[tuple[dict[str, Any], list[Any], int]]:
@@ -536,7 +523,7 @@ def _check_node(node: dict[str, Any]) -> None:
         is_allowed |= loader == ("DictNode" if issubclass(kind, dict) else "ObjectNode")
     if not is_allowed:
         raise _UnknownPart(f"{name} in it, which load does not build")
-    content = node.get("content")
+    content: Any = node.get("content")
     if loader == "JsonNode" and content.lstrip()[:1] in ("[", "{"):
         raise _UnknownPart("lists in place of a number or a string")
     if loader == "DTypeNode" and "file" not in content:
@@ -620,7 +607,7 @@ def _check_one_hot(encoder: Any) -> None:
 def _check_own(part: Any) -> None:
     """Raise unless a part of ours is as its class says, and works on one window."""
     if is_dataclass(part):
-        hints = _hints_of(type(part))
+        hints = get_type_hints(type(part))
         for own in fields(part):
             value = getattr(part, own.name)
             if not _fits(value, hints[own.name]):
@@ -630,9 +617,6 @@ def _check_own(part: Any) -> None:
         _try_regressor(part)
     elif isinstance(part, SlidingWindow) and hasattr(part, "context_"):
         _try_windows(part)
-
-
-_hints_of = cache(get_type_hints)
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -682,25 +666,26 @@ def _try_regressor(regressor: Any) -> None:
 
 def _try_windows(sliding_window: Any) -> None:
     """Raise unless the rows that follow those of the fit get their windows."""
-    own, timeline = sliding_window, sliding_window.timeline_
-    n_values = own.window * own.context_.shape[1]
-    if own.context_.dtype != np.float32 or n_values > _MOST_VALUES:
-        raise _UnknownPart(f"windows of {own.window} steps, {own.context_.dtype}")
-    after = None if timeline is None else timeline.after(timeline.last, 1)
+    own, context = sliding_window, sliding_window.context_
+    sizes = [own.window * context.shape[1], own.horizon, own.n_features_in_]
+    n_groups = 1 if own.groups_ is None else len(own.groups_)
+    if max(sizes) > _MOST_VALUES or n_groups > len(context):
+        raise _UnknownPart(f"windows of {sizes} values, {n_groups} groups")
+    if context.dtype != np.float32 or np.isinf(context).any():
+        raise _UnknownPart(f"{context.dtype} as context, or infinity in it")
     names = getattr(own, "feature_names_in_", range(own.n_features_in_))
-    rows = pd.DataFrame(1.0, columns=names, index=after if own.groups is None else [0])
+    rows = pd.DataFrame(1.0, columns=names, index=range(n_groups))
     if own.groups_ is not None:
+        columns = [own.groups] if isinstance(own.groups, str) else list(own.groups)
         keys = own.groups_.to_frame(index=False)
-        keys.columns = [own.groups] if isinstance(own.groups, str) else own.groups
-        rows = keys.assign(**{name: 1.0 for name in names if name not in keys})
+        for name, key in zip(columns, keys, strict=True):
+            rows[name] = keys[key]
+    if own.timeline_ is not None:
+        after = own.timeline_.after(own.timeline_.last, 1).repeat(n_groups)
         if own.time is None:
-            rows.index = after.repeat(len(rows))
-    if own.time is not None:
-        rows[own.time] = after.repeat(len(rows))
+            rows.index = after
+        else:
+            rows[own.time] = after
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        windows = own.transform(
-            rows if hasattr(own, "feature_names_in_") else rows.to_numpy()
-        )
-    if np.isinf(np.asarray(windows)).any():
-        raise _UnknownPart("windows that hold infinity")
+        own.transform(rows if hasattr(own, "feature_names_in_") else rows.to_numpy())

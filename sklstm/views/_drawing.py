@@ -7,7 +7,6 @@ a colormap whose lightness rises evenly, so that nothing is lost in grey.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ def panels(
         If ``ax`` holds something else, or another number of panels.
     """
     try:
-        plt = import_module("matplotlib.pyplot")
+        import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
             f"{owner} needs matplotlib. Got none; pip install 'sklstm[plot]'."
@@ -72,17 +71,22 @@ def line_style(number: int) -> str:
 
 def ink() -> Any:
     """Return the colour in which the active style writes."""
-    return import_module("matplotlib").rcParams["text.color"]
+    from matplotlib import rcParams
+
+    return rcParams["text.color"]
 
 
 def faint_ink() -> Any:
     """Return that colour, half transparent, for what stands behind the data."""
-    return import_module("matplotlib.colors").to_rgba(ink(), 0.5)
+    from matplotlib.colors import to_rgba
+
+    return to_rgba(ink(), 0.5)
 
 
 def show_dates(ax: Any) -> None:
     """Let the x axis say dates in few words."""
-    dates = import_module("matplotlib.dates")
+    import matplotlib.dates as dates
+
     locator = dates.AutoDateLocator(minticks=3, maxticks=8)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))

@@ -255,8 +255,9 @@ class ForecastDisplay:
         parts: dict[str, dict] = {"history": {}, "forecast": {}, "actual": {}}
         for name, rows in given.items():
             if rows is not None and kind is not None:
-                options = {"owner": "ForecastDisplay", "rows": f"'{name}'"}
-                parts[name] = frames_of_groups(rows, *kind, **options)
+                parts[name] = frames_of_groups(
+                    rows, *kind, owner="ForecastDisplay", rows=f"'{name}'"
+                )
             elif rows is not None:
                 parts[name] = _parts_by_group(rows, groups, name)
         series = []
@@ -295,7 +296,8 @@ class _Series:
         timeline = _timeline_of(self.history.index)
         past = self.history.iloc[max(0, len(self.history) - n_past) :]
         x, y, points = _broken_line(past, timeline)
-        look = {"marker": "." if len(points) else None, "markevery": points}
+        look: dict[str, Any] = {"marker": "." if len(points) else None}
+        look["markevery"] = points
         ax.plot(x, y, color=ink(), lw=1.0, label="history", **look)
         if self.actual is not None:
             x, y, points = _broken_line(self.actual, timeline)
@@ -317,9 +319,9 @@ class _Series:
         labels = past.index.append(self.forecast.index)
         is_ordered = labels.is_monotonic_increasing and labels.is_unique
         if len(past) and is_ordered and len(past) not in _holes(labels, None):
-            way = np.append(stamps_of(past)[-1:], x[:1])
-            ends = np.append(past.to_numpy()[-1:], y[:1])
-            ax.plot(way, ends, color="C0", lw=2.0, label="_")
+            joint = np.append(stamps_of(past)[-1:], x[:1])
+            values = np.append(past.to_numpy()[-1:], y[:1])
+            ax.plot(joint, values, color="C0", lw=2.0, label="_")
         ax.set_title("" if self.heading is None else self.heading, loc="left")
         ax.set_ylabel("" if self.quantity is None else str(self.quantity))
         if np.issubdtype(x.dtype, np.datetime64):
@@ -368,7 +370,9 @@ def _holes(labels: Any, timeline: Any) -> np.ndarray:
 def _broken_line(values: Any, timeline: Any) -> tuple[np.ndarray, ...]:
     """Return where and what a line draws, NaN at holes, and its single points."""
     stamps, drawn = stamps_of(values), values.to_numpy(dtype=float, na_value=np.nan)
-    holes = _holes(values.index, timeline) if timeline is not None else []
+    holes = np.zeros(0, dtype=np.intp)
+    if timeline is not None:
+        holes = _holes(values.index, timeline)
     drawn = np.insert(drawn, holes, np.nan)
     stamps = np.insert(stamps, holes, stamps[holes])
     is_there = np.concatenate([[False], ~np.isnan(drawn), [False]])
