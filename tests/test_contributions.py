@@ -124,18 +124,6 @@ def test_each_output_has_its_contributions():
         ContributionDisplay(gates(lstm, windows)).plot()
 
 
-def test_contributions_are_labelled_and_missing_where_the_window_is(plain, X):
-    """Rows, steps and channels have names; missing steps contribute nothing known."""
-    frame = contributions(plain, X, ["1949-03", -1])
-    assert frame.columns.to_list() == ["passengers", "month"]
-    assert frame.index.names == ["row", "step"]
-    assert list(frame.index.unique("step")) == [-6, -5, -4, -3, -2, -1, 0]
-    first = frame.xs(pd.Timestamp("1949-03-01"), level="row").isna()
-    # Both lack four steps; the month, which is known, ends a step later.
-    assert first["passengers"].tolist() == [True] * 4 + [False] * 2 + [True]
-    assert first["month"].tolist() == [True] * 5 + [False] * 2
-
-
 def test_rows_that_share_their_label_are_called_by_position():
     """Times are not unique in a panel: one of them chooses the rows of all groups."""
     days = pd.date_range("2024-01-01", periods=20)
@@ -224,15 +212,3 @@ def test_titles_say_which_output_is_explained(airline, steps, columns, name):
     if name == "y_t+1":
         first = ContributionDisplay.from_estimator(pipe, airline)
         assert "to y_t," in first.ax_.get_title(loc="right")
-
-
-def test_only_the_channels_that_matter_most_are_drawn():
-    """Of many channels six are drawn, and the title says so."""
-    index = pd.MultiIndex.from_product([[0], range(-4, 0)], names=["row", "step"])
-    values = np.tile(np.arange(9.0), (4, 1))
-    frame = pd.DataFrame(values, index, [f"c{i}" for i in range(9)])
-    display = ContributionDisplay(frame).plot()
-    names = [panel.get_title(loc="left") for panel in display.axes_[:, 0]]
-    assert names == ["c8", "c7", "c6", "c5", "c4", "c3"]
-    assert "6 of 9 channels" in display.ax_.get_title(loc="right")
-    check_picture(display.figure_)

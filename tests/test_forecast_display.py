@@ -18,18 +18,6 @@ from sklstm import (
 )
 
 
-def panel_of(groups, *, freq="h"):
-    """Return history, forecast with its interval and actual values of some groups."""
-    stamps = pd.date_range("2024-02-27", periods=120, freq=freq, tz="Europe/Zurich")
-    index = pd.MultiIndex.from_product([groups, stamps], names=["store", "time"])
-    rng = np.random.default_rng(0)
-    values = pd.Series(1e4 + 300 * rng.normal(size=len(index)), index, name="sales")
-    is_past = index.get_level_values("time") < stamps[96]
-    to_come = values[~is_past].to_frame() + 50
-    to_come = to_come.assign(lower=to_come["sales"] - 400, upper=to_come["sales"] + 400)
-    return values[is_past], to_come, values[~is_past]
-
-
 def test_forecast_display_draws_what_forecast_says(deep_pipe, airline):
     """The line is that of ``forecast``, the history ends where X does."""
     series = airline[["passengers"]]
@@ -87,10 +75,6 @@ def test_forecasts_of_a_panel_are_drawn_as_they_come(stores):
         truth = actual[actual["store"] == store].sort_values("day")
         np.testing.assert_array_equal(lines["actual"].get_ydata(), truth["load"])
     check_picture(display.figure_)
-    again = ForecastDisplay.from_estimator(
-        pipe, past, 6, coverage=0.8, residuals=result, actual=actual
-    )
-    pd.testing.assert_frame_equal(again.forecast, to_come)
 
 
 def test_long_frames_from_elsewhere_are_told_their_columns(stores):
@@ -133,12 +117,9 @@ INDEXES = {
     "days across a change of the clock": pd.date_range(
         "2024-03-01", periods=40, tz="Europe/Zurich"
     ),
-    "hours": pd.date_range("2024-03-30", periods=40, freq="h", tz="Europe/Zurich"),
     "months": pd.date_range("2020-01-01", periods=40, freq="MS"),
     "business days": pd.date_range("2024-03-01", periods=40, freq="B"),
-    "periods": pd.period_range("2020-01-01", periods=40, freq="M"),
     "numbers": pd.RangeIndex(40),
-    "tens": pd.Index(range(0, 400, 10)),
 }
 
 
@@ -215,31 +196,6 @@ def test_many_groups_stand_beside_each_other(n_groups, n_columns):
     for ax, group in zip(panels, groups, strict=True):
         assert lines_of(ax)["forecast"].get_ydata().tolist() == [*values[group][6:]]
     check_picture(display.figure_)
-
-
-def test_panels_say_what_they_show():
-    """The y axis says the quantity, the title the group, where each is known."""
-
-    def words(*parts):
-        display = ForecastDisplay.from_predictions(*parts)
-        panels = display.axes_[:, 0]
-        return [(panel.get_title(loc="left"), panel.get_ylabel()) for panel in panels]
-
-    history, to_come, _ = panel_of(["north", "south"])
-    assert words(history, to_come) == [("north", "sales"), ("south", "sales")]
-    history, to_come, _ = panel_of(["north"])
-    assert words(history, to_come) == [("north", "sales")]
-    assert words(history.loc["north"], to_come.loc["north"]) == [("", "sales")]
-    # The title says it where every panel has its own.
-    both = to_come[["sales"]].assign(profit=1.0)
-    past = history.to_frame().assign(profit=2.0)
-    assert words(past, both) == [("north, sales", ""), ("north, profit", "")]
-    assert words(past.loc["north"], both.loc["north"]) == [
-        ("sales", ""),
-        ("profit", ""),
-    ]
-    nameless = history.loc["north"].rename(None)
-    assert words(nameless[:9], nameless[9:12]) == [("", "")]
 
 
 def test_intervals_and_actual_values_go_to_the_panel_of_their_name():

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from pictures import check_picture, lines_of
+from pictures import check_picture
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -217,27 +217,6 @@ def test_any_layer_can_be_drawn(deep_pipe, airline):
     for layer in (2, -3, 0.0):
         with pytest.raises(ValueError, match="must be one of 2 layer"):
             display.plot(layer=layer)
-
-
-def test_values_stand_at_their_own_steps(airline_pipe, airline):
-    """The month of the predicted row is at step 0, where no gate is."""
-    display = GateDisplay.from_estimator(airline_pipe, airline, rows="1960-03")
-    lines = lines_of(display.axes_[0, 0])
-    month = dict(zip(*lines["month"].get_data(), strict=True))
-    # From January to December, which are the ends of the axis.
-    assert month[0] == pytest.approx((3 - 1) / 11)
-    assert month[-2] == pytest.approx((1 - 1) / 11)
-    assert np.isnan(month[-12])
-    before = airline["passengers"]["1959-03":"1960-02"]
-    passengers = dict(zip(*lines["passengers"].get_data(), strict=True))
-    assert passengers[-1] == pytest.approx(
-        (before.iloc[-1] - before.min()) / (before.max() - before.min())
-    )
-    assert np.isnan(passengers[0])
-    for panel in display.axes_[:, 0]:
-        assert panel.get_xlim() == (-12.5, 0.5)
-    for panel in display.axes_[1:7, 0]:
-        assert panel.images[0].get_extent()[:2] == [-12.5, -0.5]
 
 
 def test_the_network_weight_is_said(airline, set_trust):

@@ -41,20 +41,16 @@ class ForecastDisplay:
     Parameters
     ----------
     history : Series or DataFrame
-        The values up to now: the column(s) named as the forecast. Beside a forecast of
-        one target, a single column may be called otherwise. For a long frame a long
-        frame, rows in any order.
+        The values up to now, named as the forecast; of a panel a long frame.
     forecast : Series or DataFrame
         What :func:`forecast` returns. Columns ``load_lower`` and ``load_upper`` beside
         ``load``, or ``lower`` and ``upper`` beside a single other one, are the ends of
-        its interval, whose coverage the legend says where the forecast still says it:
-        ``forecast`` writes it into its ``attrs``, which slices keep.
+        its interval.
     actual : Series or DataFrame, default=None
         What came true, as ``history``; groups and targets may be missing.
     groups : str or list of str, default=None
-        Columns of long frames that tell series apart. What :func:`forecast` returns
-        says by itself; a frame put together from several, or read from a file, does
-        not.
+        Columns of long frames that tell series apart, where the forecast, put together
+        from several or read from a file, does not say them.
     time : str, default=None
         Column of long frames that holds the time; None takes their index.
 
