@@ -581,12 +581,13 @@ def _check_part(part: Any) -> None:
             raise _UnknownPart(f"{part.func or part.inverse_func}, a function")
     elif isinstance(part, OneHotEncoder) and "categories_" in state:
         _check_one_hot(part)
-    # Compiled solvers begin with these, and trust their length.
-    for name, coef in state.items():
-        is_coef = name.strip("_").endswith("coef") and "n_features_in_" in state
-        if is_coef and isinstance(coef, np.ndarray):
-            if coef.dtype.kind != "f" or coef.shape[-1:] != (part.n_features_in_,):
-                raise _UnknownPart(f"{coef.dtype} of shape {coef.shape} as {name}")
+    # Compiled solvers begin with coefficients, and trust their length.
+    per_column = {"center_", "mean_", "min_", "scale_", "var_"}
+    for name, array in state.items():
+        is_one = name.strip("_").endswith("coef") or name in per_column
+        if is_one and isinstance(array, np.ndarray) and "n_features_in_" in state:
+            if array.dtype.kind != "f" or array.shape[-1:] != (part.n_features_in_,):
+                raise _UnknownPart(f"{array.dtype} of shape {array.shape} as {name}")
 
 
 def _check_one_hot(encoder: Any) -> None:
@@ -667,10 +668,13 @@ def _try_regressor(regressor: Any) -> None:
 def _try_windows(sliding_window: Any) -> None:
     """Raise unless the rows that follow those of the fit get their windows."""
     own, context = sliding_window, sliding_window.context_
-    sizes = [own.window * context.shape[1], own.horizon, own.n_features_in_]
     n_groups = 1 if own.groups_ is None else len(own.groups_)
-    if max(sizes) > _MOST_VALUES or n_groups > len(context):
-        raise _UnknownPart(f"windows of {sizes} values, {n_groups} groups")
+    n_steps = [own.window, own.horizon, own.known_ahead, own.lag_]
+    n_values = sum(n_steps) * own.n_features_in_ * n_groups
+    if not all(is_integer(each) and each >= 0 for each in n_steps):
+        raise _UnknownPart(f"windows of {n_steps} steps")
+    if n_values > max(_MOST_VALUES, 100 * context.size) or n_groups > len(context):
+        raise _UnknownPart(f"windows of {n_values} values in {n_groups} groups")
     if context.dtype != np.float32 or np.isinf(context).any():
         raise _UnknownPart(f"{context.dtype} as context, or infinity in it")
     names = getattr(own, "feature_names_in_", range(own.n_features_in_))

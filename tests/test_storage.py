@@ -461,6 +461,7 @@ ATTACKS = {
     "a long name": within(node(f"x.{'y' * 9999}", None, "ObjectNode")),
     "lines in a name": within(node("x.\n\n\x1b[31my", None, "ObjectNode")),
     "context of one dimension": edited("context_", np.zeros(3, np.float32)),
+    "a giant delay": edited("lag_", 10**9),
     "labels of another kind": edited("numbers", np.zeros(3)),
     "a zone that names a file": edited("zone", "dateutil//etc/passwd"),
 }
