@@ -334,108 +334,97 @@ def _plain(value: Any) -> dict[str, Any] | None:
     What comes back from the numbers and names is compared with what they stand for.
     """
     try:
-        plain = _parts_of(value)
-        again: Any = None if plain is None else _from_plain(plain)
+        parts = _parts_of(value)
+        plain = parts and {_PLAIN: parts[0], "parts": parts[1:]}
+        again: Any = _from_plain(plain) if plain else None
     except (TypeError, ValueError, AttributeError, LookupError):
         return None
-    if type(again) is not type(value):
+    if not plain or type(again) is not type(value):
         return None
-    if isinstance(value, pd.Index):
-        is_same = again.equals(value) and again.names == value.names
-        is_same &= again.dtype == value.dtype
-        is_same &= getattr(again, "freq", None) == getattr(value, "freq", None)
-        return plain if is_same else None
-    is_spline = type(value).__name__ == "BSpline"
-    return plain if is_spline or again == value else None
+    if not isinstance(value, pd.Index):
+        return plain if parts[0] == "spline" or again == value else None
+    is_same = again.equals(value) and again.names == value.names
+    is_same &= again.dtype == value.dtype
+    is_same &= getattr(again, "freq", None) == getattr(value, "freq", None)
+    return plain if is_same else None
 
 
-def _parts_of(value: Any) -> dict[str, Any] | None:
-    """Return what :func:`_from_plain` makes a value from."""
+def _parts_of(value: Any) -> list[Any]:
+    """Return a key of ``_BUILDERS`` and its arguments; nothing for other values."""
     if type(value).__name__ == "BSpline":
-        parts = {name: getattr(value, name) for name in ("t", "c", "k", "extrapolate")}
-        return {_PLAIN: "spline", **parts}
+        return ["spline", value.t, value.c, value.k, value.extrapolate]
     if isinstance(value, pd.Timedelta):
-        return {_PLAIN: "duration", "number": value._value, "unit": value.unit}
+        return ["duration", value._value, value.unit]
     if type(value) is pd.DateOffset:
         words = {name: int(number) for name, number in value.kwds.items()}
-        return {_PLAIN: "months", "n": value.n, "words": words}
+        return ["months", value.n, words]
     if isinstance(value, pd.offsets.BaseOffset):
-        return {_PLAIN: "offset", "name": value.freqstr}
+        return ["offset", value.freqstr]
     if isinstance(value, pd.MultiIndex):
-        levels = [_plain(level) for level in value.levels]
         codes = [np.asarray(codes) for codes in value.codes]
-        return {
-            _PLAIN: "multi",
-            "levels": levels,
-            "codes": codes,
-            "names": list(value.names),
-        }
+        return ["multi", [_plain(e) for e in value.levels], codes, list(value.names)]
     if not isinstance(value, pd.Index) or not isinstance(value.name, _SCALARS):
-        return None
-    own: dict[str, Any] = {"name": value.name}
+        return []
     if isinstance(value, pd.RangeIndex):
-        ends = [int(value.start), int(value.stop), int(value.step)]
-        return {_PLAIN: "range", "numbers": ends, **own}
+        ends = int(value.start), int(value.stop), int(value.step)
+        return ["range", value.name, *ends]
     if isinstance(value, pd.PeriodIndex):
-        numbers = np.asarray(value.asi8)
-        return {_PLAIN: "periods", "numbers": numbers, "freq": value.freqstr, **own}
+        return ["periods", value.name, np.asarray(value.asi8), value.freqstr]
     if isinstance(value, pd.DatetimeIndex | pd.TimedeltaIndex):
+        kind = "stamps" if value.dtype.kind == "M" else "durations"
         freq = None if value.freq is None else _plain(value.freq)
+        own = [kind, value.name, np.asarray(value.asi8), value.unit, freq]
         zone = getattr(value, "tz", None)
-        own |= {"numbers": np.asarray(value.asi8), "unit": value.unit, "freq": freq}
-        return {_PLAIN: "times", "letter": value.dtype.kind, **own} | {
-            "zone": zone if zone is None else str(zone)
-        }
+        return own if zone is None else [*own, str(zone)]
     values = value.to_numpy()
     if values.dtype.kind not in _NUMBERS:
         values = value.tolist()
         if not all(isinstance(each, str | int | float) for each in values):
-            return None
+            return []
         array = np.array(values)
         if array.nbytes < 200 * len(values) and array.tolist() == values:
             values = array  # one part instead of many
-    return {_PLAIN: "values", "values": values, "dtype": str(value.dtype), **own}
+    return ["values", value.name, values, str(value.dtype)]
 
 
 def _from_plain(data: dict[str, Any]) -> Any:
     """Return the labels or the spline of numbers and names."""
-    kind, name = data[_PLAIN], data.get("name")
-    if kind == "spline":
-        spline = import_module("scipy.interpolate").BSpline
-        return spline(data["t"], data["c"], data["k"], data["extrapolate"])
-    if kind == "duration":
-        return pd.Timedelta(np.timedelta64(data["number"], data["unit"]))
-    if kind == "months":
-        return pd.DateOffset(data["n"], **data["words"])
-    if kind == "offset":
-        return pd.tseries.frequencies.to_offset(data["name"])
-    if kind == "multi":
-        levels = [_from_plain(level) for level in data["levels"]]
-        return pd.MultiIndex(levels=levels, codes=data["codes"], names=data["names"])
-    if kind == "range":
-        return pd.RangeIndex(*data["numbers"], name=name)
-    if kind == "values":
-        options = {"dtype": data["dtype"], "name": name, "tupleize_cols": False}
-        return pd.Index(data["values"], **options)
-    numbers = data["numbers"]
-    if numbers.dtype != np.int64 or numbers.ndim != 1:
-        raise _UnknownPart(f"labels of {numbers.dtype}")
-    if kind == "periods":
-        return pd.PeriodIndex.from_ordinals(numbers, freq=data["freq"], name=name)
-    freq = None if data["freq"] is None else _from_plain(data["freq"])
-    if kind == "times" and data["letter"] == "m":
-        values = numbers.view(f"m8[{data['unit']}]")
-        return pd.TimedeltaIndex(values, freq=freq, name=name)
-    if kind != "times":
-        raise _UnknownPart(f"labels of kind {kind!r}")
-    index = pd.DatetimeIndex(numbers.view(f"M8[{data['unit']}]"), name=name)
-    zone = data["zone"]
-    if zone is not None:
+    return _BUILDERS[data[_PLAIN]](*_checked(data["parts"]))
+
+
+def _integers(numbers: np.ndarray) -> np.ndarray:
+    return numbers.astype(np.int64, casting="safe")
+
+
+def _stamps(name: Any, numbers: Any, unit: str, freq: Any, zone: str = "") -> Any:
+    """Return time stamps, in a zone where it is given."""
+    index = pd.DatetimeIndex(_integers(numbers).view(f"M8[{unit}]"), name=name)
+    if zone:
         # "dateutil/..." and absolute paths would have a file read.
         if not re.fullmatch(r"[A-Za-z][\w+:-]*(/[\w+-]+)*", zone) or "dateutil" in zone:
             raise _UnknownPart(f"a time zone {zone!r}")
         index = index.tz_localize("UTC").tz_convert(zone)
     return index if freq is None else pd.DatetimeIndex(index, freq=freq)
+
+
+_BUILDERS: dict[str, Any] = {
+    "duration": lambda number, unit: pd.Timedelta(np.timedelta64(number, unit)),
+    "durations": lambda name, numbers, unit, freq: pd.TimedeltaIndex(
+        _integers(numbers).view(f"m8[{unit}]"), freq=freq, name=name
+    ),
+    "months": lambda n, words: pd.DateOffset(n, **words),
+    "multi": lambda levels, codes, names: pd.MultiIndex(levels, codes, names=names),
+    "offset": lambda name: pd.tseries.frequencies.to_offset(name),
+    "periods": lambda name, numbers, freq: pd.PeriodIndex.from_ordinals(
+        numbers, freq=freq, name=name
+    ),
+    "range": lambda name, *ends: pd.RangeIndex(*ends, name=name),
+    "spline": lambda *parts: import_module("scipy.interpolate").BSpline(*parts),
+    "stamps": _stamps,
+    "values": lambda name, values, dtype: pd.Index(
+        values, dtype=dtype, name=name, tupleize_cols=False
+    ),
+}
 
 
 # -- out of the file ----------------------------------------------------------------
