@@ -18,12 +18,9 @@ if TYPE_CHECKING:
     )
     from sklstm.network._keras_regressor import KerasRegressor
     from sklstm.network._regressor import LSTMRegressor
-    from sklstm.views._contribution_display import ContributionDisplay
-    from sklstm.views._error_display import ErrorByStepDisplay
+    from sklstm.views._contributions import ContributionDisplay, contributions
     from sklstm.views._forecast_display import ForecastDisplay
-    from sklstm.views._gate_display import GateDisplay
-    from sklstm.views._inspection import contributions, gates
-    from sklstm.views._loss_display import LossCurveDisplay
+    from sklstm.views._gates import GateDisplay, gates
     from sklstm.windows._sliding_window import SlidingWindow
     from sklstm.windows._split import PanelTimeSeriesSplit
 
@@ -32,12 +29,10 @@ __version__ = "0.1.0"
 __all__ = [
     "BacktestResult",
     "ContributionDisplay",
-    "ErrorByStepDisplay",
     "ForecastDisplay",
     "GateDisplay",
     "KerasRegressor",
     "LSTMRegressor",
-    "LossCurveDisplay",
     "PanelTimeSeriesSplit",
     "SlidingWindow",
     "backtest",
@@ -57,19 +52,17 @@ __all__ = [
 
 _ROOMS = {
     "BacktestResult": "sklstm.forecasting._result",
-    "ContributionDisplay": "sklstm.views._contribution_display",
-    "ErrorByStepDisplay": "sklstm.views._error_display",
+    "ContributionDisplay": "sklstm.views._contributions",
     "ForecastDisplay": "sklstm.views._forecast_display",
-    "GateDisplay": "sklstm.views._gate_display",
+    "GateDisplay": "sklstm.views._gates",
     "KerasRegressor": "sklstm.network._keras_regressor",
     "LSTMRegressor": "sklstm.network._regressor",
-    "LossCurveDisplay": "sklstm.views._loss_display",
     "PanelTimeSeriesSplit": "sklstm.windows._split",
     "SlidingWindow": "sklstm.windows._sliding_window",
     "backtest": "sklstm.forecasting._backtest",
-    "contributions": "sklstm.views._inspection",
+    "contributions": "sklstm.views._contributions",
     "forecast": "sklstm.forecasting._forecast",
-    "gates": "sklstm.views._inspection",
+    "gates": "sklstm.views._gates",
     "interval_coverage": "sklstm.metrics",
     "load": "sklstm._storage",
     "load_airline_passengers": "sklstm.datasets",

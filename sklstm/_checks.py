@@ -74,13 +74,10 @@ def check_finite(
     Parameters
     ----------
     values : ndarray of shape (n_rows, n_columns)
-        Numbers of any dtype.
     owner : str
         The class that is speaking.
-    columns : sequence of n_columns names, optional
-        Names for the message; positions are used where there are none.
-    labels : sequence of n_rows labels, optional
-        Row labels for the message; positions are used where there are none.
+    columns, labels : sequence, optional
+        Names of columns and rows for the message; else positions.
 
     Raises
     ------
@@ -118,13 +115,11 @@ def check_whole_target(
     ----------
     y : array-like of shape (n_rows,) or (n_rows, n_outputs)
     labels : sequence of n_rows labels or None
-        Row labels for the message; positions are used where there are none.
-    owner : str
-        Who is speaking.
-    weights : str
-        How the weight of a row is given, for the message.
+        For the message; positions are used where there are none.
+    owner, weights : str
+        Who is speaking, and how the weight of a row is given.
     estimator : estimator, optional
-        The same as scikit-learn's checks name it.
+        The owner, as scikit-learn's checks name it.
 
     Raises
     ------
@@ -184,13 +179,7 @@ def check_fit_params(params: Mapping[str, Any], n_rows: int, *, owner: str) -> N
 
 @contextmanager
 def whole_or_unchanged(estimator) -> Iterator[None]:
-    """Leave an estimator exactly as it was if the block raises.
-
-    Parameters
-    ----------
-    estimator : BaseEstimator
-        Whose attributes the block sets.
-    """
+    """Leave an estimator exactly as it was if the block raises."""
     before = dict(vars(estimator))
     try:
         yield

@@ -159,7 +159,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
             f"{type(estimator).__name__}; pass the pipeline itself."
         )
     try:
-        stored = {"sklstm": FORMAT, "estimator": _stored(estimator, ())}
+        stored = {"sklstm": FORMAT, "estimator": _stored(estimator, "")}
         archive = skops.dumps(stored, compression=zipfile.ZIP_DEFLATED)
         _check_archive(archive)
     except (_UnknownPart, RecursionError) as error:
@@ -276,7 +276,7 @@ def _allowed() -> dict[str, type]:
 # -- into the file ------------------------------------------------------------------
 
 
-def _stored(value: Any, place: tuple[str, ...]) -> Any:
+def _stored(value: Any, place: str) -> Any:
     """Return a value as the file holds it: a copy, with labels in plain form.
 
     Raises
@@ -286,48 +286,46 @@ def _stored(value: Any, place: tuple[str, ...]) -> Any:
     """
     kind = type(value)
     is_known = kind in _allowed().values()
-    if len(place) > _MOST_DEPTH // 3:
-        raise _UnknownPart(f"parts in parts, {len(place)} deep")
+    if len(re.findall(r"[.[]", place)) > _MOST_DEPTH // 3:
+        raise _UnknownPart("parts in parts, too deep")
     if kind in _SCALARS or isinstance(value, np.dtype | slice | np.random.RandomState):
         return value
     if isinstance(value, np.generic) or kind is np.ndarray:
         if value.dtype.kind in _NUMBERS:
             return value
         if kind is np.ndarray and value.dtype == object:
-            parts = np.empty(value.shape, dtype=object)
+            array = np.empty(value.shape, dtype=object)
             for at, part in np.ndenumerate(value):
-                parts[at] = _stored(part, (*place, f"{list(at)}"))
-            return parts
+                array[at] = _stored(part, f"{place}{[*at]}")
+            return array
     if kind in (list, tuple):
-        parts = enumerate(value)
-        return kind([_stored(part, (*place, f"[{at}]")) for at, part in parts])
+        each = enumerate(value)
+        return kind([_stored(part, f"{place}[{at}]") for at, part in each])
     if kind is dict or (is_known and isinstance(value, dict)):
         if all(type(key) in (str, int, float) for key in value):
             copy = kind()
             for key, part in value.items():
-                copy[key] = _stored(part, (*place, f"[{key!r}]"))
+                copy[key] = _stored(part, f"{place}[{key!r}]")
             return copy
-        raise _UnknownPart(f"a dict whose keys are no strings at {_path(place)}")
+        raise _UnknownPart(
+            f"a dict whose keys are no strings at {place.lstrip('.') or 'the top'}"
+        )
     if kind is type and issubclass(value, np.generic | bool | int | float | str):
         return value
     if is_known:
         copy = object.__new__(kind)
         for name, part in (value.__getstate__() or {}).items():
-            vars(copy)[name] = _stored(part, (*place, f".{name}"))
+            vars(copy)[name] = _stored(part, f"{place}.{name}")
         _check_part(value)
         return copy
     plain = _plain(value)
     if plain is not None:
         return plain
-    name = f"{getattr(value, '__module__', None) or kind.__module__}."
-    name += getattr(value, "__qualname__", kind.__qualname__)
-    label = isinstance(value, pd.Index | pd.offsets.BaseOffset)
-    words = f"{value!r}, which has no plain form," if label else name
-    raise _UnknownPart(f"{_short(words, 120)} at {_path(place)}")
-
-
-def _path(place: tuple[str, ...]) -> str:
-    return "".join(place).lstrip(".") or "the top"
+    named = value if hasattr(value, "__qualname__") else kind
+    words = f"{named.__module__}.{named.__qualname__}"
+    if isinstance(value, pd.Index | pd.offsets.BaseOffset):
+        words = f"{value!r}, labels of a rare kind,"
+    raise _UnknownPart(f"{_short(words, 120)} at {place.lstrip('.') or 'the top'}")
 
 
 def _plain(value: Any) -> dict[str, Any] | None:
@@ -336,114 +334,97 @@ def _plain(value: Any) -> dict[str, Any] | None:
     What comes back from the numbers and names is compared with what they stand for.
     """
     try:
-        plain = _parts_of(value)
-        again = None if plain is None else _from_plain(plain)
+        parts = _parts_of(value)
+        plain = parts and {_PLAIN: parts[0], "parts": parts[1:]}
+        again: Any = _from_plain(plain) if plain else None
     except (TypeError, ValueError, AttributeError, LookupError):
         return None
-    if type(again) is not type(value):
+    if not plain or type(again) is not type(value):
         return None
-    if isinstance(value, pd.Index):
-        is_same = again.equals(value) and again.names == value.names
-        is_same &= again.dtype == value.dtype
-        is_same &= getattr(again, "freq", None) == getattr(value, "freq", None)
-        return plain if is_same else None
-    is_spline = type(value).__name__ == "BSpline"
-    return plain if is_spline or again == value else None
+    if not isinstance(value, pd.Index):
+        return plain if parts[0] == "spline" or again == value else None
+    is_same = again.equals(value) and again.names == value.names
+    is_same &= again.dtype == value.dtype
+    is_same &= getattr(again, "freq", None) == getattr(value, "freq", None)
+    return plain if is_same else None
 
 
-def _parts_of(value: Any) -> dict[str, Any] | None:
-    """Return what :func:`_from_plain` makes a value from."""
+def _parts_of(value: Any) -> list[Any]:
+    """Return a key of ``_BUILDERS`` and its arguments; nothing for other values."""
     if type(value).__name__ == "BSpline":
-        parts = {name: getattr(value, name) for name in ("t", "c", "k", "extrapolate")}
-        return {_PLAIN: "spline", **parts}
+        return ["spline", value.t, value.c, value.k, value.extrapolate]
     if isinstance(value, pd.Timedelta):
-        return {_PLAIN: "duration", "number": value._value, "unit": value.unit}
+        return ["duration", value._value, value.unit]
     if type(value) is pd.DateOffset:
         words = {name: int(number) for name, number in value.kwds.items()}
-        return {_PLAIN: "months", "n": value.n, "words": words}
+        return ["months", value.n, words]
     if isinstance(value, pd.offsets.BaseOffset):
-        return {_PLAIN: "offset", "name": value.freqstr}
+        return ["offset", value.freqstr]
     if isinstance(value, pd.MultiIndex):
-        levels = [_plain(level) for level in value.levels]
         codes = [np.asarray(codes) for codes in value.codes]
-        return {
-            _PLAIN: "multi",
-            "levels": levels,
-            "codes": codes,
-            "names": list(value.names),
-        }
+        return ["multi", [_plain(e) for e in value.levels], codes, list(value.names)]
     if not isinstance(value, pd.Index) or not isinstance(value.name, _SCALARS):
-        return None
-    own: dict[str, Any] = {"name": value.name}
+        return []
     if isinstance(value, pd.RangeIndex):
-        ends = [int(value.start), int(value.stop), int(value.step)]
-        return {_PLAIN: "range", "numbers": ends, **own}
+        ends = int(value.start), int(value.stop), int(value.step)
+        return ["range", value.name, *ends]
     if isinstance(value, pd.PeriodIndex):
-        numbers = np.asarray(value.asi8)
-        return {_PLAIN: "periods", "numbers": numbers, "freq": value.freqstr, **own}
+        return ["periods", value.name, np.asarray(value.asi8), value.freqstr]
     if isinstance(value, pd.DatetimeIndex | pd.TimedeltaIndex):
+        kind = "stamps" if value.dtype.kind == "M" else "durations"
         freq = None if value.freq is None else _plain(value.freq)
+        own = [kind, value.name, np.asarray(value.asi8), value.unit, freq]
         zone = getattr(value, "tz", None)
-        own |= {"numbers": np.asarray(value.asi8), "unit": value.unit, "freq": freq}
-        return {_PLAIN: "times", "letter": value.dtype.kind, **own} | {
-            "zone": zone if zone is None else str(zone)
-        }
+        return own if zone is None else [*own, str(zone)]
     values = value.to_numpy()
     if values.dtype.kind not in _NUMBERS:
         values = value.tolist()
         if not all(isinstance(each, str | int | float) for each in values):
-            return None
-        if all(isinstance(each, str) for each in values):
-            values = _array_of_strings(values)
-    return {_PLAIN: "values", "values": values, "dtype": str(value.dtype), **own}
-
-
-def _array_of_strings(values: list[str]) -> Any:
-    """Return strings as one array, as long as that keeps them and is no larger."""
-    array = np.array(values, dtype=np.str_)
-    is_small = array.nbytes <= 200 * max(1, len(values))
-    return array if is_small and array.tolist() == values else values
+            return []
+        array = np.array(values)
+        if array.nbytes < 200 * len(values) and array.tolist() == values:
+            values = array  # one part instead of many
+    return ["values", value.name, values, str(value.dtype)]
 
 
 def _from_plain(data: dict[str, Any]) -> Any:
     """Return the labels or the spline of numbers and names."""
-    kind, name = data[_PLAIN], data.get("name")
-    if kind == "spline":
-        spline = import_module("scipy.interpolate").BSpline
-        return spline(data["t"], data["c"], data["k"], data["extrapolate"])
-    if kind == "duration":
-        return pd.Timedelta(np.timedelta64(data["number"], data["unit"]))
-    if kind == "months":
-        return pd.DateOffset(data["n"], **data["words"])
-    if kind == "offset":
-        return pd.tseries.frequencies.to_offset(data["name"])
-    if kind == "multi":
-        levels = [_from_plain(level) for level in data["levels"]]
-        return pd.MultiIndex(levels=levels, codes=data["codes"], names=data["names"])
-    if kind == "range":
-        return pd.RangeIndex(*data["numbers"], name=name)
-    if kind == "values":
-        options = {"dtype": data["dtype"], "name": name, "tupleize_cols": False}
-        return pd.Index(data["values"], **options)
-    numbers = data["numbers"]
-    if numbers.dtype != np.int64 or numbers.ndim != 1:
-        raise _UnknownPart(f"labels of {numbers.dtype}")
-    if kind == "periods":
-        return pd.PeriodIndex.from_ordinals(numbers, freq=data["freq"], name=name)
-    freq = None if data["freq"] is None else _from_plain(data["freq"])
-    if kind == "times" and data["letter"] == "m":
-        values = numbers.view(f"m8[{data['unit']}]")
-        return pd.TimedeltaIndex(values, freq=freq, name=name)
-    if kind != "times":
-        raise _UnknownPart(f"labels of kind {kind!r}")
-    index = pd.DatetimeIndex(numbers.view(f"M8[{data['unit']}]"), name=name)
-    zone = data["zone"]
-    if zone is not None:
+    return _BUILDERS[data[_PLAIN]](*_checked(data["parts"]))
+
+
+def _integers(numbers: np.ndarray) -> np.ndarray:
+    return numbers.astype(np.int64, casting="safe")
+
+
+def _stamps(name: Any, numbers: Any, unit: str, freq: Any, zone: str = "") -> Any:
+    """Return time stamps, in a zone where it is given."""
+    index = pd.DatetimeIndex(_integers(numbers).view(f"M8[{unit}]"), name=name)
+    if zone:
         # "dateutil/..." and absolute paths would have a file read.
         if not re.fullmatch(r"[A-Za-z][\w+:-]*(/[\w+-]+)*", zone) or "dateutil" in zone:
             raise _UnknownPart(f"a time zone {zone!r}")
         index = index.tz_localize("UTC").tz_convert(zone)
     return index if freq is None else pd.DatetimeIndex(index, freq=freq)
+
+
+_BUILDERS: dict[str, Any] = {
+    "duration": lambda number, unit: pd.Timedelta(np.timedelta64(number, unit)),
+    "durations": lambda name, numbers, unit, freq: pd.TimedeltaIndex(
+        _integers(numbers).view(f"m8[{unit}]"), freq=freq, name=name
+    ),
+    "months": lambda n, words: pd.DateOffset(n, **words),
+    "multi": lambda levels, codes, names: pd.MultiIndex(levels, codes, names=names),
+    "offset": lambda name: pd.tseries.frequencies.to_offset(name),
+    "periods": lambda name, numbers, freq: pd.PeriodIndex.from_ordinals(
+        numbers, freq=freq, name=name
+    ),
+    "range": lambda name, *ends: pd.RangeIndex(*ends, name=name),
+    "spline": lambda *parts: import_module("scipy.interpolate").BSpline(*parts),
+    "stamps": _stamps,
+    "values": lambda name, values, dtype: pd.Index(
+        values, dtype=dtype, name=name, tupleize_cols=False
+    ),
+}
 
 
 # -- out of the file ----------------------------------------------------------------
@@ -458,7 +439,8 @@ _LOADERS = {
     "SliceNode": "builtins.slice",
     "TupleNode": "builtins.tuple",
 }
-_ARRAYS = {f"numpy.{each.__name__}" for each in (np.ndarray, *np.sctypeDict.values())}
+_ARRAYS = {f"numpy.{each.__name__}" for each in [*np.sctypeDict.values()]}
+_ARRAYS |= {"numpy.ndarray"}
 _TYPES = _ARRAYS | {"builtins.bool", "builtins.float", "builtins.int", "builtins.str"}
 
 
@@ -477,7 +459,11 @@ def _check_archive(archive: bytes) -> None:
         if "schema.json" not in sizes:
             raise _UnknownPart("a zip archive of something else")
         tree = json.loads(file.read("schema.json"))
-        _check_format(tree)
+        content = tree["content"]
+        if {*content} != {"sklstm", "estimator"}:
+            raise _UnknownPart("an archive that something else wrote")
+        if content["sklstm"]["content"] != str(FORMAT):
+            raise _UnknownPart(f"it is of another format than {FORMAT}")
         seen: dict[Any, bool] = {}
         for number, (node, parts, depth) in enumerate(_nodes(tree)):
             if number > _MOST_PARTS or depth > _MOST_DEPTH:
@@ -496,16 +482,6 @@ def _check_archive(archive: bytes) -> None:
                     raise _UnknownPart(f"arrays of more than {most} bytes")
                 with file.open(node["file"]) as array:
                     _check_header(array, sizes[node["file"]])
-
-
-def _check_format(tree: Any) -> None:
-    """Raise unless the tree of a file is in our format."""
-    content = tree.get("content") if isinstance(tree, dict) else None
-    if not isinstance(content, dict) or {*content} != {"sklstm", "estimator"}:
-        raise _UnknownPart("an archive that something else wrote")
-    form = content["sklstm"].get("content")
-    if form != str(FORMAT):
-        raise _UnknownPart(f"it is of format {form}, and this version reads {FORMAT}")
 
 
 def _nodes(tree: Any) -> Iterator[tuple[dict[str, Any], list[Any], int]]:
@@ -536,7 +512,7 @@ def _check_node(node: dict[str, Any]) -> None:
         is_allowed |= loader == ("DictNode" if issubclass(kind, dict) else "ObjectNode")
     if not is_allowed:
         raise _UnknownPart(f"{name} in it, which load does not build")
-    content = node.get("content")
+    content: Any = node.get("content")
     if loader == "JsonNode" and content.lstrip()[:1] in ("[", "{"):
         raise _UnknownPart("lists in place of a number or a string")
     if loader == "DTypeNode" and "file" not in content:
@@ -594,12 +570,13 @@ def _check_part(part: Any) -> None:
             raise _UnknownPart(f"{part.func or part.inverse_func}, a function")
     elif isinstance(part, OneHotEncoder) and "categories_" in state:
         _check_one_hot(part)
-    # Compiled solvers begin with these, and trust their length.
-    for name, coef in state.items():
-        is_coef = name.strip("_").endswith("coef") and "n_features_in_" in state
-        if is_coef and isinstance(coef, np.ndarray):
-            if coef.dtype.kind != "f" or coef.shape[-1:] != (part.n_features_in_,):
-                raise _UnknownPart(f"{coef.dtype} of shape {coef.shape} as {name}")
+    # Compiled solvers begin with coefficients, and trust their length.
+    per_column = {"center_", "mean_", "min_", "scale_", "var_"}
+    for name, array in state.items():
+        is_one = name.strip("_").endswith("coef") or name in per_column
+        if is_one and isinstance(array, np.ndarray) and "n_features_in_" in state:
+            if array.dtype.kind != "f" or array.shape[-1:] != (part.n_features_in_,):
+                raise _UnknownPart(f"{array.dtype} of shape {array.shape} as {name}")
 
 
 def _check_one_hot(encoder: Any) -> None:
@@ -620,7 +597,7 @@ def _check_one_hot(encoder: Any) -> None:
 def _check_own(part: Any) -> None:
     """Raise unless a part of ours is as its class says, and works on one window."""
     if is_dataclass(part):
-        hints = _hints_of(type(part))
+        hints = get_type_hints(type(part))
         for own in fields(part):
             value = getattr(part, own.name)
             if not _fits(value, hints[own.name]):
@@ -630,9 +607,6 @@ def _check_own(part: Any) -> None:
         _try_regressor(part)
     elif isinstance(part, SlidingWindow) and hasattr(part, "context_"):
         _try_windows(part)
-
-
-_hints_of = cache(get_type_hints)
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -687,25 +661,29 @@ def _try_regressor(regressor: Any) -> None:
 
 def _try_windows(sliding_window: Any) -> None:
     """Raise unless the rows that follow those of the fit get their windows."""
-    own, grid = sliding_window, sliding_window.grid_
-    n_values = own.window * own.context_.shape[1]
-    if own.context_.dtype != np.float32 or n_values > _MOST_VALUES:
-        raise _UnknownPart(f"windows of {own.window} steps, {own.context_.dtype}")
-    after = None if grid is None else grid.after(grid.last, 1)
+    own, context = sliding_window, sliding_window.context_
+    n_groups = 1 if own.groups_ is None else len(own.groups_)
+    n_steps = [own.window, own.horizon, own.known_ahead, own.lag_]
+    n_values = sum(n_steps) * own.n_features_in_ * n_groups
+    if not all(is_integer(each) and each >= 0 for each in n_steps):
+        raise _UnknownPart(f"windows of {n_steps} steps")
+    if n_values > max(_MOST_VALUES, 100 * context.size) or n_groups > len(context):
+        raise _UnknownPart(f"windows of {n_values} values in {n_groups} groups")
+    if context.dtype != np.float32 or np.isinf(context).any():
+        raise _UnknownPart(f"{context.dtype} as context, or infinity in it")
     names = getattr(own, "feature_names_in_", range(own.n_features_in_))
-    rows = pd.DataFrame(1.0, columns=names, index=after if own.groups is None else [0])
+    rows = pd.DataFrame(1.0, columns=names, index=range(n_groups))
     if own.groups_ is not None:
+        columns = [own.groups] if isinstance(own.groups, str) else list(own.groups)
         keys = own.groups_.to_frame(index=False)
-        keys.columns = [own.groups] if isinstance(own.groups, str) else own.groups
-        rows = keys.assign(**{name: 1.0 for name in names if name not in keys})
+        for name, key in zip(columns, keys, strict=True):
+            rows[name] = keys[key]
+    if own.grid_ is not None:
+        after = own.grid_.after(own.grid_.last, 1).repeat(n_groups)
         if own.time is None:
-            rows.index = after.repeat(len(rows))
-    if own.time is not None:
-        rows[own.time] = after.repeat(len(rows))
+            rows.index = after
+        else:
+            rows[own.time] = after
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        windows = own.transform(
-            rows if hasattr(own, "feature_names_in_") else rows.to_numpy()
-        )
-    if np.isinf(np.asarray(windows)).any():
-        raise _UnknownPart("windows that hold infinity")
+        own.transform(rows if hasattr(own, "feature_names_in_") else rows.to_numpy())

@@ -1,7 +1,8 @@
 """Errors of forecasts and of intervals that scikit-learn does not have.
 
 All take arrays of shape (n_rows,) or (n_rows, n_outputs), ``sample_weight`` and
-``multioutput`` as the regression metrics of :mod:`sklearn.metrics` do.
+``multioutput`` as the regression metrics of :mod:`sklearn.metrics` do, and raise a
+ValueError where shapes differ, values are not finite, or ends are the wrong way round.
 """
 
 from __future__ import annotations
@@ -19,9 +20,6 @@ __all__ = [
     "mean_interval_score",
     "symmetric_mean_absolute_percentage_error",
 ]
-
-# Above it sums of a few values, or of many, may be beyond the largest float.
-_HUGE = 1e290
 
 
 def __dir__() -> list[str]:
@@ -45,19 +43,16 @@ def mean_absolute_scaled_error(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        True values.
-    y_pred : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        Predicted values.
+    y_true, y_pred : array-like of shape (n_rows,) or (n_rows, n_outputs)
+        True and predicted values.
     y_train : array-like of shape (n_train,) or (n_train, n_outputs)
         The values before them, oldest first; more than ``season``.
     season : int, default=1
         Rows after which the series repeats; 1 scales by the last value.
     sample_weight : array-like of shape (n_rows,), optional
         Weights of the rows, none below 0 and not all 0.
-    multioutput : {"raw_values", "uniform_average"} or array-like of shape \
-            (n_outputs,), default="uniform_average"
-        One error for each output, their mean, or their mean with these weights.
+    multioutput : str or array-like, default="uniform_average"
+        ``"raw_values"`` gives each output its own, weights their weighted mean.
 
     Returns
     -------
@@ -67,13 +62,12 @@ def mean_absolute_scaled_error(
     Raises
     ------
     ValueError
-        If shapes differ, values are not finite, weights are none, or ``y_train`` is too
-        short or repeats itself exactly, which leaves nothing to scale with.
+        If ``y_train`` is too short, or repeats itself exactly.
 
     References
     ----------
     Hyndman & Koehler 2006, "Another look at measures of forecast accuracy",
-    International Journal of Forecasting 22(4), doi:10.1016/j.ijforecast.2006.03.001.
+    doi:10.1016/j.ijforecast.2006.03.001.
 
     Examples
     --------
@@ -94,17 +88,14 @@ def mean_absolute_scaled_error(
             f"between 1 and len(y_train) - 1 = {len(train) - 1}. Got {season!r} "
             "instead."
         )
-    shrink = _shrink(truth, predicted, train)
-    scale = _naive_error(train * shrink, season)
+    scale = np.abs(train[season:] - train[:-season]).mean(axis=0)
     if not scale.all():
         raise ValueError(
             "y_train must not repeat itself exactly, since its changes are the unit. "
             f"Got {season} row(s) that repeat in output {np.flatnonzero(scale == 0)[0]}"
             "; use another metric, such as the mean absolute error."
         )
-    with np.errstate(over="ignore"):  # infinity is then the nearest to the error
-        errors = np.abs(truth * shrink - predicted * shrink) / scale
-    return _mean(errors, sample_weight, multioutput)
+    return _mean(np.abs(truth - predicted) / scale, sample_weight, multioutput)
 
 
 def symmetric_mean_absolute_percentage_error(
@@ -118,25 +109,17 @@ def symmetric_mean_absolute_percentage_error(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        True values.
-    y_pred : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        Predicted values.
+    y_true, y_pred : array-like of shape (n_rows,) or (n_rows, n_outputs)
+        True and predicted values.
     sample_weight : array-like of shape (n_rows,), optional
         Weights of the rows, none below 0 and not all 0.
-    multioutput : {"raw_values", "uniform_average"} or array-like of shape \
-            (n_outputs,), default="uniform_average"
-        One error for each output, their mean, or their mean with these weights.
+    multioutput : str or array-like, default="uniform_average"
+        ``"raw_values"`` gives each output its own, weights their weighted mean.
 
     Returns
     -------
     float or ndarray of shape (n_outputs,)
         Per cent, from 0 (best) to 200, as in the M-competitions.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, values are not finite or weights are none.
 
     Notes
     -----
@@ -145,8 +128,7 @@ def symmetric_mean_absolute_percentage_error(
 
     References
     ----------
-    Makridakis, Spiliotis & Assimakopoulos 2020, "The M4 Competition: 100,000 time
-    series and 61 forecasting methods", International Journal of Forecasting 36(1),
+    Makridakis, Spiliotis & Assimakopoulos 2020, "The M4 Competition",
     doi:10.1016/j.ijforecast.2019.04.014.
 
     Examples
@@ -156,8 +138,6 @@ def symmetric_mean_absolute_percentage_error(
     50.0
     """
     truth, predicted = _check_columns(y_true=y_true, y_pred=y_pred)
-    shrink = _shrink(truth, predicted)
-    truth, predicted = truth * shrink, predicted * shrink
     distance = np.abs(truth - predicted)
     size = np.abs(truth) + np.abs(predicted)
     errors = 200 * np.divide(distance, size, out=np.zeros_like(size), where=size > 0)
@@ -176,27 +156,18 @@ def interval_coverage(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        True values.
-    y_lower, y_upper : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        Ends of the intervals, which belong to them.
+    y_true, y_lower, y_upper : array-like of shape (n_rows,) or (n_rows, n_outputs)
+        True values, and the ends of their intervals, which belong to them.
     sample_weight : array-like of shape (n_rows,), optional
         Weights of the rows, none below 0 and not all 0.
-    multioutput : {"raw_values", "uniform_average"} or array-like of shape \
-            (n_outputs,), default="uniform_average"
-        One share for each output, their mean, or their mean with these weights.
+    multioutput : str or array-like, default="uniform_average"
+        ``"raw_values"`` gives each output its own, weights their weighted mean.
 
     Returns
     -------
     float or ndarray of shape (n_outputs,)
         Between 0 and 1. Best is the coverage that the intervals were made for; wide
         intervals reach 1, so look at :func:`mean_interval_score` too.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, values are not finite, weights are none, or a lower end is
-        above the upper.
 
     Examples
     --------
@@ -220,34 +191,24 @@ def mean_interval_score(
 ) -> float | np.ndarray:
     """Return the mean width of intervals, with a penalty for values outside them.
 
-    Also called the Winkler score. Of all intervals those between the true quantiles
-    (1 - coverage) / 2 and (1 + coverage) / 2 have the smallest expected score, so that
-    it tells apart intervals of equal coverage.
+    Also called the Winkler score. Those between the true quantiles (1 - coverage) / 2
+    and (1 + coverage) / 2 have the smallest expected score.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        True values.
-    y_lower, y_upper : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        Ends of the intervals.
+    y_true, y_lower, y_upper : array-like of shape (n_rows,) or (n_rows, n_outputs)
+        True values, and the ends of their intervals.
     coverage : float
         Share of true values that the intervals are meant to hold, in (0, 1).
     sample_weight : array-like of shape (n_rows,), optional
         Weights of the rows, none below 0 and not all 0.
-    multioutput : {"raw_values", "uniform_average"} or array-like of shape \
-            (n_outputs,), default="uniform_average"
-        One score for each output, their mean, or their mean with these weights.
+    multioutput : str or array-like, default="uniform_average"
+        ``"raw_values"`` gives each output its own, weights their weighted mean.
 
     Returns
     -------
     float or ndarray of shape (n_outputs,)
         In the unit of y; smaller is better.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, values are not finite, weights are none, a lower end is above
-        the upper, or ``coverage`` is not between 0 and 1.
 
     Notes
     -----
@@ -255,10 +216,8 @@ def mean_interval_score(
 
     References
     ----------
-    Winkler 1972, "A decision-theoretic approach to interval estimation", JASA 67(337),
-    doi:10.1080/01621459.1972.10481224. Gneiting & Raftery 2007, "Strictly proper
-    scoring rules, prediction, and estimation", JASA 102(477),
-    doi:10.1198/016214506000001437.
+    Winkler 1972, doi:10.1080/01621459.1972.10481224. Gneiting & Raftery 2007, "Strictly
+    proper scoring rules, prediction, and estimation", doi:10.1198/016214506000001437.
 
     Examples
     --------
@@ -268,18 +227,9 @@ def mean_interval_score(
     """
     coverage = check_coverage(coverage, owner="mean_interval_score")
     truth, lower, upper = _check_intervals(y_true, y_lower, y_upper)
-    shrink = _shrink(truth, lower, upper)
-    truth, lower, upper = truth * shrink, lower * shrink, upper * shrink
     outside = np.maximum(lower - truth, 0) + np.maximum(truth - upper, 0)
     scores = upper - lower + 2 / (1 - coverage) * outside
-    with np.errstate(over="ignore"):  # infinity is then the nearest to the score
-        scores /= shrink
     return _mean(scores, sample_weight, multioutput)
-
-
-def _naive_error(y_train: np.ndarray, season: int) -> np.ndarray:
-    """Return the mean absolute change over a season, of each output."""
-    return np.abs(y_train[season:] - y_train[:-season]).mean(axis=0)
 
 
 def _check_columns(**arrays: Any) -> list[np.ndarray]:
@@ -302,63 +252,42 @@ def _check_intervals(y_true: Any, y_lower: Any, y_upper: Any) -> list[np.ndarray
     crossed = (columns[1] > columns[2]).any(axis=1)
     if crossed.any():
         raise ValueError(
-            "y_lower must not be above y_upper. Got so in row "
-            f"{int(np.flatnonzero(crossed)[0])}; are they the wrong way round?"
+            "y_lower must not be above y_upper. It is in row "
+            f"{int(np.argmax(crossed))}; are the arguments swapped?"
         )
     return columns
-
-
-def _shrink(*columns: np.ndarray) -> np.ndarray:
-    """Return a factor that keeps sums of values finite, of shape (1, 1).
-
-    It is a power of two, by which values lose nothing, and 1 for all but huge ones.
-    """
-    peak = max(float(np.abs(values).max()) for values in columns)
-    return np.array([[2.0**-60 if peak > _HUGE else 1.0]])
 
 
 def _mean(values: np.ndarray, sample_weight: Any, multioutput: Any) -> Any:
     """Return the weighted mean over rows, and over outputs as they are to be."""
     check_consistent_length(values, sample_weight)
-    each = _average(values, _check_weights(sample_weight, "sample_weight"))
-    if isinstance(multioutput, str):
-        if multioutput not in ("raw_values", "uniform_average"):
-            raise ValueError(
-                "The 'multioutput' parameter must be 'raw_values', 'uniform_average' "
-                f"or weights. Got {multioutput!r} instead."
-            )
-        return each if multioutput == "raw_values" else float(_average(each))
-    return float(_average(each, _check_weights(multioutput, "multioutput")))
-
-
-def _average(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Return the mean over the first axis, without overflow on the way."""
-    if weights is not None and weights.shape == values.shape[:1]:
-        values, weights = values[weights > 0], weights[weights > 0]
-    shrink = _shrink(values).item()
-    with np.errstate(over="ignore"):
-        return np.average(values * shrink, weights=weights, axis=0) / shrink
+    weights = _check_weights(sample_weight, "sample_weight")
+    each = np.average(values, weights=weights, axis=0)
+    if not isinstance(multioutput, str):
+        weights = _check_weights(multioutput, "multioutput")
+        return float(np.average(each, weights=weights))
+    if multioutput not in ("raw_values", "uniform_average"):
+        raise ValueError(
+            "The 'multioutput' parameter must be 'raw_values', 'uniform_average' "
+            f"or weights. Got {multioutput!r} instead."
+        )
+    return each if multioutput == "raw_values" else float(np.average(each))
 
 
 def _check_weights(weights: Any, name: str) -> np.ndarray | None:
-    """Return weights as float64, of which the largest is not huge."""
+    """Return weights as float64, at least 0 and not all 0."""
     if weights is None:
         return None
     checked = check_array(weights, dtype=np.float64, ensure_2d=False, input_name=name)
-    if checked.ndim != 1 or (checked < 0).any() or not checked.any():
-        raise ValueError(
-            f"The weights in {name} must be one-dimensional, none below 0 and not all "
-            f"0. Got {_came(checked)}; leave out what is not to count."
-        )
-    peak = checked.max()
-    return checked / peak if peak > _HUGE else checked
-
-
-def _came(weights: np.ndarray) -> str:
-    """Return in words what is wrong with weights."""
-    if weights.ndim != 1:
-        return f"weights of shape {weights.shape}"
-    if (weights < 0).any():
-        row = int(np.flatnonzero(weights < 0)[0])
-        return f"{float(weights[row])!r} at position {row}"
-    return f"{len(weights)} weights of 0"
+    if checked.ndim == 1 and (checked >= 0).all() and checked.any():
+        return checked
+    what = f"{len(checked)} weights of 0"
+    if checked.ndim != 1:
+        what = f"weights of shape {checked.shape}"
+    elif (checked < 0).any():
+        row = int(np.argmax(checked < 0))
+        what = f"{float(checked[row])!r} at position {row}"
+    raise ValueError(
+        f"The weights in {name} must be one-dimensional, none below 0 and not all "
+        f"0. Got {what}; leave out what is not to count."
+    )

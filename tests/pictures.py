@@ -1,7 +1,6 @@
 """What a readable picture is, asserted on what was drawn."""
 
 import matplotlib
-import numpy as np
 from matplotlib.transforms import Bbox
 
 
@@ -62,35 +61,6 @@ def check_apart(boxes, others=None):
             shared = Bbox.intersection(box, other_box)
             is_apart = shared is None or min(shared.width, shared.height) < 1
             assert is_apart, f"{thing} overlaps {other}"
-
-
-def check_contrast(figure):
-    """Assert that in grey lines, bars and texts stand out from what they are on."""
-    for ax in figure.findobj(matplotlib.axes.Axes):
-        paper = lightness(ax.get_facecolor() if ax.axison else figure.get_facecolor())
-        if ax.patch.get_hatch():
-            paper = lightness(figure.get_facecolor())
-        inks = [line.get_color() for line in ax.get_lines() if not ax.images]
-        inks += [patch.get_facecolor() for patch in ax.patches if not patch.get_hatch()]
-        inks += [title.get_color() for title in (ax.title, ax.xaxis.label)]
-        for ink in inks:
-            assert abs(lightness(ink) - paper) > 0.25, f"{ink} is faint in {ax}"
-
-
-def check_lines_differ(display):
-    """Assert that lines of one panel differ in style, marker or width."""
-    for ax in display.axes_.flat:
-        looks = [
-            (line.get_linestyle(), line.get_marker(), line.get_linewidth())
-            for line in ax.get_lines()
-            if not line.get_label().startswith("_")
-        ]
-        assert len(looks) == len(set(looks)), f"two lines of {ax} look the same"
-
-
-def lightness(color):
-    """Return the grey that a printer makes of a colour, 0 for black, 1 for white."""
-    return float(np.dot(matplotlib.colors.to_rgb(color), [0.299, 0.587, 0.114]))
 
 
 def lines_of(ax):

@@ -183,7 +183,7 @@ def test_pandas_has_its_rooms():
         "_storage",
         "forecasting._future_rows",
         "windows._frames",
-        "windows._panel_labels",
+        "windows._row_labels",
         "windows._timeline",
     ]
     assert importers_of("pandas") == {(name, True) for name in [*rooms, "datasets"]}
@@ -258,12 +258,10 @@ def test_public_names_are_pinned():
     assert sklstm.__all__ == [
         "BacktestResult",
         "ContributionDisplay",
-        "ErrorByStepDisplay",
         "ForecastDisplay",
         "GateDisplay",
         "KerasRegressor",
         "LSTMRegressor",
-        "LossCurveDisplay",
         "PanelTimeSeriesSplit",
         "SlidingWindow",
         "backtest",

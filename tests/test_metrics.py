@@ -38,16 +38,6 @@ def test_scaled_error_is_that_of_a_loop(season):
     assert ours == pytest.approx(sum(errors) / len(errors), rel=1e-12)
 
 
-def test_the_naive_forecast_of_the_training_rows_has_scaled_error_one():
-    """Predicting each training value by the one a season before gives exactly 1."""
-    train = rows()[0, :, 0]
-    for season in (1, 7):
-        error = mean_absolute_scaled_error(
-            train[season:], train[:-season], y_train=train, season=season
-        )
-        assert error == pytest.approx(1, rel=1e-12)
-
-
 @given(VALUES, VALUES, st.floats(0.01, 100), st.floats(-1e3, 1e3))
 def test_scaled_error_has_no_unit(truth, predicted, factor, shift):
     """Another unit and another origin of the values change nothing."""
@@ -138,11 +128,6 @@ def test_coverage_and_score_are_those_of_a_loop():
     assert ours == pytest.approx(np.mean(scores), rel=1e-12)
 
 
-def test_ends_belong_to_the_interval():
-    """A value on an end counts as covered."""
-    assert interval_coverage([0.0, 1.0], [0.0, 0.0], [1.0, 1.0]) == 1
-
-
 @given(VALUES, VALUES, VALUES, COVERAGES)
 def test_interval_score_is_that_of_its_two_quantiles(truth, one, other, coverage):
     """Score = 2 / (1 - c) x the sum of both pinball losses (Gneiting & Raftery)."""
@@ -153,17 +138,9 @@ def test_interval_score_is_that_of_its_two_quantiles(truth, one, other, coverage
     assert score == pytest.approx(2 / (1 - coverage) * pinball, rel=1e-7, abs=1e-7)
 
 
-@given(VALUES, VALUES, st.floats(0, 10), st.floats(0, 10))
-def test_wider_intervals_cover_as_much_or_more(truth, middle, half, more):
-    """Coverage grows with the width."""
-    narrow = interval_coverage(truth, middle - half, middle + half)
-    width = half + more
-    assert interval_coverage(truth, middle - width, middle + width) >= narrow
-
-
 def test_intervals_that_are_no_intervals_are_named():
     """Ends the wrong way round, and a coverage that is none."""
-    with pytest.raises(ValueError, match=r"above y_upper\. Got so in row 1"):
+    with pytest.raises(ValueError, match=r"above y_upper\. It is in row 1"):
         interval_coverage([1.0, 1.0], [0.0, 3.0], [2.0, 2.0])
     for coverage in (0, 1, 90, None, True):
         with pytest.raises(ValueError, match="must be a float between 0 and 1"):
@@ -248,40 +225,6 @@ def test_weights_that_are_none_are_told(metric, weights, words):
             metric(truth, one, other, **{name: weights})
     with pytest.raises(ValueError, match="sample_weight contains NaN"):
         metric(truth, one, other, sample_weight=[np.nan, 1.0])
-
-
-@pytest.mark.parametrize("metric", METRICS)
-def test_huge_values_and_weights_do_not_overflow(metric):
-    """Values near the largest float cost what they would in another unit."""
-    usual = rows(n_rows=200)
-    huge = usual * 2.0**1016
-    assert np.isfinite(huge).all()
-    values = metric(*usual, multioutput="raw_values")
-    if metric is METRICS[3]:  # the only one in the unit of the values
-        values = values * 2.0**1016
-    ours = metric(*huge, multioutput="raw_values")
-    np.testing.assert_allclose(ours, values, rtol=1e-12)
-    assert metric(*huge) == pytest.approx(values[0] / 2 + values[1] / 2)
-    weights = np.arange(1.0, 201)
-    assert metric(*usual, sample_weight=weights * 5e305) == pytest.approx(
-        metric(*usual, sample_weight=weights)
-    )
-
-
-def test_huge_opposites_differ_by_two_hundred_per_cent():
-    """The distance of the largest floats is beyond them, its share is not."""
-    assert symmetric_mean_absolute_percentage_error([1e308], [-1e308]) == 200
-    assert symmetric_mean_absolute_percentage_error([5e-324], [-5e-324]) == 200
-    assert mean_absolute_scaled_error([1e308], [-1e308], y_train=[0, 1e308]) == 2
-    assert mean_interval_score([1e308], [-1e308], [-1e308], coverage=0.5) == np.inf
-
-
-def test_wrong_shapes_are_told_as_they_came():
-    """Values of one output stay one-dimensional in the message."""
-    with pytest.raises(ValueError, match=r"same shape\. Got \(2,\), \(3,\)\.$"):
-        symmetric_mean_absolute_percentage_error([1, 2], [1, 2, 3])
-    with pytest.raises(ValueError, match=r"Got \(2,\), \(2, 2\)\.$"):
-        symmetric_mean_absolute_percentage_error([1, 2], np.ones((2, 2)))
 
 
 def test_completion_offers_metrics_alone():

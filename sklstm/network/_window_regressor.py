@@ -44,8 +44,8 @@ from sklstm.network._training import (
     train_member,
     with_full_weight,
 )
+from sklstm.windows._array import base_from_windows, row_slices
 from sklstm.windows._frames import column_of_target
-from sklstm.windows._windows import base_from_windows, row_slices
 
 __all__ = ["AT_LEAST_1", "POSITIVE", "SHARE", "WindowRegressor"]
 

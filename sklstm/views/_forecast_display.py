@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from textwrap import fill
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from sklstm.forecasting._forecast import forecast as forecast_after
 from sklstm.forecasting._rows_to_come import coverage_of_forecast, kind_of_long_frame
-from sklstm.views._drawing import Display, ink, show_dates
+from sklstm.views._drawing import ink, panels, show_dates
 from sklstm.windows._frames import DataFrame, Series, labels_of, stamps_of
 from sklstm.windows._labels import grid_of
 from sklstm.windows._table import as_columns, frames_of_groups
 
 __all__ = ["ForecastDisplay"]
 
-# Panels of one picture that matplotlib still draws, and somebody still looks at.
+# Panels of one picture, and below each other before they stand in two or three columns.
 _MOST_PANELS = 100
-
-# Panels below each other, beyond which they are laid out in two columns and then three.
 _MOST_IN_A_COLUMN = 6
 _MOST_COLUMNS = 3
 
 # Steps that are marked one by one, of all panels that stand beside each other.
 _MOST_MARKERS = 40
 
-# Letters of the label of an axis beside a low panel, before it goes on in a next line.
-_WIDTH_OF_LABELS = 16
 
-
-class ForecastDisplay(Display):
+class ForecastDisplay:
     """History, forecast, interval and, where they have come, the actual values.
 
-    The line of the forecast begins at the last value of the history, unless there is a
-    hole between the two. Lines of the history and of actual values break at holes,
-    where labels lack between two rows or a value is NaN; a value without neighbours is
-    a point. Labels without a common step have no holes.
+    Lines break where rows are missing or values are NaN, and a value without neighbours
+    is a point. The line of the forecast begins at the last value of the history, unless
+    rows are missing between the two.
 
     Several series get a panel each: the columns of a forecast of several targets, and
     the groups of a long frame, or of an index of two levels, group and time. More than
@@ -46,20 +40,16 @@ class ForecastDisplay(Display):
     Parameters
     ----------
     history : Series or DataFrame
-        The values up to now: the column(s) named as the forecast. Beside a forecast of
-        one target, a single column may be called otherwise. For a long frame a long
-        frame, rows in any order.
+        The values up to now, named as the forecast; of a panel a long frame.
     forecast : Series or DataFrame
         What :func:`forecast` returns. Columns ``load_lower`` and ``load_upper`` beside
         ``load``, or ``lower`` and ``upper`` beside a single other one, are the ends of
-        its interval, whose coverage the legend says where the forecast still says it:
-        ``forecast`` writes it into its ``attrs``, which slices keep.
+        its interval.
     actual : Series or DataFrame, default=None
         What came true, as ``history``; groups and targets may be missing.
     groups : str or list of str, default=None
-        Columns of long frames that tell series apart. What :func:`forecast` returns
-        says by itself; a frame put together from several, or read from a file, does
-        not.
+        Columns of long frames that tell series apart, where the forecast, put together
+        from several or read from a file, does not say them.
     time : str, default=None
         Column of long frames that holds the time; None takes their index.
 
@@ -122,26 +112,12 @@ class ForecastDisplay(Display):
 
         Parameters
         ----------
-        estimator : fitted estimator
-            As :func:`forecast` takes it.
-        X : DataFrame or Series
-            The rows up to now; the target is among its columns.
-        steps : int
-            How many values to predict.
-        X_future : DataFrame, default=None
+        estimator, X, steps : see forecast
+            What to forecast from, and how far.
+        X_future, target, coverage, residuals : see forecast, default=None
             As in :func:`forecast`.
-        target : str or list of str, default=None
-            As in :func:`forecast`.
-        coverage : float, default=None
-            As in :func:`forecast`.
-        residuals : BacktestResult or array-like, default=None
-            As in :func:`forecast`.
-        actual : Series or DataFrame, default=None
-            What came true.
-        n_past : int, default=None
-            How many values of the history are drawn; see :meth:`plot`.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+        actual, n_past, ax : see plot, default=None
+            As in :meth:`from_predictions`.
 
         Returns
         -------
@@ -174,21 +150,14 @@ class ForecastDisplay(Display):
 
         Parameters
         ----------
-        history : Series or DataFrame
-            The values up to now.
-        forecast : Series or DataFrame
-            The values to come, with or without the ends of their interval.
+        history, forecast : Series or DataFrame
+            The values up to now, and those to come.
         actual : Series or DataFrame, default=None
             What came true.
-        groups : str or list of str, default=None
-            Columns of long frames that tell series apart, where the forecast does not
-            say.
-        time : str, default=None
-            Column of long frames that holds the time; None takes their index.
-        n_past : int, default=None
-            How many values of the history are drawn; see :meth:`plot`.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+        groups, time : see ForecastDisplay, default=None
+            Columns of long frames, where the forecast does not say them.
+        n_past, ax : see plot, default=None
+            As in :meth:`plot`.
 
         Returns
         -------
@@ -202,9 +171,8 @@ class ForecastDisplay(Display):
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw: replaced by panels, where there are several series. None
-            makes a new figure.
+        ax : matplotlib Axes or array of them, default=None
+            One for each panel; None makes a new figure.
         n_past : int, default=None
             How many values of the history are drawn; None draws four times as many as
             there are forecasts, at least 60.
@@ -220,90 +188,47 @@ class ForecastDisplay(Display):
             If what is drawn has no labels, the history lacks a series, ``actual`` has
             none of the forecast, or there are more series than a picture holds.
         """
-        panels = self._series()
-        if len(panels) > _MOST_PANELS:
+        series = self._series()
+        if len(series) > _MOST_PANELS:
             raise ValueError(
                 f"ForecastDisplay draws at most {_MOST_PANELS} series. Got "
-                f"{len(panels)}; select rows of the forecast."
+                f"{len(series)}; select rows of the forecast."
             )
-        n_beside = min(-(-len(panels) // _MOST_IN_A_COLUMN), _MOST_COLUMNS)
-        n_lines = -(-len(panels) // n_beside)
+        n_beside = min(-(-len(series) // _MOST_IN_A_COLUMN), _MOST_COLUMNS)
+        n_lines = -(-len(series) // n_beside)
         size = (6.4, 2.2 + 1.6 * n_lines)
         if n_beside > 1:
             size = (1.0 + 3.4 * n_beside, 1.0 + 1.4 * n_lines)
-        self._begin(ax, len(panels), 1, size=size, n_beside=n_beside)
-        headings = _headings_told_apart(panels)
-        for at, (panel, heading, parts) in enumerate(
-            zip(self.axes_[:, 0], headings, panels.values(), strict=True)
-        ):
-            _, quantity, past, to_come, lower, upper, actual = parts
-            is_next = _is_next(past.index, to_come.index)
-            grid = _grid_of(past.index)
-            n_shown = max(4 * len(to_come), 60) if n_past is None else n_past
-            past = past.iloc[max(0, len(past) - n_shown) :]
-            marker = "o" if len(to_come) * n_beside <= _MOST_MARKERS else None
-            self._draw(panel, past, to_come, lower, upper, actual, grid, marker)
-            if is_next and len(past):
-                _join(panel, past.iloc[-1:], to_come.iloc[:1])
-            if heading is not None:
-                panel.set_title(str(heading), fontsize="medium", loc="left")
-            if quantity is not None and at % n_beside == 0:
-                width = 40 if len(panels) == 1 else _WIDTH_OF_LABELS
-                panel.set_ylabel(fill(str(quantity), width))
-        self._legend()
+        shape = (n_lines, n_beside) if ax is None else (len(series), 1)
+        axes = panels(ax, shape, size, owner="ForecastDisplay").ravel()
+        for empty in axes[len(series) :]:
+            empty.remove()
+        self.axes_ = axes[: len(series)].reshape(-1, 1)
+        self.ax_, self.figure_ = axes[0], axes[0].figure
+        coverage = coverage_of_forecast(self.forecast)
+        words = "interval" if coverage is None else f"{100 * coverage:g} % interval"
+        has_marks = len(series[0].forecast) * n_beside <= _MOST_MARKERS
+        for at, (panel, one) in enumerate(zip(axes, series, strict=False)):
+            n_shown = max(4 * len(one.forecast), 60) if n_past is None else n_past
+            one.draw(panel, n_shown, "o" if has_marks else None, words)
+            if at % n_beside:
+                panel.set_ylabel("")
+        handles, labels = self.ax_.get_legend_handles_labels()
+        for panel in self.axes_.flat:
+            for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+                if label not in labels:
+                    handles, labels = [*handles, handle], [*labels, label]
+        if ax is None:
+            place = {"loc": "outside upper center", "ncols": 4}
+            self.figure_.legend(handles, labels, frameon=False, **place)
+        else:
+            self.ax_.legend(handles, labels, frameon=False)
         return self
 
-    def _draw(self, ax, past, to_come, lower, upper, actual, grid, marker):
-        stamps, values, points = _broken_line(past, grid)
-        ax.plot(
-            stamps,
-            values,
-            color=ink(),
-            lw=1.0,
-            marker="." if len(points) else None,
-            markevery=points,
-            markersize=4,
-            label="history",
-        )
-        if actual is not None:
-            stamps, values, points = _broken_line(actual, grid)
-            ax.plot(
-                stamps,
-                values,
-                color=ink(),
-                lw=0.8,
-                linestyle=":",
-                marker="o" if len(points) else marker,
-                markevery=points if marker is None else None,
-                markersize=4,
-                markerfacecolor="none",
-                zorder=3,  # rings stay to be seen where a good forecast lies on them
-                label="actual",
-            )
-        stamps = stamps_of(to_come)
-        if lower is not None:
-            ends = lower.to_numpy(), upper.to_numpy()
-            ax.fill_between(stamps, *ends, color="C0", alpha=0.25, lw=0)
-            coverage = coverage_of_forecast(self.forecast)
-            words = "interval" if coverage is None else f"{100 * coverage:g} % interval"
-            for end, label in zip(ends, (words, "_"), strict=True):
-                ax.plot(stamps, end, "--", color="C0", lw=0.8, label=label)
-        ax.plot(
-            stamps,
-            to_come.to_numpy(),
-            color="C0",
-            lw=2.0,
-            marker=marker,
-            markersize=3.5,
-            label="forecast",
-        )
-        if np.issubdtype(stamps.dtype, np.datetime64):
-            show_dates(ax)
-
-    def _series(self):
-        """Return the parts of each series by its group and target; see ``_targets``."""
-        for name in ("history", "forecast", "actual"):
-            value = getattr(self, name)
+    def _series(self) -> list[_Series]:
+        """Return what each panel shows, groups in turn, their targets in turn."""
+        given = {n: getattr(self, n) for n in ("history", "forecast", "actual")}
+        for name, value in given.items():
             if value is not None and labels_of(value) is None:
                 raise ValueError(
                     f"ForecastDisplay needs '{name}' as a pandas Series or DataFrame, "
@@ -313,46 +238,92 @@ class ForecastDisplay(Display):
             raise ValueError(
                 "ForecastDisplay needs one forecast. Got the predictions of a "
                 "backtest, which come from many origins; select one origin and pass "
-                "its column 'y_pred', or draw all of them by ErrorByStepDisplay."
+                "its column 'y_pred', or look at errors_by_step()."
             )
         kind = kind_of_long_frame(self.forecast)
         if self.groups is not None or self.time is not None:
             kind = as_columns(self.groups), self.time
-        if kind is not None:
-            return self._series_of_long_frames(*kind)
-        if self.forecast.index.nlevels == 1:
+        if kind is None and self.forecast.index.nlevels == 1:
             _check_values(self.forecast)
-            return _targets(self.history, self.forecast, self.actual, None)
+            return _told_apart(_targets(**given, group=None))
         groups = self.forecast.index.unique(0)
-        past, to_come, actual = (
-            {} if values is None else _parts_by_group(values, groups, name)
-            for name, values in (
-                ("history", self.history),
-                ("forecast", self.forecast),
-                ("actual", self.actual),
-            )
-        )
-        return _series_of_groups(past, to_come, actual)
-
-    def _series_of_long_frames(self, groups, time):
-        past, to_come, actual = (
-            {}
-            if rows is None
-            else frames_of_groups(
-                rows, groups, time, owner="ForecastDisplay", rows=f"'{name}'"
-            )
-            for name, rows in vars(self).items()
-            if name in ("history", "forecast", "actual")
-        )
-        return _series_of_groups(past, to_come, actual)
+        parts: dict[str, dict] = {"history": {}, "forecast": {}, "actual": {}}
+        for name, rows in given.items():
+            if rows is not None and kind is not None:
+                parts[name] = frames_of_groups(
+                    rows, *kind, owner="ForecastDisplay", rows=f"'{name}'"
+                )
+            elif rows is not None:
+                parts[name] = _parts_by_group(rows, groups, name)
+        series = []
+        for group, values in parts["forecast"].items():
+            if group not in parts["history"]:
+                raise ValueError(
+                    "ForecastDisplay needs rows of every group of the forecast in "
+                    f"'history'. Got none of {group!r}; pass them, or select rows of "
+                    "the forecast."
+                )
+            history, actual = parts["history"][group], parts["actual"].get(group)
+            series += _targets(history, values, actual, group)
+        return _told_apart(series)
 
     def __repr__(self) -> str:
-        panels = self._series()
-        n_steps = max(len(parts[3]) for parts in panels.values())
-        return f"ForecastDisplay(series={len(panels)}, steps={n_steps})"
+        series = self._series()
+        n_steps = max(len(one.forecast) for one in series)
+        return f"ForecastDisplay(series={len(series)}, steps={n_steps})"
 
 
-def _parts_by_group(values, groups, owner):
+@dataclass
+class _Series:
+    """What one panel shows: a target of a group, its heading and its quantity."""
+
+    group: Any
+    target: Any
+    heading: str | None
+    quantity: Any
+    history: Series
+    forecast: Series
+    ends: tuple[Series, Series] | None
+    actual: Series | None
+
+    def draw(self, ax: Any, n_past: int, marker: str | None, interval: str) -> None:
+        """Draw the newest values of the history, and all others."""
+        grid = _grid_of(self.history.index)
+        past = self.history.iloc[max(0, len(self.history) - n_past) :]
+        x, y, points = _broken_line(past, grid)
+        look: dict[str, Any] = {"marker": "." if len(points) else None}
+        look["markevery"] = points
+        ax.plot(x, y, color=ink(), lw=1.0, label="history", **look)
+        if self.actual is not None:
+            x, y, points = _broken_line(self.actual, grid)
+            look = {"marker": marker}
+            if len(points):
+                look = {"marker": "o", "markevery": points if marker is None else None}
+            look |= {"linestyle": ":", "markersize": 4, "markerfacecolor": "none"}
+            # Rings stay to be seen where a good forecast lies on them.
+            ax.plot(x, y, color=ink(), lw=0.8, zorder=3, label="actual", **look)
+        x = stamps_of(self.forecast)
+        if self.ends is not None:
+            ends = [end.to_numpy() for end in self.ends]
+            ax.fill_between(x, *ends, color="C0", alpha=0.25, lw=0)
+            for end, label in zip(ends, (interval, "_"), strict=True):
+                ax.plot(x, end, "--", color="C0", lw=0.8, label=label)
+        look = {"marker": marker, "markersize": 3.5}
+        y = self.forecast.to_numpy()
+        ax.plot(x, y, color="C0", lw=2.0, label="forecast", **look)
+        labels = past.index.append(self.forecast.index)
+        is_ordered = labels.is_monotonic_increasing and labels.is_unique
+        if len(past) and is_ordered and len(past) not in _holes(labels, None):
+            joint = np.append(stamps_of(past)[-1:], x[:1])
+            values = np.append(past.to_numpy()[-1:], y[:1])
+            ax.plot(joint, values, color="C0", lw=2.0, label="_")
+        ax.set_title("" if self.heading is None else self.heading, loc="left")
+        ax.set_ylabel("" if self.quantity is None else str(self.quantity))
+        if np.issubdtype(x.dtype, np.datetime64):
+            show_dates(ax)
+
+
+def _parts_by_group(values: Any, groups: Any, owner: str) -> dict[Any, Any]:
     """Return the rows of those of the groups that are there, at their times."""
     if values.index.nlevels != 2:
         raise ValueError(
@@ -364,52 +335,32 @@ def _parts_by_group(values, groups, owner):
     return {group: values.xs(group, level=0) for group in groups if group in known}
 
 
-def _series_of_groups(history, forecast, actual):
-    """Return the parts of each series of groups, each given by its group."""
-    lacking = [group for group in forecast if group not in history]
-    if lacking:
-        raise ValueError(
-            "ForecastDisplay needs rows of every group of the forecast in 'history'. "
-            f"Got none of {lacking[0]!r}; pass them, or select rows of the forecast."
-        )
-    panels = {}
-    for group, values in forecast.items():
-        panels |= _targets(history[group], values, actual.get(group), group)
-    return panels
-
-
-def _is_next(past, to_come):
-    """Return whether labels to come directly follow those of the history."""
-    labels = past.append(to_come)
-    if not len(past) or not labels.is_monotonic_increasing or not labels.is_unique:
-        return False
-    return len(past) not in grid_of(labels).holes(labels, None)[0]
-
-
-def _grid_of(labels):
-    """Return the grid that tells holes in labels, None where nothing does."""
+def _grid_of(labels: Any) -> Any:
+    """Return the grid that tells missing rows, None where nothing does."""
     is_ordered = labels.is_monotonic_increasing and labels.is_unique
     return grid_of(labels) if len(labels) > 1 and is_ordered else None
 
 
-def _broken_line(values, grid):
+def _holes(labels: Any, grid: Any) -> np.ndarray:
+    """Return the positions before which rows are missing."""
+    is_ordered = labels.is_monotonic_increasing and labels.is_unique
+    grid = _grid_of(labels) if grid is None else grid
+    if grid is None or not is_ordered or not grid.accepts(labels):
+        return np.zeros(0, dtype=np.intp)
+    return grid.holes(labels, None)[0]
+
+
+def _broken_line(values: Any, grid: Any) -> tuple[np.ndarray, ...]:
     """Return where and what a line draws, NaN at holes, and its single points."""
     stamps, drawn = stamps_of(values), values.to_numpy(dtype=float, na_value=np.nan)
-    labels = values.index
-    if grid is not None and grid.accepts(labels) and labels.is_monotonic_increasing:
-        starts, _ = grid.holes(labels, None)
-        stamps = np.insert(stamps, starts, stamps[starts])
-        drawn = np.insert(drawn, starts, np.nan)
+    holes = np.zeros(0, dtype=np.intp)
+    if grid is not None:
+        holes = _holes(values.index, grid)
+    drawn = np.insert(drawn, holes, np.nan)
+    stamps = np.insert(stamps, holes, stamps[holes])
     is_there = np.concatenate([[False], ~np.isnan(drawn), [False]])
     is_alone = is_there[1:-1] & ~is_there[:-2] & ~is_there[2:]
     return stamps, drawn, np.flatnonzero(is_alone)
-
-
-def _join(ax, last, first):
-    """Draw the way from the last value of the history to the first of the forecast."""
-    stamps = np.concatenate([stamps_of(last), stamps_of(first)])
-    values = np.concatenate([last.to_numpy(), first.to_numpy()])
-    ax.plot(stamps, values, color="C0", lw=2.0, label="_")
 
 
 def _check_values(forecast):
@@ -436,48 +387,36 @@ def _check_values(forecast):
         )
 
 
-def _targets(history, forecast, actual, group):
-    """Return the parts of each target of one group, by (group, target).
-
-    The parts are its heading, its quantity (each None where the other says all),
-    history, forecast, lower and upper end of the interval, and actual values.
-    """
+def _targets(history: Any, forecast: Any, actual: Any, group: Any) -> list[_Series]:
+    """Return what the panels of one group show, one for each target."""
     if forecast.ndim == 1:
         points, ends = {forecast.name: forecast}, {}
     else:
         points, ends = _points_and_ends(dict(forecast.items()))
-    panels = {}
-    is_one = len(points) == 1
     past = _columns(history, list(points), "history")
     came = {} if actual is None else _columns(actual, list(points), "actual")
+    series = []
     for name, values in points.items():
-        title = name
-        if group is not None:
-            words = list(group) if isinstance(group, tuple) else [group]
-            words += [] if is_one else [name]
-            title = ", ".join(map(str, words))
-        panels[group, name] = (
-            None if is_one and group is None else title,
-            name if is_one else None,
-            past[name],
-            values,
-            *ends.get(name, (None, None)),
-            came.get(name),
+        words = (
+            [] if group is None else list(group) if type(group) is tuple else [group]
         )
-    return panels
+        words += [name] if len(points) > 1 else []
+        heading = ", ".join(map(str, words)) or None
+        quantity = name if len(points) == 1 else None
+        own = past[name], values, ends.get(name), came.get(name)
+        series.append(_Series(group, name, heading, quantity, *own))
+    return series
 
 
-def _headings_told_apart(panels):
-    """Return the heading of each panel, as Python writes it where two look the same."""
-    counts = Counter(str(heading) for heading, *_ in panels.values())
-    headings = []
-    for (group, name), (heading, quantity, *_) in panels.items():
-        if counts[str(heading)] > 1:
-            words = [] if group is None else [group]
-            words += [name] if quantity is None else []
-            heading = ", ".join(map(repr, words))
-        headings.append(heading)
-    return headings
+def _told_apart(series: list[_Series]) -> list[_Series]:
+    """Return series whose headings are as Python writes them where two look alike."""
+    counts = Counter(one.heading for one in series)
+    for one in series:
+        if counts[one.heading] > 1:
+            words = [] if one.group is None else [one.group]
+            words += [one.target] if one.quantity is None else []
+            one.heading = ", ".join(map(repr, words))
+    return series
 
 
 def _points_and_ends(columns):

@@ -1,0 +1,361 @@
+"""gates and GateDisplay: what happens inside an LSTM at each step of a window."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from sklstm._checks import is_integer
+from sklstm.network._network import patched, trace
+from sklstm.views._drawing import faint_ink, hatch_steps, line_style, panels
+from sklstm.views._seen_windows import SeenWindows, frame_of_steps, windows_seen
+from sklstm.windows._frames import DataFrame, frame_from_product, labels_of
+
+__all__ = ["GateDisplay", "gates"]
+
+_GATES = {
+    "input": "input gate",
+    "forget": "forget gate",
+    "output": "output gate",
+    "candidate": "candidate",
+    "cell": "cell state",
+    "hidden": "hidden state",
+}
+_DIRECTIONS = ["forward", "backward"]
+
+# Lines beyond which a panel cannot be read, and columns beyond which a picture cannot.
+_MOST_CHANNELS = 6
+_MOST_ROWS = 12
+
+# Lightness rises evenly from one end to the other, in grey and for the colour-blind.
+_COLORMAP = "cividis"
+
+
+def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
+    """Return how the gates and states of an LSTM move through the windows of rows.
+
+    They come from the NumPy pass, which agrees with the kernels that predict to float32
+    rounding. The output layer, the last two arrays of ``weights_``, turns the last
+    hidden states into the network's output. The prediction adds that to the highway,
+    multiplied by the network weight ``trust_``; where it is 0 the gates have no effect.
+    Of an ensemble the gates are those of the first network.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        An :class:`LSTMRegressor`, a pipeline that ends in one, or a search of them.
+    X : DataFrame, Series or array-like
+        Rows as ``estimator.predict`` takes them.
+    rows : int, label or sequence of them, default=-1
+        Which rows: positions in X, or labels of its index that are not integers
+        (``"1960-07"``). The newest row by default.
+
+    Returns
+    -------
+    DataFrame
+        One line for each (row, layer, direction, step, unit), which are the levels of
+        its index; rows are called by their label, by their position where labels are
+        not unique; columns ``input``, ``forget`` and ``output`` gate in [0, 1],
+        ``candidate``, ``cell`` and ``hidden`` state after the step, in the scaled
+        unit. Layers count from 0; a direction is ``"forward"`` (oldest step first) or
+        ``"backward"``; steps count back from the predicted row, so that -1 is the row
+        before it. Missing steps are NaN. A step is called by the columns that are not
+        known beforehand: of a known one the network reads at the same time the value
+        ``horizon + known_ahead`` rows later.
+
+    Raises
+    ------
+    ValueError
+        If there is no LSTM of the package's own, or no such row.
+
+    See Also
+    --------
+    GateDisplay : Draws them.
+    contributions : Which values of the window mattered.
+
+    References
+    ----------
+    Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import LSTMRegressor, gates
+    >>> X = np.random.default_rng(0).normal(size=(60, 3, 1))
+    >>> lstm = LSTMRegressor(2, epochs=1, random_state=0).fit(X, X[:, 0, 0])
+    >>> frame = gates(lstm, X, rows=[0, 7])
+    >>> frame.shape  # 2 rows * 3 steps * 2 units
+    (12, 6)
+    >>> frame["forget"].groupby("step").mean().index.to_list()
+    [-3, -2, -1]
+    """
+    return _gates_of(windows_seen(estimator, X, rows, "gates"))
+
+
+def _gates_of(seen: SeenWindows) -> DataFrame:
+    """Return the gates of chosen windows."""
+    member = seen.regressor._members[0]
+    spec = member.recipe.spec
+    relative = member.scaling.relative(seen.windows, seen.sizes)
+    inputs = member.scaling.inputs(relative)
+    _, traces = trace(spec, member.weights, inputs)
+    missing = np.isnan(patched(inputs, spec.patch)[:, :, 0])
+    newest = int(seen.newest.min())
+    every = range(newest + 1 - spec.window, newest + 1)
+    # A patch goes by its newest step.
+    steps = every[spec.window % spec.patch + spec.patch - 1 :: spec.patch]
+    parts = []
+    for position, values in enumerate(traces):
+        layer, direction = divmod(position, spec.n_directions)
+        values[missing] = np.nan
+        labels = {
+            "row": seen.rows,
+            "layer": [layer],
+            "direction": [_DIRECTIONS[direction]],
+            "step": steps,
+            "unit": range(values.shape[3]),
+        }
+        table = values.transpose(0, 1, 3, 2).reshape(-1, len(_GATES))
+        parts.append((table, labels))
+    return frame_from_product(parts, list(_GATES))
+
+
+class GateDisplay:
+    """How the gates and states of an LSTM move through the windows of chosen rows.
+
+    One column of panels for each of at most 12 rows, from top to bottom: the values of
+    the window (of at most six channels; several are drawn from their minimum to their
+    maximum), heat maps over units of the gates, the candidate, the cell and the hidden
+    state, and the mean of the gates over units, thin for backward layers. Hatched is
+    where there is nothing: missing steps, and the newest steps of known columns, which
+    have no gates. The title says how much of the network's output predictions take:
+    where that is nothing, the gates show what has no effect.
+
+    Parameters
+    ----------
+    gates : DataFrame
+        As :func:`gates` returns them.
+    values : DataFrame, default=None
+        The values of the windows, at an index (row, step), a column for each channel.
+    network_weight : float, default=None
+        From 0 to 1, what predictions take of the network's output; None says nothing.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes
+        The panels: 8 with values, else 7, for each row.
+    ax_ : Axes
+        The first of them.
+    figure_ : Figure
+        What they are in.
+
+    See Also
+    --------
+    gates : The numbers.
+    ContributionDisplay : Which values of the window mattered.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklstm import GateDisplay, LSTMRegressor, SlidingWindow
+    >>> from sklstm import load_airline_passengers
+    >>> X = load_airline_passengers()
+    >>> pipe = make_pipeline(SlidingWindow(12), LSTMRegressor(8, epochs=1))
+    >>> pipe = pipe.fit(X, X["passengers"])
+    >>> GateDisplay.from_estimator(pipe, X, rows=["1960-07", "1960-12"])
+    GateDisplay(rows=2, layers=1, steps=12)
+    """
+
+    def __init__(
+        self,
+        gates: DataFrame,
+        values: DataFrame | None = None,
+        network_weight: float | None = None,
+    ) -> None:
+        self.gates = gates
+        self.values = values
+        self.network_weight = network_weight
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, X: Any, rows: Any = -1, *, layer: int = -1, ax: Any = None
+    ) -> Self:
+        """Draw the gates of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator, X : see gates
+            As in :func:`gates`.
+        rows : int, label or sequence of them, default=-1
+            As in :func:`gates`.
+        layer : int, default=-1
+            Which layer is drawn; the last one by default.
+        ax : array of matplotlib Axes, default=None
+            As in :meth:`plot`.
+
+        Returns
+        -------
+        GateDisplay
+        """
+        seen = windows_seen(estimator, X, rows, "GateDisplay")
+        weight = seen.regressor.trust_
+        display = cls(_gates_of(seen), frame_of_steps(seen.windows, seen), weight)
+        return display.plot(ax, layer=layer)
+
+    def plot(self, ax: Any = None, *, layer: int = -1) -> Self:
+        """Draw the panels.
+
+        Parameters
+        ----------
+        ax : array of matplotlib Axes, default=None
+            One for each panel; None makes a new figure.
+        layer : int, default=-1
+            Which layer is drawn; the last one by default.
+
+        Returns
+        -------
+        GateDisplay
+            The display itself.
+
+        Raises
+        ------
+        ValueError
+            If these are no gates, there is no such layer, or there are more rows than
+            a picture holds.
+        """
+        names = getattr(labels_of(self.gates), "names", None)
+        if names is None or "layer" not in names:
+            raise ValueError(
+                "GateDisplay needs a DataFrame as gates returns it, at an index (row, "
+                f"layer, direction, step, unit). Got {type(self.gates).__name__}, "
+                f"index {names and list(names)}; call from_estimator."
+            )
+        layers = self.gates.index.unique("layer")
+        if not is_integer(layer) or not -len(layers) <= layer < len(layers):
+            raise ValueError(
+                f"The 'layer' parameter of GateDisplay must be one of {len(layers)} "
+                f"layer(s). Got {layer!r} instead."
+            )
+        chosen = self.gates.xs(layers[layer], level="layer")
+        rows = list(dict.fromkeys(chosen.index.get_level_values("row")))
+        if len(rows) > _MOST_ROWS:
+            raise ValueError(
+                f"GateDisplay draws at most {_MOST_ROWS} rows. Got {len(rows)}; select "
+                "them by rows=."
+            )
+        first = int(self.values is not None)
+        shape = first + len(_GATES) + 1, len(rows)
+        size = 3.4 + 3.0 * len(rows), 1.2 * shape[0]
+        self.axes_ = panels(ax, shape, size, owner="GateDisplay")
+        self.ax_, self.figure_ = self.axes_[0, 0], self.axes_[0, 0].figure
+        ends = _ends_of_patches(self.gates.index.unique("step"))
+        if self.values is not None:
+            every = self.values.index.unique("step")
+            ends = min(ends[0], every[0] - 0.5), max(ends[1], every[-1] + 0.5)
+        for row, column in zip(rows, self.axes_.T, strict=True):
+            column[0].set_title(f"row {str(row).removesuffix(' 00:00:00')}")
+            if self.values is not None:
+                _draw_values(column[0], self.values.xs(row, level="row"))
+            gates = chosen.xs(row, level="row")
+            for panel, name in zip(column[first:-1], _GATES, strict=True):
+                _draw_units(panel, gates[name], _limits(chosen[name], name))
+            _draw_means(column[-1], gates)
+            for panel in column:
+                panel.set_xlim(*ends)
+                panel.locator_params(axis="x", integer=True)
+                panel.tick_params(labelbottom=panel is column[-1])
+            column[-1].set_xlabel("step of the window")
+        for line, name in zip(self.axes_[first:-1], _GATES, strict=True):
+            line[0].set_ylabel(f"{name}\nunit")
+            self.figure_.colorbar(line[-1].images[0], ax=list(line))
+        for line, name in (
+            (self.axes_[0], "window"),
+            (self.axes_[-1], "mean of\ngates"),
+        ):
+            line[0].set_ylabel(name if line is self.axes_[-1] or first else None)
+        if self.network_weight is not None:
+            self.figure_.suptitle(
+                f"predictions take {100 * self.network_weight:.3g} % of this network"
+            )
+        return self
+
+    def __repr__(self) -> str:
+        n_rows, n_layers, n_steps = (
+            len(self.gates.index.unique(name)) for name in ("row", "layer", "step")
+        )
+        return f"GateDisplay(rows={n_rows}, layers={n_layers}, steps={n_steps})"
+
+
+def _limits(values: DataFrame, name: str) -> tuple[float, float]:
+    """Return the ends of the colour scale of a heat map."""
+    size = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
+    return (0.0, max(1.0, size)) if "gate" in _GATES[name] else (-size, size)
+
+
+def _draw_values(ax: Any, values: DataFrame) -> None:
+    """Draw the values of a window, several of them from minimum to maximum."""
+    hatch_steps(ax, values.index.to_numpy(), values.notna().any(axis=1).to_numpy())
+    for number, name in enumerate(values.columns[:_MOST_CHANNELS]):
+        channel = values[name]
+        if values.shape[1] > 1:
+            spread = channel.max() - channel.min()
+            channel = (channel - channel.min()) / (spread if spread > 0 else 1.0)
+            ax.set_yticks([0, 1], ["min", "max"])
+        # Legends leave out what begins with "_".
+        label = f" {name}" if str(name).startswith("_") else str(name)
+        ax.plot(values.index, channel, line_style(number), label=label)
+    _explain(ax)
+
+
+def _draw_units(ax: Any, values: DataFrame, limits: tuple[float, float]) -> None:
+    """Draw a heat map over units and steps, forward above backward."""
+    directions = values.index.unique("direction")
+    parts = [values.xs(each, level="direction").unstack("step") for each in directions]
+    table = np.concatenate([part.to_numpy() for part in parts])
+    ax.patch.set(hatch="////", edgecolor=faint_ink(), facecolor="none", linewidth=0.0)
+    ax.imshow(
+        np.ma.masked_invalid(table),
+        aspect="auto",
+        interpolation="nearest",
+        cmap=_COLORMAP,
+        vmin=limits[0],
+        vmax=limits[1],
+        extent=(*_ends_of_patches(values.index.unique("step")), len(table) - 0.5, -0.5),
+    )
+    ax.locator_params(axis="y", nbins=3, integer=True)
+    if len(directions) > 1:
+        ax.axhline(len(table) / 2 - 0.5, color="white", linewidth=1.5)
+        at = [len(table) / 4 - 0.5, 3 * len(table) / 4 - 0.5]
+        ax.set_yticks(at, directions, fontsize="small")
+
+
+def _draw_means(ax: Any, gates: DataFrame) -> None:
+    """Draw the mean of each gate over units, a line for each direction."""
+    for number, name in enumerate(["input", "forget", "output"]):
+        means = gates[name].groupby(["direction", "step"], sort=True).mean()
+        for direction in means.index.unique("direction"):
+            line = means.xs(direction, level="direction")
+            is_forward = direction == "forward"
+            look = {"color": f"C{number}", "linewidth": 1.6 if is_forward else 0.9}
+            label = name if is_forward else f"_{name}"
+            ax.plot(line.index, line, line_style(number), label=label, **look)
+    ax.set_ylim(-0.05, 1.05)
+    _explain(ax)
+
+
+def _explain(ax: Any) -> None:
+    """Put a legend beside a panel of the last column, where nothing is drawn."""
+    place = ax.get_subplotspec()
+    if place is None or place.is_last_col():
+        place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+        ax.legend(**place, frameon=False, fontsize="small", handlelength=2.2)
+
+
+def _ends_of_patches(steps: Any) -> tuple[float, float]:
+    """Return where the first patch of steps begins, and where the last one ends.
+
+    A patch goes by its newest step.
+    """
+    size = steps[1] - steps[0] if len(steps) > 1 else 1
+    return steps[0] - size + 0.5, steps[-1] + 0.5

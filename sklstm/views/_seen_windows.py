@@ -1,0 +1,159 @@
+"""Windows of chosen rows as the network of a fitted estimator sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sklstm._checks import check_is_fitted
+from sklstm.network._reading import LAG_NAME, read_windows
+from sklstm.network._regressor import LSTMRegressor
+from sklstm.network._window_regressor import WindowRegressor
+from sklstm.windows._array import take_rows
+from sklstm.windows._frames import (
+    DataFrame,
+    frame_from_product,
+    labels_of,
+    positions_of,
+)
+
+__all__ = ["SeenWindows", "frame_of_steps", "name_of_output", "windows_seen"]
+
+# Attributes behind which fitted meta-estimators keep the one estimator that predicts.
+_INNER = ("best_estimator_", "regressor_", "estimator")
+
+
+@dataclass(frozen=True)
+class SeenWindows:
+    """Windows of chosen rows as a regressor sees them, and what they are called.
+
+    Parameters
+    ----------
+    regressor : LSTMRegressor
+        Fitted, with a network of its own.
+    windows : ndarray of shape (n_rows, window, n_channels), float32
+        Raw windows.
+    sizes : ndarray of shape (n_rows, n_channels)
+        What they are measured in.
+    rows : sequence of n_rows labels
+    newest : ndarray of shape (n_channels,), int
+        The newest step of each channel, counted back from the predicted row: 0 is that
+        row, -1 the one before.
+    channels : list of str
+    """
+
+    regressor: Any
+    windows: np.ndarray
+    sizes: np.ndarray
+    rows: Any
+    newest: np.ndarray
+    channels: list[str]
+
+
+def windows_seen(estimator: Any, X: Any, rows: Any, owner: str) -> SeenWindows:
+    is_one = isinstance(rows, str) or not hasattr(rows, "__len__")
+    if any(isinstance(row, bool | np.bool_) for row in ([rows] if is_one else rows)):
+        raise ValueError(
+            f"The 'rows' parameter of {owner} must hold positions in X, or labels of "
+            "its index. Got truth values; pass np.flatnonzero(mask)."
+        )
+    fronts, regressor = _parts_of(estimator, owner)
+    if not isinstance(regressor, LSTMRegressor):
+        raise ValueError(
+            f"{owner} needs the LSTM of LSTMRegressor. Got a "
+            f"{type(regressor).__name__}; look into its Keras model, model_."
+        )
+    labels = labels_of(X)
+    names = getattr(regressor, "feature_names_in_", None)
+    for front in fronts:
+        X = front.transform(X)
+        if names is None and hasattr(front[-1], "get_feature_names_out"):
+            names = front[-1].get_feature_names_out()
+    windows, _ = read_windows(regressor, X, reset=False)
+    positions = positions_of(rows, labels, len(windows), owner=owner)
+    channels, newest = _names_of_values(names, windows.shape[2])
+    # The labels of a panel may be times, which do not tell its rows apart.
+    chosen = positions
+    if labels is not None and labels.is_unique:
+        chosen = labels[positions]
+    own = take_rows(windows, positions)
+    sizes = regressor._scaling.sizes_of(own)
+    return SeenWindows(regressor, np.asarray(own), sizes, chosen, newest, channels)
+
+
+def _parts_of(estimator: Any, owner: str) -> tuple[list, Any]:
+    """Return what stands in front of the regressor that predicts, and that."""
+    fronts = []
+    inner = estimator
+    while not isinstance(inner, WindowRegressor):
+        if isinstance(getattr(inner, "steps", None), list):
+            if len(inner.steps) > 1:
+                fronts.append(inner[:-1])
+            inner = inner.steps[-1][1]
+            continue
+        name = next((name for name in _INNER if hasattr(inner, name)), None)
+        if name is None:
+            # Data in the place of an estimator would fill a page.
+            is_estimator = hasattr(estimator, "get_params")
+            came = repr(estimator) if is_estimator else type(estimator).__name__
+            raise ValueError(
+                f"{owner} needs a fitted LSTMRegressor, or a pipeline or search that "
+                f"ends in one. Got {came}."
+            )
+        inner = getattr(inner, name)
+    check_is_fitted(inner)
+    return fronts, inner
+
+
+def _names_of_values(names: Any, n_channels: int) -> tuple[list[str], np.ndarray]:
+    """Return the name of each channel, and its newest step; 0 is the predicted row."""
+    newest = [str(name) for name in ([] if names is None else names[-n_channels:])]
+    matches = [LAG_NAME.fullmatch(name) for name in newest]
+    if len(matches) != n_channels or not all(matches):
+        return [f"x{channel}" for channel in range(n_channels)], np.full(n_channels, -1)
+    channels = [match["channel"] for match in matches if match]
+    # What follows "_t" is the step, "-1"; nothing does for the predicted row itself.
+    steps = [
+        name[len(channel) + 2 :] for name, channel in zip(newest, channels, strict=True)
+    ]
+    return channels, np.array([int(step or 0) for step in steps])
+
+
+def frame_of_steps(values: np.ndarray, seen: SeenWindows) -> DataFrame:
+    """Return values of windows, each at the step that its channel has there."""
+    back = np.arange(1 - values.shape[1], 1)
+    steps, at = np.unique(seen.newest + back[:, None], return_inverse=True)
+    shape = len(values), len(steps), values.shape[2]
+    table = np.full(shape, np.nan, dtype=values.dtype)
+    # Before NumPy 2.0 the inverse is flat.
+    table[:, at.reshape(values.shape[1:]), np.arange(shape[2])] = values
+    labels = {"row": seen.rows, "step": steps}
+    return frame_from_product([(table.reshape(-1, shape[2]), labels)], seen.channels)
+
+
+def name_of_output(estimator: Any, output: int) -> str | None:
+    """Return what a column of ``predict_steps`` is called, None for the only one.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        A pipeline or search that ends in a regressor of ours, or that itself.
+    output : int
+        Which column.
+
+    Returns
+    -------
+    str or None
+        The name of the column of y, or the lag name of the step, as ``load_t+1``.
+    """
+    fronts, regressor = _parts_of(estimator, "name_of_output")
+    if regressor.n_outputs_ == 1:
+        return None
+    parts = [part for front in fronts for _, part in front.steps]
+    names = next(filter(None, (getattr(p, "target_names_", None) for p in parts)), None)
+    if regressor.steps == 1:
+        return f"output {output}" if names is None else str(names[output])
+    name = "y" if names is None else str(names[0])
+    return f"{name}_t+{output}" if output else f"{name}_t"
