@@ -477,7 +477,7 @@ def test_a_routed_learning_rate_wins(data):
 
 
 def test_a_network_of_the_users_own_goes_on_where_it_was():
-    """It keeps its trust, so that a step of no size moves no prediction."""
+    """It keeps its weight, so that a step of no size moves no prediction."""
     y = 50 + np.random.default_rng(0).normal(size=80).cumsum()
     windows = SlidingWindow(6).fit_transform(y[:, None])
     regressor = KerasRegressor(

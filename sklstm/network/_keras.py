@@ -1,4 +1,4 @@
-"""A network of one's own as a kind of network: scikeras builds it, Keras trains it.
+"""A network of the user's own: scikeras builds it, Keras trains it.
 
 The only file that imports scikeras. Its ``KerasRegressor`` routes ``model__…``,
 ``optimizer__…`` and ``loss__…`` parameters to a builder and to ``compile``; its own

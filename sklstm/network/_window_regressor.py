@@ -687,5 +687,5 @@ def _warn_of_long_window(windows: Any, most: int) -> None:
             f"No window is complete: the longest past has {most} of {window} steps, so "
             "the oldest say nothing; choose a shorter window, or pass more rows.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=6,  # past _learn, its decorator, _fit and fit
         )
