@@ -2,9 +2,9 @@
 Why it works
 ============
 
-Six ingredients of the default settings, each beside the same network without it, on
+Five ingredients of the default settings, each beside the same network without it, on
 series where it matters: centring on the last value, the linear highway, patches of long
-windows, Huber's loss, the refit on all rows, and the measure of a panel.
+windows, Huber's loss, and the sizes of the series of a panel.
 """
 
 # %%
@@ -93,17 +93,6 @@ huber = {
 }
 
 # %%
-# The refit
-# ---------
-# Early stopping watches the newest fifth of the rows, so that the network has not
-# learned them, although they are most like those to come. It then goes on with all
-# rows.
-refit = {
-    "stopped": tried(hourly, 168, 48, highway=False, refit=False),
-    "and refitted": tried(hourly, 168, 48, highway=False),
-}
-
-# %%
 # The measure of a panel
 # ----------------------
 # The largest of the 24 series is hundreds of times the smallest. In one unit for all
@@ -138,13 +127,12 @@ measure = {
 # %%
 # What each of them fixes
 # -----------------------
-figure, axes = plt.subplots(6, 1, figsize=(8, 17), layout="constrained")
+figure, axes = plt.subplots(5, 1, figsize=(8, 14), layout="constrained")
 parts = {
     "Last-value centring, airline passengers": (air, 36, centring),
     "The linear highway, airline passengers": (air, 36, highway),
     "Patches of a week, M4 hourly H4": (hourly, 72, patches),
     "Huber's loss, airline passengers with three typing errors": (air, 36, huber),
-    "The refit, M4 hourly H4": (hourly, 72, refit),
 }
 for ax, (title, (rows, n_shown, results)) in zip(axes, parts.items(), strict=False):
     truth = rows.iloc[-n_shown:, 0].to_numpy()

@@ -71,6 +71,7 @@ def both(*, units=4, bidirectional=False, patch=1, optimizer_params=None, **para
         has_highway=params["highway"] and params.get("scaling", "auto") is not None,
     )
     routed = {f"optimizer__{k}": v for k, v in (optimizer_params or {}).items()}
+    routed["compile__run_eagerly"] = True  # a trace takes longer than all steps
     return (
         LSTMWithoutRefit(**network, **params, optimizer_params=optimizer_params),
         KerasRegressor(build, keras_params=routed, **params),

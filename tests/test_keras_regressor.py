@@ -121,12 +121,14 @@ def test_partial_fit_goes_on_alike(series):
     assert_same_training(*twins)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd"])
-@pytest.mark.parametrize("params", [{}, {"units": (4, 3)}, {"highway": True}])
-def test_a_mask_that_comes_later_keeps_the_optimizer_going(series, optimizer, params):
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"units": (4, 3), "optimizer": "rmsprop"}, {"highway": True}],
+)
+def test_a_mask_that_comes_later_keeps_the_optimizer_going(series, params):
     """Incomplete windows after complete ones are learned from alike."""
     X, y = series
-    twins = both_fitted(X[7:], y[7:], optimizer=optimizer, **params)
+    twins = both_fitted(X[7:], y[7:], **params)
     for each in twins:
         each.partial_fit(X[:5], y[:5]).partial_fit(X[7:], y[7:])
     assert_same_training(*twins)
@@ -475,7 +477,7 @@ def test_a_routed_learning_rate_wins(data):
 
 
 def test_a_network_of_the_users_own_goes_on_where_it_was():
-    """It keeps its trust, so that a step of no size moves no prediction."""
+    """It keeps its weight, so that a step of no size moves no prediction."""
     y = 50 + np.random.default_rng(0).normal(size=80).cumsum()
     windows = SlidingWindow(6).fit_transform(y[:, None])
     regressor = KerasRegressor(

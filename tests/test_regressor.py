@@ -359,21 +359,6 @@ def test_last_value_centring(two_channels):
     assert_allclose(regressor.predict(X), expected, **FLOAT32)
 
 
-def test_levels_far_from_the_training_rows(data, fitted):
-    """A centred series is predicted equally well at a level never seen."""
-    X, _ = data
-    shifted = fitted.predict(X + np.float32(1024.0))
-    assert_allclose(shifted, fitted.predict(X) + 1024, atol=1e-3, rtol=0)
-
-
-@pytest.mark.parametrize("kind", ["standard", "last"])
-def test_scaling_by_a_power_of_two_changes_no_bit(data, kind):
-    """A series times 4 is predicted as 4 times the predictions, bitwise."""
-    X, y = data
-    expected = 4 * tiny(scaling=kind).fit(X, y).predict(X)
-    assert_array_equal(tiny(scaling=kind).fit(4 * X, 4 * y).predict(4 * X), expected)
-
-
 def test_a_constant_target_is_predicted_exactly(data):
     """A target that does not vary is predicted as it is, whatever X is."""
     X, _ = data
@@ -1114,15 +1099,6 @@ def test_a_small_pickle_predicts_without_tensorflow(tmp_path):
     assert_array_equal(np.load(tmp_path / "fresh_one.npy"), pipe.predict(frame[-1:]))
 
 
-def test_changed_parameters_wait_for_the_next_fit(data, fitted):
-    """Parameters that are set after `fit` change no prediction of that fit."""
-    regressor = pickle.loads(pickle.dumps(fitted))
-    changed = {name: CHANGED[name] for name in CHANGED if "model" not in name}
-    regressor.set_params(**changed)
-    assert_array_equal(regressor.predict(data[0]), fitted.predict(data[0]))
-    assert_array_equal(regressor.predict_steps(data[0]), fitted.predict_steps(data[0]))
-
-
 # -- no look-ahead ---------------------------------------------------------------------
 
 N_SEEN, N_NEW = 40, 12
@@ -1170,17 +1146,6 @@ def test_no_row_sees_what_comes_later(pipeline, row, begins, value, seed):
         values, steps = pipe.predict(after), steps_after(pipe, after)
     assert_array_equal(values[:n_same], pipe.predict(before)[:n_same])
     assert_array_equal(steps[:n_same], steps_after(pipe, before)[:n_same])
-
-
-def test_a_row_sees_the_one_before(pipeline):
-    """The opposite, so that the promise is not kept by ignoring the windows."""
-    pipe, frame = pipeline
-    changed = frame.copy()
-    changed.iloc[N_SEEN, 0] += 1
-    before, after = (pipe.predict(rows[N_SEEN:]) for rows in (frame, changed))
-    assert before[0] == after[0]
-    assert (before[1 : 1 + WINDOW] != after[1 : 1 + WINDOW]).all()
-    assert_array_equal(before[1 + WINDOW :], after[1 + WINDOW :])
 
 
 # -- words of errors -------------------------------------------------------------------

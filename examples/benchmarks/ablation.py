@@ -37,7 +37,6 @@ WITHOUT = {
     "last-value centring": {"scaling": "standard"},
     "choice of scaling": {"scaling": "last"},
     "early stopping": {"early_stopping": False},
-    "refit": {"refit": False},
     "Huber's loss": {"loss": "mse"},
     "a single network (n_models=3)": {"n_models": 3},
     "patches": {"patch": 1},

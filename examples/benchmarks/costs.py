@@ -103,7 +103,9 @@ def large_fit():
     X = pd.DataFrame({"load": load})
 
     def fit(epochs):
-        lstm = LSTMRegressor(steps=24, epochs=epochs, refit=False, random_state=0)
+        lstm = LSTMRegressor(
+            steps=24, epochs=epochs, early_stopping=False, random_state=0
+        )
         start = time.process_time()
         make_pipeline(SlidingWindow(168), lstm).fit(X, X["load"])
         return time.process_time() - start

@@ -1,4 +1,4 @@
-"""A network of one's own as a kind of network: scikeras builds it, Keras trains it.
+"""A network of the user's own: scikeras builds it, Keras trains it.
 
 The only file that imports scikeras. Its ``KerasRegressor`` routes ``model__…``,
 ``optimizer__…`` and ``loss__…`` parameters to a builder and to ``compile``; its own
@@ -16,7 +16,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from sklstm.network._backend import backend, untouched_random
 from sklstm.network._lstm import MISSING
 from sklstm.network._training import Monitor, Plan, Recipe, TrainingSet
 
-__all__ = ["KerasRecipe", "build_compiled_model", "has_masking", "predict_with_keras"]
+__all__ = ["KerasRecipe", "build_compiled_model", "has_masking"]
 
 # Rows in a validation or prediction batch.
 _ROWS_AT_ONCE = 1024
@@ -96,8 +95,19 @@ class KerasRecipe(Recipe):
         return model.get_weights(), state
 
     def predictor(self, weights: list[np.ndarray]) -> Callable[..., np.ndarray]:
-        """Return Keras's function from scaled windows to outputs."""
-        return partial(predict_with_keras, self.keras_model(weights))
+        """Return Keras's function from scaled windows to outputs, batch by batch."""
+        model = self.keras_model(weights)
+
+        def outputs(inputs: np.ndarray, n_threads: int = 1) -> np.ndarray:  # noqa: ARG001
+            inputs = np.nan_to_num(inputs, nan=_fill_of(model))
+            with _retracing_unsaid():
+                parts = [
+                    np.asarray(model.predict_on_batch(inputs[at : at + _ROWS_AT_ONCE]))
+                    for at in range(0, len(inputs), _ROWS_AT_ONCE)
+                ]
+            return np.concatenate(parts).reshape(len(inputs), -1)
+
+        return outputs
 
     def keras_model(self, weights: list[np.ndarray]) -> Any:
         """Return the network with its weights as a ``keras.Model``, compiled."""
@@ -105,11 +115,7 @@ class KerasRecipe(Recipe):
         model.set_weights(weights)
         return model
 
-    def multiplied(
-        self,
-        weights: list[np.ndarray],
-        factor: float,
-    ) -> None:
+    def multiplied(self, weights: list[np.ndarray], factor: float) -> None:
         """Return None: how a network of the user's own ends is not known."""
 
 
@@ -152,24 +158,6 @@ def _fit(model: Any, data: TrainingSet, plan: Plan, monitor: Monitor) -> None:
         gc.collect()
 
 
-def predict_with_keras(
-    model: Any,
-    inputs: np.ndarray,
-    n_threads: int = 1,  # noqa: ARG001
-) -> np.ndarray:
-    """Return a Keras model's outputs for normalised windows, batch by batch.
-
-    The windows have NaN at missing steps; TensorFlow has threads of its own.
-    """
-    inputs = np.nan_to_num(inputs, nan=_fill_of(model))
-    with _retracing_unsaid():
-        parts = [
-            np.asarray(model.predict_on_batch(inputs[start : start + _ROWS_AT_ONCE]))
-            for start in range(0, len(inputs), _ROWS_AT_ONCE)
-        ]
-    return np.concatenate(parts).reshape(len(inputs), -1)
-
-
 @contextmanager
 def _retracing_unsaid() -> Iterator[None]:
     """Keep TensorFlow from warning of the trace that every new model needs once."""
@@ -188,17 +176,7 @@ def _retracing_unsaid() -> Iterator[None]:
 def build_compiled_model(recipe: KerasRecipe, seed: int) -> Any:
     """Return the compiled model of a builder, its random weights drawn from a seed.
 
-    Parameters
-    ----------
-    recipe : KerasRecipe
-        With the builder.
-    seed : int
-        Of the initial weights of layers whose initializers have no seed themselves.
-
-    Raises
-    ------
-    ValueError
-        If the model's output does not fit the target, or its loss the quantiles.
+    The seed is that of layers whose initializers have none themselves.
     """
     scikeras = backend("scikeras.wrappers")
     n_outputs = recipe.n_outputs

@@ -197,17 +197,9 @@ def input_slopes(
 ) -> np.ndarray:
     """Return the gradients of an output with respect to the inputs.
 
-    Parameters
-    ----------
-    spec, weights, inputs, n_threads, level
-        As in :func:`outputs`.
-    output : int
-        Position of the output.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, window, n_channels), float32
-        0 at missing steps, and at steps that no patch reads.
+    They are of shape (n_rows, window, n_channels), float32; 0 at missing steps, and at
+    steps that no patch reads. The output is given by its position, all else as in
+    :func:`outputs`.
 
     References
     ----------

@@ -277,27 +277,12 @@ class TrainingSet:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to train.
+    """How to train, whatever the network.
 
-    Parameters
-    ----------
-    epochs : int
-        Passes over the training rows.
-    batch_size : int or "auto"
-        Rows in a gradient step.
-    learning_rate : float
-        Step size of the optimizer.
-    patience : int or None
-        Epochs without a better validation loss after which training stops; None
-        trains all epochs and keeps the last weights.
-    seed : tuple of int
-        Seeds the order of rows and the dropout; no other generator is drawn from.
-    is_annealed : bool
-        Whether the learning rate falls to 0, as half a cosine does.
-    n_threads : int
-        How many threads may share the work.
-    callbacks : tuple
-        Keras callbacks.
+    Without patience all epochs are trained, and the last weights kept; else training
+    stops after so many epochs without a better validation loss. The seed is that of the
+    order of rows and of the dropout. An annealed learning rate falls to 0 along half a
+    cosine. Callbacks are those of Keras.
     """
 
     epochs: int
@@ -360,19 +345,17 @@ class Monitor:
     ----------
     patience : int or None
         As in :class:`Plan`.
-    member : Member
-        The network as it begins.
+    member, place : Member and int
+        The network as it begins, and its position in the ensemble.
     interrupt : Interrupt
         Whether the user asks to stop.
     progress : Progress, optional
         Is told of every epoch, and may be asked by a callback to stop.
-    place : int
-        Position of the network in its ensemble.
     state : callable
         From the network some epochs later to the attributes with which a copy of the
         estimator predicts with it.
     is_refit : bool
-        Whether these are the epochs of a refit.
+        Whether these are the epochs of a refit, which do not count.
     """
 
     patience: int | None = None

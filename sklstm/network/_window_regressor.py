@@ -100,9 +100,9 @@ _PARAMETERS = """\
         Whether training stops when the loss on the newest rows stops falling, and
         the best weights are restored. ``"auto"``: where ``validation_fraction`` of the
         rows makes at least 4. Rows whose targets reach into the validation rows are
-        left out of both parts. :class:`LSTMRegressor` then refits: it goes on with all
-        rows, for half as many epochs as were best, with a learning rate that falls to
-        0 along half a cosine. A fit that goes on from an earlier one has no refit.
+        left out. :class:`LSTMRegressor` then refits with all rows: for half as many
+        epochs as were best, with a learning rate that falls to 0 along half a cosine.
+        A fit that goes on from an earlier one has no refit.
     validation_fraction : float, default=0.2
         Share of the rows, the newest ones, that early stopping watches.
     n_iter_no_change : int, default=10
@@ -120,9 +120,8 @@ _PARAMETERS = """\
         epoch while it runs, with its losses. 2 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of rows and dropout. An int gives bitwise
-        equal results in one process, in threads and in other processes (where the
-        linear algebra library uses as many threads; another number may change the
-        last bit of the highway). No global generator is touched.
+        equal results in one process, in threads and in other processes (but for the
+        last bit of the highway, where linear algebra uses another number of threads).
 """
 _ATTRIBUTES = """\
     history_ : dict of lists of float
@@ -688,5 +687,5 @@ def _warn_of_long_window(windows: Any, most: int) -> None:
             f"No window is complete: the longest past has {most} of {window} steps, so "
             "the oldest say nothing; choose a shorter window, or pass more rows.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=6,  # past _learn, its decorator, _fit and fit
         )
