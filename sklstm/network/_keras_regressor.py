@@ -1,4 +1,4 @@
-"""KerasRegressor: a network of the user's own on windows, as a scikit-learn regressor."""
+"""KerasRegressor: your own network on windows, as a scikit-learn regressor."""
 
 import copy
 import inspect

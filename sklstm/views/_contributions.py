@@ -122,7 +122,7 @@ def _integrated_gradients(
             ],
             axis=0,
         )
-        values = np.ones((len(at), regressor._fitted_recipe.shape[2]))
+        values = np.ones((len(at), regressor._fitted_recipe.spec.n_outputs))
         if scaling.unit == "log":
             values = regressor._means(at)
         slopes = scaling.absolute_slopes(values, sizes)[:, output]

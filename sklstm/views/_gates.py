@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklstm._checks import is_integer
-from sklstm.network._network import patched, trace
+from sklstm.network._lstm import patched, trace
 from sklstm.views._drawing import faint_ink, hatch_steps, line_style, panels
 from sklstm.views._seen_windows import SeenWindows, frame_of_steps, windows_seen
 from sklstm.windows._frames import DataFrame, frame_from_product, labels_of

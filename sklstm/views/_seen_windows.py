@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from sklstm._checks import check_is_fitted
-from sklstm.network._reading import LAG_NAME, read_windows
 from sklstm.network._regressor import LSTMRegressor
+from sklstm.network._rows import LAG_NAME, read_windows
 from sklstm.network._window_regressor import WindowRegressor
 from sklstm.windows._array import take_rows
 from sklstm.windows._frames import (
