@@ -55,10 +55,10 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     -------
     DataFrame
         At an index (row, layer, direction, step, unit): columns ``input``, ``forget``
-        and ``output`` gate in [0, 1], ``candidate``, ``cell`` and ``hidden`` state after
-        the step, in the scaled unit. Rows are called by their label, or by position
-        where labels are not unique; steps count back from the predicted row, so that -1
-        is the row before it. Missing steps are NaN. Known columns are read
+        and ``output`` gate in [0, 1], ``candidate``, ``cell`` and ``hidden`` state
+        after the step, in the scaled unit. Rows are called by their label, by position
+        where labels are not unique; steps count back from the predicted row: -1 is the
+        row before it. Missing steps are NaN. Known columns are read
         ``horizon + known_ahead`` rows later than the step is called.
 
     Raises
