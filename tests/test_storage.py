@@ -297,7 +297,7 @@ def test_what_load_would_not_build_is_not_saved(tmp_path):
         (SlidingWindow(2).fit(series(holidays, tz=None)), "CustomBusinessDay"),
         (SlidingWindow(2).fit(series(OwnOffset(), tz=None)), "OwnOffset"),
         (SlidingWindow(2).fit(plant), "tzoffset"),
-        (SlidingWindow(2, groups="store", time="day").fit(dated), "groups_"),
+        (SlidingWindow(2, groups="store", time="day").fit(dated), "groups_|keys"),
         ("pipe", "Got str"),
     ]:
         with pytest.raises(ValueError, match=words) as caught:
@@ -582,7 +582,11 @@ def test_altered_files_are_refused_or_predict(name, content, stored, tmp_path):
                 assert str(error).startswith("load needs a file")
                 assert len(str(error)) < 300 and "\n" not in str(error)
                 continue
-            assert np.isfinite(again.predict(X)).all()
+            try:
+                assert np.isfinite(again.predict(X)).all()
+            except ValueError as error:
+                # Another step or another column is a valid model of other rows.
+                assert str(error).startswith("SlidingWindow needs")
 
 
 # -- how files are written ------------------------------------------------------------

@@ -27,11 +27,9 @@ def contributions(
 ) -> DataFrame:
     """Return what each value of a window adds to the prediction of its row.
 
-    The comparison is with a *flat* window, in which every channel stays at its mean
-    over the true steps. The contributions of all values add up to the prediction less
-    that of the flat window: gradients of the prediction are integrated along the way
-    from the one to the other (*integrated gradients*), through network, highway,
-    centring and scaling.
+    The comparison is with a *flat* window, in which every channel stays at its mean.
+    Contributions add up to the prediction less that of the flat window: gradients are
+    integrated along the way from the one to the other (*integrated gradients*).
 
     Parameters
     ----------
@@ -47,11 +45,10 @@ def contributions(
     Returns
     -------
     DataFrame
-        One line for each (row, step), the levels of its index; one column for each
-        channel. Steps count back from the predicted row, which is step 0: a known
-        column has its newest value ``known_ahead`` steps later, others ``horizon``
-        steps earlier. In the unit of the target that the regressor was fitted on; NaN
-        at missing steps, and at steps that only other channels have.
+        At an index (row, step), a column for each channel, in the unit of the target
+        that the regressor was fitted on. The predicted row is step 0: a known column
+        has its newest value ``known_ahead`` steps later, others ``horizon`` steps
+        earlier. NaN where a channel has no value.
 
     Raises
     ------
@@ -209,8 +206,7 @@ class ContributionDisplay:
             As in :func:`contributions`.
         output : int, default=0
             Which column of ``predict_steps`` is looked at; where there are several,
-            the title says which one: by the name of its column in y, or, of ``steps``
-            in a row, ``load_t`` for the first and ``load_t+1`` for the next.
+            the title says which one.
         ax : matplotlib Axes or array of them, default=None
             One for each panel; None makes a new figure.
 

@@ -397,9 +397,9 @@ def _targets(history: Any, forecast: Any, actual: Any, group: Any) -> list[_Seri
     came = {} if actual is None else _columns(actual, list(points), "actual")
     series = []
     for name, values in points.items():
-        words = (
-            [] if group is None else list(group) if type(group) is tuple else [group]
-        )
+        words = [] if group is None else [group]
+        if isinstance(group, tuple):
+            words = list(group)
         words += [name] if len(points) > 1 else []
         heading = ", ".join(map(str, words)) or None
         quantity = name if len(points) == 1 else None

@@ -54,15 +54,12 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     Returns
     -------
     DataFrame
-        One line for each (row, layer, direction, step, unit), which are the levels of
-        its index; rows are called by their label, by their position where labels are
-        not unique; columns ``input``, ``forget`` and ``output`` gate in [0, 1],
-        ``candidate``, ``cell`` and ``hidden`` state after the step, in the scaled
-        unit. Layers count from 0; a direction is ``"forward"`` (oldest step first) or
-        ``"backward"``; steps count back from the predicted row, so that -1 is the row
-        before it. Missing steps are NaN. A step is called by the columns that are not
-        known beforehand: of a known one the network reads at the same time the value
-        ``horizon + known_ahead`` rows later.
+        At an index (row, layer, direction, step, unit): columns ``input``, ``forget``
+        and ``output`` gate in [0, 1], ``candidate``, ``cell`` and ``hidden`` state
+        after the step, in the scaled unit. Rows are called by their label, by position
+        where labels are not unique; steps count back from the predicted row: -1 is the
+        row before it. Missing steps are NaN. Known columns are read
+        ``horizon + known_ahead`` rows later than the step is called.
 
     Raises
     ------
@@ -124,13 +121,11 @@ def _gates_of(seen: SeenWindows) -> DataFrame:
 class GateDisplay:
     """How the gates and states of an LSTM move through the windows of chosen rows.
 
-    One column of panels for each of at most 12 rows, from top to bottom: the values of
-    the window (of at most six channels; several are drawn from their minimum to their
-    maximum), heat maps over units of the gates, the candidate, the cell and the hidden
-    state, and the mean of the gates over units, thin for backward layers. Hatched is
-    where there is nothing: missing steps, and the newest steps of known columns, which
-    have no gates. The title says how much of the network's output predictions take:
-    where that is nothing, the gates show what has no effect.
+    One column of panels for each of at most 12 rows: the values of the window (of at
+    most six channels; several from their minimum to their maximum), heat maps over
+    units of gates and states, and the mean of the gates, thin for backward layers.
+    Hatched is where there is nothing, such as missing steps. The title says how much
+    of the network's output predictions take: where it is 0, the gates have no effect.
 
     Parameters
     ----------
