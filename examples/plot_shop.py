@@ -3,15 +3,16 @@ The usual table: text dates, missing days, a promotion
 ======================================================
 
 A shop that is closed on Sundays: two years of daily sales in ``shop.csv``, with text
-dates, twelve days lost, and promotions, which are planned beforehand. What will the next
-two weeks sell, how sure is that, and is an LSTM worth it here?
+dates, twelve days lost, and promotions, which are planned beforehand. What will the
+next two weeks sell, how sure is that, and is an LSTM worth it here?
 """
 
 # %%
 # The table
 # ---------
-# ``shop.csv`` is made up, so that its truth is known: a slow trend, a week, a year, and a
-# promotion that sells 40 % more on its days and takes a tenth from the three days after.
+# ``shop.csv`` is made up, so that its truth is known: a slow trend, a week, a year, and
+# a promotion that sells 40 % more on its days and takes a tenth from the three days
+# after.
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import pandas as pd
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 
-from sklstm import ForecastDisplay, LSTMRegressor, SlidingWindow, backtest, forecast
+from sklstm import LSTMRegressor, SlidingWindow, backtest, forecast
 
 HERE = Path(sys.argv[0]).parent
 
@@ -48,7 +49,7 @@ print(shop.head(3))
 # %%
 # Forecast, interval, picture
 # ---------------------------
-# Fourteen steps are predicted at once, so the window shows the promotions of the thirteen
+# Twelve steps are predicted at once, so the window shows the promotions of the eleven
 # days after the first one too (``known_ahead``). A backtest over the past says how far
 # off such forecasts were; its errors make the interval.
 past, to_come = shop[:-12], shop[-12:]
