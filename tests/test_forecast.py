@@ -248,7 +248,9 @@ def test_names_of_y_tell_what_is_predicted():
 def test_a_y_that_is_no_column_is_not_fed_back():
     """A y of another name than the lagged column is named, and asks for a target."""
     X = frame("load")
-    pipe = linear().fit(X, X["load"].diff().fillna(0).rename("change"))
+    pipe = linear()
+    with pytest.warns(UserWarning, match=r"holds the past of y \('change'\)"):
+        pipe.fit(X, X["load"].diff().fillna(0).rename("change"))
     assert forecast(pipe, X, steps=1).name == "change"
     with pytest.raises(ValueError, match=r"a y of other names.*target"):
         forecast(pipe, X, steps=2)

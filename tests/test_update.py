@@ -78,7 +78,7 @@ def test_a_moved_context_is_that_of_a_fit_on_all_rows(case, is_long, zone):
         X = X.drop(columns="store").set_index("day").sort_index()
     t, X = X["t"], X.drop(columns="t")
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
+        warnings.simplefilter("ignore")  # rows are missing, and their past is
         moved = SlidingWindow(**params).fit(X[t <= stops[0]])
         for begin, stop in itertools.pairwise(stops):
             new = X[(t > begin - again) & (t <= stop)]
@@ -88,7 +88,7 @@ def test_a_moved_context_is_that_of_a_fit_on_all_rows(case, is_long, zone):
             ours, theirs = (np.asarray(w.transform(rows)) for w in (moved, whole))
             np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_array_equal(moved.context_, whole.context_)
-    assert moved.timeline_.last[0] == whole.timeline_.last[0]
+    assert moved.grid_.last[0] == whole.grid_.last[0]
 
 
 def test_labels_of_an_update_may_be_in_other_zones_and_units():
@@ -142,9 +142,9 @@ def test_rows_that_do_not_go_on_change_nothing(rows, message):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (lambda X: X[X["t"] < 30], "rows after those seen before, of some group"),
-        (lambda X: X.assign(store=X["store"].map(ord)), "groups of one type"),
-        (lambda X: X.assign(day=X["t"]), "time of the kind that fit had"),
+        (lambda X: X[X["t"] < 30], "rows after those seen before"),
+        (lambda X: X.assign(store=X["store"].map(ord)), "groups of the type that fit had"),
+        (lambda X: X.assign(day=X["t"]), "labels that count rows as those of fit do"),
         (lambda X: pd.concat([X, X]), "one row per group and time"),
     ],
 )
@@ -334,7 +334,7 @@ def test_rows_that_come_without_a_target_move_the_context_alone(steps):
             assert "the weight 0, as lstmregressor__sample_weight." in str(told.value)
         own = {"lstmregressor__sample_weight": weights[rows]}
         update(pipe, X[rows], filled[rows], **own)
-        assert pipe[0].timeline_.last[0] == X.index[row]
+        assert pipe[0].grid_.last[0] == X.index[row]
         learned = row - (steps - 1)
         if weights[learned]:
             new = slice(learned, row + 1)
@@ -385,7 +385,7 @@ def test_wrong_parameters_are_named_before_anything_moves(params, error, message
     pipe = tiny_lstm().fit(X[:40], X["load"][:40])
     with pytest.raises(error, match=message):
         update(pipe, X[40:50], X["load"][40:50], **params)
-    assert pipe[0].timeline_.last[0] == X.index[39]
+    assert pipe[0].grid_.last[0] == X.index[39]
 
 
 def test_an_update_that_fails_changes_nothing():
@@ -402,7 +402,7 @@ def test_an_update_that_fails_changes_nothing():
             X["load"][40:50],
             lstmregressor__sample_weight=np.arange(10) - 5.0,
         )
-    assert pipe[0].timeline_.last[0] == X.index[39]
+    assert pipe[0].grid_.last[0] == X.index[39]
     with pytest.raises(ValueError, match="y at the index of X"):
         update(pipe, X[40:50], X["load"][39:49])
     with pytest.raises(ValueError, match=r"as y\. Got None.*lstmregressor__sample_w"):

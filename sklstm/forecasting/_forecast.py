@@ -24,6 +24,7 @@ from sklstm.forecasting._rows_to_come import RowsToCome, with_coverage
 from sklstm.windows._array import take_rows
 from sklstm.windows._frames import DataFrame, Series
 from sklstm.windows._signs import quiet_windows
+from sklstm.windows._sliding_window import SlidingWindow
 from sklstm.windows._table import members, positions_among
 
 __all__ = ["forecast", "values_to_come", "words_of_other_unit"]
@@ -310,14 +311,15 @@ def _warn_of_short_past(fitted: Fitted, rows: RowsToCome) -> None:
         return
     window, front = found
     n_reads = window.window + window.lag_ - 1
-    if (rows.n_rows_of_groups >= n_reads).all():
+    is_short = rows.n_rows_of_groups < n_reads
+    if not is_short.any():
         return
     table = rows.until(1, 0)
     with quiet_windows():
         windows = take_rows(front.transform(table), rows.newest(len(table), 1, 0))
     by_step = np.asarray(windows).reshape(len(windows), window.window, -1)
-    is_short = np.isnan(by_step).any(axis=(1, 2)) & (rows.n_rows_of_groups < n_reads)
-    short = np.flatnonzero(is_short)
+    is_incomplete = np.isnan(by_step).any(axis=(1, 2)) | ~_follows_fit(window, rows)
+    short = np.flatnonzero(is_short & is_incomplete)
     if not len(short):
         return
     who = "X"
@@ -332,6 +334,17 @@ def _warn_of_short_past(fitted: Fitted, rows: RowsToCome) -> None:
         UserWarning,
         stacklevel=3,
     )
+
+
+def _follows_fit(window: SlidingWindow, rows: RowsToCome) -> np.ndarray:
+    """Return which groups of X begin one step after a row that fit has kept."""
+    grid, context = window.grid_, window._context
+    if not rows.has_labels or grid is None or not grid.accepts(rows.begins):
+        return np.zeros(rows.n_groups, dtype=bool)
+    groups = np.zeros(1, dtype=np.intp)
+    if rows.keys is not None:
+        groups = positions_among(rows.keys, context.keys.to_flat_index())
+    return context.directly_precedes(groups, rows.begins, grid)
 
 
 def _warn_of_units(fitted: Fitted, rows: RowsToCome, predicted: list[int]) -> None:

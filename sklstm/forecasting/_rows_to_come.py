@@ -67,6 +67,8 @@ class RowsToCome:
         that are read at the predicted row.
     given : list of int
         Positions of the columns whose values to come are given.
+    begins : Index of length n_groups
+        The label of the first row of each group.
     keys_of_rows : list
         The columns of groups and time.
     """
@@ -102,6 +104,7 @@ class RowsToCome:
         self._X, self._last = X, order[stops - 1]
         longest = int(np.argmax(sizes))
         self._longest = order[stops[longest] - sizes[longest] : stops[longest]]
+        self.begins = panel.times_of(order[stops - sizes])
         self._ends = panel.times_of(self._last)
         grid = self._grid(fitted.windows.grid_, panel, order)
         labels = labels_after_each(grid, self._ends, steps + self.n_ahead)

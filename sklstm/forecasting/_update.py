@@ -115,7 +115,8 @@ def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
     n_later = 0
     with ExitStack() as all_or_nothing:
         for step in fronts:
-            seen, rows = rows, step.transform(rows)
+            with quiet_windows("inside the rows of fit"):  # of rows seen before
+                seen, rows = rows, step.transform(rows)
             if isinstance(step, SlidingWindow):
                 all_or_nothing.enter_context(whole_or_unchanged(step))
                 which = _move(step, seen, n_again)
@@ -148,8 +149,7 @@ def _move(window: SlidingWindow, rows: Any, n_again: int) -> slice | np.ndarray:
             "and call set_output(transform='pandas') on the steps in front."
         )
     which = window._rows_to_learn(rows, n_again)
-    with quiet_windows():  # of a hole before the rows ``transform`` has warned
-        window.partial_fit(rows)
+    window.partial_fit(rows)
     return which
 
 

@@ -61,6 +61,16 @@ class Context:
         later = np.asarray(labels > newest.take(np.maximum(groups, 0)))
         return (groups < 0) | later
 
+    def directly_precedes(
+        self, groups: np.ndarray, labels: pd.Index, grid: Grid
+    ) -> np.ndarray:
+        """Return which labels, by group of ``fit``, follow a kept row at once."""
+        if grid.kind == "rows":
+            return groups >= 0
+        kept = set(zip(self.codes, grid.places(self.labels), strict=True))
+        before = zip(groups, grid.places(labels) - 1, strict=True)
+        return np.array([place in kept for place in before])
+
     def moved(self, placed: Placed, n_newest: int, *, owner: str) -> Context:
         """Return the newest rows among those kept and those placed behind them."""
         own = context_of(placed, n_newest)
