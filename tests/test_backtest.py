@@ -67,6 +67,7 @@ LOOPS = [
     (flat_ridge(horizon=2), 7, 1),
     (flat_ridge(window=2), 6, 1),
     (named_ridge(), 3, 1),
+    (flat_ridge(calendar="hour", known_ahead=1), 3, 1),
     (tiny_lstm(), 3, 1),
     (tiny_lstm(steps=3), 1, 3),
     (tiny_lstm(steps=3), 3, 1),
@@ -266,8 +267,7 @@ def test_missing_values_are_those_that_a_forecast_fills(is_wrapped):
     y = X["load"].copy()
     X.iloc[4::7, 0] = np.nan
     X.iloc[30:42, 1] = np.nan
-    fills = {"missing": "carry"} if "missing" in SlidingWindow().get_params() else {}
-    pipe = flat_ridge(known="wind", **fills)
+    pipe = flat_ridge(known="wind")
     if is_wrapped:
         pipe = TransformedTargetRegressor(pipe, transformer=StandardScaler())
     cv = last_rows(60, 12)

@@ -19,6 +19,7 @@ from by_hand import (
     tree,
     without,
 )
+from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, Ridge
@@ -27,9 +28,6 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sklstm import LSTMRegressor, SlidingWindow, forecast
 from sklstm.forecasting._rows_to_come import coverage_of_forecast, kind_of_long_frame
-
-# Until windows fill missing values by themselves.
-FILLS = {"missing": "carry"} if "missing" in SlidingWindow().get_params() else {}
 
 
 # -- every kind of index -----------------------------------------------------------
@@ -317,6 +315,37 @@ def take(future, n_rows):
     return None if future is None else future[:n_rows]
 
 
+@pytest.mark.parametrize("kind", ["one series", "panel", "at once"])
+@pytest.mark.parametrize("steps", [1, 3, 8])
+def test_calendar_channels_need_no_X_future(kind, steps):
+    """They are, also after the last step, what the same known columns are."""
+    X = frame("load")
+    angles = 2 * np.pi * days(N_ROWS + 10).day_of_week.to_numpy() / 7
+    waves = pd.DataFrame({"sin": np.sin(angles), "cos": np.cos(angles)})
+    waves = waves.set_axis(days(N_ROWS + 10))
+    keys = {"known_ahead": 2}
+    if kind == "panel":
+        keys |= {"groups": "shop", "time": "day"}
+        X, waves = (
+            pd.concat([t.assign(shop=s, day=t.index) for s in "ab"], ignore_index=True)
+            for t in (X, waves)
+        )
+    calendar = linear(calendar="weekday", **keys)
+    known = linear(known=["sin", "cos"], **keys)
+    if kind == "at once":
+        lstm = LSTMRegressor(2, steps=3, epochs=1, random_state=0)
+        calendar, known = (make_pipeline(clone(p[0]), lstm) for p in (calendar, known))
+        for pipe in (calendar, known):
+            pipe.set_params(slidingwindow__layout="sequence")
+    both = X.merge(waves) if kind == "panel" else X.join(waves)
+    found = forecast(calendar.fit(X, X["load"]), X, steps)
+    known.fit(both, both["load"])
+    expected = forecast(known, both, steps, X_future=waves)
+    if kind == "panel":
+        found, expected = found["load"], expected["load"]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 # -- columns that known ones are made from -----------------------------------------
 
 
@@ -473,7 +502,7 @@ def test_missing_values_in_the_past_are_filled(kind):
     X.iloc[-7:, 1] = np.nan
     X.iloc[-3, 0] = np.nan
     filled, y = X.ffill(), frame("load")["load"]
-    pipe, target = linear(**FILLS), ["load", "wind"]
+    pipe, target = linear(), ["load", "wind"]
     if kind == "array":
         X, filled, y = X.to_numpy(), filled.to_numpy(), y.to_numpy()
         target = 0
@@ -483,7 +512,7 @@ def test_missing_values_in_the_past_are_filled(kind):
             for table in (X, filled)
         )
         y = y.reset_index(drop=True)
-        pipe = linear(groups="shop", time="day", **FILLS)
+        pipe = linear(groups="shop", time="day")
     pipe.fit(filled, y)
     found = forecast(pipe, X, 1, target="load" if kind != "array" else target)
     expected = forecast(pipe, filled, 1, target="load" if kind != "array" else target)
@@ -495,13 +524,13 @@ def test_newest_rows_without_values_are_refused(is_panel):
     """A frame that already holds the rows to come would be forecast too late."""
     X = frame("load").assign(open=1.0)
     X.iloc[-7:, 0] = np.nan
-    pipe, of = linear(known="open", **FILLS), ""
+    pipe, of = linear(known="open"), ""
     past = X[:-7]
     if is_panel:
         full = frame("load").assign(open=1.0, shop="a", day=days())
         X = pd.concat([full, X.assign(shop="b", day=X.index)], ignore_index=True)
         pipe, of = (
-            linear(known="open", groups="shop", time="day", **FILLS),
+            linear(known="open", groups="shop", time="day"),
             "of group 'b'",
         )
         past = X[X["load"].notna()]
