@@ -82,19 +82,16 @@ class SlidingWindow(
     holds rows t - horizon - window + 1 to t - horizon, oldest first. So y stays the
     series itself, at the same index; nothing is shifted and no row is dropped.
 
-    ``fit`` keeps the newest rows as *context*. ``transform`` puts them in front of the
-    rows that directly follow them, so that the first row after the training rows sees
-    its true past, also inside ``GridSearchCV`` with ``TimeSeriesSplit``. What follows
-    what is read from the index of X alone: DatetimeIndex, PeriodIndex, RangeIndex or
-    integers.
+    ``fit`` keeps the newest rows as *context*. ``transform`` puts them in front of rows
+    that follow them by their index, so that the first row after the training rows sees
+    its true past, in every fold of ``TimeSeriesSplit`` too.
 
     Windows go on through missing rows and missing values: each takes the newest earlier
     value of its column and series. Steps before a series begins are missing: NaN in
     every channel, always the oldest of their window. :class:`LSTMRegressor` masks them.
 
     Many series are read from one long frame with ``groups`` and ``time``, in any order
-    of rows. Each group has a context of its own; a group that ``fit`` has not seen
-    begins with incomplete windows.
+    of rows. A group that ``fit`` has not seen begins with incomplete windows.
 
     Parameters
     ----------
@@ -124,8 +121,7 @@ class SlidingWindow(
         strings, numbers, categories or time stamps. None reads one series.
     time : str, int or None, default=None
         Column of a long frame that holds the time of each row, by name. None takes the
-        index. The step between two rows is one for all groups; when they begin, end
-        and have holes is each group's own.
+        index. All groups lie on one grid; when they begin and end is their own.
     layout : {"sequence", "flat"}, default="sequence"
         ``"sequence"`` gives an array of shape (n_rows, window, n_channels), ``"flat"``
         the same values as a lag table of shape (n_rows, window * n_channels), step by
@@ -362,9 +358,8 @@ class SlidingWindow(
         Warns
         -----
         UserWarning
-            If X has no index that could tell whether its rows follow those of ``fit``;
-            if rows have no past, since X begins inside the rows of ``fit`` or far after
-            them, or more rows are missing than a window reads.
+            If no index tells whether rows follow those of ``fit``; if rows have no
+            past, since X begins inside the rows of ``fit``, or too many are missing.
         """
         check_is_fitted(self)
         values, labels, rows, order = self._read(X, reset=False)
