@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame, Series
 
-from sklstm._checks import python_scalar
+from sklstm._checks import is_integer, python_scalar
 
 __all__ = [
     "DataFrame",
@@ -21,6 +21,7 @@ __all__ = [
     "frame_from",
     "frame_from_product",
     "is_numbered",
+    "known_columns",
     "labels_of",
     "names_of",
     "numeric_frame",
@@ -59,14 +60,6 @@ def numeric_frame(frame: pd.DataFrame, *, owner: str) -> pd.DataFrame:
     ----------
     frame : DataFrame
         What the user passed as X.
-    owner : str
-        The class that is speaking.
-
-    Raises
-    ------
-    ValueError
-        If there is no column, or one holds strings, categories or dates; it
-        names the first one.
     """
     if frame.shape[1] == 0:
         raise ValueError(
@@ -139,11 +132,6 @@ def check_same_labels(
 
     Row numbers from 0, which scikit-learn gives to a y that it has transformed, are no
     labels where those of X are none.
-
-    Raises
-    ------
-    ValueError
-        If the labels differ; it names the first that does.
     """
     if labels_of(X) is None or labels_of(y) is None or X.index.equals(y.index):
         return
@@ -162,6 +150,25 @@ def check_same_labels(
         f"{owner} needs {second} at the index of {first}, row for row. Got {came}; do "
         "not shift, drop or reorder rows of one of them."
     )
+
+
+def known_columns(
+    known: Any, columns: list | None, n_columns: int, *, by_name: bool
+) -> np.ndarray:
+    """Return which columns are known beforehand, given by name or by position."""
+    known = [known] if isinstance(known, str | numbers.Integral) else known
+    mask, names = np.zeros(n_columns, dtype=bool), columns or []
+    for column in known:
+        position = names.index(column) if column in names else column
+        is_position = is_integer(position) and 0 <= position < n_columns
+        if not is_position or (by_name and column not in names):
+            raise ValueError(
+                "The 'known' parameter of SlidingWindow must name columns of X "
+                f"({names or f'positions 0 to {n_columns - 1}'}). Got {column!r} "
+                "instead."
+            )
+        mask[position] = True
+    return mask
 
 
 def frame_from(values: np.ndarray, columns: Any, labels: Any = None) -> pd.DataFrame:
@@ -233,13 +240,6 @@ def positions_of(
         Labels of all rows.
     n_rows : int
         How many rows there are.
-    owner : str
-        What is speaking.
-
-    Raises
-    ------
-    ValueError
-        If there is no such row; it names the first.
     """
     every = np.arange(n_rows)
     is_one = isinstance(rows, str) or not hasattr(rows, "__len__")

@@ -102,14 +102,7 @@ class Grid:
         return labels is not None and _family(labels) == _family(self.last)
 
     def check_comparable(self, labels: pd.Index) -> None:
-        """Raise where labels of the same kind cannot be compared with those of ``fit``.
-
-        Raises
-        ------
-        ValueError
-            If naive time stamps meet stamps with a time zone, or periods meet periods
-            of another frequency.
-        """
+        """Raise where labels of one kind cannot be compared with those of ``fit``."""
         if _family(labels) == "period" and labels.freq != self.last.freq:
             raise ValueError(
                 "The index must have one frequency throughout. Got periods of "
@@ -329,13 +322,6 @@ def check_order(labels: pd.Index, *, owner: str) -> None:
     ----------
     labels : Index
         Labels that count rows.
-    owner : str
-        The class that is speaking.
-
-    Raises
-    ------
-    ValueError
-        If labels are missing, out of order or duplicated; it names the first one.
     """
     if labels.hasnans:
         raise ValueError(
@@ -375,11 +361,6 @@ def check_plain_numbers(labels: pd.Index, *, owner: str) -> None:
     """Raise where integer labels are days, months or weeks, such as 202312.
 
     Counting on from December 2023 as 202312 would give a thirteenth month.
-
-    Raises
-    ------
-    ValueError
-        It names the first label and how to make periods of them.
     """
     if _family(labels) != "integer" or isinstance(labels, pd.RangeIndex):
         return
