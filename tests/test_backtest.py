@@ -67,7 +67,7 @@ LOOPS = [
     (flat_ridge(horizon=2), 7, 1),
     (flat_ridge(window=2), 6, 1),
     (named_ridge(), 3, 1),
-    (flat_ridge(calendar="hour", known_ahead=1), 3, 1),
+    (flat_ridge(calendar="hour"), 3, 1),
     (tiny_lstm(), 3, 1),
     (tiny_lstm(steps=3), 1, 3),
     (tiny_lstm(steps=3), 3, 1),

@@ -29,7 +29,6 @@ from sklearn.preprocessing import FunctionTransformer
 from sklstm import LSTMRegressor, SlidingWindow, forecast
 from sklstm.forecasting._rows_to_come import coverage_of_forecast, kind_of_long_frame
 
-
 # -- every kind of index -----------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sklstm._checks import check_is_fitted
+from sklstm.forecasting._fitted import fronts_and_regressor
 from sklstm.network._regressor import LSTMRegressor
 from sklstm.network._rows import LAG_NAME, read_windows
 from sklstm.network._window_regressor import WindowRegressor
@@ -20,9 +21,6 @@ from sklstm.windows._frames import (
 )
 
 __all__ = ["SeenWindows", "frame_of_steps", "name_of_output", "windows_seen"]
-
-# Attributes behind which fitted meta-estimators keep the one estimator that predicts.
-_INNER = ("best_estimator_", "regressor_", "estimator")
 
 
 @dataclass(frozen=True)
@@ -85,26 +83,17 @@ def windows_seen(estimator: Any, X: Any, rows: Any, owner: str) -> SeenWindows:
 
 def _parts_of(estimator: Any, owner: str) -> tuple[list, Any]:
     """Return what stands in front of the regressor that predicts, and that."""
-    fronts = []
-    inner = estimator
-    while not isinstance(inner, WindowRegressor):
-        if isinstance(getattr(inner, "steps", None), list):
-            if len(inner.steps) > 1:
-                fronts.append(inner[:-1])
-            inner = inner.steps[-1][1]
-            continue
-        name = next((name for name in _INNER if hasattr(inner, name)), None)
-        if name is None:
-            # Data in the place of an estimator would fill a page.
-            is_estimator = hasattr(estimator, "get_params")
-            came = repr(estimator) if is_estimator else type(estimator).__name__
-            raise ValueError(
-                f"{owner} needs a fitted LSTMRegressor, or a pipeline or search that "
-                f"ends in one. Got {came}."
-            )
-        inner = getattr(inner, name)
-    check_is_fitted(inner)
-    return fronts, inner
+    fronts, regressor = fronts_and_regressor(estimator)
+    if not isinstance(regressor, WindowRegressor):
+        # Data in the place of an estimator would fill a page.
+        is_estimator = hasattr(estimator, "get_params")
+        came = repr(estimator) if is_estimator else type(estimator).__name__
+        raise ValueError(
+            f"{owner} needs a fitted LSTMRegressor, or a pipeline or search that "
+            f"ends in one. Got {came}."
+        )
+    check_is_fitted(regressor)
+    return fronts, regressor
 
 
 def _names_of_values(names: Any, n_channels: int) -> tuple[list[str], np.ndarray]:
