@@ -87,9 +87,8 @@ class Fitted:
         if not found:
             _raise_without_windows(estimator)
         windows = [each.window for each in found]
-        known, lagged, has_names = _columns_by_kind(windows)
         lag = min(window.lag_ for window in windows)
-        if lag == 0 and lagged:
+        if lag == 0 and not all(window.is_known_.all() for window in windows):
             raise ValueError(
                 "forecast needs windows that end before the row they predict. Got "
                 "SlidingWindow(horizon=0) with columns that are not known; use "
@@ -103,11 +102,9 @@ class Fitted:
         return cls(
             estimator,
             windows[0],
-            known,
-            lagged,
-            has_names,
-            lag,
-            n_past,
+            *_columns_by_kind(windows),
+            lag=lag,
+            n_past=n_past,
             n_ahead=max(window.known_ahead for window in windows),
             has_columns_beside=any(each.has_columns_beside for each in found),
             front=pipeline[:-1] if is_plain else None,
@@ -136,11 +133,6 @@ class Fitted:
     def groups(self) -> list:
         """The columns that tell groups apart."""
         return as_columns(self.windows.groups)
-
-    @property
-    def reads_long_frames(self) -> bool:
-        """Whether columns of X tell groups apart, or time."""
-        return bool(self.groups) or self.windows.time is not None
 
     def positions(
         self, columns: list, *, has_labels: bool = True
@@ -176,11 +168,8 @@ class Fitted:
         others = []
         if self.has_columns_beside or not {*self.known} <= {*columns}:
             others = [i for i in own if columns[i] not in names]
-        return (
-            [i for i in own if columns[i] in self.known],
-            [i for i in own if columns[i] in self.lagged],
-            others,
-        )
+        known = [i for i in own if columns[i] in self.known]
+        return known, [i for i in own if columns[i] in self.lagged], others
 
     def predict(self, table: Any, at: Any, method: str = "predict") -> np.ndarray:
         """Return what a method says of the rows at some positions of a table."""
@@ -201,16 +190,11 @@ class Fitted:
                 return self.front[: at + 1]  # type: ignore[index]
         return None
 
-    def first_windows(self) -> tuple[SlidingWindow, Any] | None:
-        """Return the SlidingWindow that reads most rows, and what makes its windows."""
-        front = self.front_to_windows
-        if front is not None:
-            return front[-1], front
-        if self.n_past is None:
-            return None
+    @property
+    def longest_window(self) -> SlidingWindow:
+        """The SlidingWindow that reads most rows."""
         every = [each.window for each in windows_inside(self.estimator)]
-        window = max(every, key=lambda w: w.window + w.lag_)
-        return window, window
+        return max(every, key=lambda window: window.window + window.lag_)
 
 
 def _columns_by_kind(windows: list) -> tuple[tuple, tuple, bool]:

@@ -22,8 +22,6 @@ from sklstm.forecasting._intervals import (
 )
 from sklstm.forecasting._rows_to_come import RowsToCome, with_coverage
 from sklstm.windows._array import take_rows
-from sklstm.windows._signs import quiet_windows
-from sklstm.windows._sliding_window import SlidingWindow
 from sklstm.windows._table import members, positions_among
 
 __all__ = ["forecast", "values_to_come", "words_of_other_unit"]
@@ -219,8 +217,10 @@ def _predictions(
 ) -> np.ndarray:
     """Return what is said of the rows after those done, (n_steps, n_groups, …)."""
     table = rows.until(done + n_steps + rows.n_ahead, done)
-    at = rows.newest(len(table), n_steps, rows.n_ahead)
-    return rows.by_step(fitted.predict(table, at, method), n_steps)
+    end = len(table) - rows.n_ahead * rows.n_groups
+    at = np.arange(end - n_steps * rows.n_groups, end)
+    values = fitted.predict(table, at, method)
+    return values.reshape(n_steps, rows.n_groups, *values.shape[1:])
 
 
 def _in_a_row(values: np.ndarray) -> np.ndarray:
@@ -294,20 +294,13 @@ def _columns_to_feed(
 
 def _warn_of_short_past(fitted: Fitted, rows: RowsToCome) -> None:
     """Warn where X has fewer rows than a window reads, and fit has not kept others."""
-    found = fitted.first_windows()
-    if found is None:
-        return
-    window, front = found
+    window = fitted.longest_window
     n_reads = window.window + window.lag_ - 1
     is_short = rows.n_rows_of_groups < n_reads
-    if not is_short.any():
-        return
-    table = rows.until(1, 0)
-    with quiet_windows():
-        windows = take_rows(front.transform(table), rows.newest(len(table), 1, 0))
-    by_step = np.asarray(windows).reshape(len(windows), window.window, -1)
-    is_incomplete = np.isnan(by_step).any(axis=(1, 2)) | ~_follows_fit(window, rows)
-    short = np.flatnonzero(is_short & is_incomplete)
+    grid = window.grid_ if window._has_labels and rows.has_labels else None
+    if is_short.any() and grid is not None and grid.accepts(rows.begins):
+        is_short &= ~window._context.directly_precedes(rows.keys, rows.begins, grid)
+    short = np.flatnonzero(is_short)
     if not len(short):
         return
     who = "X"
@@ -322,17 +315,6 @@ def _warn_of_short_past(fitted: Fitted, rows: RowsToCome) -> None:
         UserWarning,
         stacklevel=3,
     )
-
-
-def _follows_fit(window: SlidingWindow, rows: RowsToCome) -> np.ndarray:
-    """Return which groups of X begin one step after a row that fit has kept."""
-    grid, context = window.grid_, window._context
-    if not rows.has_labels or grid is None or not grid.accepts(rows.begins):
-        return np.zeros(rows.n_groups, dtype=bool)
-    groups = np.zeros(1, dtype=np.intp)
-    if rows.keys is not None:
-        groups = positions_among(rows.keys, context.keys.to_flat_index())
-    return context.directly_precedes(groups, rows.begins, grid)
 
 
 def _warn_of_units(fitted: Fitted, rows: RowsToCome, predicted: list[int]) -> None:

@@ -68,9 +68,9 @@ class RowsToCome:
             X = pd.DataFrame(X, columns=range(X.shape[1]))
         if len(X) == 0:
             raise ValueError("forecast needs at least one row of X. Got none.")
-        self.is_long = fitted.reads_long_frames
         self.groups, self.time = fitted.groups, fitted.windows.time
         self.keys_of_rows = [*self.groups, *([] if self.time is None else [self.time])]
+        self.is_long = bool(self.keys_of_rows)
         self.n_steps, self.n_ahead = steps, fitted.n_ahead
         self.columns: list = list(X.columns)
         self._check_columns(fitted)
@@ -323,11 +323,10 @@ class RowsToCome:
         labels = frame.index if self.time is None else pd.Index(frame[self.time])
         if not self.groups:
             return labels
+        columns = [frame[name] for name in self.groups]
         columns = [
-            keys.astype(
-                keys.cat.categories.dtype if hasattr(keys, "cat") else keys.dtype
-            )
-            for keys in map(frame.get, self.groups)
+            c.astype(c.cat.categories.dtype) if hasattr(c, "cat") else c
+            for c in columns
         ]
         return pd.MultiIndex.from_arrays([*columns, labels])
 
@@ -357,15 +356,6 @@ class RowsToCome:
             begin = n_old + max(start - self.n_past, 0) * self.n_groups
         rows = self._table.iloc[begin : len(self._ages) + stop * self.n_groups]
         return rows if self.has_labels else rows.to_numpy()
-
-    def newest(self, n_rows: int, n_steps: int, n_later: int) -> np.ndarray:
-        """Return the positions of the newest steps in rows, but for some later ones."""
-        end = n_rows - n_later * self.n_groups
-        return np.arange(end - n_steps * self.n_groups, end)
-
-    def by_step(self, values: np.ndarray, n_steps: int) -> np.ndarray:
-        """Return predictions of the newest steps as (n_steps, n_groups, …)."""
-        return values.reshape(n_steps, self.n_groups, *values.shape[1:])
 
     def sample(self, n_rows: int | None) -> Any:
         """Return the newest rows up to now of the longest group, None for all."""

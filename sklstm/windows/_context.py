@@ -62,9 +62,12 @@ class Context:
         return (groups < 0) | later
 
     def directly_precedes(
-        self, groups: np.ndarray, labels: pd.Index, grid: Grid
+        self, keys: pd.Index | None, labels: pd.Index, grid: Grid
     ) -> np.ndarray:
-        """Return which labels, by group of ``fit``, follow a kept row at once."""
+        """Return which labels follow a kept row of their group at once."""
+        groups = np.zeros(len(labels), dtype=np.intp)
+        if keys is not None and self.keys is not None:
+            groups = positions_among(keys, self.keys.to_flat_index())
         if grid.kind == "rows":
             return groups >= 0
         kept = set(zip(self.codes, grid.places(self.labels), strict=True))
