@@ -76,6 +76,7 @@ LOOPS = [
     (make_pipeline(scaler(), *flat_ridge()), 1, 1),
     (make_pipeline(scaler(), *tiny_lstm(steps=2)), 3, 2),
     (GridSearchCV(flat_ridge(), {"ridge__alpha": [0.1, 1e3]}, cv=SPLIT), 2, 1),
+    (make_pipeline(flat_ridge()[0], make_pipeline(*flat_ridge()[1:])), 3, 1),
 ]
 OF_PANEL = [
     (flat_ridge(3, **KEYS), 1, 1),
@@ -117,14 +118,6 @@ def test_known_columns_of_a_panel_have_their_true_values_to_come(is_wrapped):
         pipe = TransformedTargetRegressor(pipe, transformer=StandardScaler())
     result = backtest(pipe, X, X["load"], cv=CV_OF_PANEL, steps=3)
     assert_is_loop(result, backtest_by_hand(pipe, X, CV_OF_PANEL, 3, known=["price"]))
-
-
-def test_origins_may_be_taken_at_a_stride():
-    """stride=3 takes every third origin of a fold, from its first on."""
-    X, cv = series(), TimeSeriesSplit(2, test_size=8, gap=2)
-    result = backtest(flat_ridge(), X, X["load"], cv=cv, steps=2, stride=3)
-    assert_is_loop(result, backtest_by_hand(flat_ridge(), X, cv, 2, stride=3))
-    assert result.origins.tolist() == [43, 46, 49, 51, 54, 57]
 
 
 @pytest.mark.parametrize("kind", ["array", "series", "periods", "integers"])
@@ -191,18 +184,6 @@ def test_windows_made_beforehand_can_be_tried():
     alone = backtest(tiny_lstm()[-1], windows, y, cv=cv)
     inside = backtest(tiny_lstm(), X, X["load"], cv=cv)
     np.testing.assert_array_equal(alone.residuals, inside.residuals)
-
-
-def test_a_pipeline_behind_the_windows():
-    """A pipeline in the place of the regressor is no regressor of several steps."""
-    X = series()
-    flat = flat_ridge()
-    nested = make_pipeline(flat[0], make_pipeline(*flat[1:]))
-    found, expected = (
-        backtest(pipe, X, X["load"], cv=last_rows(60, 10), steps=3).predictions
-        for pipe in (nested, flat)
-    )
-    pd.testing.assert_frame_equal(found, expected)
 
 
 @pytest.mark.parametrize("is_panel", [False, True])
@@ -790,19 +771,11 @@ def test_forecasts_that_cannot_be_made_are_named_before_the_first_fit():
             backtest(never(), two, y, cv=SPLIT, steps=2, target=target)
     with pytest.raises(ValueError, match=r"\['wind'\] and y, named \['load'\]"):
         backtest(never(), two[["wind"]], y, cv=SPLIT, steps=2)
+    assert backtest(tiny_lstm(steps=2), two, y, cv=SPLIT, steps=2).summary().size
+    with pytest.raises(ValueError, match="beyond step 2"):
+        backtest(tiny_lstm(steps=2), two, y, cv=SPLIT, steps=3)
     with pytest.raises(TypeError, match="needs a regressor with partial_fit"):
         backtest(flat_ridge(), X, y, cv=SPLIT, refit="update")
-
-
-def test_several_columns_at_once_need_no_recursion():
-    """LSTMRegressor(steps=3) predicts three steps from two columns."""
-    X = series()
-    X["wind"] = np.sin(np.arange(60))
-    pipe = tiny_lstm(steps=3)
-    result = backtest(pipe, X, X["load"], cv=SPLIT, steps=3)
-    assert result.residuals.shape == (8, 3)
-    with pytest.raises(ValueError, match="beyond step 3"):
-        backtest(pipe, X, X["load"], cv=SPLIT, steps=4)
 
 
 @pytest.mark.parametrize("is_panel", [False, True])

@@ -404,25 +404,6 @@ def test_columns_that_known_ones_are_made_from_are_asked_for(is_panel, is_wrappe
         forecast(pipe, more, steps, X_future=later)
 
 
-def test_columns_that_known_ones_are_made_from_are_read_ahead():
-    """Steps that are predicted at once read them at every row of theirs."""
-    X = shop_days(90).drop(columns="stock")
-    front = encoded()[0]
-    windows = SlidingWindow(7, known="promo", known_ahead=6)
-    lstm = LSTMRegressor(2, steps=7, epochs=1, random_state=0)
-    pipe = make_pipeline(front, windows, lstm).fit(X[:-14], X["sales"][:-14])
-    ready = front.transform(X)
-    plain = make_pipeline(windows, lstm).fit(ready[:-14], ready["sales"][:-14])
-    for steps in (3, 7, 14):
-        found = forecast(pipe, X[:-14], steps, X_future=X[["name"]][-14:])
-        expected = forecast(plain, ready[:-14], steps, X_future=ready[["promo"]][-14:])
-        pd.testing.assert_series_equal(found, expected)
-    other = X[["name"]][-14:].copy()
-    other.iloc[6] = "promo" if other.iloc[6, 0] == "none" else "none"
-    changed = forecast(pipe, X[:-14], 14, X_future=other)
-    assert (changed != found).all()
-
-
 def test_columns_beside_the_windows_are_asked_for():
     """A column transformer may hand a column of the row itself to the regressor."""
     every = frame("price", "load", n_rows=N_ROWS + 3)
@@ -445,13 +426,8 @@ def test_columns_beside_the_windows_are_asked_for():
 def test_names_that_a_column_transformer_makes_are_told():
     """The sentence names the parameter that keeps names as they are."""
     X = frame("load", "price")
-    named = make_column_transformer(("passthrough", ["load", "price"]))
+    named = make_column_transformer((FunctionTransformer(), ["load", "price"]))
     pipe = behind(named.set_output(transform="pandas")).fit(X, X["load"])
-    pipe = behind(
-        make_column_transformer(
-            (FunctionTransformer(), ["load"]), (FunctionTransformer(), ["price"])
-        ).set_output(transform="pandas")
-    ).fit(X, X["load"])
     with pytest.raises(ValueError, match="verbose_feature_names_out=False"):
         forecast(pipe, X, 1)
 
@@ -528,10 +504,7 @@ def test_newest_rows_without_values_are_refused(is_panel):
     if is_panel:
         full = frame("load").assign(open=1.0, shop="a", day=days())
         X = pd.concat([full, X.assign(shop="b", day=X.index)], ignore_index=True)
-        pipe, of = (
-            linear(known="open", groups="shop", time="day"),
-            "of group 'b'",
-        )
+        pipe, of = linear(known="open", groups="shop", time="day"), "of group 'b'"
         past = X[X["load"].notna()]
     pipe.fit(past, past["load"])
     with pytest.raises(

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from by_hand import tiny_lstm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -26,11 +27,6 @@ def frame(n_rows=60):
     values = np.random.default_rng(0).normal(size=(n_rows, 2)).cumsum(axis=0) + 20
     index = pd.date_range("2024-01-01", periods=n_rows, freq="h")
     return pd.DataFrame(values, columns=["load", "wind"], index=index)
-
-
-def tiny_lstm(**kwargs):
-    regressor = LSTMRegressor(2, epochs=1, random_state=0, **kwargs)
-    return make_pipeline(SlidingWindow(4), regressor)
 
 
 # -- contexts --------------------------------------------------------
@@ -143,7 +139,7 @@ def test_rows_that_do_not_go_on_change_nothing(rows, message):
     ("rows", "message"),
     [
         (lambda X: X[X["t"] < 30], "rows after those seen before"),
-        (lambda X: X.assign(store=X["store"].map(ord)), "groups of the type that fit had"),
+        (lambda X: X.assign(store=X["store"].map(ord)), "groups of the type"),
         (lambda X: X.assign(day=X["t"]), "labels that count rows as those of fit do"),
         (lambda X: pd.concat([X, X]), "one row per group and time"),
     ],
@@ -250,12 +246,15 @@ def test_rows_without_labels_are_no_update():
     np.testing.assert_array_equal(pipe.predict(X[40:]), before)
 
 
-def test_a_frozen_pipeline_is_not_updated():
-    """FrozenEstimator promises that nothing changes it."""
+def test_what_cannot_go_on_is_named():
+    """Ridge has no partial_fit, and FrozenEstimator promises that nothing changes."""
     X = frame()
-    pipe = tiny_lstm().fit(X[:40], X["load"][:40])
-    with pytest.raises(TypeError, match="update needs a regressor with partial_fit"):
-        update(FrozenEstimator(pipe), X[40:], X["load"][40:])
+    y = X["load"]
+    pipe = make_pipeline(SlidingWindow(4, layout="flat"), SimpleImputer(), Ridge())
+    pipe.fit(X[:40], y[:40])
+    for estimator in (pipe, pipe[-1], FrozenEstimator(tiny_lstm().fit(X, y))):
+        with pytest.raises(TypeError, match="update needs a regressor with partial_f"):
+            update(estimator, X[40:], y[40:])
 
 
 def test_each_new_row_may_come_alone():
@@ -411,13 +410,3 @@ def test_an_update_that_fails_changes_nothing():
         update(pipe, X[30:40], X["load"][30:40])
     np.testing.assert_array_equal(pipe.predict(X[40:]), before)
     update(pipe, X[40:50], X["load"][40:50])
-
-
-def test_an_estimator_that_cannot_go_on_is_named():
-    """Ridge has no partial_fit."""
-    X = frame()
-    pipe = make_pipeline(SlidingWindow(4, layout="flat"), SimpleImputer(), Ridge())
-    pipe.fit(X[:40], X["load"][:40])
-    for estimator in (pipe, pipe[-1]):
-        with pytest.raises(TypeError, match="update needs a regressor with partial_f"):
-            update(estimator, X[40:], X["load"][40:])
