@@ -84,8 +84,16 @@ class Fitted:
     def of(cls, estimator: Any) -> Fitted:
         """Return what is inside a fitted estimator."""
         found = list(windows_inside(estimator))
+        if not found and sliding_windows_of(estimator):
+            raise NotFittedError(
+                "forecast needs a fitted estimator. Got one whose SlidingWindow is not "
+                "fitted; call fit(X, y) first, of a search with refit=True."
+            )
         if not found:
-            _raise_without_windows(estimator)
+            raise ValueError(
+                "forecast needs a fitted estimator with a SlidingWindow inside. Got "
+                f"{estimator!r}; make one with make_pipeline(SlidingWindow(...), ...)."
+            )
         windows = [each.window for each in found]
         lag = min(window.lag_ for window in windows)
         if lag == 0 and not all(window.is_known_.all() for window in windows):
@@ -129,11 +137,6 @@ class Fitted:
             return ()
         return tuple(float(level) for level in levels)
 
-    @property
-    def groups(self) -> list:
-        """The columns that tell groups apart."""
-        return as_columns(self.windows.groups)
-
     def positions(
         self, columns: list, *, has_labels: bool = True
     ) -> tuple[list[int], list[int], list[int]]:
@@ -142,7 +145,7 @@ class Fitted:
         The others stand in no window: a step in front makes known columns from them, or
         a column transformer hands them to the regressor. Without labels, by position.
         """
-        keys = [*self.groups, self.windows.time]
+        keys = [*as_columns(self.windows.groups), self.windows.time]
         own = [i for i, name in enumerate(columns) if name not in keys]
         if not (self.has_names and has_labels):
             is_known = self.windows.is_known_
@@ -215,19 +218,6 @@ def _columns_by_kind(windows: list) -> tuple[tuple, tuple, bool]:
             f"estimator. Got {[window.known for window in windows]}; make them equal."
         )
     return tuple(known), tuple(lagged), has_names
-
-
-def _raise_without_windows(estimator: Any) -> None:
-    """Say why no fitted windows were found in an estimator."""
-    if sliding_windows_of(estimator):
-        raise NotFittedError(
-            "forecast needs a fitted estimator. Got one whose SlidingWindow is not "
-            "fitted; call fit(X, y) first, of a search with refit=True."
-        )
-    raise ValueError(
-        "forecast needs a fitted estimator with a SlidingWindow inside. Got "
-        f"{estimator!r}; make one with make_pipeline(SlidingWindow(...), ...)."
-    )
 
 
 # -- inside estimators --------------------------------------------------------------

@@ -150,7 +150,13 @@ def rows_in_order(
     X = rows_from(X)
     X = np.asarray(X) if labels_of(X) is None else X
     y = _checked_target(X, y, weights)
-    groups, time = _groups_and_time(windows)
+    kinds = [(as_columns(window.groups), window.time) for window in windows]
+    if any(kind != kinds[0] for kind in kinds):
+        raise ValueError(
+            "backtest needs the same 'groups' and 'time' in every SlidingWindow of the "
+            f"estimator. Got {kinds}; make them equal."
+        )
+    groups, time = kinds[0] if kinds else ([], None)
     is_long = bool(groups) or time is not None
     labels = labels_of(X)
     if is_long or (labels is not None and counts_rows(labels)):
@@ -164,7 +170,11 @@ def rows_in_order(
     order = panel.order(owner="backtest")
     order = np.arange(len(X)) if order is None else order
     X, y, panel = take_rows(X, order), take_rows(y, order), panel.take(order)
-    gaps = _gaps(panel, labels, is_long)
+    gaps = np.ones(max(len(panel.codes) - 1, 0), dtype=np.int64)
+    if is_long or (labels is not None and counts_rows(labels)):
+        grid = grid_of(panel.stamps, pairs=panel.pairs() if is_long else None)
+        holes, n_steps = grid.holes(panel.stamps, panel.ranks)
+        gaps[holes - 1] = n_steps
     gaps[np.diff(panel.codes) != 0] = steps + (season or 1) + 1
     numbers = np.concatenate([[0], np.cumsum(gaps)])
     places = np.argsort(order)
@@ -187,29 +197,6 @@ def _checked_target(X: Any, y: Any, weights: str) -> Any:
             f"{values.shape} for {len(X)} rows; backtest one target at a time."
         )
     return values if labels_of(y) is None else y
-
-
-def _groups_and_time(windows: list) -> tuple[list, Any]:
-    """Return the columns of groups and time that windows are to read."""
-    kinds = [(as_columns(window.groups), window.time) for window in windows]
-    if any(kind != kinds[0] for kind in kinds):
-        raise ValueError(
-            "backtest needs the same 'groups' and 'time' in every SlidingWindow of the "
-            f"estimator. Got {kinds}; make them equal."
-        )
-    return kinds[0] if kinds else ([], None)
-
-
-def _gaps(panel: RowLabels, labels: Any, is_long: bool) -> np.ndarray:
-    """Return how many steps each row lies after the one before it in its group."""
-    n_rows = len(panel.codes)
-    gaps = np.ones(max(n_rows - 1, 0), dtype=np.int64)
-    if not is_long and (labels is None or not counts_rows(labels)):
-        return gaps
-    grid = grid_of(panel.stamps, pairs=panel.pairs() if is_long else None)
-    holes, steps = grid.holes(panel.stamps, panel.ranks)
-    gaps[holes - 1] = steps
-    return gaps
 
 
 # -- folds --------------------------------------------------------------------------

@@ -14,8 +14,8 @@ import pandas as pd
 from sklstm._checks import check_array, python_scalar
 from sklstm.forecasting._fitted import Fitted
 from sklstm.windows._frames import check_columns_once, labels_of, rows_from
-from sklstm.windows._labels import Grid, grid_of
-from sklstm.windows._table import RowLabels, positions_among, row_labels
+from sklstm.windows._labels import Grid, check_order, grid_of
+from sklstm.windows._table import RowLabels, as_columns, positions_among, row_labels
 
 __all__ = [
     "RowsToCome",
@@ -68,14 +68,17 @@ class RowsToCome:
             X = pd.DataFrame(X, columns=range(X.shape[1]))
         if len(X) == 0:
             raise ValueError("forecast needs at least one row of X. Got none.")
-        self.groups, self.time = fitted.groups, fitted.windows.time
+        self.groups, self.time = as_columns(fitted.windows.groups), fitted.windows.time
         self.keys_of_rows = [*self.groups, *([] if self.time is None else [self.time])]
         self.is_long = bool(self.keys_of_rows)
         self.n_steps, self.n_ahead = steps, fitted.n_ahead
         self.columns: list = list(X.columns)
         self._check_columns(fitted)
         panel = row_labels(X, self.groups, self.time, owner="forecast")
-        order = self._order(X, panel)
+        if not self.is_long:
+            check_order(X.index, owner="forecast")
+        order = panel.order(owner="forecast")
+        order = np.arange(len(X)) if order is None else order
         codes = panel.codes[order]
         stops = np.append(np.flatnonzero(np.diff(codes)) + 1, len(codes))
         sizes = np.diff(stops, prepend=0)
@@ -112,37 +115,18 @@ class RowsToCome:
         if fitted.n_past is None or not names or not self.has_labels or self.is_long:
             return
         if self.columns != names:
-            absent = [name for name in names if name not in self.columns]
-            do = "pass X[list(estimator.feature_names_in_)]"
-            if absent:
-                do = f"add the column {absent[0]!r}"
             raise ValueError(
                 f"forecast needs the columns of fit in X, in their order: {names}. Got "
-                f"{self.columns}; {do}."
+                f"{self.columns}; pass X[list(estimator.feature_names_in_)]."
             )
-
-    def _order(self, X: Any, panel: RowLabels) -> np.ndarray:
-        """Return the rows by group and time; those of a single series come so."""
-        order = panel.order(owner="forecast")
-        if order is None:
-            return np.arange(len(X))
-        if not self.is_long:
-            row = int(np.argmax(np.diff(panel.ranks) < 0)) + 1
-            raise ValueError(
-                "forecast needs rows in time order, oldest first. Got "
-                f"{X.index[row]} after {X.index[row - 1]} in the index; call "
-                "sort_index() first."
-            )
-        return order
 
     def _grid(self, grid: Grid | None, panel: RowLabels, order: np.ndarray) -> Grid:
         """Return the grid on which the groups go on, that of ``fit`` if it has one."""
-        labels, pairs = panel.stamps, None
-        if self.is_long:
-            pairs = panel.take(order).pairs()
+        labels = panel.stamps
         if grid is not None and grid.accepts(labels):
             grid.check_comparable(labels)
         if grid is None or not grid.accepts(labels) or grid.kind == "rows":
+            pairs = panel.take(order).pairs() if self.is_long else None
             grid = grid_of(labels, pairs=pairs)
         if grid.kind == "rows" and not isinstance(grid.last, pd.DatetimeIndex):
             grid = Grid("integer", 1, grid.last)
@@ -191,20 +175,22 @@ class RowsToCome:
         """Write what is given of the rows to come, and of known ones after those."""
         needed = sorted({*self.known, *self.others} - {*predicted})
         names = [self.columns[i] for i in needed]
+        words = ""
+        if {*self.others} & {*needed}:
+            words = (
+                " (a step in front may make known columns from any column of X that is "
+                "not predicted; drop from X what it does not read)"
+            )
         if X_future is None:
             if names:
                 raise ValueError(
                     "forecast needs X_future, the values to come of the known columns "
-                    f"{names}{self._words_of_others(names)}. Got None."
+                    f"{names}{words}. Got None."
                 )
             return
         frame = self._frame_of_future(X_future, names)
-        check_columns_once(
-            frame,
-            names,
-            f"forecast needs the known columns {names} in X_future"
-            f"{self._words_of_others(names)}",
-        )
+        need = f"forecast needs the known columns {names} in X_future{words}"
+        check_columns_once(frame, names, need)
         rows = self._rows_at(frame)
         to_come = rows[: len(self.future)]
         self._check_rows(to_come, names)
@@ -216,15 +202,6 @@ class RowsToCome:
                 values = rows[name].to_numpy(dtype=float, na_value=np.nan)
             self._check_kind(position, values)
             self._put_column(0, position, self._carried(values))
-
-    def _words_of_others(self, names: list) -> str:
-        """Return why columns are needed that windows do not hold."""
-        if not {self.columns[i] for i in self.others} & {*names}:
-            return ""
-        return (
-            " (a step in front may make known columns from any column of X that is not "
-            "predicted; drop from X what it does not read)"
-        )
 
     def _frame_of_future(self, X_future: Any, names: list) -> pd.DataFrame:
         """Return the rows to come as a frame at their labels."""
