@@ -52,6 +52,14 @@ INDEXES = {
 BOTH = pytest.mark.parametrize("kind", ["days", "range"])
 
 
+def missing_rows_are_told(test):
+    """Ignore what SlidingWindow tells of rows that lack between those of a fold."""
+    words = "of the .* rows that a grid", "windows are incomplete", "have no row within"
+    for each in words:
+        test = pytest.mark.filterwarnings(f"ignore:.*{each}:UserWarning")(test)
+    return test
+
+
 # -- series, pipelines and the loop they are compared with --------------------------
 
 
@@ -95,34 +103,30 @@ class NewestStep(RegressorMixin, BaseEstimator):
 def lag_table(values, positions, past, window=WINDOW):
     """Return lags of some positions by loop; only positions in ``past`` are seen.
 
-    Lags before a position that is not seen are missing, since a hole ends a run.
+    A row that is not seen is a row of missing values: the newest earlier one is taken.
     """
-    past = set(past)
+    past = np.sort(list(past))
     table = np.full((len(positions), window), np.nan, dtype=np.float32)
     for row, position in enumerate(positions):
         for lag in range(1, window + 1):
-            if position - lag not in past:
-                break
-            table[row, window - lag] = values[position - lag]
+            seen = past[past <= position - lag]
+            if len(seen):
+                table[row, window - lag] = values[seen[-1]]
     return table
 
 
-def newest_run(positions):
-    """Return the newest contiguous ones of increasing positions."""
-    run = [positions[-1]]
-    for position in positions[-2::-1]:
-        if position != run[-1] - 1:
-            break
-        run.append(position)
-    return run
+def seen_by(train, test, window=WINDOW):
+    """Return the rows that test rows see: their own, and those kept from the fit."""
+    kept = np.asarray(train)[-window:]
+    return {*test, *kept[kept < min(test)]}
 
 
 def ridge_by_hand(values, train, test, window=WINDOW):
     """Return predictions of the test rows from lag tables built by loop."""
     regressor = make_pipeline(SimpleImputer(), Ridge())
     regressor.fit(lag_table(values, train, train, window), values[train])
-    kept = newest_run(train)[:window]
-    return regressor.predict(lag_table(values, test, {*test, *kept}, window))
+    seen = seen_by(train, test, window)
+    return regressor.predict(lag_table(values, test, seen, window))
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +189,7 @@ def test_windows_longer_than_the_first_fold(kind):
 
 
 def newest_steps(X, cv, **parameters):
-    """Return test rows and the newest step of their windows, of every fold."""
+    """Yield the rows of every fold, and the newest step of its test windows."""
     pipe = make_pipeline(SlidingWindow(WINDOW, **parameters), NewestStep())
     scores = cross_validate(
         pipe,
@@ -196,46 +200,35 @@ def newest_steps(X, cv, **parameters):
         return_estimator=True,
         return_indices=True,
     )
-    for estimator, test in zip(
-        scores["estimator"], scores["indices"]["test"], strict=True
+    rows = scores["indices"]
+    for estimator, *ends in zip(
+        scores["estimator"], rows["train"], rows["test"], strict=True
     ):
-        yield test, estimator.predict(X.iloc[test])
+        yield *ends, estimator.predict(X.iloc[ends[1]])
 
 
+FOLDS = {
+    "one after the other": TimeSeriesSplit(4),
+    "with a gap": TimeSeriesSplit(4, gap=2),
+    "KFold": KFold(4),
+    "shuffled KFold": KFold(4, shuffle=True, random_state=0),
+}
+
+
+@missing_rows_are_told
 @pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("cv", FOLDS.values(), ids=FOLDS)
 @pytest.mark.parametrize("kind", INDEXES)
-def test_first_test_row_sees_its_true_past(kind, horizon):
-    """In every fold the newest step of every test row is the true earlier value."""
+def test_test_rows_see_their_true_past(kind, cv, horizon):
+    """The newest step is the true earlier value, or the newest one seen before it."""
     X = series(kind)
-    values = X["load"].to_numpy(dtype=np.float32)
-    for test, newest in newest_steps(X, TimeSeriesSplit(4), horizon=horizon):
-        np.testing.assert_array_equal(newest, values[test - horizon])
-
-
-@pytest.mark.filterwarnings("ignore:X begins at")
-@pytest.mark.parametrize("kind", INDEXES)
-def test_gap_between_train_and_test_is_missing(kind):
-    """With ``gap=`` the first test row has no past; none is borrowed across it."""
-    X = series(kind)
-    values = X["load"].to_numpy(dtype=np.float32)
-    for test, newest in newest_steps(X, TimeSeriesSplit(4, gap=2)):
-        assert np.isnan(newest[0])
-        np.testing.assert_array_equal(newest[1:], values[test[1:] - 1])
-
-
-@pytest.mark.filterwarnings("ignore:The index has")
-@pytest.mark.parametrize(
-    "cv", [KFold(4), KFold(4, shuffle=True, random_state=0)], ids=["plain", "shuffled"]
-)
-@pytest.mark.parametrize("kind", INDEXES)
-def test_holes_of_kfold_are_never_crossed(kind, cv):
-    """In KFold the newest step is the true earlier value or missing, no other row."""
-    X = series(kind)
-    values = X["load"].to_numpy(dtype=np.float32)
-    for test, newest in newest_steps(X, cv):
-        train = np.setdiff1d(np.arange(N_ROWS), test)
-        seen = np.isin(test - 1, [*test, train[-1]])
-        np.testing.assert_array_equal(newest, np.where(seen, values[test - 1], np.nan))
+    values = X["load"].to_numpy()
+    for train, test, newest in newest_steps(X, cv, horizon=horizon):
+        seen = seen_by(train, test, WINDOW + horizon - 1)
+        expected = lag_table(values, test - horizon + 1, seen, 1)[:, 0]
+        np.testing.assert_array_equal(newest, expected)
+        if isinstance(cv, TimeSeriesSplit) and not cv.gap:
+            np.testing.assert_array_equal(expected, np.float32(values[test - horizon]))
 
 
 def test_search_predicts_new_rows_with_their_past():
@@ -279,9 +272,7 @@ def early_stopped():
     return pipes
 
 
-@pytest.mark.filterwarnings("ignore:X begins at")
-# It is right to warn where rows that are numbered like those of fit are others.
-@pytest.mark.filterwarnings("ignore:The integer index of X starts:UserWarning")
+@missing_rows_are_told
 @BOTH
 @given(change=CHANGES, start=st.integers(0, N_ROWS - 1))
 @settings(max_examples=50)
@@ -355,9 +346,10 @@ def test_cross_val_score(kind):
     np.testing.assert_allclose(scores, expected, rtol=1e-5)
 
 
+@missing_rows_are_told
 @pytest.mark.parametrize("kind", INDEXES)
 def test_cross_val_predict(kind):
-    """cross_val_predict with KFold is a loop whose windows never cross a hole."""
+    """cross_val_predict with KFold is a loop over what each fold may see."""
     X = series(kind)
     values = X["load"].to_numpy()
     cv = KFold(4)
@@ -392,7 +384,7 @@ def test_validation_curve_over_the_window(kind):
         np.testing.assert_array_equal(own, expected)
 
 
-@pytest.mark.filterwarnings("ignore:X begins at")
+@missing_rows_are_told
 @BOTH
 def test_learning_curve(kind):
     """A learning curve fits on the oldest rows of each fold and scores its test."""
@@ -437,6 +429,7 @@ def test_voting(fitted):
     )
 
 
+@missing_rows_are_told
 @pytest.mark.parametrize("kind", INDEXES)
 def test_stacking(kind):
     """StackingRegressor learns from what KFold predicts with true windows."""
@@ -458,6 +451,7 @@ def test_stacking(kind):
     )
 
 
+@missing_rows_are_told
 def test_stacking_an_lstm(fitted):
     """An LSTM pipeline may be stacked, frozen or fitted anew."""
     pipe, X = fitted
@@ -509,6 +503,7 @@ def test_permutation_importance_of_lags():
     assert regressor.n_channels_ == 1
 
 
+@missing_rows_are_told
 def test_frozen(fitted):
     """A frozen pipeline is not fitted again, in cross-validation neither."""
     pipe, X = fitted
@@ -666,9 +661,8 @@ OTHER_PARAMETERS = {
         "groups": ["store"],
         "time": "day",
         "layout": "flat",
-        "missing": "mask",
-        "elapsed": True,
         "known_ahead": 1,
+        "calendar": "month",
     },
     LSTMRegressor: {
         "units": (3, 2),

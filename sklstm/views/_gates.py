@@ -38,7 +38,7 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     They come from the NumPy pass, which agrees with the kernels that predict to float32
     rounding. The output layer, the last two arrays of ``weights_``, turns the last
     hidden states into the network's output. The prediction adds that to the highway,
-    multiplied by the network weight ``trust_``; where it is 0 the gates have no effect.
+    multiplied by the network weight ``network_weight_``; where it is 0 the gates have no effect.
     Of an ensemble the gates are those of the first network.
 
     Parameters
@@ -194,7 +194,7 @@ class GateDisplay:
         GateDisplay
         """
         seen = windows_seen(estimator, X, rows, "GateDisplay")
-        weight = seen.regressor.trust_
+        weight = seen.regressor.network_weight_
         display = cls(_gates_of(seen), frame_of_steps(seen.windows, seen), weight)
         return display.plot(ax, layer=layer)
 
