@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 import sklstm.network._kernels as kernels
 from sklstm._checks import is_integer
 from sklstm.views._drawing import faint_ink, hatch_steps, panels
 from sklstm.views._seen_windows import frame_of_steps, name_of_output, windows_seen
 from sklstm.windows._array import row_slices
-from sklstm.windows._frames import DataFrame, labels_of
+from sklstm.windows._frames import labels_of
 
 __all__ = ["ContributionDisplay", "contributions"]
 
@@ -24,7 +25,7 @@ _N_POINTS = 64
 
 def contributions(
     estimator: Any, X: Any, rows: Any = -1, *, output: int = 0
-) -> DataFrame:
+) -> pd.DataFrame:
     """Return what each value of a window adds to the prediction of its row.
 
     The comparison is with a *flat* window, in which every channel stays at its mean.
@@ -112,23 +113,18 @@ def _integrated_gradients(
     total = np.zeros_like(windows)
     for point, share in zip(points, shares, strict=True):
         at = begin + (point + 1) / 2 * (end - begin)
-        gradients = np.mean(
-            [
-                _value_slopes(member, member.scaling.inputs(at), output)
-                for member in regressor._members
-            ],
-            axis=0,
-        )
+        each = [_value_slopes(member, at, output) for member in regressor._members]
         values = np.ones((len(at), regressor._fitted_recipe.spec.n_outputs))
         if scaling.unit == "log":
             values = regressor._means(at)
         slopes = scaling.absolute_slopes(values, sizes)[:, output]
-        total += share / 2 * gradients * slopes[:, None, None]
+        total += share / 2 * np.mean(each, axis=0) * slopes[:, None, None]
     return total * (end - begin)
 
 
-def _value_slopes(member: Any, inputs: np.ndarray, output: int) -> np.ndarray:
-    """Return the gradients of a network's predictions by the values of windows."""
+def _value_slopes(member: Any, relative: np.ndarray, output: int) -> np.ndarray:
+    """Return the gradients of a network's predictions by relative values of windows."""
+    inputs = member.scaling.inputs(relative)
     slopes = kernels.input_slopes(member.recipe.spec, member.weights, inputs, output)
     return member.scaling.slopes(slopes, np.isnan(inputs[:, :, 0]), output)
 
@@ -182,7 +178,7 @@ class ContributionDisplay:
     ContributionDisplay(rows=1, steps=12, channels=1)
     """
 
-    def __init__(self, contributions: DataFrame, target: str | None = None) -> None:
+    def __init__(self, contributions: pd.DataFrame, target: str | None = None) -> None:
         self.contributions = contributions
         self.target = target
 
@@ -205,8 +201,7 @@ class ContributionDisplay:
         rows : int, label, slice or sequence of them, default=-1
             As in :func:`contributions`.
         output : int, default=0
-            Which column of ``predict_steps`` is looked at; where there are several,
-            the title says which one.
+            Which column of ``predict_steps``; the title says which of several.
         ax : matplotlib Axes or array of them, default=None
             One for each panel; None makes a new figure.
 
@@ -269,25 +264,16 @@ class ContributionDisplay:
             panel.locator_params(axis="y", nbins=3)
             panel.tick_params(labelbottom=panel is self.axes_[-1, 0])
         panel.set_xlabel("step of the window")
-        of = (
-            f"row {str(rows[0]).removesuffix(' 00:00:00')}"
-            if len(rows) == 1
-            else f"{len(rows)} rows"
-        )
-        title = f"{what}, {of}"
-        if self.target is not None:
-            title = f"{what} to {self.target},\n{of}"
+        title = what if self.target is None else f"{what} to {self.target}"
+        title += ", " if self.target is None else ",\n"
+        row = f"row {str(rows[0]).removesuffix(' 00:00:00')}"
+        title += row if len(rows) == 1 else f"{len(rows)} rows"
         if len(channels) < values.shape[1]:
             title += f", {len(channels)} of {values.shape[1]} channels"
         self.ax_.set_title(title, fontsize="medium", loc="right")
         return self
 
     def __repr__(self) -> str:
-        n_rows, n_steps = (
-            len(self.contributions.index.unique(name)) for name in ("row", "step")
-        )
-        n_channels = self.contributions.shape[1]
-        return (
-            f"ContributionDisplay(rows={n_rows}, steps={n_steps}, "
-            f"channels={n_channels})"
-        )
+        rows, steps = map(self.contributions.index.unique, ("row", "step"))
+        sizes = f"rows={len(rows)}, steps={len(steps)}"
+        return f"ContributionDisplay({sizes}, channels={self.contributions.shape[1]})"

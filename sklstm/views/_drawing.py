@@ -19,27 +19,7 @@ def panels(
 ) -> np.ndarray:
     """Return the panels to draw in: those of the user, or those of a new figure.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes, array of them, or None
-        An Axes where there is one panel, as many as there are panels otherwise.
-    shape : tuple of int
-        Panels below and beside each other.
-    size : tuple of float
-        Inches of a new figure.
-    owner : str
-        The display that is speaking.
-
-    Returns
-    -------
-    ndarray of ``shape``
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    ValueError
-        If ``ax`` holds something else, or another number of panels.
+    ``shape`` counts panels below and beside each other, ``size`` a new figure's inches.
     """
     try:
         import matplotlib.pyplot as plt
@@ -48,14 +28,11 @@ def panels(
             f"{owner} needs matplotlib. Got none; pip install 'sklstm[plot]'."
         ) from error
     if ax is None:
-        _, axes = plt.subplots(
-            *shape, figsize=size, layout="constrained", squeeze=False
-        )
-        return axes
+        look = {"figsize": size, "layout": "constrained"}
+        return plt.subplots(*shape, squeeze=False, **look)[1]
     axes = np.asarray(ax, dtype=object).ravel()
-    if not all(isinstance(each, plt.Axes) for each in axes) or axes.size != np.prod(
-        shape
-    ):
+    is_axes = all(isinstance(each, plt.Axes) for each in axes)
+    if not is_axes or axes.size != np.prod(shape):
         raise ValueError(
             f"The 'ax' parameter of {owner} must be None, or as many matplotlib Axes "
             f"as there are panels, here {shape[0]} x {shape[1]}. Got {axes.size} of "

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from pandas import DataFrame, Series
 
 from sklstm.forecasting._forecast import forecast as forecast_after
 from sklstm.forecasting._rows_to_come import coverage_of_forecast, kind_of_long_frame
-from sklstm.views._drawing import ink, panels, show_dates
-from sklstm.windows._frames import DataFrame, Series, labels_of, stamps_of
+from sklstm.views._drawing import ink, line_style, panels, show_dates
+from sklstm.windows._frames import labels_of, stamps_of
 from sklstm.windows._labels import grid_of
 from sklstm.windows._table import as_columns, frames_of_groups
 
@@ -29,13 +31,12 @@ _MOST_MARKERS = 40
 class ForecastDisplay:
     """History, forecast, interval and, where they have come, the actual values.
 
-    Lines break where rows are missing or values are NaN, and a value without neighbours
-    is a point. The line of the forecast begins at the last value of the history, unless
-    rows are missing between the two.
+    Lines break where rows or values are missing; a value without neighbours is a point.
+    The line of the forecast begins at the last value of the history, unless rows are
+    missing between the two. Of several intervals the narrowest is darkest.
 
-    Several series get a panel each: the columns of a forecast of several targets, and
-    the groups of a long frame, or of an index of two levels, group and time. More than
-    six panels stand in two or three columns, to be read line by line.
+    Each target and each group, of a long frame or of an index of two levels, gets a
+    panel. More than six panels stand in two or three columns, to be read line by line.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ class ForecastDisplay:
     forecast : Series or DataFrame
         What :func:`forecast` returns. Columns ``load_lower`` and ``load_upper`` beside
         ``load``, or ``lower`` and ``upper`` beside a single other one, are the ends of
-        its interval.
+        its interval; ``load_lower_80`` and ``load_upper_80`` those of one of several.
     actual : Series or DataFrame, default=None
         What came true, as ``history``; groups and targets may be missing.
     groups : str or list of str, default=None
@@ -102,7 +103,7 @@ class ForecastDisplay:
         *,
         X_future: DataFrame | None = None,
         target: str | list[str] | None = None,
-        coverage: float | None = None,
+        coverage: float | list[float] | None = None,
         residuals: Any = None,
         actual: Series | DataFrame | None = None,
         n_past: int | None = None,
@@ -123,15 +124,8 @@ class ForecastDisplay:
         -------
         ForecastDisplay
         """
-        values = forecast_after(
-            estimator,
-            X,
-            steps,
-            X_future=X_future,
-            target=target,
-            coverage=coverage,
-            residuals=residuals,
-        )
+        options = {"target": target, "coverage": coverage, "residuals": residuals}
+        values = forecast_after(estimator, X, steps, X_future=X_future, **options)
         return cls.from_predictions(X, values, actual=actual, n_past=n_past, ax=ax)
 
     @classmethod
@@ -150,12 +144,10 @@ class ForecastDisplay:
 
         Parameters
         ----------
-        history, forecast : Series or DataFrame
+        history, forecast : see ForecastDisplay
             The values up to now, and those to come.
-        actual : Series or DataFrame, default=None
-            What came true.
-        groups, time : see ForecastDisplay, default=None
-            Columns of long frames, where the forecast does not say them.
+        actual, groups, time : see ForecastDisplay, default=None
+            What came true, and which columns of long frames tell series apart.
         n_past, ax : see plot, default=None
             As in :meth:`plot`.
 
@@ -206,23 +198,21 @@ class ForecastDisplay:
         self.axes_ = axes[: len(series)].reshape(-1, 1)
         self.ax_, self.figure_ = axes[0], axes[0].figure
         coverage = coverage_of_forecast(self.forecast)
-        words = "interval" if coverage is None else f"{100 * coverage:g} % interval"
         has_marks = len(series[0].forecast) * n_beside <= _MOST_MARKERS
         for at, (panel, one) in enumerate(zip(axes, series, strict=False)):
             n_shown = max(4 * len(one.forecast), 60) if n_past is None else n_past
-            one.draw(panel, n_shown, "o" if has_marks else None, words)
+            one.draw(panel, n_shown, "o" if has_marks else None, coverage)
             if at % n_beside:
                 panel.set_ylabel("")
-        handles, labels = self.ax_.get_legend_handles_labels()
+        named: dict[str, Any] = {}
         for panel in self.axes_.flat:
             for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-                if label not in labels:
-                    handles, labels = [*handles, handle], [*labels, label]
+                named.setdefault(label, handle)
+        look = {"handles": named.values(), "labels": named, "frameon": False}
         if ax is None:
-            place = {"loc": "outside upper center", "ncols": 4}
-            self.figure_.legend(handles, labels, frameon=False, **place)
+            self.figure_.legend(**look, loc="outside upper center", ncols=4)
         else:
-            self.ax_.legend(handles, labels, frameon=False)
+            self.ax_.legend(**look)
         return self
 
     def _series(self) -> list[_Series]:
@@ -237,8 +227,8 @@ class ForecastDisplay:
         if {"origin", "step", "y_pred"} <= set(getattr(self.forecast, "columns", ())):
             raise ValueError(
                 "ForecastDisplay needs one forecast. Got the predictions of a "
-                "backtest, which come from many origins; select one origin and pass "
-                "its column 'y_pred', or look at errors_by_step()."
+                "backtest; select one origin and pass its column 'y_pred', or look at "
+                "errors_by_step()."
             )
         kind = kind_of_long_frame(self.forecast)
         if self.groups is not None or self.time is not None:
@@ -283,10 +273,11 @@ class _Series:
     quantity: Any
     history: Series
     forecast: Series
-    ends: tuple[Series, Series] | None
+    # Lower and upper ends of each interval, by its per cent; "" where nothing tells it.
+    ends: dict[str, tuple[Series, Series]]
     actual: Series | None
 
-    def draw(self, ax: Any, n_past: int, marker: str | None, interval: str) -> None:
+    def draw(self, ax: Any, n_past: int, marker: str | None, coverage: Any) -> None:
         """Draw the newest values of the history, and all others."""
         grid = _grid_of(self.history.index)
         past = self.history.iloc[max(0, len(self.history) - n_past) :]
@@ -303,17 +294,19 @@ class _Series:
             # Rings stay to be seen where a good forecast lies on them.
             ax.plot(x, y, color=ink(), lw=0.8, zorder=3, label="actual", **look)
         x = stamps_of(self.forecast)
-        if self.ends is not None:
-            ends = [end.to_numpy() for end in self.ends]
+        for number, (per_cent, ends) in enumerate(self.ends.items()):
+            share = per_cent or (f"{100 * coverage:g}" if coverage else "")
+            label = f"{share} % interval" if share else "interval"
             ax.fill_between(x, *ends, color="C0", alpha=0.25, lw=0)
-            for end, label in zip(ends, (interval, "_"), strict=True):
-                ax.plot(x, end, "--", color="C0", lw=0.8, label=label)
+            for end, name in zip(ends, (label, "_"), strict=True):
+                style = line_style(1 + number)
+                ax.plot(x, end, style, color="C0", lw=0.8, label=name)
         look = {"marker": marker, "markersize": 3.5}
         y = self.forecast.to_numpy()
         ax.plot(x, y, color="C0", lw=2.0, label="forecast", **look)
         labels = past.index.append(self.forecast.index)
-        is_ordered = labels.is_monotonic_increasing and labels.is_unique
-        if len(past) and is_ordered and len(past) not in _holes(labels, None):
+        grid = _grid_of(labels)
+        if len(past) and grid is not None and len(past) not in _holes(labels, grid):
             joint = np.append(stamps_of(past)[-1:], x[:1])
             values = np.append(past.to_numpy()[-1:], y[:1])
             ax.plot(joint, values, color="C0", lw=2.0, label="_")
@@ -344,7 +337,6 @@ def _grid_of(labels: Any) -> Any:
 def _holes(labels: Any, grid: Any) -> np.ndarray:
     """Return the positions before which rows are missing."""
     is_ordered = labels.is_monotonic_increasing and labels.is_unique
-    grid = _grid_of(labels) if grid is None else grid
     if grid is None or not is_ordered or not grid.accepts(labels):
         return np.zeros(0, dtype=np.intp)
     return grid.holes(labels, None)[0]
@@ -353,9 +345,7 @@ def _holes(labels: Any, grid: Any) -> np.ndarray:
 def _broken_line(values: Any, grid: Any) -> tuple[np.ndarray, ...]:
     """Return where and what a line draws, NaN at holes, and its single points."""
     stamps, drawn = stamps_of(values), values.to_numpy(dtype=float, na_value=np.nan)
-    holes = np.zeros(0, dtype=np.intp)
-    if grid is not None:
-        holes = _holes(values.index, grid)
+    holes = _holes(values.index, grid)
     drawn = np.insert(drawn, holes, np.nan)
     stamps = np.insert(stamps, holes, stamps[holes])
     is_there = np.concatenate([[False], ~np.isnan(drawn), [False]])
@@ -398,12 +388,11 @@ def _targets(history: Any, forecast: Any, actual: Any, group: Any) -> list[_Seri
     series = []
     for name, values in points.items():
         words = [] if group is None else [group]
-        if isinstance(group, tuple):
-            words = list(group)
+        words = [*(group if isinstance(group, tuple) else words)]
         words += [name] if len(points) > 1 else []
         heading = ", ".join(map(str, words)) or None
         quantity = name if len(points) == 1 else None
-        own = past[name], values, ends.get(name), came.get(name)
+        own = past[name], values, ends.get(name, {}), came.get(name)
         series.append(_Series(group, name, heading, quantity, *own))
     return series
 
@@ -419,20 +408,23 @@ def _told_apart(series: list[_Series]) -> list[_Series]:
     return series
 
 
-def _points_and_ends(columns):
+def _points_and_ends(columns: dict) -> tuple[dict, dict]:
     """Return the columns that are points, and the ends of their intervals, by name."""
-    ends = {}
-    for name in list(columns):
-        own = [f"{name}_lower", f"{name}_upper"]
-        if len(columns) == 3 and {"lower", "upper"} < set(columns):
-            own = ["lower", "upper"]
-        if name not in own and all(end in columns for end in own):
-            ends[name] = own
-    taken = {end for own in ends.values() for end in own}
+    ends: dict[Any, dict] = {}
+    taken = set()
+    for name in columns:
+        found = re.fullmatch(r"(?:(.+)_)?lower(_[\d.]+)?", str(name))
+        if not found:
+            continue
+        of, per_cent = found[1], found[2] or ""
+        upper = f"upper{per_cent}" if of is None else f"{of}_upper{per_cent}"
+        others = [other for other in columns if other not in (name, upper)]
+        of = next((o for o in others if of is None or str(o) == of), None)
+        if upper in columns and of is not None and (found[1] or len(others) == 1):
+            ends.setdefault(of, {})[per_cent[1:]] = columns[name], columns[upper]
+            taken |= {name, upper}
     points = {name: values for name, values in columns.items() if name not in taken}
-    return points, {
-        name: tuple(columns[end] for end in own) for name, own in ends.items()
-    }
+    return points, ends
 
 
 def _columns(values, targets, owner):
