@@ -9,10 +9,9 @@ import pandas as pd
 
 import sklstm.network._kernels as kernels
 from sklstm._checks import is_integer
-from sklstm.views._drawing import faint_ink, hatch_steps, panels
+from sklstm.views._drawing import check_levels, faint_ink, hatch_steps, panels, row_name
 from sklstm.views._seen_windows import frame_of_steps, name_of_output, windows_seen
 from sklstm.windows._array import row_slices
-from sklstm.windows._frames import labels_of
 
 __all__ = ["ContributionDisplay", "contributions"]
 
@@ -63,11 +62,11 @@ def contributions(
 
     Notes
     -----
-    Integrated gradients were chosen by a deletion test: how far the prediction moves
-    when the values said to matter most are made flat. On the adding problem they moved
-    it by 80 % of the target's standard deviation (occlusion 75, gradient times value
-    77, random order 0), and only they add up. A network with abrupt answers may need
-    more than the 64 points of the integral; the sum shows it.
+    Integrated gradients were chosen by a deletion test: on the adding problem, making
+    the values said to matter most flat moved the prediction by 80 % of the target's
+    standard deviation (occlusion 75, gradient times value 77, random order 0), and only
+    they add up. The integral has 64 points; where a network with abrupt answers needs
+    more, the sum shows it.
 
     References
     ----------
@@ -230,23 +229,17 @@ class ContributionDisplay:
         ValueError
             If these are no contributions.
         """
-        names = getattr(labels_of(self.contributions), "names", None)
-        if names is None or list(names) != ["row", "step"]:
-            raise ValueError(
-                "ContributionDisplay needs a DataFrame as contributions returns it, at "
-                f"an index (row, step). Got {type(self.contributions).__name__}, index "
-                f"{names and list(names)}; call from_estimator."
-            )
-        rows = self.contributions.index.unique("row")
+        owner = type(self).__name__
+        made = self.contributions
+        check_levels(made, ["row", "step"], owner=owner, maker="contributions")
+        rows = made.index.unique("row")
+        values, what = made.abs().groupby("step").mean(), "mean size of contribution"
         if len(rows) == 1:
-            values, what = self.contributions.droplevel("row"), "contribution"
-        else:
-            values = self.contributions.abs().groupby("step").mean()
-            what = "mean size of contribution"
+            values, what = made.droplevel("row"), "contribution"
         sizes = values.abs().mean().sort_values(ascending=False, kind="stable")
         channels = list(sizes.index[:_MOST_CHANNELS])
         size = 6.4, 1.0 + 1.6 * len(channels)
-        self.axes_ = panels(ax, (len(channels), 1), size, owner="ContributionDisplay")
+        self.axes_ = panels(ax, (len(channels), 1), size, owner=owner)
         self.ax_, self.figure_ = self.axes_[0, 0], self.axes_[0, 0].figure
         steps = values.index.to_numpy()
         shown = values[channels].to_numpy()
@@ -266,8 +259,7 @@ class ContributionDisplay:
         panel.set_xlabel("step of the window")
         title = what if self.target is None else f"{what} to {self.target}"
         title += ", " if self.target is None else ",\n"
-        row = f"row {str(rows[0]).removesuffix(' 00:00:00')}"
-        title += row if len(rows) == 1 else f"{len(rows)} rows"
+        title += row_name(rows[0]) if len(rows) == 1 else f"{len(rows)} rows"
         if len(channels) < values.shape[1]:
             title += f", {len(channels)} of {values.shape[1]} channels"
         self.ax_.set_title(title, fontsize="medium", loc="right")

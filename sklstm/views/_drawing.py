@@ -1,8 +1,7 @@
 """Where displays draw and what their lines look like: the only matplotlib room.
 
-It is imported when something is drawn. Colours are those of the active style, so that
-light and dark notebooks are both served; what matters is also told by line style or by
-a colormap whose lightness rises evenly, so that nothing is lost in grey.
+Colours are those of the active style, for light and dark notebooks; what matters is
+also told by line style or by a colormap whose lightness rises evenly, even in grey.
 """
 
 from __future__ import annotations
@@ -11,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["faint_ink", "hatch_steps", "ink", "line_style", "panels", "show_dates"]
+__all__ = [
+    "check_levels",
+    "faint_ink",
+    "hatch_steps",
+    "ink",
+    "line_style",
+    "panels",
+    "row_name",
+    "show_dates",
+]
 
 
 def panels(
@@ -39,6 +47,22 @@ def panels(
             f"type {type(axes[0]).__name__ if axes.size else None} instead."
         )
     return axes.reshape(shape)
+
+
+def check_levels(frame: Any, levels: list[str], *, owner: str, maker: str) -> None:
+    """Raise unless a frame is what ``maker`` returns, at an index of its levels."""
+    names = list(getattr(getattr(frame, "index", None), "names", ()))
+    if names != levels:
+        raise ValueError(
+            f"{owner} needs a DataFrame as {maker} returns it, at an index "
+            f"({', '.join(levels)}). Got {type(frame).__name__}, index {names}; call "
+            "from_estimator."
+        )
+
+
+def row_name(row: Any) -> str:
+    """Return what a row is called in a title; days are said without their midnight."""
+    return f"row {str(row).removesuffix(' 00:00:00')}"
 
 
 def line_style(number: int) -> str:

@@ -9,14 +9,20 @@ import pandas as pd
 
 from sklstm._checks import is_integer
 from sklstm.network._lstm import patched, trace
-from sklstm.views._drawing import faint_ink, hatch_steps, line_style, panels
+from sklstm.views._drawing import (
+    check_levels,
+    faint_ink,
+    hatch_steps,
+    line_style,
+    panels,
+    row_name,
+)
 from sklstm.views._seen_windows import (
     SeenWindows,
     frame_of_steps,
     labelled,
     windows_seen,
 )
-from sklstm.windows._frames import labels_of
 
 __all__ = ["GateDisplay", "gates"]
 
@@ -28,6 +34,7 @@ _GATES = {
     "cell": "cell state",
     "hidden": "hidden state",
 }
+_LEVELS = ["row", "layer", "direction", "step", "unit"]
 _DIRECTIONS = ["forward", "backward"]
 
 # Lines beyond which a panel cannot be read, and columns beyond which a picture cannot.
@@ -112,13 +119,8 @@ def _gates_of(seen: SeenWindows) -> pd.DataFrame:
     for position, values in enumerate(traces):
         layer, direction = divmod(position, spec.n_directions)
         values[missing] = np.nan
-        labels = {
-            "row": seen.rows,
-            "layer": [layer],
-            "direction": [_DIRECTIONS[direction]],
-            "step": steps,
-            "unit": range(values.shape[3]),
-        }
+        each = [layer], [_DIRECTIONS[direction]], steps, range(values.shape[3])
+        labels = dict(zip(_LEVELS, [seen.rows, *each], strict=True))
         table = values.transpose(0, 1, 3, 2).reshape(-1, len(_GATES))
         parts.append(labelled(table, labels, list(_GATES)))
     return pd.concat(parts)
@@ -225,13 +227,8 @@ class GateDisplay:
             If these are no gates, there is no such layer, or there are more rows than
             a picture holds.
         """
-        names = getattr(labels_of(self.gates), "names", None)
-        if names is None or "layer" not in names:
-            raise ValueError(
-                "GateDisplay needs a DataFrame as gates returns it, at an index (row, "
-                f"layer, direction, step, unit). Got {type(self.gates).__name__}, "
-                f"index {names and list(names)}; call from_estimator."
-            )
+        owner = type(self).__name__
+        check_levels(self.gates, _LEVELS, owner=owner, maker="gates")
         layers = self.gates.index.unique("layer")
         if not is_integer(layer) or not -len(layers) <= layer < len(layers):
             raise ValueError(
@@ -248,14 +245,14 @@ class GateDisplay:
         first = int(self.values is not None)
         shape = first + len(_GATES) + 1, len(rows)
         size = 3.4 + 3.0 * len(rows), 1.2 * shape[0]
-        self.axes_ = panels(ax, shape, size, owner="GateDisplay")
+        self.axes_ = panels(ax, shape, size, owner=owner)
         self.ax_, self.figure_ = self.axes_[0, 0], self.axes_[0, 0].figure
         ends = _ends_of_patches(self.gates.index.unique("step"))
         if self.values is not None:
             every = self.values.index.unique("step")
             ends = min(ends[0], every[0] - 0.5), max(ends[1], every[-1] + 0.5)
         for row, column in zip(rows, self.axes_.T, strict=True):
-            column[0].set_title(f"row {str(row).removesuffix(' 00:00:00')}")
+            column[0].set_title(row_name(row))
             if self.values is not None:
                 _draw_values(column[0], self.values.xs(row, level="row"))
             gates = chosen.xs(row, level="row")
