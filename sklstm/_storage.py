@@ -311,15 +311,15 @@ def _stored(value: Any, place: str) -> Any:
 def _plain(value: Any) -> dict[str, Any] | None:
     """Return labels or splines as numbers and names, None where something is lost."""
     try:
-        parts = _parts_of(value)
-        plain = parts and {_PLAIN: parts[0], "parts": parts[1:]}
-        again: Any = _from_plain(plain) if plain else None
+        kind, *parts = _parts_of(value)
+        plain = {_PLAIN: kind, "parts": parts}
+        again: Any = _from_plain(plain)
     except (TypeError, ValueError, AttributeError, LookupError):
         return None
-    if not plain or type(again) is not type(value):
+    if type(again) is not type(value):
         return None
     if not isinstance(value, pd.Index):
-        return plain if parts[0] == "spline" or again == value else None
+        return plain if kind == "spline" or again == value else None
     is_same = again.equals(value) and all(
         getattr(again, name, None) == getattr(value, name, None)
         for name in ("names", "dtype", "freq")
@@ -509,13 +509,12 @@ def _checked(value: Any) -> Any:
     """Return what skops built with its labels restored, once all parts are valid."""
     if isinstance(value, list | tuple):
         return type(value)([_checked(part) for part in value])
+    if isinstance(value, dict) and _PLAIN in value:
+        return _from_plain(value)
     if isinstance(value, np.ndarray) and value.dtype == object:
         for at, part in np.ndenumerate(value):
             value[at] = _checked(part)
-        return value
-    if isinstance(value, dict) and _PLAIN in value:
-        return _from_plain(value)
-    if isinstance(value, dict):
+    elif isinstance(value, dict):
         value.update({key: _checked(part) for key, part in value.items()})
     elif isinstance(value, np.random.RandomState):
         # The generator reads on from this place without a look at it.
@@ -574,7 +573,7 @@ def _check_own(part: Any) -> None:
                 raise _UnknownPart(f"a value that does not fit, {what}")
     elif isinstance(part, LSTMRegressor) and hasattr(part, "_members"):
         _try_regressor(part)
-    elif isinstance(part, SlidingWindow) and hasattr(part, "context_"):
+    elif isinstance(part, SlidingWindow) and {"_context", "context_"} & {*vars(part)}:
         _try_windows(part)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -198,10 +197,12 @@ class ForecastDisplay:
         self.axes_ = axes[: len(series)].reshape(-1, 1)
         self.ax_, self.figure_ = axes[0], axes[0].figure
         coverage = coverage_of_forecast(self.forecast)
+        headings = _headings(series)
         has_marks = len(series[0].forecast) * n_beside <= _MOST_MARKERS
         for at, (panel, one) in enumerate(zip(axes, series, strict=False)):
             n_shown = max(4 * len(one.forecast), 60) if n_past is None else n_past
             one.draw(panel, n_shown, "o" if has_marks else None, coverage)
+            panel.set_title(headings[at], loc="left")
             if at % n_beside:
                 panel.set_ylabel("")
         named: dict[str, Any] = {}
@@ -235,9 +236,9 @@ class ForecastDisplay:
             kind = as_columns(self.groups), self.time
         if kind is None and self.forecast.index.nlevels == 1:
             _check_values(self.forecast)
-            return _told_apart(_targets(**given, group=None))
+            return _targets(**given, group=None)
         groups = self.forecast.index.unique(0)
-        parts: dict[str, dict] = {"history": {}, "forecast": {}, "actual": {}}
+        parts: dict[str, dict] = {"actual": {}}
         for name, rows in given.items():
             if rows is not None and kind is not None:
                 parts[name] = frames_of_groups(
@@ -255,7 +256,7 @@ class ForecastDisplay:
                 )
             history, actual = parts["history"][group], parts["actual"].get(group)
             series += _targets(history, values, actual, group)
-        return _told_apart(series)
+        return series
 
     def __repr__(self) -> str:
         series = self._series()
@@ -265,11 +266,9 @@ class ForecastDisplay:
 
 @dataclass
 class _Series:
-    """What one panel shows: a target of a group, its heading and its quantity."""
+    """What one panel shows; ``names`` of group and target tell it from others."""
 
-    group: Any
-    target: Any
-    heading: str | None
+    names: list
     quantity: Any
     history: Series
     forecast: Series
@@ -310,7 +309,6 @@ class _Series:
             joint = np.append(stamps_of(past)[-1:], x[:1])
             values = np.append(past.to_numpy()[-1:], y[:1])
             ax.plot(joint, values, color="C0", lw=2.0, label="_")
-        ax.set_title("" if self.heading is None else self.heading, loc="left")
         ax.set_ylabel("" if self.quantity is None else str(self.quantity))
         if np.issubdtype(x.dtype, np.datetime64):
             show_dates(ax)
@@ -379,33 +377,28 @@ def _check_values(forecast):
 
 def _targets(history: Any, forecast: Any, actual: Any, group: Any) -> list[_Series]:
     """Return what the panels of one group show, one for each target."""
-    if forecast.ndim == 1:
-        points, ends = {forecast.name: forecast}, {}
-    else:
-        points, ends = _points_and_ends(dict(forecast.items()))
+    is_series = forecast.ndim == 1
+    columns = {forecast.name: forecast} if is_series else dict(forecast.items())
+    points, ends = _points_and_ends(columns)
     past = _columns(history, list(points), "history")
     came = {} if actual is None else _columns(actual, list(points), "actual")
+    names = list(group) if isinstance(group, tuple) else [group]
+    names = [] if group is None else names
     series = []
     for name, values in points.items():
-        words = [] if group is None else [group]
-        words = [*(group if isinstance(group, tuple) else words)]
-        words += [name] if len(points) > 1 else []
-        heading = ", ".join(map(str, words)) or None
-        quantity = name if len(points) == 1 else None
+        told, quantity = (names, name) if len(points) == 1 else ([*names, name], None)
         own = past[name], values, ends.get(name, {}), came.get(name)
-        series.append(_Series(group, name, heading, quantity, *own))
+        series.append(_Series(told, quantity, *own))
     return series
 
 
-def _told_apart(series: list[_Series]) -> list[_Series]:
-    """Return series whose headings are as Python writes them where two look alike."""
-    counts = Counter(one.heading for one in series)
-    for one in series:
-        if counts[one.heading] > 1:
-            words = [] if one.group is None else [one.group]
-            words += [one.target] if one.quantity is None else []
-            one.heading = ", ".join(map(repr, words))
-    return series
+def _headings(series: list[_Series]) -> list[str]:
+    """Return the names of series, as Python writes them where two look alike."""
+    said = [", ".join(map(str, one.names)) for one in series]
+    return [
+        ", ".join(map(repr, one.names)) if said.count(words) > 1 else words
+        for one, words in zip(series, said, strict=True)
+    ]
 
 
 def _points_and_ends(columns: dict) -> tuple[dict, dict]:
