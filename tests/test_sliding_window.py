@@ -633,7 +633,7 @@ def test_columns_that_are_not_numbers_are_named(column, words):
 def test_cells_that_are_no_numbers_are_named(cell):
     """The first such cell is named, and what turns it into a missing value."""
     X = pd.DataFrame({"load": [1.0, 2.0, 3.0], "what": [0.5, cell, 1.5]})
-    with pytest.raises(ValueError, match="in row 1, column 'what'.*pd.to_numeric"):
+    with pytest.raises(ValueError, match=r"in row 1, column 'what'.*pd\.to_numeric"):
         SlidingWindow(1).fit(X)
 
 
@@ -655,7 +655,7 @@ def test_windows_that_cannot_fit_X_are_refused_at_once(window):
 def test_labels_beyond_their_type_are_refused():
     """Neither uint64 beyond int64 nor stamps after 2262 wrap around."""
     X = pd.DataFrame({"load": [1.0, 2.0]}, index=np.array([2**63, 2**63 + 1], "uint64"))
-    with pytest.raises(ValueError, match="up to 2.*Got 9223372036854775809"):
+    with pytest.raises(ValueError, match=r"up to 2.*Got 9223372036854775809"):
         SlidingWindow(1).fit(X)
 
 
