@@ -1,0 +1,215 @@
+"""Train the prior on synthetic series: ``python train.py OUT --seed 0 --steps 30000``.
+
+A round makes fresh series and takes 100 steps on windows of them. It starts from
+``seed`` and its own number alone, and a checkpoint ends it, so that training that was
+interrupted goes on as if it had not been. Written to OUT: ``curve.csv``,
+``checkpoint.npz`` and ``prior.npz``, the weights that the package ships.
+"""
+
+import argparse
+import csv
+import json
+import math
+import platform
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import series
+import tensorflow as tf
+
+from sklstm.network import _prior
+
+ROUND, BATCH, HORIZON = 100, 256, 16
+#: Season: share of batches, series of a pool, their length, shortest and longest
+#: window, longest horizon.
+SEASONS = {
+    12: (0.38, 2400, 190, 15, 120, 24),
+    4: (0.22, 1500, 124, 7, 80, 12),
+    1: (0.20, 1300, 96, 4, 64, 16),
+    7: (0.06, 450, 190, 10, 112, 28),
+    24: (0.06, 450, 430, 36, 360, 48),
+    52: (0.03, 300, 200, 26, 132, 26),
+    0: (0.05, 350, 190, 8, 120, 24),
+}
+
+
+def window_lengths(low, high):
+    """Return the lengths that windows may have: few, as each is compiled once."""
+    grid = [4, 6, 8, 12, 16, 20, 28, 36, 48, 60, 72, 88, 104, 120, 168, 240, 360]
+    return np.array([v for v in grid if low <= v <= high])
+
+
+def build_model(units=48, embedding=48, hidden=32):
+    """Return the network as a Keras model of patches, statics and steps."""
+    window = np.ones((1, 8))
+    shapes = _prior.prior_inputs(window, (2,), np.arange(1, 5), False)
+    n_basis = 1 + len(_prior._DAMPINGS)
+    patches = keras.Input((None, shapes.patches.shape[2]), name="patches")
+    statics = keras.Input(shapes.statics.shape[1:], name="statics")
+    steps = keras.Input((None, shapes.steps.shape[2]), name="steps")
+    dense = keras.layers.Dense
+    wide = dense(embedding, name="embed_patch")(patches)
+    wide = wide + dense(embedding, use_bias=False, name="embed_static")(statics)[:, None]
+    state = keras.layers.LSTM(units, name="lstm")(keras.ops.relu(wide))
+    state = keras.ops.concatenate([state, statics], axis=1)
+    seen = dense(hidden, name="head_state")(state)[:, None]
+    at = keras.ops.relu(
+        dense(hidden, use_bias=False, name="head_step")(steps) + seen
+    )
+    at = keras.ops.relu(dense(hidden, name="head_hidden")(at))
+    out = dense(len(_prior.LEVELS), name="head_out")(at)
+    slopes = dense(n_basis, name="trend")(state)
+    trend = keras.ops.sum(steps[:, :, -n_basis:] * slopes[:, None], axis=2)
+    return keras.Model([patches, statics, steps], out + trend[:, :, None])
+
+
+def pinball(target, output):
+    """Return the mean pinball loss, beyond 6 scales on a logarithmic axis."""
+
+    def damped(x):
+        size = tf.abs(x)
+        far = 6 * (1 + tf.math.log(tf.maximum(size, 6) / 6))
+        return tf.where(size < 6, x, tf.sign(x) * far)
+
+    levels = tf.constant(_prior.LEVELS)
+    error = damped(target)[:, :, None] - damped(output)
+    return tf.reduce_mean(tf.maximum(levels * error, (levels - 1) * error))
+
+
+def draw_pools(rng):
+    """Return series of every season, the odd one drawn anew."""
+    pools = {}
+    for m, (_, n, length, *_) in SEASONS.items():
+        season = m or int(rng.choice([2, 3, 5, 6, 8, 9, 10, 13, 18, 26, 30, 48]))
+        pools[m] = season, series.make_series(rng, n, length, season, m == 24)
+    return pools
+
+
+def draw_batch(rng, pools):
+    """Return inputs and targets of windows of one season, length and view."""
+    names = list(SEASONS)
+    shares = np.array([SEASONS[m][0] for m in names])
+    m = names[rng.choice(len(names), p=shares / shares.sum())]
+    _, _, _, low, high, far = SEASONS[m]
+    season, pool = pools[m]
+    lengths = window_lengths(low, high)
+    length = int(rng.choice(lengths))
+    x = pool[rng.integers(len(pool), size=BATCH)]
+    if rng.random() < 0.3:
+        share = rng.uniform(0.3, 1, (BATCH, 1))
+        x = share * x + (1 - share) * pool[rng.integers(len(pool), size=BATCH)]
+    starts = rng.integers(0, x.shape[1] - length - far + 1, (BATCH, 1))
+    x = np.take_along_axis(x, starts + np.arange(length + far), axis=1)
+    if rng.random() < 0.25:
+        tilt = rng.normal(0, 1.0, (BATCH, 1)) * rng.random((BATCH, 1))
+        x = x * np.exp(tilt * np.linspace(-1, 1, length + far))
+    is_log = rng.random() < (0.5 if season > 1 else 0.25)
+    x = np.log(x) if is_log else x / x[:, :length].mean(axis=1, keepdims=True)
+    steps = 1 + np.sort(rng.permutation(far)[:HORIZON])
+    steps = np.resize(steps, HORIZON)
+    window, target = x[:, :length], x[:, length - 1 + steps]
+    if rng.random() < 0.1:
+        holes = rng.random((BATCH, length)) < rng.uniform(0, 0.2)
+        window = np.where(holes & (np.arange(length) < length - 1), np.nan, window)
+    long = (season, 7 * season) if m == 24 and length >= 60 else (season,)
+    inputs = _prior.prior_inputs(window, long, steps, is_log)
+    scale = inputs.scale[:, None]
+    moved = np.where(scale > 1e-9, (target - inputs.base) / np.maximum(scale, 1e-9), 0)
+    arrays = inputs.patches, inputs.statics, inputs.steps, np.clip(moved, -80, 80)
+    return [np.float32(a) for a in arrays]
+
+
+def build_step(model, optimizer):
+    """Return the compiled step: a batch in, its loss out."""
+
+    @tf.function(jit_compile=True, reduce_retracing=False)
+    def step(patches, statics, steps, target):
+        with tf.GradientTape() as tape:
+            loss = pinball(target, model([patches, statics, steps], training=True))
+        weights = model.trainable_variables
+        optimizer.apply(tape.gradient(loss, weights), weights)
+        return loss
+
+    return step
+
+
+def save(path, variables, done, average):
+    """Write a checkpoint, first beside the old one."""
+    arrays = {str(i): v.numpy() for i, v in enumerate(variables)}
+    means = {f"average_{i}": v for i, v in enumerate(average)}
+    np.savez(path.with_suffix(".new.npz"), done=done, **arrays, **means)
+    path.with_suffix(".new.npz").replace(path)
+
+
+def restore(path, variables, n_weights):
+    """Read a checkpoint into variables; return the rounds done and the averages."""
+    with np.load(path) as stored:
+        for i, v in enumerate(variables):
+            v.assign(stored[str(i)])
+        means = [stored[f"average_{i}"] for i in range(n_weights)]
+        return int(stored["done"]), means
+
+
+def export(path, model, average, about):
+    """Write the averaged weights in float16, with how they were made."""
+    names = [w.path.replace("/lstm_cell/", "/") for w in model.trainable_variables]
+    arrays = {n: a.astype(np.float16) for n, a in zip(names, average, strict=True)}
+    np.savez_compressed(path, about=np.array(json.dumps(about)), **arrays)
+
+
+def train(out, seed=0, n_steps=30000, rate=3e-3, decay=0.9985, minutes=None, **sizes):
+    """Train for a number of steps; go on from OUT's checkpoint where there is one."""
+    keras.utils.set_random_seed(seed)
+    out.mkdir(parents=True, exist_ok=True)
+    model = build_model(**sizes)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, n_steps, alpha=0.02, warmup_target=rate, warmup_steps=min(300, n_steps // 9)
+    )
+    optimizer = keras.optimizers.Adam(schedule, beta_2=0.99, global_clipnorm=1.0)
+    optimizer.build(model.trainable_variables)
+    variables = model.trainable_variables + optimizer.variables
+    step = build_step(model, optimizer)
+    average = [v.numpy() for v in model.trainable_variables]
+    done, n_rounds = 0, math.ceil(n_steps / ROUND)
+    if (out / "checkpoint.npz").exists():
+        done, average = restore(out / "checkpoint.npz", variables, len(average))
+    start = time.process_time()
+    with open(out / "curve.csv", "a", newline="") as file:
+        curve = csv.writer(file)
+        for i in range(done, n_rounds):
+            rng = np.random.default_rng([seed, i])
+            pools, losses = draw_pools(rng), []
+            for _ in range(ROUND // 10):
+                for _ in range(10):
+                    losses.append(float(step(*draw_batch(rng, pools))))
+                keep = min(decay**10, (i + 1) / (i + 10))
+                for mean, v in zip(average, model.trainable_variables, strict=True):
+                    mean += (1 - keep) * (v.numpy() - mean)
+            row = (i + 1) * ROUND, np.mean(losses), time.process_time() - start
+            curve.writerow([row[0], f"{row[1]:.5f}", f"{row[2]:.0f}"])
+            file.flush()
+            print("step %d  loss %.4f  %.0f s of CPU" % row, flush=True)
+            save(out / "checkpoint.npz", variables, i + 1, average)
+    about = {
+        "command": f"python train.py OUT --seed {seed} --steps {n_steps}",
+        "steps": n_steps,
+        "batch": BATCH,
+        "loss": round(float(np.mean(losses)), 4) if done < n_rounds else None,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+    }
+    export(out / "prior.npz", model, average, about)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=30000)
+    parser.add_argument("--units", type=int, default=48)
+    given = parser.parse_args()
+    train(given.out, given.seed, given.steps, units=given.units)

@@ -1,0 +1,1 @@
+"""The networks: the LSTM, its training, and the pretrained prior."""
