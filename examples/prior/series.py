@@ -285,7 +285,7 @@ FAMILIES = {
 
 def _aggregated(rng, family, n, length, m):
     """Return means over 2 to 12 steps of a finer series, as months make quarters."""
-    r = int(rng.choice([2, 3, 4]))
+    r = int(rng.choice([2, 3, 4] if length < 300 else [2]))
     fine = family(rng, n, length * r, m * r if m > 1 else int(rng.choice([1, r])))
     return fine.reshape(n, length, r).mean(axis=2)
 

@@ -22,22 +22,21 @@ import tensorflow as tf
 from sklstm.network import _prior
 
 ROUND, BATCH, HORIZON = 100, 256, 16
-#: Season: share of batches, series of a pool, their length, shortest and longest
-#: window, longest horizon.
+#: Season: share of batches, series of a pool, shortest window, usual horizon.
 SEASONS = {
-    12: (0.38, 2400, 190, 15, 120, 24),
-    4: (0.22, 1500, 124, 7, 80, 12),
-    1: (0.20, 1300, 96, 4, 64, 16),
-    7: (0.06, 450, 190, 10, 112, 28),
-    24: (0.06, 450, 430, 36, 360, 48),
-    52: (0.03, 300, 200, 26, 132, 26),
-    0: (0.05, 350, 190, 8, 120, 24),
+    12: (0.37, 2000, 15, 24),
+    4: (0.22, 1300, 7, 12),
+    1: (0.21, 1300, 4, 16),
+    7: (0.06, 450, 10, 28),
+    24: (0.06, 350, 36, 48),
+    52: (0.03, 300, 26, 26),
+    0: (0.05, 350, 8, 24),
 }
 
 
 def window_lengths(low, high):
     """Return the lengths that windows may have: few, as each is compiled once."""
-    grid = [4, 6, 8, 12, 16, 20, 28, 36, 48, 60, 72, 88, 104, 120, 168, 240, 360]
+    grid = [4, 6, 8, 12, 16, 20, 28, 36, 48, 60, 72, 88, 104, 120, 168, 240, 360, 504]
     return np.array([v for v in grid if low <= v <= high])
 
 
@@ -81,9 +80,11 @@ def pinball(target, output):
 def draw_pools(rng):
     """Return series of every season, the odd one drawn anew."""
     pools = {}
-    for m, (_, n, length, *_) in SEASONS.items():
-        season = m or int(rng.choice([2, 3, 5, 6, 8, 9, 10, 13, 18, 26, 30, 48]))
-        pools[m] = season, series.make_series(rng, n, length, season, m == 24)
+    for m, (_, n, *_) in SEASONS.items():
+        m_0 = m or int(rng.choice([2, 3, 5, 6, 8, 9, 10, 13, 18, 26, 30, 48]))
+        season = (24, 168) if m == 24 else (m_0,)
+        length = _prior.longest_window(season) + _prior.MAX_STEPS
+        pools[m] = season, series.make_series(rng, n, length, m_0, m == 24)
     return pools
 
 
@@ -92,9 +93,10 @@ def draw_batch(rng, pools):
     names = list(SEASONS)
     shares = np.array([SEASONS[m][0] for m in names])
     m = names[rng.choice(len(names), p=shares / shares.sum())]
-    _, _, _, low, high, far = SEASONS[m]
+    _, _, low, far = SEASONS[m]
+    far = far if rng.random() < 0.85 else _prior.MAX_STEPS
     season, pool = pools[m]
-    lengths = window_lengths(low, high)
+    lengths = window_lengths(low, _prior.longest_window(season))
     length = int(rng.choice(lengths))
     x = pool[rng.integers(len(pool), size=BATCH)]
     if rng.random() < 0.3:
@@ -105,7 +107,7 @@ def draw_batch(rng, pools):
     if rng.random() < 0.25:
         tilt = rng.normal(0, 1.0, (BATCH, 1)) * rng.random((BATCH, 1))
         x = x * np.exp(tilt * np.linspace(-1, 1, length + far))
-    is_log = rng.random() < (0.5 if season > 1 else 0.25)
+    is_log = rng.random() < (0.5 if season[0] > 1 else 0.25)
     x = np.log(x) if is_log else x / x[:, :length].mean(axis=1, keepdims=True)
     steps = 1 + np.sort(rng.permutation(far)[:HORIZON])
     steps = np.resize(steps, HORIZON)
@@ -113,8 +115,7 @@ def draw_batch(rng, pools):
     if rng.random() < 0.1:
         holes = rng.random((BATCH, length)) < rng.uniform(0, 0.2)
         window = np.where(holes & (np.arange(length) < length - 1), np.nan, window)
-    long = (season, 7 * season) if m == 24 and length >= 60 else (season,)
-    inputs = _prior.prior_inputs(window, long, steps, is_log)
+    inputs = _prior.prior_inputs(window, season, steps, is_log)
     scale = inputs.scale[:, None]
     moved = np.where(scale > 1e-9, (target - inputs.base) / np.maximum(scale, 1e-9), 0)
     arrays = inputs.patches, inputs.statics, inputs.steps, np.clip(moved, -80, 80)

@@ -39,7 +39,7 @@ _DAMPINGS = (0.95, 0.8, 0.5)
 
 def longest_window(season: tuple[int, ...]) -> int:
     """Return how many of the newest steps the prior looks at."""
-    return max(min(60 + 5 * season[0], MAX_READ), 3 * max(season))
+    return max(MAX_READ, 3 * max(season))
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,28 @@ class PriorInputs:
     scale: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """The steps that the network reads, measured from their centre in their scale.
+
+    Arrays of shape (n_rows, n_read), or (n_rows, 1) for ``centre`` and ``scale``.
+    ``level`` is the value less its season, ``earlier`` the value a season before;
+    ``moved`` tells where there is a change from the step before.
+    """
+
+    value: np.ndarray
+    season: np.ndarray
+    level: np.ndarray
+    change: np.ndarray
+    earlier: np.ndarray
+    inside: np.ndarray
+    seen: np.ndarray
+    moved: np.ndarray
+    has_earlier: np.ndarray
+    centre: np.ndarray
+    scale: np.ndarray
+
+
 def _fill_forward(windows: np.ndarray) -> np.ndarray:
     """Return windows whose missing values have taken the newest earlier value."""
     newest = np.where(np.isnan(windows), 0, np.arange(windows.shape[1]))
@@ -78,42 +100,6 @@ def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.divide(a, b, out=np.zeros(np.broadcast(a, b).shape), where=b > 0)
 
 
-def _seasonal_shape(x: np.ndarray, inside: np.ndarray, m: int):
-    """Return the season's shape by phase, raw, and the share of it that is trusted.
-
-    Classical decomposition: a centred moving average of one season, the mean of what
-    it leaves by phase over the newest seasons, shrunk by the share of its variance
-    that the rest does not explain. Phase 0 is the step after the window.
-    """
-    n, length = x.shape
-    half, n_inner = m // 2, length - 2 * (m // 2)
-    if m < 2 or n_inner < m:
-        return np.zeros((n, m)), np.zeros(n)
-    sums = np.cumsum(np.pad(x, ((0, 0), (1, 0))), axis=1)
-    trend = (sums[:, m:] - sums[:, :-m]) / m
-    if m % 2 == 0:
-        trend = 0.5 * (trend[:, :-1] + trend[:, 1:])
-    rest = x[:, half : half + n_inner] - trend
-    known = inside[:, :n_inner]
-    # Right-aligned on the window's end, so that a column is a phase.
-    n_columns = min(-(-(n_inner + half) // m), _SEASONS + 1) * m
-    front = n_columns - half - n_inner
-    rest, known = rest[:, max(0, -front) :], known[:, max(0, -front) :]
-    pad = ((0, 0), (max(0, front), half))
-    rest = np.pad(np.where(known, rest, 0), pad).reshape(n, -1, m)
-    known = np.pad(known, pad).reshape(n, -1, m)
-    count = known.sum(axis=1)
-    shape = rest.sum(axis=1) / np.maximum(count, 1)
-    whole = (count > 0).all(axis=1)
-    shape = np.where(whole[:, None], shape - shape.mean(axis=1, keepdims=True), 0)
-    left = np.where(known, rest - shape[:, None], 0)
-    freedom = np.maximum(count.sum(axis=1) - m, 0)
-    noise = (left**2).sum(axis=(1, 2)) / np.maximum(freedom, 1)
-    signal = (shape**2).mean(axis=1)
-    trust = 1 - _ratio(noise, signal * count.mean(axis=1))
-    return shape, np.clip(trust, 0, 1) * (signal > 0) * freedom / (freedom + 2)
-
-
 def _squash(x: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Return asinh(x / scale), and 0 where the scale is 0."""
     return np.arcsinh(_ratio(x, scale))
@@ -121,7 +107,156 @@ def _squash(x: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 def _masked_mean(x: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the mean of each row over the mask, 0 where the mask is empty."""
-    return np.where(mask, x, 0).sum(axis=1) / np.maximum(mask.sum(axis=1), 1)
+    total = np.where(mask, x, 0).sum(axis=1, keepdims=True)
+    return total / np.maximum(mask.sum(axis=1, keepdims=True), 1)
+
+
+def _detrended(x: np.ndarray, inside: np.ndarray, m: int):
+    """Return values less their centred moving average, and where it is known.
+
+    Of shape (n_rows, n_seasons, m), over the newest seasons. The first column is the
+    phase of the step after the window.
+    """
+    half, n_inner = m // 2, x.shape[1] - 2 * (m // 2)
+    sums = np.cumsum(np.pad(x, ((0, 0), (1, 0))), axis=1)
+    trend = (sums[:, m:] - sums[:, :-m]) / m
+    if m % 2 == 0:
+        trend = 0.5 * (trend[:, :-1] + trend[:, 1:])
+    known = inside[:, :n_inner]
+    rest = np.where(known, x[:, half : half + n_inner] - trend, 0)
+    n_seasons = min(-(-(n_inner + half) // m), _SEASONS + 1)
+    front = n_seasons * m - half - n_inner
+    pad = ((0, 0), (max(0, front), half))
+    rest, known = (np.pad(a[:, max(0, -front) :], pad) for a in (rest, known))
+    return rest.reshape(-1, n_seasons, m), known.reshape(-1, n_seasons, m)
+
+
+def _seasonal_shape(x: np.ndarray, inside: np.ndarray, m: int):
+    """Return the season by phase, and the share of it that is more than noise.
+
+    Classical decomposition: the mean by phase of what a centred moving average leaves,
+    shrunk by the share of its variance that the rest explains.
+    """
+    if m < 2 or x.shape[1] < m + 2 * (m // 2):
+        return np.zeros((len(x), m)), np.zeros((len(x), 1))
+    rest, known = _detrended(x, inside, m)
+    count = known.sum(axis=1)
+    shape = rest.sum(axis=1) / np.maximum(count, 1)
+    is_whole = (count > 0).all(axis=1, keepdims=True)
+    shape = np.where(is_whole, shape - shape.mean(axis=1, keepdims=True), 0)
+    left = np.where(known, rest - shape[:, None], 0)
+    freedom = np.maximum(count.sum(axis=1) - m, 0)
+    noise = (left**2).sum(axis=(1, 2)) / np.maximum(freedom, 1)
+    signal = (shape**2).mean(axis=1)
+    share = 1 - _ratio(noise, signal * count.mean(axis=1))
+    share = np.clip(share, 0, 1) * (signal > 0) * freedom / (freedom + 2)
+    return shape, share[:, None]
+
+
+def _seasons(x: np.ndarray, inside: np.ndarray, season: tuple[int, ...], steps):
+    """Return seasons of the window, of future steps (shrunk and raw), and shares."""
+    phases = np.arange(-x.shape[1], 0)
+    now, ahead, raw = np.zeros_like(x), 0, 0
+    shares = []
+    for m in season:
+        shape, share = _seasonal_shape(x - now, inside, m)
+        now = now + (share * shape)[:, phases % m]
+        ahead = ahead + (share * shape)[:, (steps - 1) % m]
+        raw = raw + shape[:, (steps - 1) % m]
+        shares.append(share)
+    return now, ahead, raw, shares
+
+
+def _reading(x, now, inside, seen, past, had, m: int) -> _Reading:
+    """Return the newest steps, as many as the network reads, in whole patches."""
+    length = x.shape[1]
+    n_read = -(-min(length, MAX_READ) // PATCH) * PATCH
+    pad = ((0, 0), (max(0, n_read - length), 0))
+    x, now, inside, seen = (np.pad(a, pad)[:, -n_read:] for a in (x, now, inside, seen))
+    level = np.where(inside, x - now, 0)
+    moved = np.pad(inside[:, 1:] & inside[:, :-1], ((0, 0), (1, 0)))
+    change = np.where(moved, np.diff(level, axis=1, prepend=0), 0)
+    weights = np.array([0.2, 0.3, 0.5]) * inside[:, -3:]
+    total = (level[:, -3:] * weights).sum(axis=1, keepdims=True)
+    centre = _ratio(total, weights.sum(axis=1, keepdims=True))
+    spread = np.sqrt(_masked_mean((level - _masked_mean(level, inside)) ** 2, inside))
+    return _Reading(
+        value=x,
+        season=np.where(inside, now, 0),
+        level=level,
+        change=change,
+        earlier=past[:, -n_read - m : -m],
+        inside=inside,
+        seen=seen,
+        moved=moved,
+        has_earlier=had[:, -n_read - m : -m] & inside,
+        centre=centre,
+        scale=_masked_mean(np.abs(change), moved) + 0.01 * spread,
+    )
+
+
+def _channels(r: _Reading) -> np.ndarray:
+    """Return what the network reads at each step."""
+    channels = [
+        _squash(np.where(r.inside, r.level - r.centre, 0), 2 * r.scale),
+        np.clip(_ratio(r.change, r.scale), -8, 8),
+        _squash(r.season, r.scale),
+        _squash(np.where(r.has_earlier, r.value - r.earlier, 0), r.scale),
+        r.has_earlier,
+        r.seen,
+    ]
+    return np.stack(channels, axis=2)
+
+
+def _statics(r: _Reading, shares: list[np.ndarray], m: int, is_log: bool) -> np.ndarray:
+    """Return what the network reads once for a window."""
+    one = np.ones_like(r.scale)
+    count = r.inside.sum(axis=1, keepdims=True)
+    off = np.where(r.inside, r.level - r.centre, 0)
+    spread = np.sqrt(
+        _masked_mean((r.level - _masked_mean(r.level, r.inside)) ** 2, r.inside)
+    )
+    turn = np.abs(np.diff(r.change, axis=1))
+    turn = _masked_mean(turn, r.moved[:, 1:] & r.moved[:, :-1])
+    naive = _masked_mean(np.abs(r.value - r.earlier), r.has_earlier)
+    farthest = np.abs(off).max(axis=1, keepdims=True)
+    statics = [
+        one * np.log(m) / 3,
+        one * (m == 1),
+        np.log(np.maximum(count, 1)) / 4,
+        np.log1p(count / m) / 3,
+        shares[0],
+        shares[1] if len(shares) > 1 else 0 * one,
+        np.log1p(_ratio(spread, r.scale)) / 2,
+        np.log1p(_ratio(turn, r.scale)),
+        np.log1p(_ratio(naive, r.scale)) / 2,
+        one * is_log,
+        np.log1p(_ratio(farthest, r.scale)) / 3,
+        np.clip(_ratio(off[:, -1:], r.scale), -4, 4),
+    ]
+    return np.concatenate(statics, axis=1)
+
+
+def _step_inputs(r: _Reading, ahead, raw, past, had, season, steps) -> np.ndarray:
+    """Return what the network reads for each future step; the trend's basis last."""
+    m, longest = season[0], max(season)
+    newest = steps - 1 - m * -(-steps // m)
+    same_phase = [newest, newest - m, steps - 1 - longest * -(-steps // longest)]
+    lags, flags = [], []
+    for at in same_phase:
+        is_used = had[:, at] & (len(lags) < 2 or longest > m)
+        lags.append(_squash(np.where(is_used, past[:, at] - r.centre, 0), 2 * r.scale))
+        flags.append(is_used)
+    own = [_squash(ahead, r.scale), _squash(raw, r.scale), *lags, *flags]
+    shared = [
+        np.log(steps) / 2,
+        np.minimum(steps / m, 4) / 2,
+        np.log1p((steps - 1) // m),
+        *((1 - d**steps) * d / (1 - d) for d in _DAMPINGS),
+        steps / 4,
+    ]
+    shared = [np.broadcast_to(a, had[:, newest].shape) for a in shared]
+    return np.stack(own + shared, axis=2)
 
 
 def prior_inputs(
@@ -132,127 +267,31 @@ def prior_inputs(
     Parameters
     ----------
     windows : ndarray of shape (n_rows, length)
-        NaN is missing; the newest value of each row is at the end.
+        NaN is missing; each row's newest step is at the end.
     season : tuple of int
-        The season, and longer ones it is part of.
+        The season, and a longer one that it is part of.
     steps : ndarray of int
         The future steps asked for, 1 = the next.
     is_log : bool
         Whether the values are logarithms.
     """
-    n, length = windows.shape
-    m = season[0]
     seen = ~np.isnan(windows)
     inside = np.maximum.accumulate(seen, axis=1)
     x = np.where(inside, _fill_forward(windows), 0)
-
-    phases = np.arange(-length, 0)
-    raw, shrunk, ahead, ahead_raw = np.zeros((4, n, 1))
-    trusts = []
-    for m_i in season:
-        shape, trust = _seasonal_shape(x - shrunk, inside, m_i)
-        trusts.append(trust)
-        raw = raw + shape[:, phases % m_i]
-        shrunk = shrunk + (trust[:, None] * shape)[:, phases % m_i]
-        ahead_raw = ahead_raw + shape[:, (steps - 1) % m_i]
-        ahead = ahead + (trust[:, None] * shape)[:, (steps - 1) % m_i]
-
+    now, ahead, raw, shares = _seasons(x, inside, season, steps)
     room = ((0, 0), (2 * max(season) + PATCH, 0))
     past, had = np.pad(x, room), np.pad(inside, room)
-    read = -(-min(length, MAX_READ) // PATCH) * PATCH
-    lag_m, had_m = past[:, -read - m : -m], had[:, -read - m : -m]
-    pad = ((0, 0), (max(0, read - length), 0))
-    x, shrunk, inside, seen = (
-        np.pad(a, pad)[:, -read:]
-        for a in (x, np.broadcast_to(shrunk, x.shape), inside, seen)
-    )
-    level = np.where(inside, x - shrunk, 0)
-    moved = inside.copy()
-    moved[:, 0] = False
-    moved[:, 1:] &= inside[:, :-1]
-    change = np.where(moved, np.diff(level, axis=1, prepend=0), 0)
-    weights = np.array([0.2, 0.3, 0.5]) * inside[:, -3:]
-    centre = _ratio((level[:, -3:] * weights).sum(axis=1), weights.sum(axis=1))
-    scale = _masked_mean(np.abs(change), moved)
-    mean = _masked_mean(level, inside)
-    spread = np.sqrt(_masked_mean((level - mean[:, None]) ** 2, inside))
-    scale = scale + 0.01 * spread
-    by = scale[:, None]
-
-    off = np.where(inside, level - centre[:, None], 0)
-    has_lag = had_m & inside
-    channels = np.stack(
-        [
-            _squash(off, 2 * by),
-            np.clip(_ratio(change, by), -8, 8),
-            _squash(np.where(inside, shrunk, 0), by),
-            _squash(np.where(has_lag, x - lag_m, 0), by),
-            has_lag,
-            seen,
-        ],
-        axis=2,
-    )
-    is_read = inside.reshape(n, -1, PATCH).any(axis=2)
-    patches = channels.reshape(n, -1, PATCH * channels.shape[2])
-
-    count = inside.sum(axis=1)
-    turn = _masked_mean(np.abs(np.diff(change, axis=1)), moved[:, 1:] & moved[:, :-1])
-    lag_size = _masked_mean(np.abs(x - lag_m), has_lag)
-    statics = np.column_stack(
-        [
-            np.full(n, np.log(m) / 3),
-            np.full(n, m == 1),
-            np.log(np.maximum(count, 1)) / 4,
-            np.log1p(count / m) / 3,
-            *(trusts + [np.zeros(n)])[:2],
-            np.log1p(_ratio(spread, scale)) / 2,
-            np.log1p(_ratio(turn, scale)),
-            np.log1p(_ratio(lag_size, scale)) / 2,
-            np.full(n, is_log),
-            np.log1p(_ratio(np.abs(off).max(axis=1), scale)) / 3,
-            np.clip(_ratio(off[:, -1], scale), -4, 4),
-        ]
-    )
-
-    def naive(lag: int):
-        at = steps - 1 - lag * -(-steps // lag)
-        return past[:, at] - centre[:, None], had[:, at]
-
-    lags = [naive(m), naive(max(season)) if len(season) > 1 else None]
-    at_2 = steps - 1 - m * (-(-steps // m) + 1)
-    lags.insert(1, (past[:, at_2] - centre[:, None], had[:, at_2]))
-    lags = [a for a in lags if a is not None]
-    if len(lags) < 3:
-        lags.append((np.zeros((n, len(steps))), np.zeros((n, len(steps)), bool)))
-    shared = np.stack(
-        [
-            np.log(steps) / 2,
-            np.minimum(steps / m, 4) / 2,
-            np.log1p((steps - 1) // m),
-            *((1 - d**steps) * d / (1 - d) for d in _DAMPINGS),
-            steps / 4,
-        ],
-        axis=1,
-    )
-    step_inputs = np.concatenate(
-        [
-            np.stack(
-                [_squash(ahead, by), _squash(ahead_raw, by)]
-                + [_squash(np.where(had_k, lag, 0), 2 * by) for lag, had_k in lags]
-                + [had_k for _, had_k in lags],
-                axis=2,
-            ),
-            np.broadcast_to(shared, (n, *shared.shape)),
-        ],
-        axis=2,
-    )
+    r = _reading(x, now, inside, seen, past, had, season[0])
+    patched = (len(x), -1, PATCH)
+    patches = _channels(r).reshape(len(x), -1, PATCH * 6)
+    step_inputs = _step_inputs(r, ahead, raw, past, had, season, steps)
     return PriorInputs(
         patches.astype(np.float32),
-        is_read,
-        statics.astype(np.float32),
+        r.inside.reshape(patched).any(axis=2),
+        _statics(r, shares, season[0], is_log).astype(np.float32),
         step_inputs.astype(np.float32),
-        centre[:, None] + ahead,
-        scale,
+        r.centre + ahead,
+        r.scale[:, 0],
     )
 
 
