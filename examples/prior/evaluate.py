@@ -54,11 +54,13 @@ def score_panel(pairs, season, weights):
     pairs = list(pairs)
     horizon = len(pairs[0][1])
     windows = stacked([past for past, _ in pairs], season)
-    q = _prior.prior_forecast(windows, season, horizon, weights)
+    q = _prior.prior_forecast(windows, season, horizon, weights=weights)
     rows = []
     for (past, future), one in zip(pairs, q, strict=True):
         inside = (one[:, 0] <= future) & (future <= one[:, -1])
-        error = np.abs(future - one[:, 2]).mean() / (naive_error(past, season) or np.nan)
+        error = np.abs(future - one[:, 2]).mean() / (
+            naive_error(past, season) or np.nan
+        )
         rows.append([smape(future, one[:, 2]), error, 100 * inside.mean()])
     return np.nanmean(rows, axis=0)
 
@@ -79,7 +81,7 @@ def score_classic(y, task, weights, validation):
         y, start = y[:start], int(0.75 * start)
     origins = range(start, len(y) - (h if task.get("full_only") else 1) + 1, h)
     windows = stacked([y[:o] for o in origins], m)
-    q = _prior.prior_forecast(windows, m, h, weights)[:, :, 2]
+    q = _prior.prior_forecast(windows, m, h, weights=weights)[:, :, 2]
     errors = []
     for o, ours in zip(origins, q, strict=True):
         future = y[o : o + h]
@@ -112,8 +114,11 @@ def evaluate(folder, weights=None, validation=False):
     for name, (pairs, season, horizon, shortest) in panels.items():
         if validation:
             pairs = hidden_part(pairs, horizon, shortest)
-        row = score_panel(pairs, season, weights)
-        print("M3 %-10s sMAPE %.2f  MASE %.3f  80 %% covers %.1f %%" % (name, *row))
+        error, scaled, inside = score_panel(pairs, season, weights)
+        print(
+            f"M3 {name:10s} sMAPE {error:.2f}  MASE {scaled:.3f}  "
+            f"80 % covers {inside:.1f} %"
+        )
     scores = dict(score_classics(folder, weights, validation))
     for name, error in scores.items():
         print(f"  {name:28s} {error:.3f}")
@@ -130,7 +135,7 @@ def time_forecasts(weights=None):
         times = []
         for _ in range(5):
             start = time.perf_counter()
-            _prior.prior_forecast(windows[:n], 12, 18, weights)
+            _prior.prior_forecast(windows[:n], 12, 18, weights=weights)
             times.append(time.perf_counter() - start)
         print(f"{n} series of 120 steps, 18 ahead: {1000 * min(times):.1f} ms")
 

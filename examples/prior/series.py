@@ -37,9 +37,7 @@ def _smooth_factors(length):
     gap = np.subtract.outer(np.arange(length), np.arange(length))
     scales = np.geomspace(2, 0.6 * length, 12)
     jitter = 1e-6 * np.eye(length)
-    return [
-        np.linalg.cholesky(np.exp(-0.5 * (gap / s) ** 2) + jitter) for s in scales
-    ]
+    return [np.linalg.cholesky(np.exp(-0.5 * (gap / s) ** 2) + jitter) for s in scales]
 
 
 def smooth(rng, n, length, low=0, high=12):
@@ -56,7 +54,7 @@ def innovations(rng, n, length):
     """Return noise: normal, Student's t, or of slowly varying variance."""
     e = rng.standard_normal((n, length))
     heavy = np.sqrt(3 / np.maximum(rng.chisquare(3, (n, length)), 0.05))
-    e = np.where(_chosen(rng, 0.25, n), 0.7 * e * heavy, e)
+    e = np.where(_chosen(rng, 0.35, n), 0.7 * e * heavy, e)
     return np.where(
         _chosen(rng, 0.15, n), e * np.exp(0.6 * smooth(rng, n, length, 6)), e
     )
@@ -103,7 +101,7 @@ def exponential_smoothing(rng, n, length, m):
     trended = _chosen(rng, 0.65, n)
     beta = alpha * rng.beta(1, 4, (n, 1)) * (trended & _chosen(rng, 0.6, n))
     gamma = (1 - alpha) * rng.beta(1, 6, (n, 1)) * _chosen(rng, 0.8, n)
-    damping = np.where(_chosen(rng, 0.5, n), _uniform(rng, 0.8, 0.99, n), 1)
+    damping = np.where(_chosen(rng, 0.65, n), _uniform(rng, 0.8, 0.99, n), 1)
     sign = np.where(_chosen(rng, 0.65, n), 1, -1)
     growth = trended * sign * np.exp(_uniform(rng, -4, 0.7, n))
     size = (m > 1) * _chosen(rng, 0.7, n) * np.exp(_uniform(rng, -1, 2, n))
@@ -159,8 +157,9 @@ def arima(rng, n, length, m):
 
 def economy(rng, n, length, m):
     """Return levels whose growth is autocorrelated, with slumps and little noise."""
-    growth = _uniform(rng, 0, 1, n) + np.zeros((n, length))
-    phi = _uniform(rng, 0.2, 0.95, n)
+    growth = rng.normal(0.3, 0.3, (n, 1))
+    growth = growth + _uniform(rng, 0, 0.5, n) * smooth(rng, n, length, 5)
+    phi = _uniform(rng, -0.2, 0.95, n)
     e = innovations(rng, n, length)
     state = np.zeros((n, 1))
     slump = rng.random((n, length)) < rng.choice([0, 0.01, 0.04], (n, 1))
@@ -170,7 +169,7 @@ def economy(rng, n, length, m):
         growth[:, t : t + 1] += state * 0.7
     level = np.cumsum(growth, axis=1)
     level += _log_uniform(rng, 0.02, 1, n) * rng.standard_normal((n, length))
-    size = _chosen(rng, 0.6, n) * _log_uniform(rng, 0.1, 5, n)
+    size = _chosen(rng, 0.6, n) * _log_uniform(rng, 0.1, 4, n)
     return level + size * seasonal(rng, n, length, m)
 
 
@@ -179,8 +178,8 @@ def composed(rng, n, length, m):
     t = np.linspace(0, 1, length)
     slope = rng.standard_normal((n, 1)) + 0.4
     trend = slope * t
-    for _ in range(2):
-        knee = _chosen(rng, 0.4, n) * rng.standard_normal((n, 1))
+    for _ in range(3):
+        knee = _chosen(rng, 0.5, n) * rng.standard_normal((n, 1))
         trend = trend + knee * np.maximum(t - _uniform(rng, 0.1, 0.9, n), 0) * 2
     logistic = 1 / (1 + np.exp(-(t - _uniform(rng, 0, 1, n)) * _uniform(rng, 4, 20, n)))
     trend = np.where(_chosen(rng, 0.15, n), 1.5 * slope * logistic, trend)
@@ -221,7 +220,7 @@ def gaussian_processes(rng, n, length, m):
     return out + _log_uniform(rng, 0.02, 0.7, n) * rng.standard_normal((n, length))
 
 
-def cycles(rng, n, length, m):
+def cycles(rng, n, length, m):  # noqa: ARG001
     """Return cycles of any period: waves that wander, or populations that crash."""
     period = _log_uniform(rng, 3, min(90, length / 2), n)
     decay = 1 - _log_uniform(rng, 0.001, 0.15, n)
@@ -271,15 +270,16 @@ def counts(rng, n, length, m):
     return rng.poisson(rate) * shown.astype(float)
 
 
-#: Families and the share of series that each makes.
+#: Families, and the share of series that each makes: of quick seasons, and of years and
+#: quarters, where sums over many steps leave trends and little noise.
 FAMILIES = {
-    exponential_smoothing: 0.28,
-    arima: 0.15,
-    economy: 0.13,
-    composed: 0.18,
-    gaussian_processes: 0.12,
-    cycles: 0.08,
-    counts: 0.06,
+    exponential_smoothing: (0.28, 0.22),
+    arima: (0.15, 0.10),
+    economy: (0.13, 0.38),
+    composed: (0.18, 0.11),
+    gaussian_processes: (0.12, 0.07),
+    cycles: (0.08, 0.08),
+    counts: (0.06, 0.04),
 }
 
 
@@ -299,14 +299,25 @@ def _with_long_season(rng, x, m):
     return x + long * (level + _uniform(rng, 0, 0.7, n) * x)
 
 
-def positive(rng, x):
+def _spliced(rng, x):
+    """Return series that go on as another one from a random step, as things change."""
+    n, length = x.shape
+    at = rng.integers(length // 8, length, n)
+    other = x[rng.permutation(n)]
+    rows = np.arange(n)
+    other = other + (x[rows, at] - other[rows, at])[:, None]
+    return np.where(np.arange(length) < at[:, None], x, other)
+
+
+def positive(rng, x, is_slow):
     """Return positive series: exponentials, or shifted by a random level."""
     n = len(x)
     x = standardised(x)
     low, span = x.min(axis=1, keepdims=True), np.ptp(x, axis=1, keepdims=True)
-    shifted = x - low + span * _log_uniform(rng, 0.02, 8, n)
-    grown = np.exp(np.clip(_log_uniform(rng, 0.02, 0.9, n) * x, -12, 12))
-    out = np.where(_chosen(rng, 0.5, n), shifted, grown)
+    shifted = x - low + span * _log_uniform(rng, 0.02, 4 if is_slow else 8, n)
+    size = _log_uniform(rng, *((0.05, 2.5) if is_slow else (0.02, 0.9)), n)
+    grown = np.exp(np.clip(size * x, -12, 12))
+    out = np.where(_chosen(rng, 0.65 if is_slow else 0.5, n), grown, shifted)
     out = out / out.mean(axis=1, keepdims=True)
     units = _log_uniform(rng, 20, 5000, n)
     return np.where(_chosen(rng, 0.15, n), np.maximum(np.round(out * units), 1), out)
@@ -329,12 +340,13 @@ def make_series(rng, n, length, m, long_season=False):
         In random order.
     """
     blocks = []
-    for family, share in FAMILIES.items():
-        size = round(share * n) + 1
+    for family, shares in FAMILIES.items():
+        size = round(shares[m in (1, 4)] * n) + 1
         part = max(1, round(0.2 * size))
         fine = _aggregated(rng, family, part, length, m)
         blocks += [fine, family(rng, size - part, length, m)]
     x = standardised(np.concatenate(blocks))
+    x = np.where(_chosen(rng, 0.3, len(x)), _spliced(rng, x), x)
     if long_season:
         x = np.where(_chosen(rng, 0.8, len(x)), _with_long_season(rng, x, m), x)
-    return positive(rng, x[rng.permutation(len(x))[:n]])
+    return positive(rng, x[rng.permutation(len(x))[:n]], m in (1, 4))

@@ -50,13 +50,13 @@ def build_model(units=48, embedding=48, hidden=32):
     steps = keras.Input((None, shapes.steps.shape[2]), name="steps")
     dense = keras.layers.Dense
     wide = dense(embedding, name="embed_patch")(patches)
-    wide = wide + dense(embedding, use_bias=False, name="embed_static")(statics)[:, None]
+    wide = (
+        wide + dense(embedding, use_bias=False, name="embed_static")(statics)[:, None]
+    )
     state = keras.layers.LSTM(units, name="lstm")(keras.ops.relu(wide))
     state = keras.ops.concatenate([state, statics], axis=1)
     seen = dense(hidden, name="head_state")(state)[:, None]
-    at = keras.ops.relu(
-        dense(hidden, use_bias=False, name="head_step")(steps) + seen
-    )
+    at = keras.ops.relu(dense(hidden, use_bias=False, name="head_step")(steps) + seen)
     at = keras.ops.relu(dense(hidden, name="head_hidden")(at))
     out = dense(len(_prior.LEVELS), name="head_out")(at)
     slopes = dense(n_basis, name="trend")(state)
@@ -153,20 +153,37 @@ def restore(path, variables, n_weights):
         return int(stored["done"]), means
 
 
+def weight_names(model):
+    """Return the names of a model's weights in the file: layer and kind."""
+    return [w.path.replace("/lstm_cell/", "/") for w in model.trainable_variables]
+
+
+def set_weights(model, weights):
+    """Give a model the weights of a file."""
+    for name, variable in zip(
+        weight_names(model), model.trainable_variables, strict=True
+    ):
+        variable.assign(weights[name])
+
+
 def export(path, model, average, about):
     """Write the averaged weights in float16, with how they were made."""
-    names = [w.path.replace("/lstm_cell/", "/") for w in model.trainable_variables]
-    arrays = {n: a.astype(np.float16) for n, a in zip(names, average, strict=True)}
+    pairs = zip(weight_names(model), average, strict=True)
+    arrays = {name: mean.astype(np.float16) for name, mean in pairs}
     np.savez_compressed(path, about=np.array(json.dumps(about)), **arrays)
 
 
-def train(out, seed=0, n_steps=30000, rate=3e-3, decay=0.9985, minutes=None, **sizes):
+def train(out, seed=0, n_steps=30000, rate=3e-3, decay=0.9985, **sizes):
     """Train for a number of steps; go on from OUT's checkpoint where there is one."""
     keras.utils.set_random_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
     model = build_model(**sizes)
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, n_steps, alpha=0.02, warmup_target=rate, warmup_steps=min(300, n_steps // 9)
+        0.0,
+        n_steps,
+        alpha=0.02,
+        warmup_target=rate,
+        warmup_steps=min(300, n_steps // 9),
     )
     optimizer = keras.optimizers.Adam(schedule, beta_2=0.99, global_clipnorm=1.0)
     optimizer.build(model.trainable_variables)
@@ -188,14 +205,17 @@ def train(out, seed=0, n_steps=30000, rate=3e-3, decay=0.9985, minutes=None, **s
                 keep = min(decay**10, (i + 1) / (i + 10))
                 for mean, v in zip(average, model.trainable_variables, strict=True):
                     mean += (1 - keep) * (v.numpy() - mean)
-            row = (i + 1) * ROUND, np.mean(losses), time.process_time() - start
-            curve.writerow([row[0], f"{row[1]:.5f}", f"{row[2]:.0f}"])
+            at, loss = (i + 1) * ROUND, np.mean(losses)
+            seconds = time.process_time() - start
+            curve.writerow([at, f"{loss:.5f}", f"{seconds:.0f}"])
             file.flush()
-            print("step %d  loss %.4f  %.0f s of CPU" % row, flush=True)
+            print(f"step {at}  loss {loss:.4f}  {seconds:.0f} s of CPU", flush=True)
             save(out / "checkpoint.npz", variables, i + 1, average)
     about = {
         "command": f"python train.py OUT --seed {seed} --steps {n_steps}",
+        "seed": seed,
         "steps": n_steps,
+        "sizes": sizes,
         "batch": BATCH,
         "loss": round(float(np.mean(losses)), 4) if done < n_rounds else None,
         "python": platform.python_version(),

@@ -33,8 +33,11 @@ PATCH, MAX_READ = 4, 168
 #: Seasons back from the newest step that give the shape of a season.
 _SEASONS = 6
 #: Rows of a block: products of one shape sum in one order, whoever is beside a row.
-_BLOCK = 16
+_BLOCK = 8
+#: Farthest output in scales, and farthest forecast in ranges of the logarithms.
+_FARTHEST, _LOG_ROOM = 200, 3
 _DAMPINGS = (0.95, 0.8, 0.5)
+_MEDIAN = LEVELS.index(0.5)
 
 
 def longest_window(season: tuple[int, ...]) -> int:
@@ -320,21 +323,24 @@ def last_state(weights: Mapping[str, np.ndarray], inputs: PriorInputs) -> np.nda
     wide = inputs.patches @ weights["embed_patch/kernel"]
     wide += weights["embed_patch/bias"]
     wide += (inputs.statics @ weights["embed_static/kernel"])[:, None]
-    given = np.maximum(wide, 0) @ weights["lstm/kernel"] + weights["lstm/bias"]
     recurrent = weights["lstm/recurrent_kernel"]
-    hidden = cell = np.zeros((len(given), len(recurrent)), np.float32)
+    units = len(recurrent)
+    # A sigmoid is a tanh of half its argument, so that one tanh serves all gates.
+    half = np.full(4 * units, 0.5, np.float32)
+    half[2 * units : 3 * units] = 1
+    given = np.maximum(wide, 0) @ (weights["lstm/kernel"] * half)
+    given += weights["lstm/bias"] * half
+    recurrent = recurrent * half
+    hidden = cell = np.zeros((len(given), units), np.float32)
     for t in range(given.shape[1]):
-        i, f, g, o = np.split(given[:, t] + hidden @ recurrent, 4, axis=1)
-        new = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
+        gates = np.tanh(given[:, t] + hidden @ recurrent)
+        candidate = gates[:, 2 * units : 3 * units]
+        gates = 0.5 * gates + 0.5
+        new = gates[:, units : 2 * units] * cell + gates[:, :units] * candidate
         read = inputs.is_read[:, t, None]
+        hidden = np.where(read, gates[:, 3 * units :] * np.tanh(new), hidden)
         cell = np.where(read, new, cell)
-        hidden = np.where(read, _sigmoid(o) * np.tanh(new), hidden)
     return hidden
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    """Return the logistic function, which cannot overflow in this form."""
-    return 0.5 * np.tanh(0.5 * x) + 0.5
 
 
 def network_output(
@@ -351,68 +357,109 @@ def network_output(
     return out + (basis * slopes[:, None]).sum(axis=2, keepdims=True)
 
 
-def _quantiles(weights, inputs: PriorInputs) -> np.ndarray:
-    """Return quantiles in the unit of the inputs, block by block of fixed size."""
-    n = len(inputs.scale)
-    rows = np.resize(np.arange(n), -(-n // _BLOCK) * _BLOCK)
-    out = []
-    for block in rows.reshape(-1, _BLOCK):
-        fields = {k: v[block] for k, v in vars(inputs).items()}
-        out.append(network_output(weights, PriorInputs(**fields)))
-    z = np.concatenate(out)[:n].astype(float)
-    z = np.sort(np.clip(z, -200, 200), axis=2)
-    return inputs.base[:, :, None] + inputs.scale[:, None, None] * z
+def _quantiles(weights: Mapping[str, np.ndarray], parts: list[PriorInputs]):
+    """Return the quantiles of each part, block by block of fixed size."""
+    fields = {k: np.concatenate([vars(p)[k] for p in parts]) for k in vars(parts[0])}
+    n = len(fields["scale"])
+    out = np.empty((n, *fields["base"].shape[1:], len(LEVELS)))
+    for start in range(0, n, _BLOCK):
+        rows = np.arange(start, start + _BLOCK) % n
+        block = PriorInputs(**{k: v[rows] for k, v in fields.items()})
+        z = np.sort(np.clip(network_output(weights, block), -_FARTHEST, _FARTHEST))
+        z = block.base[:, :, None] + block.scale[:, None, None] * z
+        out[start : start + _BLOCK] = z[: n - start]
+    return np.split(out, np.cumsum([len(p.scale) for p in parts])[:-1])
 
 
-def _view_of_values(weights, windows, season, steps):
-    """Return quantiles from the values, measured from the newest in its unit."""
-    filled = _fill_forward(windows)
-    last = filled[:, -1:]
-    peak = np.nanmax(np.abs(windows), axis=1, keepdims=True, initial=0)
-    # A power of two scales without rounding.
-    unit = np.exp2(np.frexp(peak)[1].astype(float))
-    inputs = prior_inputs((windows / unit) - last / unit, season, steps, False)
-    return last[:, :, None] + unit[:, :, None] * _quantiles(weights, inputs)
-
-
-def _view_of_logarithms(weights, windows, season, steps):
-    """Return quantiles from the logarithms of positive values."""
-    logs = np.log(windows)
-    low = np.nanmin(logs, axis=1)[:, None, None]
-    high = np.nanmax(logs, axis=1)[:, None, None]
-    last = _fill_forward(logs)[:, -1:]
-    out = _quantiles(weights, prior_inputs(logs - last, season, steps, True))
-    span = 3 * (high - low)
-    return np.exp(np.clip(last[:, :, None] + out, low - span, high + span))
+def _forecast_at_once(weights, windows, season, n_steps, use_logarithms):
+    """Return quantiles of up to MAX_STEPS steps, from rows that have values."""
+    steps = np.arange(1, n_steps + 1)
+    last = _fill_forward(windows)[:, -1:]
+    # A power of two as unit: scaling by it does not round.
+    peak = np.nanmax(np.abs(windows), axis=1, keepdims=True)
+    unit = np.exp2(np.clip(np.frexp(peak)[1], -1000, 1000).astype(float))
+    views = [prior_inputs(windows / unit - last / unit, season, steps, False)]
+    has_logs = np.nanmin(windows, axis=1) > 0
+    has_logs &= use_logarithms and season[0] > 1
+    if has_logs.any():
+        logs = np.log(windows[has_logs])
+        last_log = np.log(last[has_logs])
+        views.append(prior_inputs(logs - last_log, season, steps, True))
+    of_values, *of_logs = _quantiles(weights, views)
+    out = last[:, :, None] + unit[:, :, None] * of_values
+    if of_logs:
+        low, high = np.nanmin(logs, axis=1), np.nanmax(logs, axis=1)
+        room = _LOG_ROOM * (high - low)
+        ends = low - room, np.minimum(high + room, 690)
+        of_logs = last_log[:, :, None] + of_logs[0]
+        of_logs = np.exp(np.clip(of_logs, *(e[:, None, None] for e in ends)))
+        out[has_logs] = 0.5 * (out[has_logs] + of_logs)
+    return out
 
 
 def prior_forecast(
     windows: np.ndarray,
     season: int | tuple[int, ...],
     n_steps: int,
+    *,
+    use_logarithms: bool = True,
     weights: Mapping[str, np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Forecast quantiles of the steps after each window.
+    """Forecast quantiles of the steps that follow each window.
 
     Parameters
     ----------
     windows : ndarray of shape (n_rows, length)
+        NaN is missing: before a row's first value the series has not begun, later ones
+        take the newest earlier value. At most ``longest_window`` steps are looked at.
     season : int or tuple of int
+        Steps after which the pattern repeats, 1 for none. A tuple adds a longer season,
+        which the first divides: ``(24, 168)`` for hours.
     n_steps : int
+        Steps to forecast. Beyond MAX_STEPS the median is fed back, and the spread of
+        the steps fed back is added to that of later ones.
+    use_logarithms : bool, default=True
+        Whether windows of positive values with a season are forecast from their
+        logarithms, too, and both forecasts averaged. Without it, ``a * x + b`` with
+        a > 0 has the forecast ``a * f + b``. Falling series are not rising ones
+        mirrored: the network has learned that growth is more common.
     weights : mapping, default=None
+        Weights of another prior, from ``read_weights``.
 
     Returns
     -------
     ndarray of shape (n_rows, n_steps, 5)
+        Quantiles at LEVELS, which do not cross, in the unit of the windows; NaN for
+        rows without any value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm.network._prior import prior_forecast
+    >>> prior_forecast(np.full((1, 30), 7.0), season=12, n_steps=2)[0, :, 2]
+    array([7., 7.])
     """
-    if weights is None:
-        weights = load_prior()[0]
+    windows = np.asarray(windows, dtype=np.float64)
     season = (season,) if np.ndim(season) == 0 else tuple(season)
-    steps = np.arange(1, n_steps + 1)
-    windows = windows[:, -longest_window(season) :]
-    out = _view_of_values(weights, windows, season, steps)
-    positive = (season[0] > 1) & (np.nanmin(windows, axis=1) > 0)
-    if positive.any():
-        logs = _view_of_logarithms(weights, windows[positive], season, steps)
-        out[positive] = 0.5 * (out[positive] + logs)
+    weights = load_prior()[0] if weights is None else weights
+    out = np.full((len(windows), n_steps, len(LEVELS)), np.nan)
+    has_values = ~np.isnan(windows).all(axis=1)
+    if not has_values.any():
+        return out
+    seen = windows[has_values][:, -longest_window(season) :]
+    at_once = min(n_steps, MAX_STEPS)
+    first = _forecast_at_once(weights, seen, season, at_once, use_logarithms)
+    out[has_values, :at_once] = first
+    if n_steps > MAX_STEPS:
+        further = np.concatenate([seen, first[:, :, _MEDIAN]], axis=1)
+        more = {"use_logarithms": use_logarithms, "weights": weights}
+        later = prior_forecast(further, season, n_steps - at_once, **more)
+        out[has_values, at_once:] = _widened(later, first[:, -1:])
     return out
+
+
+def _widened(quantiles: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Return quantiles whose spread has that of an earlier step added, as variances."""
+    median = quantiles[:, :, [_MEDIAN]]
+    spread = np.hypot(quantiles - median, before - before[:, :, [_MEDIAN]])
+    return median + np.sign(np.array(LEVELS) - 0.5) * spread
