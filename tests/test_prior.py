@@ -179,9 +179,8 @@ def keras_model():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         train = importlib.import_module("train")
-        weights, about = load_prior()
-        model = train.build_model(**about["sizes"])
-        train.set_weights(model, weights)
+        model = train.build_model()
+        train.set_weights(model, load_prior()[0])
         yield model
 
 
