@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from sklstm.network import _prior
 from sklstm.network._prior import LEVELS, load_prior, prior_forecast
+from sklstm.network._prior_inputs import prior_inputs
 
 MEDIAN = LEVELS.index(0.5)
 few = settings(max_examples=30, deadline=None)
@@ -189,7 +190,7 @@ def keras_model():
 def test_keras_computes_the_same(keras_model, season, length):
     """NumPy and the Keras model of the training program agree to 1e-3."""
     season = (season,) if isinstance(season, int) else season
-    inputs = _prior.prior_inputs(walks(7, length), season, np.arange(1, 20), False)
+    inputs = prior_inputs(walks(7, length), season, np.arange(1, 20), False)
     ours = _prior.network_output(load_prior()[0], inputs)
     theirs = keras_model([inputs.patches, inputs.statics, inputs.steps]).numpy()
     np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)

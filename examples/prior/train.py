@@ -19,7 +19,8 @@ import numpy as np
 import series
 import tensorflow as tf
 
-from sklstm.network import _prior
+from sklstm.network._prior import LEVELS, MAX_STEPS, longest_window
+from sklstm.network._prior_inputs import N_BASIS, prior_inputs
 
 ROUND, BATCH, HORIZON = 100, 256, 16
 #: Season: share of batches, series of a pool, shortest window, usual horizon.
@@ -43,8 +44,7 @@ def window_lengths(low, high):
 def build_model(units=96, embedding=64, hidden=48):
     """Return the network as a Keras model of patches, statics and steps."""
     window = np.ones((1, 8))
-    shapes = _prior.prior_inputs(window, (2,), np.arange(1, 5), False)
-    n_basis = 1 + len(_prior._DAMPINGS)
+    shapes = prior_inputs(window, (2,), np.arange(1, 5), False)
     patches = keras.Input((None, shapes.patches.shape[2]), name="patches")
     statics = keras.Input(shapes.statics.shape[1:], name="statics")
     steps = keras.Input((None, shapes.steps.shape[2]), name="steps")
@@ -58,9 +58,9 @@ def build_model(units=96, embedding=64, hidden=48):
     seen = dense(hidden, name="head_state")(state)[:, None]
     at = keras.ops.relu(dense(hidden, use_bias=False, name="head_step")(steps) + seen)
     at = keras.ops.relu(dense(hidden, name="head_hidden")(at))
-    out = dense(len(_prior.LEVELS), name="head_out")(at)
-    slopes = dense(n_basis, name="trend")(state)
-    trend = keras.ops.sum(steps[:, :, -n_basis:] * slopes[:, None], axis=2)
+    out = dense(len(LEVELS), name="head_out")(at)
+    slopes = dense(N_BASIS, name="trend")(state)
+    trend = keras.ops.sum(steps[:, :, -N_BASIS:] * slopes[:, None], axis=2)
     return keras.Model([patches, statics, steps], out + trend[:, :, None])
 
 
@@ -72,7 +72,7 @@ def pinball(target, output):
         far = 6 * (1 + tf.math.log(tf.maximum(size, 6) / 6))
         return tf.where(size < 6, x, tf.sign(x) * far)
 
-    levels = tf.constant(_prior.LEVELS)
+    levels = tf.constant(LEVELS)
     error = damped(target)[:, :, None] - damped(output)
     return tf.reduce_mean(tf.maximum(levels * error, (levels - 1) * error))
 
@@ -83,7 +83,7 @@ def draw_pools(rng):
     for m, (_, n, *_) in SEASONS.items():
         m_0 = m or int(rng.choice([2, 3, 5, 6, 8, 9, 10, 13, 18, 26, 30, 48]))
         season = (24, 168) if m == 24 else (m_0,)
-        length = _prior.longest_window(season) + _prior.MAX_STEPS
+        length = longest_window(season) + MAX_STEPS
         pools[m] = season, series.make_series(rng, n, length, m_0, m == 24)
     return pools
 
@@ -94,11 +94,11 @@ def draw_batch(rng, pools):
     shares = np.array([SEASONS[m][0] for m in names])
     m = names[rng.choice(len(names), p=shares / shares.sum())]
     _, _, low, far = SEASONS[m]
-    far = far if rng.random() < 0.85 else _prior.MAX_STEPS
+    far = far if rng.random() < 0.85 else MAX_STEPS
     season, pool = pools[m]
     if rng.random() < 0.4:
         season = season[:1]
-    lengths = window_lengths(low, _prior.longest_window(season))
+    lengths = window_lengths(low, longest_window(season))
     length = int(rng.choice(lengths))
     x = pool[rng.integers(len(pool), size=BATCH)]
     if rng.random() < 0.3:
@@ -117,7 +117,7 @@ def draw_batch(rng, pools):
     if rng.random() < 0.1:
         holes = rng.random((BATCH, length)) < rng.uniform(0, 0.2)
         window = np.where(holes & (np.arange(length) < length - 1), np.nan, window)
-    inputs = _prior.prior_inputs(window, season, steps, is_log)
+    inputs = prior_inputs(window, season, steps, is_log)
     scale = inputs.scale[:, None]
     moved = np.where(scale > 1e-9, (target - inputs.base) / np.maximum(scale, 1e-9), 0)
     arrays = inputs.patches, inputs.statics, inputs.steps, np.clip(moved, -80, 80)
