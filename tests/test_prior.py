@@ -174,15 +174,21 @@ def test_weights_are_small_and_tell_how_they_were_made():
 
 
 @pytest.fixture(scope="module")
-def keras_model():
-    """Return train.py's model with the shipped weights."""
+def program():
+    """Return a function that imports a module of the training program."""
     folder = Path(__file__).parents[1] / "examples" / "prior"
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
-        train = importlib.import_module("train")
-        model = train.build_model()
-        train.set_weights(model, load_prior()[0])
-        yield model
+        yield importlib.import_module
+
+
+@pytest.fixture(scope="module")
+def keras_model(program):
+    """Return train.py's model with the shipped weights."""
+    train = program("train")
+    model = train.build_model()
+    train.set_weights(model, load_prior()[0])
+    return model
 
 
 @pytest.mark.parametrize("season", [1, 12, (24, 168)])
@@ -194,3 +200,42 @@ def test_keras_computes_the_same(keras_model, season, length):
     ours = _prior.network_output(load_prior()[0], inputs)
     theirs = keras_model([inputs.patches, inputs.statics, inputs.steps]).numpy()
     np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("m", [1, 4, 12, 13])
+def test_synthetic_series_are_positive_and_repeat(program, m):
+    """A seed gives the same series again, positive, finite and not constant."""
+    make_series = program("series").make_series
+    first, again = (
+        make_series(np.random.default_rng(5), 150, 60, m, m == 12) for _ in range(2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (150, 60)
+    assert np.isfinite(first).all() and (first > 0).all()
+    assert (np.ptp(first, axis=1) > 0).mean() > 0.95
+
+
+@pytest.mark.slow
+def test_interrupted_training_goes_on(program, tmp_path, monkeypatch):
+    """Weights are the same whether or not training stopped at a checkpoint."""
+    train = program("train")
+    monkeypatch.setattr(train, "SEASONS", {12: (1.0, 300, 60, 24)})
+    monkeypatch.setattr(train, "window_lengths", lambda *_: np.array([60]))
+    train.train(tmp_path / "whole", seed=3, n_steps=200)
+    save = train.save
+
+    def save_and_stop(*state):
+        save(*state)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "save", save_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(tmp_path / "parts", seed=3, n_steps=200)
+    monkeypatch.setattr(train, "save", save)
+    train.train(tmp_path / "parts", seed=3, n_steps=200)
+    whole, parts = (
+        _prior.read_weights(tmp_path / name / "prior.npz")[0]
+        for name in ("whole", "parts")
+    )
+    for name, weights in whole.items():
+        np.testing.assert_array_equal(weights, parts[name])
