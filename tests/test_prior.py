@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from threadpoolctl import threadpool_limits
 
 from sklstm.network import _prior
 from sklstm.network._prior import LEVELS, load_prior, prior_forecast
@@ -33,14 +34,21 @@ def months(n=5, length=96, seed=0):
 
 @few
 @given(
-    st.integers(0, 99), seasons, st.integers(1, 130), st.floats(-3, 3), st.floats(-4, 4)
+    st.integers(0, 99),
+    seasons,
+    st.integers(1, 130),
+    st.floats(-3, 3),
+    st.floats(-4, 4),
+    st.booleans(),
 )
-def test_values_keep_scale_and_level(seed, season, length, log_a, b):
-    """The forecast of a x + b is a times that of x, plus b, in the view of values."""
+def test_values_keep_scale_and_level(seed, season, length, log_a, b, is_mirrored):
+    """In the view of values, a x + b has the forecast a f + b; a < 0 mirrors it."""
     x, a = walks(3, length, seed), 10**log_a
-    ours = prior_forecast(a * x + a * b, season, 9, use_logarithms=False)
     expected = a * prior_forecast(x, season, 9, use_logarithms=False) + a * b
     size = a * (np.ptp(x) + abs(b)) + 1e-12
+    if is_mirrored:
+        expected, a = -expected[:, :, ::-1], -a
+    ours = prior_forecast(a * x + a * b, season, 9, use_logarithms=False)
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-4 * size)
 
 
@@ -62,6 +70,15 @@ def test_rows_do_not_depend_on_neighbours(seed, season, n, length):
     order = np.random.default_rng(seed).permutation(n)
     np.testing.assert_array_equal(prior_forecast(x[order], season, 5), together[order])
     np.testing.assert_array_equal(prior_forecast(x[-1:], season, 5), together[-1:])
+
+
+def test_threads_change_nothing():
+    """Forecasts are the same bits for one thread of the linear algebra, and for two."""
+    x = months(40, 168)
+    with threadpool_limits(1):
+        one = prior_forecast(x, 12, 48)
+    with threadpool_limits(2):
+        np.testing.assert_array_equal(prior_forecast(x, 12, 48), one)
 
 
 @few

@@ -75,19 +75,27 @@ def last_state(weights: Mapping[str, np.ndarray], inputs: PriorInputs) -> np.nda
     wide = inputs.patches @ weights["embed_patch/kernel"]
     wide += weights["embed_patch/bias"]
     wide += (inputs.statics @ weights["embed_static/kernel"])[:, None]
-    recurrent = weights["lstm/recurrent_kernel"]
-    units = len(recurrent)
+    np.maximum(wide, 0, out=wide)
     # A sigmoid is a tanh of half its argument, so that one tanh serves all gates.
+    units = len(weights["lstm/recurrent_kernel"])
     half = np.full(4 * units, 0.5, np.float32)
     half[2 * units : 3 * units] = 1
-    given = np.maximum(wide, 0) @ (weights["lstm/kernel"] * half)
-    given += weights["lstm/bias"] * half
-    recurrent = recurrent * half
-    hidden = cell = np.zeros((len(given), units), np.float32)
-    for t in range(given.shape[1]):
-        gates = np.tanh(given[:, t] + hidden @ recurrent)
-        candidate = gates[:, 2 * units : 3 * units]
-        gates = 0.5 * gates + 0.5
+    kernel, bias = weights["lstm/kernel"] * half, weights["lstm/bias"] * half
+    recurrent = weights["lstm/recurrent_kernel"] * half
+    # Half by half: products this small are left to one thread by OpenBLAS, whose others
+    # cost more than they bring here, and change the rounding.
+    first, second = np.split(recurrent, 2, axis=1)
+    gates = np.empty((len(wide), 4 * units), np.float32)
+    hidden = cell = np.zeros((len(wide), units), np.float32)
+    for t in range(wide.shape[1]):
+        np.matmul(hidden, first, out=gates[:, : 2 * units])
+        np.matmul(hidden, second, out=gates[:, 2 * units :])
+        gates += wide[:, t] @ kernel
+        gates += bias
+        np.tanh(gates, out=gates)
+        candidate = gates[:, 2 * units : 3 * units].copy()
+        gates *= 0.5
+        gates += 0.5
         new = gates[:, units : 2 * units] * cell + gates[:, :units] * candidate
         read = inputs.is_read[:, t, None]
         hidden = np.where(read, gates[:, 3 * units :] * np.tanh(new), hidden)
@@ -130,14 +138,16 @@ def _at_once(weights, windows, season, n_steps, use_logarithms):
     # A power of two as unit: scaling by it does not round.
     peak = np.nanmax(np.abs(windows), axis=1, keepdims=True)
     unit = np.exp2(np.clip(np.frexp(peak)[1], -1000, 1000).astype(float))
-    views = [prior_inputs(windows / unit - last / unit, season, steps, False)]
+    moved = windows / unit - last / unit
+    views = [prior_inputs(x, season, steps, False) for x in (moved, -moved)]
     has_logs = np.nanmin(windows, axis=1) > 0
     has_logs &= use_logarithms and season[0] > 1
     if has_logs.any():
         logs = np.log(windows[has_logs])
         last_log = np.log(last[has_logs])
         views.append(prior_inputs(logs - last_log, season, steps, True))
-    of_values, *of_logs = _quantiles(weights, views)
+    upright, mirrored, *of_logs = _quantiles(weights, views)
+    of_values = 0.5 * upright - 0.5 * mirrored[:, :, ::-1]
     out = last[:, :, None] + unit[:, :, None] * of_values
     if of_logs:
         low, high = np.nanmin(logs, axis=1), np.nanmax(logs, axis=1)
@@ -172,9 +182,8 @@ def prior_forecast(
         the steps fed back is added to that of later ones.
     use_logarithms : bool, default=True
         Whether windows of positive values with a season are forecast from their
-        logarithms, too, and both forecasts averaged. Without it, ``a * x + b`` with
-        a > 0 has the forecast ``a * f + b``. Falling series are not rising ones
-        mirrored: the network has learned that growth is more common.
+        logarithms, too, and both forecasts averaged. Without it, ``a * x + b`` has the
+        forecast ``a * f + b``, also for a < 0, where the quantiles change places.
     weights : mapping, default=None
         Weights of another prior, from ``read_weights``.
 
