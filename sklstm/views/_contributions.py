@@ -203,10 +203,6 @@ class ContributionDisplay:
             Which column of ``predict_steps``; the title says which of several.
         ax : matplotlib Axes or array of them, default=None
             One for each panel; None makes a new figure.
-
-        Returns
-        -------
-        ContributionDisplay
         """
         values = contributions(estimator, X, rows, output=output)
         return cls(values, target=name_of_output(estimator, output)).plot(ax)
@@ -218,16 +214,6 @@ class ContributionDisplay:
         ----------
         ax : matplotlib Axes or array of them, default=None
             One for each panel; None makes a new figure.
-
-        Returns
-        -------
-        ContributionDisplay
-            The display itself.
-
-        Raises
-        ------
-        ValueError
-            If these are no contributions.
         """
         owner = type(self).__name__
         made = self.contributions

@@ -118,10 +118,6 @@ class ForecastDisplay:
             As in :func:`forecast`.
         actual, n_past, ax : see plot, default=None
             As in :meth:`from_predictions`.
-
-        Returns
-        -------
-        ForecastDisplay
         """
         options = {"target": target, "coverage": coverage, "residuals": residuals}
         values = forecast_after(estimator, X, steps, X_future=X_future, **options)
@@ -149,10 +145,6 @@ class ForecastDisplay:
             What came true, and which columns of long frames tell series apart.
         n_past, ax : see plot, default=None
             As in :meth:`plot`.
-
-        Returns
-        -------
-        ForecastDisplay
         """
         display = cls(history, forecast, actual, groups=groups, time=time)
         return display.plot(ax, n_past=n_past)
@@ -167,17 +159,6 @@ class ForecastDisplay:
         n_past : int, default=None
             How many values of the history are drawn; None draws four times as many as
             there are forecasts, at least 60.
-
-        Returns
-        -------
-        ForecastDisplay
-            The display itself.
-
-        Raises
-        ------
-        ValueError
-            If what is drawn has no labels, the history lacks a series, ``actual`` has
-            none of the forecast, or there are more series than a picture holds.
         """
         series = self._series()
         if len(series) > _MOST_PANELS:

@@ -190,16 +190,12 @@ class GateDisplay:
         ----------
         estimator, X : see gates
             As in :func:`gates`.
-        rows : int, label or sequence of them, default=-1
+        rows : see gates, default=-1
             As in :func:`gates`.
-        layer : int, default=-1
-            Which layer is drawn; the last one by default.
-        ax : array of matplotlib Axes, default=None
+        layer : see plot, default=-1
             As in :meth:`plot`.
-
-        Returns
-        -------
-        GateDisplay
+        ax : see plot, default=None
+            As in :meth:`plot`.
         """
         seen = windows_seen(estimator, X, rows, "GateDisplay")
         weight = seen.regressor.network_weight_
@@ -215,17 +211,6 @@ class GateDisplay:
             One for each panel; None makes a new figure.
         layer : int, default=-1
             Which layer is drawn; the last one by default.
-
-        Returns
-        -------
-        GateDisplay
-            The display itself.
-
-        Raises
-        ------
-        ValueError
-            If these are no gates, there is no such layer, or there are more rows than
-            a picture holds.
         """
         owner = type(self).__name__
         check_levels(self.gates, _LEVELS, owner=owner, maker="gates")
@@ -277,10 +262,9 @@ class GateDisplay:
         return self
 
     def __repr__(self) -> str:
-        n_rows, n_layers, n_steps = (
-            len(self.gates.index.unique(name)) for name in ("row", "layer", "step")
-        )
-        return f"GateDisplay(rows={n_rows}, layers={n_layers}, steps={n_steps})"
+        levels = ("row", "layer", "step")
+        sizes = (f"{n}s={len(self.gates.index.unique(n))}" for n in levels)
+        return f"GateDisplay({', '.join(sizes)})"
 
 
 def _limits(values: pd.DataFrame, name: str) -> tuple[float, float]:
