@@ -119,10 +119,6 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
         If the estimator holds what :func:`load` does not take: functions, callbacks,
         ``memory=``, classes of your own, rare offsets; it names the first and where.
 
-    See Also
-    --------
-    load : Reads it.
-
     Notes
     -----
     It takes pipelines, column transformers, unions, scalers, encoders, imputers,
@@ -196,10 +192,6 @@ def load(path: str | os.PathLike[str]) -> Any:
     -----
     InconsistentVersionWarning
         If another version of scikit-learn wrote it.
-
-    See Also
-    --------
-    save : Writes it.
 
     Examples
     --------
@@ -485,13 +477,15 @@ def _check_node(node: dict[str, Any]) -> None:
     if not is_allowed:
         raise _UnknownPart(f"{name} in it, which load does not build")
     content: Any = node.get("content")
-    if loader == "JsonNode" and content.lstrip()[:1] in ("[", "{"):
-        raise _UnknownPart("lists in place of a number or a string")
-    if loader == "DTypeNode" and "file" not in content:
-        raise _UnknownPart("a dtype of no array")
-    if loader == "SliceNode":
-        if not all(isinstance(end, int | str | None) for end in content.values()):
-            raise _UnknownPart("a slice between something else than numbers")
+    is_plain = True
+    if loader == "JsonNode":
+        is_plain = content.lstrip()[:1] not in ("[", "{")
+    elif loader == "DTypeNode":
+        is_plain = "file" in content
+    elif loader == "SliceNode":
+        is_plain = all(isinstance(end, int | str | None) for end in content.values())
+    if not is_plain:
+        raise _UnknownPart(f"{name} in it that holds something else than its kind")
 
 
 def _check_header(array: Any, size: int) -> None:
@@ -550,9 +544,9 @@ def _check_part(part: Any) -> None:
 def _check_one_hot(encoder: Any) -> None:
     """Raise unless an encoder writes inside its sparse matrix."""
     sizes = [len(categories) for categories in encoder.categories_]
-    drops = encoder.drop_idx_
-    is_inside = drops is None or all(
-        drop is None or (isinstance(drop, int | np.integer) and 0 <= drop < size)
+    drops = [None] * len(sizes) if encoder.drop_idx_ is None else encoder.drop_idx_
+    is_inside = all(
+        drop is None or (is_integer(drop) and 0 <= drop < size)
         for drop, size in zip(drops, sizes, strict=True)
     )
     outputs = encoder._n_features_outs
@@ -644,11 +638,9 @@ def _try_windows(sliding_window: Any) -> None:
         keys = context.keys.to_frame(index=False)
         rows[[own.groups] if isinstance(own.groups, str) else [*own.groups]] = keys
     if own.grid_ is not None:
-        after = own.grid_.after(own.grid_.last, 1).repeat(n_groups)
-        if own.time is None:
-            rows.index = after
-        else:
-            rows[own.time] = after
+        rows.index = own.grid_.after(own.grid_.last, 1).repeat(n_groups)
+    if own.time is not None:
+        rows[own.time] = rows.index
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         own.transform(rows if hasattr(own, "feature_names_in_") else rows.to_numpy())
