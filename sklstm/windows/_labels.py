@@ -199,6 +199,16 @@ class Grid:
 
     def after(self, label: pd.Index, n_rows: int) -> pd.Index:
         """Return the ``n_rows`` labels that follow a label (an Index of length 1)."""
+        try:
+            return self._after(label, n_rows)
+        except (OverflowError, ValueError) as error:  # pandas' OutOfBounds are both
+            raise ValueError(
+                f"Labels to come must fit their type, {label.dtype}. Got {n_rows} "
+                f"step(s) ({self.words}) after {label[0]!r}, which do not; ask for "
+                "fewer, or call as_unit('s') on the index."
+            ) from error
+
+    def _after(self, label: pd.Index, n_rows: int) -> pd.Index:
         if self.kind == "integer":
             first, step = int(label[0]), self.step
             later: Any = pd.RangeIndex(first + step, first + step * (n_rows + 1), step)
@@ -364,6 +374,11 @@ def check_plain_numbers(labels: pd.Index, *, owner: str) -> None:
     """
     if _family(labels) != "integer" or isinstance(labels, pd.RangeIndex):
         return
+    if labels.dtype.kind == "u" and labels.max() > np.iinfo(np.int64).max:
+        raise ValueError(
+            f"{owner} needs integer labels up to 2**63 - 1. Got {int(labels.max())}; "
+            "subtract their first."
+        )
     numbers = np.unique(_numbers(labels))
     if len(numbers) < 2 or not 190_000 < numbers.min() <= numbers.max() < 21_010_000:
         return
