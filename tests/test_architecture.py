@@ -177,18 +177,6 @@ def test_nothing_unpickles():
         assert "load_model" not in path.read_text(encoding="utf-8")
 
 
-def test_pandas_has_its_rooms():
-    """Only the rooms of frames and labels and ``datasets.py`` know pandas."""
-    rooms = [
-        "_storage",
-        "forecasting._future_rows",
-        "windows._frames",
-        "windows._row_labels",
-        "windows._timeline",
-    ]
-    assert importers_of("pandas") == {(name, True) for name in [*rooms, "datasets"]}
-
-
 def test_private_names_of_scikit_learn_have_one_door():
     """Only ``_checks.py`` imports names of scikit-learn that are not public."""
     private = {

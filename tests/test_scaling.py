@@ -476,6 +476,7 @@ def test_what_values_of_a_panel_are_relative_to(series, scaling, unit, highway):
     assert alone[-1]._scaling.unit == ("log" if scaling == "log" else "plain")
 
 
+@pytest.mark.filterwarnings("ignore:1 row.s. of X have no row")
 def test_logarithms_of_a_single_series():
     """scaling="log" learns a series in percents: exact growth goes on exactly."""
     X = pd.DataFrame({"load": 3.0 * 1.05 ** np.arange(60)})
