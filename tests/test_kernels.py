@@ -17,11 +17,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from test_lstm import inputs_of, trace_by_loop, weights_of
 
 import sklstm.network._kernels as kernels
-from sklstm.network._backend import backend
 from sklstm.network._kernels import LSTMRecipe
 from sklstm.network._lstm import (
     MISSING,
     NetworkSpec,
+    backend,
     build_keras_model,
     forward,
     initial_weights,
@@ -415,7 +415,7 @@ CODE = """
 import numpy as np
 tiny = np.float32(1e-40)
 import sklstm.network._kernels as kernels
-from sklstm.network._backend import backend
+from sklstm.network._lstm import backend
 from sklstm.network._lstm import NetworkSpec, initial_weights
 spec = NetworkSpec(2, 1, 1, (3,))
 x = np.ones((2, 2, 1), np.float32)

@@ -20,8 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from sklstm.network._backend import backend, untouched_random
-from sklstm.network._lstm import MISSING
+from sklstm.network._lstm import MISSING, backend, untouched_random
 from sklstm.network._training import Monitor, Plan, Recipe, TrainingSet
 
 __all__ = ["KerasRecipe", "build_compiled_model", "has_masking"]
@@ -37,16 +36,8 @@ _building = threading.Lock()
 class KerasRecipe(Recipe):
     """What a builder's compiled model is made from.
 
-    Parameters
-    ----------
-    window, n_channels, n_outputs : int
-        Input is (window, n_channels), output is (n_outputs,).
-    builder : callable
-        The user's own.
-    learning_rate : float
-        Of an optimizer that is compiled with none.
-    routed : mapping
-        ``model__…``, ``optimizer__…``, ``loss__…`` and ``compile__…`` parameters.
+    The learning rate is that of an optimizer that is compiled with none; routed are
+    ``model__…``, ``optimizer__…``, ``loss__…`` and ``compile__…`` parameters.
     """
 
     window: int
@@ -65,7 +56,6 @@ class KerasRecipe(Recipe):
     def first_weights(
         self,
         seed: int,
-        *,
         has_highway: bool,  # noqa: ARG002
     ) -> tuple[list[np.ndarray], bool]:
         """Return the weights to begin with, and whether missing steps are masked."""
@@ -174,10 +164,7 @@ def _retracing_unsaid() -> Iterator[None]:
 
 
 def build_compiled_model(recipe: KerasRecipe, seed: int) -> Any:
-    """Return the compiled model of a builder, its random weights drawn from a seed.
-
-    The seed is that of layers whose initializers have none themselves.
-    """
+    """Return the compiled model of a builder, its random weights drawn from a seed."""
     scikeras = backend("scikeras.wrappers")
     n_outputs = recipe.n_outputs
     routed = {"optimizer__learning_rate": recipe.learning_rate, **recipe.routed}
@@ -255,8 +242,8 @@ def _fill_of(model: Any) -> float:
 def _compiling(builder: Callable) -> Callable:
     """Return a builder that compiles what the given one leaves uncompiled.
 
-    Its signature shows the parameters of the given one, since scikeras passes only
-    those, and ``compile_kwargs``, in which scikeras passes what ``compile`` takes.
+    Its signature tells scikeras what to pass: the parameters of the given one, and
+    ``compile_kwargs``.
     """
     parameters = dict(inspect.signature(builder).parameters)
     wants_compile = "compile_kwargs" in parameters

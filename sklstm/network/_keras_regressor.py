@@ -15,21 +15,12 @@ __all__ = ["KerasRegressor"]
 _ROUTED = ("model__", "optimizer__", "loss__", "compile__")
 
 # Losses that are about values in their own unit, which scaled targets are not.
-_UNSCALED_LOSSES = {
-    "mape",
-    "mean_absolute_percentage_error",
-    "mean_squared_logarithmic_error",
-    "msle",
-    "poisson",
-}
-_LOSSES = _UNSCALED_LOSSES | {
-    "huber",
-    "log_cosh",
-    "mae",
-    "mean_absolute_error",
-    "mean_squared_error",
-    "mse",
-}
+_UNSCALED_LOSSES = set(
+    "mape mean_absolute_percentage_error mean_squared_logarithmic_error msle poisson".split()
+)
+_LOSSES = _UNSCALED_LOSSES | set(
+    "huber log_cosh mae mean_absolute_error mean_squared_error mse".split()
+)
 _OPTIMIZERS = set(
     "adadelta adafactor adagrad adam adamax adamw ftrl lion nadam rmsprop sgd".split()
 )
@@ -137,25 +128,7 @@ class KerasRegressor(WindowRegressor):
         verbose=0,
         random_state=None,
     ) -> None:
-        self.model = model
-        self.keras_params = keras_params
-        self.optimizer = optimizer
-        self.loss = loss
-        self.callbacks = callbacks
-        self.steps = steps
-        self.scaling = scaling
-        self.highway = highway
-        self.learning_rate = learning_rate
-        self.quantiles = quantiles
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.n_models = n_models
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.random_state = random_state
+        self._assign(locals())
 
     # -- parameters ------------------------------------------------------------------
 
@@ -199,17 +172,16 @@ class KerasRegressor(WindowRegressor):
 
     def _recipe(self):
         """Return what the parameters ask for, of windows as they were read."""
-        levels = self._levels()
         return KerasRecipe(
             window=self.window_,
             n_channels=self.n_channels_,
-            n_outputs=self.n_outputs_ * len(levels or (0.5,)),
+            n_outputs=self.n_outputs_ * len(self._levels()),
             builder=self.model,
             optimizer=self.optimizer,
             learning_rate=float(self.learning_rate),
             loss=self.loss,
             routed=dict(self.keras_params or {}),
-            quantiles=levels,
+            quantiles=None if self.quantiles is None else self._levels(),
         )
 
     def _plan(self, epochs, *, is_watched):
@@ -240,25 +212,15 @@ class KerasRegressor(WindowRegressor):
                 )
             if self.quantiles is not None and name.startswith("loss__"):
                 raise ValueError(
-                    "Quantiles are learned with the pinball loss, which takes no "
-                    f"parameters. Got {name!r} and quantiles={self.quantiles!r}; leave "
-                    "out one of them."
+                    "The pinball loss of quantiles takes no parameters. Got "
+                    f"{name!r} and quantiles={self.quantiles!r}; leave out one of them."
                 )
-        self._check_builder()
-
-    def _check_builder(self):
-        """Check that the builder is one, and takes what is routed to it."""
         if self.model is None:
             raise ValueError(
                 "KerasRegressor needs a function that builds its network. Got "
                 "model=None; pass one that takes 'meta' and returns a keras.Model, or "
                 "use LSTMRegressor, which has a network."
             )
-        routed = [
-            name.removeprefix("model__")
-            for name in self.keras_params or {}
-            if name.startswith("model__")
-        ]
         if hasattr(self.model, "trainable_weights"):
             raise ValueError(
                 "The 'model' parameter of KerasRegressor must be a function that builds"
@@ -267,10 +229,11 @@ class KerasRegressor(WindowRegressor):
             )
         parameters = inspect.signature(self.model).parameters
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        for name in routed:
-            if name not in parameters and not takes_any:
+        for routed in self.keras_params or {}:
+            name = routed.removeprefix("model__")
+            if name != routed and name not in parameters and not takes_any:
                 raise ValueError(
                     "The 'model' parameter of KerasRegressor must be a callable that "
-                    f"takes {name!r}, which 'model__{name}' routes to it. Got one that "
+                    f"takes {name!r}, which {routed!r} routes to it. Got one that "
                     f"takes {list(parameters)}."
                 )

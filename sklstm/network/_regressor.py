@@ -167,38 +167,15 @@ class LSTMRegressor(WindowRegressor):
         verbose=0,
         random_state=None,
     ) -> None:
-        self.units = units
-        self.activation = activation
-        self.dropout = dropout
-        self.bidirectional = bidirectional
-        self.patch = patch
-        self.optimizer = optimizer
-        self.optimizer_params = optimizer_params
-        self.loss = loss
-        self.n_jobs = n_jobs
-        self.steps = steps
-        self.scaling = scaling
-        self.highway = highway
-        self.learning_rate = learning_rate
-        self.quantiles = quantiles
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.n_models = n_models
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.random_state = random_state
+        self._assign(locals())
 
     def _recipe(self):
         """Return what the parameters ask for, of windows as they were read."""
-        levels = self._levels()
         units = (self.units,) if is_integer(self.units) else self.units
         spec = NetworkSpec(
             window=self.window_,
             n_channels=self.n_channels_,
-            n_outputs=self.n_outputs_ * len(levels or (0.5,)),
+            n_outputs=self.n_outputs_ * len(self._levels()),
             units=tuple(int(size) for size in units),
             activation=self.activation,
             dropout=float(self.dropout),
@@ -211,7 +188,7 @@ class LSTMRegressor(WindowRegressor):
             optimizer=self.optimizer,
             optimizer_params={name: float(number) for name, number in numbers},
             loss=self.loss,
-            quantiles=levels,
+            quantiles=None if self.quantiles is None else self._levels(),
         )
 
     def _patch(self):

@@ -4,7 +4,6 @@ A subclass adds the parameters of its own kind of network, and a recipe of it.
 """
 
 import warnings
-from abc import abstractmethod
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
@@ -36,11 +35,11 @@ from sklstm.network._scaling import fit_scaling, last_level
 from sklstm.network._training import (
     FEWEST_VALIDATION_ROWS,
     Interrupt,
+    Member,
     Monitor,
     Plan,
-    Recipe,
     TrainingSet,
-    new_member,
+    changes_between,
     train_member,
     with_full_weight,
 )
@@ -180,9 +179,9 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         doc = doc.replace("    (shared parameters)\n", _PARAMETERS)
         cls.__doc__ = doc.replace("    (shared attributes)\n", _ATTRIBUTES)
 
-    @abstractmethod
-    def _recipe(self) -> Recipe:
-        """Return what the parameters ask for, of windows as they were read."""
+    def _assign(self, arguments):
+        """Set the parameters: the local names of a constructor."""
+        vars(self).update({k: v for k, v in arguments.items() if k != "self"})
 
     # -- learning --------------------------------------------------------------------
 
@@ -280,12 +279,22 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if goes_on:
             self._check_continuation()
         windows, counts = read_windows(self, X, reset=not goes_on)
-        targets = read_target(self, y, len(windows), reset=not goes_on)
+        y_read = read_target(self, y, len(windows), reset=not goes_on)
         weights = read_weights(self, sample_weight, windows, y)
-        windows, counts, targets, weights = in_time_order(
-            windows, counts, targets, weights
+        windows, counts, y_read, weights = in_time_order(
+            windows, counts, y_read, weights
         )
-        rows = self._learnable(windows, counts, weights)
+        targets = steps_of(y_read, self.steps)
+        if self.quantiles is not None:
+            targets = targets.repeat(len(self.quantiles), axis=1)
+        rows = learnable_rows(windows, counts, self.steps, weights)
+        if not len(rows):
+            raise ValueError(
+                f"{type(self).__name__} needs a row with at least one true step, a "
+                f"positive weight and {self.steps} contiguous target(s). Got none "
+                f"among {len(windows)} sample(s); pass more rows, those before them "
+                "too, or a smaller 'steps'."
+            )
         takes_incomplete = bool((counts[rows] < windows.shape[1]).any())
         if not goes_on:
             _warn_of_long_window(windows, int(counts[rows].max()))
@@ -295,65 +304,70 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if goes_on:
             takes_incomplete |= self._takes_incomplete
             recipe = self._recipe()
-            members = [
-                with_full_weight(replace(member, recipe=recipe))
-                for member in self._members
-            ]
+            members = [replace(member, recipe=recipe) for member in self._members]
+            members = [with_full_weight(member) for member in members]
         else:
-            members = self._begin(
-                windows, targets, training_rows, validation_rows, weights
+            _, self.window_, self.n_channels_ = windows.shape
+            self.n_outputs_ = targets.shape[1] // len(self._levels())
+            scaling = fit_scaling(
+                self.scaling,
+                windows,
+                targets,
+                training_rows,
+                np.arange(targets.shape[1]) // (targets.shape[1] // y_read[:1].size),
+                has_highway=self._has_highway(),
+                weights=weights,
+                watched_rows=validation_rows,
             )
+            members = self._new_members(scaling)
         # What training does not come to is there all the same, or was there before.
         self._members = members if goes_on else members[:1]
         self._takes_incomplete = takes_incomplete
-        sizes = self._scaling.sizes_of(windows)
         self._warn_of_filled_steps(counts[rows])
+        sizes = self._scaling.sizes_of(windows)
         if weights is not None:
             weights = weights / weights[training_rows].mean()
         data = TrainingSet(
             self._scaling.relative(windows, sizes),
             counts,
-            self._scaling.relative_targets(self._targets(targets), sizes),
+            self._scaling.relative_targets(targets, sizes),
             self._scaling,
             training_rows,
             validation_rows,
             weights,
         )
-        final = refit_rows = None
         if len(validation_rows) and not goes_on:
-            final = self._scaling_of_all(data, rows)
-            refit_rows = rows if self._refits else None
-        with Progress(
-            self,
-            X,
-            y,
-            sample_weight,
-            n_networks=len(members),
-            epochs=epochs,
-            n_refit=0 if refit_rows is None else -(-epochs // 2),
-        ) as progress:
-            return self._train(members, data, epochs, progress, final, refit_rows)
-
-    def _learnable(self, windows, counts, weights):
-        """Return the rows that can be learned from."""
-        rows = learnable_rows(windows, counts, self.steps, weights)
-        if not len(rows):
-            raise ValueError(
-                f"{type(self).__name__} needs a row with at least one true step, a "
-                f"positive weight and {self.steps} contiguous target(s). Got none "
-                f"among {len(windows)} sample(s); pass more rows, those before them "
-                "too, or a smaller 'steps'."
+            data = replace(
+                data,
+                final=self._scaling_of_all(data, rows),
+                refit_rows=rows if self._refits else None,
             )
-        return rows
+        n_refit = 0 if data.refit_rows is None else -(-epochs // 2)
+        with Progress(
+            self, X, y, sample_weight, len(members), epochs, n_refit
+        ) as progress:
+            return self._train(members, data, epochs, progress)
 
-    def _train(self, members, data, epochs, progress, final, refit_rows):
+    def _new_members(self, scaling):
+        """Return networks with their first weights."""
+        recipe = self._recipe()
+        generator = check_random_state(self.random_state)
+        most = np.iinfo(np.int32).max
+        seeds = [int(generator.randint(most)) for _ in range(self.n_models)]
+        has_highway = scaling.highway is not None
+        return [
+            Member(recipe, seed, scaling, *recipe.first_weights(seed, has_highway))
+            for seed in seeds
+        ]
+
+    def _train(self, members, data, epochs, progress):
         """Train networks one after another, and keep each when it has learned.
 
         Where training was interrupted, return the number of epochs until then.
         """
+        plan = self._plan(epochs, is_watched=len(data.validation_rows) > 0)
         with Interrupt() as interrupt:
             for place, member in enumerate(members):
-                plan = self._plan(epochs, is_watched=len(data.validation_rows) > 0)
                 monitor = partial(
                     Monitor,
                     interrupt=interrupt,
@@ -361,8 +375,12 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                     place=place,
                     state=partial(self._state_with, place),
                 )
-                learned = train_member(member, data, plan, monitor, final, refit_rows)
+                learned = train_member(member, data, plan, monitor)
                 vars(self).update(self._state_with(place, learned))
+                has_highway = learned.scaling.highway is not None
+                is_weighted = has_highway and learned.recipe.learns_means
+                if is_weighted and len(data.validation_rows):
+                    progress.end_network(learned.scaling.network_weight)
                 if interrupt.is_set:
                     return learned.n_epochs - member.n_epochs
         return None
@@ -379,53 +397,29 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             return scaling
         return scaling.with_highway(data.windows, data.targets, rows, data.weights)
 
-    def _begin(self, windows, y, rows, validation_rows, weights):
-        """Set what new networks begin with, and return them."""
-        _, self.window_, self.n_channels_ = windows.shape
-        self.n_outputs_ = self.steps if self.steps > 1 else y[:1].size
-        recipe = self._recipe()
-        targets = self._targets(y)
-        n_targets = 1 if self.steps > 1 else self.n_outputs_
-        scaling = fit_scaling(
-            self.scaling,
-            windows,
-            targets,
-            rows,
-            np.repeat(np.arange(n_targets), targets.shape[1] // n_targets),
-            has_highway=self._has_highway(),
-            weights=weights,
-            watched_rows=validation_rows,
-        )
-        generator = check_random_state(self.random_state)
-        most = np.iinfo(np.int32).max
-        seeds = [int(generator.randint(most)) for _ in range(self.n_models)]
-        return [new_member(recipe, scaling, seed) for seed in seeds]
-
-    def _targets(self, y):
-        """Return the targets of every output, of shape (n_rows, n_outputs)."""
-        targets = steps_of(y, self.steps)
-        n_levels = len(self._levels() or (0.5,))
-        return targets if n_levels == 1 else np.repeat(targets, n_levels, axis=1)
+    @property
+    def _first(self):
+        """The first network, which fitted attributes describe."""
+        check_is_fitted(self)
+        return self._members[0]
 
     @property
     def _scaling(self):
         """The maps around the first network."""
-        return self._members[0].scaling
+        return self._first.scaling
 
     @property
     def _fitted_recipe(self):
         """What the fitted network is, and how it was trained."""
-        return self._members[0].recipe
+        return self._first.recipe
 
     def _has_highway(self):
         """Return whether a highway is predicted first."""
         return self.highway and self.scaling is not None
 
     def _levels(self):
-        """Return the levels of the quantiles that are asked for, None for none."""
-        if self.quantiles is None:
-            return None
-        return tuple(float(level) for level in self.quantiles)
+        """Return the levels of each target's outputs; one without quantiles."""
+        return (0.5,) if self.quantiles is None else tuple(map(float, self.quantiles))
 
     def _n_threads(self):
         """Return how many threads train and predict."""
@@ -482,9 +476,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             ``steps`` the first of them; see :meth:`predict_steps`.
         """
         values = self.predict_steps(X)
-        if self._y_ndim == 2:
-            return values
-        return values[:, 0]
+        return values if self._y_ndim == 2 else values[:, 0]
 
     def predict_steps(self, X: Any) -> np.ndarray:
         """Predict all outputs of each row.
@@ -499,8 +491,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         ndarray of shape (n_rows, n_outputs), float64
             With ``steps=k`` column j predicts y[t + j].
         """
-        values = self._predict_levels(X)
-        return values[:, :, self._fitted_recipe.middle]
+        return self._predict_levels(X)[:, :, self._fitted_recipe.middle]
 
     def predict_quantiles(self, X: Any) -> np.ndarray:
         """Predict every quantile of each row, after a fit with ``quantiles``.
@@ -523,7 +514,6 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         ValueError
             If the fit had none.
         """
-        check_is_fitted(self)
         if self._fitted_recipe.quantiles is None:
             raise ValueError(
                 "predict_quantiles needs a fit with quantiles. Got quantiles=None; set "
@@ -533,12 +523,11 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def _predict_levels(self, X):
         """Return predictions of shape (n_rows, n_outputs, n_levels), not crossing."""
-        check_is_fitted(self)
+        scaling = self._scaling
         windows, counts = read_windows(self, X, reset=False)
         self._warn_of_filled_steps(counts)
         n_levels = len(self._fitted_recipe.levels)
         values = np.empty((len(windows), self.n_outputs_ * n_levels))
-        scaling = self._scaling
         sizes = scaling.sizes_of(windows)
         for rows in row_slices(windows, len(windows)):
             some = scaling.relative(windows[rows], sizes[rows])
@@ -550,44 +539,37 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def _means(self, windows):
         """Return the ensemble's relative predictions for relative windows."""
         n_threads = self._n_threads()
-        values = [each.values(windows, n_threads) for each in self._members]
-        return np.mean(values, axis=0)
-
-    # Fitted attributes describe the first network only.
+        return np.mean(
+            [one.values(windows, n_threads) for one in self._members], axis=0
+        )
 
     @property
     def weights_(self) -> list[np.ndarray]:
         """Weights in Keras's order."""
-        check_is_fitted(self)
-        return self._members[0].weights
+        return self._first.weights
 
     @property
     def history_(self) -> dict[str, list[float]]:
         """Losses of every epoch."""
-        check_is_fitted(self)
-        return self._members[0].history
+        return self._first.history
 
     @property
     def n_iter_(self) -> int:
         """The number of epochs."""
-        check_is_fitted(self)
-        return self._members[0].n_epochs
+        return self._first.n_epochs
 
     @property
     def network_weight_(self) -> float:
         """The weight from 0 to 1 given to the network's output."""
-        check_is_fitted(self)
-        return self._scaling.network_weight
+        return self._first.scaling.network_weight
 
     @property
     def model_(self) -> Any:
-        """The fitted network as a ``keras.Model``, built when first asked for.
+        """The fitted network as a ``keras.Model``, a copy, built when first asked for.
 
-        It is a copy, from scaled windows to scaled targets: what is done with it
-        changes no prediction.
+        What is done with it changes no prediction.
         """
-        check_is_fitted(self)
-        return self._members[0].keras_model
+        return self._first.keras_model
 
     def summary(self, line_length: int | None = None, print_fn: Any = None) -> None:
         """Print the layers of the fitted network and their parameters, as Keras does.
@@ -628,12 +610,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             return
         levels = np.asarray(self.quantiles)
         is_level = levels.dtype.kind in "fi" and levels.ndim == 1 and levels.size > 0
-        if not (
-            is_level
-            and (levels > 0).all()
-            and (levels < 1).all()
-            and (np.diff(levels) > 0).all()
-        ):
+        if not is_level or not (np.diff([0, *levels, 1]) > 0).all():
             raise ValueError(
                 f"The 'quantiles' parameter of {type(self).__name__} must be "
                 f"increasing levels between 0 and 1. Got {self.quantiles!r} instead."
@@ -654,7 +631,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 f"{len(self._members)}, which an interrupt may have left; set n_models="
                 f"{len(self._members)} to go on, or warm_start=False and fit anew."
             )
-        changes = self._recipe().changes_from(self._fitted_recipe)
+        changes = changes_between(self._fitted_recipe, self._recipe())
         if changes:
             raise ValueError(
                 "A fit that goes on (warm_start, partial_fit) needs the network of the "
