@@ -15,9 +15,8 @@ __all__ = ["KerasRegressor"]
 _ROUTED = ("model__", "optimizer__", "loss__", "compile__")
 
 # Losses that are about values in their own unit, which scaled targets are not.
-_UNSCALED_LOSSES = set(
-    "mape mean_absolute_percentage_error mean_squared_logarithmic_error msle poisson".split()
-)
+_UNSCALED_LOSSES = {"mape", "mean_absolute_percentage_error", "poisson"}
+_UNSCALED_LOSSES |= {"mean_squared_logarithmic_error", "msle"}
 _LOSSES = _UNSCALED_LOSSES | set(
     "huber log_cosh mae mean_absolute_error mean_squared_error mse".split()
 )
@@ -133,35 +132,11 @@ class KerasRegressor(WindowRegressor):
     # -- parameters ------------------------------------------------------------------
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters, and with ``deep`` the routed ones by their names.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to add what ``keras_params`` holds.
-
-        Returns
-        -------
-        dict
-        """
         params = super().get_params(deep=deep)
         has_routed = deep and isinstance(self.keras_params, dict)
         return params | self.keras_params if has_routed else params
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, routed ones among them.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters of the constructor, and ``model__…``, ``optimizer__…``,
-            ``loss__…``, ``compile__…``, which go into ``keras_params``.
-
-        Returns
-        -------
-        self
-            The estimator.
-        """
         routed = {k: v for k, v in params.items() if k.startswith(_ROUTED)}
         super().set_params(**{k: v for k, v in params.items() if k not in routed})
         if routed:

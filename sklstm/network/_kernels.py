@@ -1,8 +1,7 @@
 """The kernels that train and predict: the only file that calls the C++ extension.
 
-A call returns after some hundredths of a second, whatever the size of an epoch, so that
-an interrupt is heard. What it has done until then stays in the trainer, and the next
-call goes on with it.
+A call returns after some hundredths of a second, so that an interrupt is heard; the
+next call goes on with what it has done.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import numpy as np
 
 from sklstm.network._lstm import (
     NetworkSpec,
+    Weights,
     build_keras_model,
     initial_weights,
     weight_shapes,
@@ -89,9 +89,8 @@ def _network(spec: NetworkSpec) -> Any:
 def _places(spec: NetworkSpec) -> np.ndarray:
     """Return where in the flat vector each weight lies, in the order of their list.
 
-    The flat vector holds, for each cell, panels of 12 gate inputs (unit by unit, its
-    four gates together) by all that the cell reads, and the biases; last the output
-    layer in panels, and its bias.
+    It holds, for each cell, panels of 12 gate inputs (unit by unit, its four gates
+    together) by all that the cell reads, and biases; last the output layer likewise.
     """
     places, used = [], 0
     shapes = weight_shapes(spec)
@@ -121,14 +120,14 @@ def _panels(n_inputs: int, n_outputs: int, begin: int) -> tuple[np.ndarray, int]
     return panels.reshape(n_inputs, filled)[:, :n_outputs], begin + len(places)
 
 
-def _flat(spec: NetworkSpec, weights: list[np.ndarray]) -> np.ndarray:
+def _flat(spec: NetworkSpec, weights: Weights) -> np.ndarray:
     """Return weights in Keras's order as the kernels hold them."""
     flat = np.zeros(_network(spec).n_weights, dtype=np.float32)
     flat[_places(spec)] = np.concatenate([array.ravel() for array in weights])
     return flat
 
 
-def _listed(spec: NetworkSpec, flat: np.ndarray) -> list[np.ndarray]:
+def _listed(spec: NetworkSpec, flat: np.ndarray) -> Weights:
     """Return what the kernels hold as weights in Keras's order."""
     values, begin, listed = flat[_places(spec)], 0, []
     for shape in weight_shapes(spec):
@@ -143,7 +142,7 @@ def _listed(spec: NetworkSpec, flat: np.ndarray) -> list[np.ndarray]:
 
 def outputs(
     spec: NetworkSpec,
-    weights: list[np.ndarray],
+    weights: Weights,
     inputs: np.ndarray,
     *,
     n_threads: int = 1,
@@ -162,7 +161,7 @@ def outputs(
 
 def input_slopes(
     spec: NetworkSpec,
-    weights: list[np.ndarray],
+    weights: Weights,
     inputs: np.ndarray,
     output: int,
     *,
@@ -186,13 +185,12 @@ def input_slopes(
 def _predict(spec, weights, inputs, result, output, n_threads, level):
     """Fill a result row by row."""
     n_rows, window, n_channels = inputs.shape
+    none = np.zeros(n_channels, dtype=np.float32)
     windows = extension.Windows(
         np.ascontiguousarray(inputs, dtype=np.float32).reshape(-1, n_channels),
         np.arange(0, n_rows * window, window, dtype=np.int32),
         _missing_steps(spec, np.count_nonzero(~np.isnan(inputs[:, :, 0]), axis=1)),
-        np.zeros(n_channels, dtype=np.float32),
-        np.ones(n_channels, dtype=np.float32),
-        np.zeros(n_channels, dtype=np.uint8),
+        *(none, none + 1, none.astype(np.uint8)),
     )
     network, flat = _network(spec), _flat(spec, weights)
     n_threads = min(n_threads, _MOST_THREADS)
@@ -230,26 +228,24 @@ class LSTMRecipe(Recipe):
         """Means that the optimizer keeps of each weight."""
         return 0 if self.optimizer == "sgd" else 2
 
-    def first_weights(
-        self, seed: int, has_highway: bool
-    ) -> tuple[list[np.ndarray], bool]:
+    def first_weights(self, seed: int, has_highway: bool) -> tuple[Weights, bool]:
         """Return the weights to begin with, and whether missing steps are masked."""
         weights = initial_weights(self.spec, seed)
         if has_highway:
             weights[-2][:] = 0  # begin with the highway alone
         return weights, True
 
-    def predictor(self, weights: list[np.ndarray]) -> Callable[..., np.ndarray]:
+    def predictor(self, weights: Weights) -> Callable[..., np.ndarray]:
         """Return the function from scaled windows, and ``n_threads``, to outputs."""
         return partial(outputs, self.spec, weights)
 
-    def keras_model(self, weights: list[np.ndarray]) -> Any:
+    def keras_model(self, weights: Weights) -> Any:
         """Return the network with its weights as a ``keras.Model``."""
         model = build_keras_model(self.spec)
         model.set_weights(weights)
         return model
 
-    def multiplied(self, weights: list[np.ndarray], factor: float) -> list[np.ndarray]:
+    def multiplied(self, weights: Weights, factor: float) -> Weights:
         """Return weights whose outputs are multiplied; None where that is unknown."""
         last = [(part * factor).astype(np.float32) for part in weights[-2:]]
         return [*weights[:-2], *last]
@@ -259,11 +255,11 @@ class LSTMRecipe(Recipe):
         data: TrainingSet,
         plan: Plan,
         monitor: Monitor,
-        weights: list[np.ndarray],
-        optimizer_state: list[np.ndarray] | None,
+        weights: Weights,
+        optimizer_state: Weights | None,
         *,
         level: str = _LEVEL,
-    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    ) -> tuple[Weights, Weights]:
         """Train for some epochs; return weights and optimizer state after them.
 
         The monitor hears of every epoch, and is asked in between whether to stop. The
@@ -277,10 +273,8 @@ class LSTMRecipe(Recipe):
 
         def get_best():
             # Where nobody looks at each epoch, the trainer may have done more of them.
-            is_now = monitor.is_watched
-            return _listed(
-                self.spec, trainer.weights if is_now else trainer.best_weights
-            )
+            flat = trainer.weights if monitor.is_watched else trainer.best_weights
+            return _listed(self.spec, flat)
 
         patience = min(plan.patience or plan.epochs, plan.epochs)
         # Orders of the rows are made beforehand, of as many epochs as fit.

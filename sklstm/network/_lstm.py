@@ -20,6 +20,7 @@ __all__ = [
     "ACTIVATIONS",
     "MISSING",
     "NetworkSpec",
+    "Weights",
     "backend",
     "build_keras_model",
     "default_patch",
@@ -30,6 +31,9 @@ __all__ = [
     "untouched_random",
     "weight_shapes",
 ]
+
+# The weights of a network, in Keras's order.
+Weights = list[np.ndarray]
 
 # Of candidate and output, by Keras's names; the gates are sigmoids.
 ACTIVATIONS: dict[str, Callable[..., np.ndarray]] = {
@@ -121,7 +125,7 @@ def weight_shapes(spec: NetworkSpec) -> list[tuple[int, ...]]:
     return [*shapes, (n_inputs, spec.n_outputs), (spec.n_outputs,)]
 
 
-def initial_weights(spec: NetworkSpec, seed: int) -> list[np.ndarray]:
+def initial_weights(spec: NetworkSpec, seed: int) -> Weights:
     """Return initial weights in Keras's order and with Keras's distributions.
 
     Per layer and direction kernel, recurrent kernel and bias, gates in the order i, f,
@@ -169,9 +173,7 @@ def _orthogonal(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
     return rows
 
 
-def forward(
-    spec: NetworkSpec, weights: list[np.ndarray], inputs: np.ndarray
-) -> np.ndarray:
+def forward(spec: NetworkSpec, weights: Weights, inputs: np.ndarray) -> np.ndarray:
     """Return the outputs (n_rows, n_outputs) of scaled windows, float64.
 
     Missing steps, the oldest of their window, are NaN. Matrix products are in float64,
@@ -185,8 +187,8 @@ def forward(
 
 
 def trace(
-    spec: NetworkSpec, weights: list[np.ndarray], inputs: np.ndarray
-) -> tuple[np.ndarray, list[np.ndarray]]:
+    spec: NetworkSpec, weights: Weights, inputs: np.ndarray
+) -> tuple[np.ndarray, Weights]:
     """Return the outputs of :func:`forward`, and every gate and state on the way.
 
     The traces, of shape (n_rows, n_steps, 6, units), are per layer and direction, as
@@ -194,7 +196,7 @@ def trace(
     state after each step. A missing step leaves the states as they are, and its gates
     have no meaning.
     """
-    traces: list[np.ndarray] = []
+    traces: Weights = []
     weights = [array.astype(np.float64) for array in weights]
     steps = patched(inputs, spec.patch).astype(np.float64)
     is_missing = np.isnan(steps[:, :, 0])

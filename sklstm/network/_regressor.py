@@ -99,14 +99,12 @@ class LSTMRegressor(WindowRegressor):
 
     Notes
     -----
-    With scikit-learn 1.9 and later ``set_callbacks`` takes the callbacks of
-    ``sklearn.callback``, which scikit-learn calls experimental. A fit has a task named
-    ``"epoch"`` for each epoch of each network, or ``"refit-epoch"``, at whose end
-    ``fitted_estimator`` predicts with the weights so far: ``ScoringMonitor`` so logs
-    what a fit of as many epochs scores. A callback that returns True there stops the
-    network's training, its refit included; what was learned is kept, with early
-    stopping the best of it. Callbacks change no weight, but cost time: epochs run one
-    by one.
+    With scikit-learn 1.9 and later ``set_callbacks`` takes the experimental callbacks
+    of ``sklearn.callback``. A fit has a task named ``"epoch"`` for each epoch of each
+    network, or ``"refit-epoch"``, at whose end ``fitted_estimator`` predicts with the
+    weights so far: ``ScoringMonitor`` so logs what a fit of as many epochs scores. A
+    callback that returns True there stops the network's training; what was learned is
+    kept, with early stopping the best of it. Callbacks change no weight.
 
     References
     ----------
@@ -240,8 +238,7 @@ class LSTMRegressor(WindowRegressor):
     def to_onnx(self, path: str | os.PathLike[str]) -> Path:
         """Write the fitted network as an ONNX file, for runtimes without Python.
 
-        Raw windows go in, values in the unit of the target come out: scaling, highway,
-        masks of incomplete windows and ensembles are inside. Needs ``onnx``
+        Raw windows go in, values in the unit of the target come out. Needs ``onnx``
         (``pip install 'sklstm[onnx]'``).
 
         Parameters
@@ -253,19 +250,13 @@ class LSTMRegressor(WindowRegressor):
         -------
         pathlib.Path
             The file. Its input ``windows`` is float32, of shape
-            (n_rows, window, n_channels), with NaN in missing oldest steps. Its output
-            ``values``, float64, is what :meth:`predict_steps` returns, of shape
-            (n_rows, n_outputs). After a fit with ``quantiles`` there is
-            ``quantiles`` too, as :meth:`predict_quantiles` returns it. They agree to
-            float32 rounding. Where the series of a panel are divided by their sizes,
-            there is a second input ``groups``, int64 of shape (n_rows,): the position
-            of each row's group among ``groups_`` of the :class:`SlidingWindow` of the
-            fit, -1 for a new one. What goes in is not checked.
-
-        Raises
-        ------
-        ImportError
-            If onnx is not installed.
+            (n_rows, window, n_channels), with NaN in missing oldest steps, unchecked.
+            Its outputs, float64, are ``values``, as :meth:`predict_steps` returns them,
+            and after a fit with quantiles ``quantiles``. They agree to float32
+            rounding. Where the series of a panel are divided by their sizes, there is a
+            second input ``groups``, int64 of shape (n_rows,): the position of each
+            row's group among ``groups_`` of the :class:`SlidingWindow` of the fit, -1
+            for a new one.
         """
         check_is_fitted(self)
         model = onnx_model(self._members, self.n_outputs_)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sklstm.network._lstm import Weights
 from sklstm.network._progress import Progress
 from sklstm.network._scaling import Scaling
 from sklstm.windows._array import Windows, base_from_windows, row_slices
@@ -50,14 +51,8 @@ class Recipe:
     """What a network is and how it is trained.
 
     A subclass for each kind of network has ``network``, ``first_weights``, ``train``,
-    ``predictor``, ``keras_model`` and ``multiplied``, as ``LSTMRecipe`` says them.
-
-    Parameters
-    ----------
-    optimizer, loss : str or callable
-        With what it is trained.
-    quantiles : tuple of float, optional
-        Levels of the pinball loss, which is then the loss; outputs take them in turn.
+    ``predictor``, ``keras_model`` and ``multiplied``, as ``LSTMRecipe`` says them. The
+    levels of quantiles are those of the pinball loss; outputs take them in turn.
     """
 
     optimizer: Any = "adam"
@@ -94,31 +89,17 @@ def changes_between(before: Any, after: Any) -> list[str]:
 class Member:
     """A network of an ensemble as far as it has been trained.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        A subclass of it.
-    seed : int
-        Of its first weights, of the order of its rows and of its dropout.
-    scaling : Scaling
-        The maps around it.
-    weights : list of ndarray
-        In Keras's order.
-    has_masking : bool
-        Whether it knows missing steps.
-    history : dict of lists of float
-        Losses of every epoch but those of the refit; none before the first.
-    optimizer_state : tuple of str and list of ndarray, optional
-        Name of the optimizer, and the state with which its training can go on.
+    Its history are the losses of all epochs but those of a refit. Its training can go
+    on with the state of an optimizer that has the same name.
     """
 
     recipe: Any
     seed: int
     scaling: Scaling
-    weights: list[np.ndarray]
+    weights: Weights
     has_masking: bool = True
     history: dict[str, list[float]] = field(default_factory=dict)
-    optimizer_state: tuple[str, list[np.ndarray]] | None = None
+    optimizer_state: tuple[str, Weights] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {own.name: getattr(self, own.name) for own in fields(self)}
@@ -144,9 +125,7 @@ class Member:
         outputs = self.outputs(inputs, n_threads=n_threads)
         return self.scaling.values(outputs, windows, inputs)
 
-    def after(
-        self, weights: list[np.ndarray], history: dict[str, list[float]]
-    ) -> Member:
+    def after(self, weights: Weights, history: dict[str, Any]) -> Member:
         """Return the same network with other weights, after some more epochs."""
         longer = {k: self.history.get(k, []) + v for k, v in history.items()}
         return replace(self, weights=weights, history=self.history | longer)
@@ -157,26 +136,11 @@ class Member:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Windows, targets and weights of all rows, and which of them are learned.
+    """Relative windows and targets of all rows, and which of them are learned.
 
-    Parameters
-    ----------
-    windows : ndarray of shape (n_rows, window, n_channels)
-        Relative windows, usually a view; never copied all at once.
-    counts : ndarray of shape (n_rows,)
-        True steps of each window.
-    targets : ndarray of shape (n_rows, n_outputs)
-        Relative targets.
-    scaling : Scaling
-        The map to what the network sees.
-    rows, validation_rows : ndarray of int
-        Positions to learn from and to validate on; the latter may be empty.
-    weights : ndarray of shape (n_rows,), optional
-        Sample weights, of mean 1 over ``rows``.
-    refit_rows : ndarray of int, optional
-        All rows, with which a network goes on after early stopping.
-    final : Scaling, optional
-        With the highway and the last level of all rows, which it then gets.
+    Windows, usually a view, are never copied all at once; of each, ``counts`` are the
+    true steps. Weights have the mean 1 over the training rows. After early stopping a
+    network gets the highway of ``final``, and goes on with ``refit_rows``.
     """
 
     windows: np.ndarray
@@ -192,13 +156,12 @@ class TrainingSet:
     def base(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the base of all windows, a view, and where in it each begins."""
         n_rows, window, n_channels = self.windows.shape
-        rows = np.arange(n_rows, dtype=np.int32)
-        base = base_from_windows(self.windows)
+        base, starts = base_from_windows(self.windows), np.arange(n_rows)
         if isinstance(self.windows, Windows):
-            return base, self.windows.starts.astype(np.int32)
-        if base is not None:
-            return base, rows
-        return self.windows.reshape(-1, n_channels), rows * np.int32(window)
+            starts = self.windows.starts
+        elif base is None:
+            base, starts = self.windows.reshape(-1, n_channels), starts * window
+        return base, starts.astype(np.int32)
 
     def scaled_targets(self) -> np.ndarray:
         """Return the targets of all rows as the network learns them, 0 for none."""
@@ -215,17 +178,14 @@ class TrainingSet:
             rows = shuffler.permutation(rows)
             yield rows
 
-    def batch(
-        self, rows: np.ndarray, fill: float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def batch(self, rows: np.ndarray, fill: float) -> tuple[np.ndarray, ...]:
         """Return scaled inputs, ``fill`` at missing steps, targets and weights."""
         windows = self.windows[rows]
         inputs = self.scaling.inputs(windows)
         np.copyto(inputs, fill, where=np.isnan(inputs))
         targets = self.scaling.targets(self.targets[rows], windows)
-        if self.weights is None:
-            return inputs, targets, np.ones(len(rows), dtype=np.float32)
-        return inputs, targets, self.weights[rows].astype(np.float32)
+        weights = np.ones(len(rows)) if self.weights is None else self.weights[rows]
+        return inputs, targets, weights.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -260,8 +220,8 @@ class Plan:
 class Interrupt:
     """Ctrl-C as a flag, which training reads where nothing is half done.
 
-    The first sets the flag, and a second raises KeyboardInterrupt as Python does. That
-    is for the main thread, where Python's own handler is in its place.
+    A second Ctrl-C raises KeyboardInterrupt. That is for the main thread, where
+    Python's own handler is in its place.
     """
 
     def __init__(self) -> None:
@@ -303,7 +263,7 @@ class Monitor:
     is_refit: bool = False
     history: dict[str, list[float]] = field(default_factory=lambda: {"loss": []})
     best_loss: float = np.inf
-    best_weights: list[np.ndarray] | None = None
+    best_weights: Weights | None = None
     n_idle: int = 0
     has_diverged: bool = False
     is_stopped: bool = False
@@ -328,7 +288,7 @@ class Monitor:
         self,
         loss: float,
         validation_loss: float | None,
-        get_weights: Callable[[], list[np.ndarray]],
+        get_weights: Callable[[], Weights],
     ) -> None:
         """Record an epoch, and tell of it."""
         self.history["loss"].append(loss)
@@ -398,7 +358,7 @@ def _trained(
     data: TrainingSet,
     plan: Plan,
     monitor: Monitor,
-    optimizer_state: tuple[str, list[np.ndarray]] | None,
+    optimizer_state: tuple[str, Weights] | None,
 ) -> Member:
     """Return a network after some epochs, with the best weights or the last ones."""
     kind, state = str(member.recipe.optimizer), None
@@ -420,10 +380,9 @@ def _trained(
 
 
 def with_full_weight(member: Member) -> Member:
-    """Take the weight of a network beside its highway into its output layer.
+    """Take the weight of a network into its output layer, where this is known.
 
-    It then learns in the scale in which it predicts. A network of the user's own may
-    end in anything: it keeps its weight.
+    It then learns in the scale in which it predicts.
     """
     weights = member.recipe.multiplied(member.weights, member.scaling.network_weight)
     if member.scaling.network_weight == 1 or weights is None:
@@ -436,8 +395,7 @@ def _supported_weight(member: Member, data: TrainingSet) -> float:
     """Return the factor of a network's outputs that validation rows support.
 
     It is the slope of what the highway leaves on what the network says, less its
-    standard error, within 0 and 1. Outputs of a row are not independent, so rows
-    are the units of the standard error; a few of them support nothing.
+    standard error. Outputs of a row are not independent, so rows are its units.
     """
     said, product = np.zeros((2, len(data.validation_rows)))
     for at in row_slices(data.windows, len(data.validation_rows)):

@@ -55,10 +55,9 @@ POSITIVE = Interval(Real, 0, None, closed="neither")
 _PARAMETERS = """\
     steps : int, default=1
         How many consecutive values y[t] … y[t + steps - 1] are predicted for row t.
-        Their targets are built from the training rows; more than 1 needs a 1-D y.
-        ``predict`` and ``score`` are of the first; see :meth:`predict_steps`. Of known
-        columns windows show those of row t, and those of the rows after it with
-        ``SlidingWindow(known_ahead=steps - 1)``.
+        More than 1 needs a 1-D y. ``predict`` and ``score`` are of the first; see
+        :meth:`predict_steps`. ``SlidingWindow(known_ahead=steps - 1)`` shows the known
+        columns of all these rows.
     scaling : {"auto", "last", "standard", "log"} or None, default="auto"
         ``"standard"`` gives inputs and targets mean 0 and standard deviation 1 over
         the training rows. ``"last"`` predicts the change from the newest value of the
@@ -77,12 +76,11 @@ _PARAMETERS = """\
         Whether a ridge regression on the values of the window, in closed form, is
         predicted first, and the network learns what that leaves (after the
         autoregressive highway of LSTNet, Lai et al. 2018,
-        doi:10.1145/3209978.3210006). It is a fit of the squared error, whatever the
-        loss. Where early stopping validates, it is fitted anew on all rows at the
-        end; and with a loss of means (``"huber"``, ``"log_cosh"``, ``"mse"``) the
-        network's output is weighted by what the validation rows support with
-        confidence, which may be nothing (see ``network_weight_``). Without effect
-        where ``scaling`` is None.
+        doi:10.1145/3209978.3210006). It minimises the squared error, whatever the
+        loss. With early stopping it is fitted anew on all rows at the end, and with a
+        loss of means (``"huber"``, ``"log_cosh"``, ``"mse"``) the network's output is
+        weighted by what the validation rows support, which may be nothing (see
+        ``network_weight_``). Without effect where ``scaling`` is None.
     learning_rate : float, default=0.002
         Step size of the optimizer.
     quantiles : sequence of float, default=None
@@ -115,8 +113,8 @@ _PARAMETERS = """\
         Whether ``fit`` goes on from the weights, scaling and optimizer state of the
         fit before; another optimizer begins with a fresh state.
     verbose : int, default=0
-        0 is silent. 1 prints one line for each fit, which in a terminal shows every
-        epoch while it runs, with its losses. 2 prints a line for each epoch.
+        0 is silent. 1 prints one line for each fit, with its losses and
+        ``network_weight_``; a terminal shows every epoch. 2 prints a line for each.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of rows and dropout. An int gives bitwise
         equal results in one process, in threads and in other processes (but for the
@@ -146,11 +144,7 @@ _ATTRIBUTES = """\
 
 
 class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
-    """Predict the next value(s) of a series from windows of its past with a network.
-
-    A subclass has a constructor with the parameters that are shared and with its own,
-    and a recipe of its kind of network.
-    """
+    """Predict from windows of the past with a network: ``_recipe`` of a subclass."""
 
     _parameter_constraints = {
         "steps": [AT_LEAST_1],
@@ -181,12 +175,16 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def _assign(self, arguments):
         """Set the parameters: the local names of a constructor."""
-        vars(self).update({k: v for k, v in arguments.items() if k != "self"})
+        vars(self).update(arguments)
+        del self.self
 
     # -- learning --------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train the network on windows and what follows them.
+
+        An error leaves the estimator as it was. Ctrl-C keeps what was learned so far,
+        with a ConvergenceWarning.
 
         Parameters
         ----------
@@ -204,21 +202,6 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         -------
         self
             The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If parameters, X or y are not as described, before any training; or if
-            training diverges. The estimator is then as it was.
-
-        Warns
-        -----
-        UserWarning
-            If no window of a series is complete, or a column of X is y itself, as
-            without a SlidingWindow in front.
-        ConvergenceWarning
-            If training is interrupted (Ctrl-C); what was learned so far is kept. A
-            second Ctrl-C raises KeyboardInterrupt.
         """
         self._check_parameters()
         if (name := column_of_target(X, y)) is not None:
@@ -241,11 +224,9 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
+        X, y : array-like
             As in ``fit``.
-        y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-            As in ``fit``.
-        sample_weight : array-like of shape (n_rows,), optional
+        sample_weight : array-like, optional
             As in ``fit``.
 
         Returns
@@ -443,10 +424,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if not early_stopping:
             return rows, rows[:0]
         training_rows, validation_rows = split_newest(
-            rows,
-            self.validation_fraction,
-            self.steps,
-            getattr(windows, "groups", None),
+            rows, self.validation_fraction, self.steps, getattr(windows, "groups", None)
         )
         if not len(training_rows):
             raise ValueError(
@@ -465,15 +443,13 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
-            Windows as in ``fit``. A window without a true step is predicted from the
-            newest level of the rows of ``fit`` (of a panel from the median of levels),
-            from the mean of its target where windows are standardised.
+            Windows as in ``fit``. One without a true step is predicted from the newest
+            level of the rows of ``fit``, or from the median of those of a panel.
 
         Returns
         -------
         ndarray, float64
-            Shape (n_rows,) or (n_rows, n_outputs), as y had in ``fit``. With
-            ``steps`` the first of them; see :meth:`predict_steps`.
+            Shape (n_rows,) or (n_rows, n_outputs), as y had in ``fit``.
         """
         values = self.predict_steps(X)
         return values if self._y_ndim == 2 else values[:, 0]
@@ -489,7 +465,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_rows, n_outputs), float64
-            With ``steps=k`` column j predicts y[t + j].
+            Column j predicts y[t + j].
         """
         return self._predict_levels(X)[:, :, self._fitted_recipe.middle]
 
@@ -504,15 +480,9 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_rows, n_outputs, n_quantiles), float64
-            Values that the target stays below with the probabilities ``quantiles``.
-            They never cross: a network's outputs are sorted, which cannot make the
-            loss larger (Chernozhukov, Fernández-Val & Galichon 2010,
-            doi:10.3982/ECTA7880).
-
-        Raises
-        ------
-        ValueError
-            If the fit had none.
+            Values that the target stays below with the probabilities ``quantiles``,
+            sorted so that they never cross (Chernozhukov, Fernández-Val & Galichon
+            2010, doi:10.3982/ECTA7880).
         """
         if self._fitted_recipe.quantiles is None:
             raise ValueError(
@@ -654,10 +624,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
 
 def _warn_of_long_window(windows: Any, most: int) -> None:
-    """Warn where no window of a series is complete; sequences are as long as they are.
-
-    The windows of a series overlap in memory; the most true steps of one are given.
-    """
+    """Warn where no window of a series, that is of one base, is complete."""
     window = windows.shape[1]
     if most < window and base_from_windows(windows) is not None:
         warnings.warn(
