@@ -49,17 +49,14 @@ class KerasRecipe(Recipe):
 
     @property
     def network(self) -> dict[str, Any]:
-        """What a fit that goes on must leave as it was, by name."""
         routed = {k: v for k, v in self.routed.items() if k.startswith("model__")}
         return {"n_outputs": self.n_outputs, "model": self.builder, **routed}
 
     def first_weights(self, seed, has_highway):  # noqa: ARG002
-        """Return the weights to begin with, and whether missing steps are masked."""
         model = build_compiled_model(self, seed)
         return model.get_weights(), has_masking(model)
 
     def train(self, data, plan, monitor, weights, optimizer_state):
-        """Train for some epochs; return weights and optimizer state after them."""
         model = self.keras_model(weights)
         variables, rate = model.optimizer.variables, _rate_of(model.optimizer)
         state = optimizer_state or []
@@ -73,7 +70,6 @@ class KerasRecipe(Recipe):
         return model.get_weights(), [np.array(each.numpy()) for each in variables]
 
     def predictor(self, weights: Weights) -> Callable[..., np.ndarray]:
-        """Return Keras's function from scaled windows to outputs, batch by batch."""
         model = self.keras_model(weights)
 
         def outputs(inputs: np.ndarray, n_threads: int = 1) -> np.ndarray:  # noqa: ARG001
@@ -88,7 +84,6 @@ class KerasRecipe(Recipe):
         return outputs
 
     def keras_model(self, weights: Weights) -> Any:
-        """Return the network with its weights as a ``keras.Model``, compiled."""
         model = build_compiled_model(self, seed=0)
         model.set_weights(weights)
         return model

@@ -28,9 +28,8 @@ _OPTIMIZERS = set(
 class KerasRegressor(WindowRegressor):
     """Predict the next value(s) of a series from windows of its past with your network.
 
-    It is :class:`LSTMRegressor` with a network of your own in place of the LSTM: the
-    same windows, scaling, highway and early stopping. Keras trains it and predicts with
-    it, with any optimizer, loss and callback; scikeras routes parameters to it.
+    It is :class:`LSTMRegressor` with a network of your own in place of the LSTM. Keras
+    trains it and predicts with it; scikeras routes parameters to it.
 
     Parameters
     ----------
@@ -50,10 +49,9 @@ class KerasRegressor(WindowRegressor):
     optimizer : str or callable, default="adam"
         Keras optimizer, by name or class.
     loss : str or callable, default="huber"
-        Keras loss of the scaled target, by name or callable. Huber's loss is the
-        squared error up to one unit of what the highway leaves, and the absolute error
-        beyond. ``"poisson"`` and ``"msle"`` need a network whose predictions are
-        positive, and ``scaling=None`` as ``"mape"`` does.
+        Keras loss of the scaled target, by name or callable. ``"poisson"`` and
+        ``"msle"`` need a network whose predictions are positive, and ``scaling=None``
+        as ``"mape"`` does.
     callbacks : list of keras.callbacks.Callback, default=None
         Passed to Keras; one that sets ``model.stop_training`` keeps what was learned.
         Those of scikit-learn (1.9 and later) are given to ``set_callbacks``, as those
@@ -103,6 +101,8 @@ class KerasRegressor(WindowRegressor):
         "loss": [StrOptions(_LOSSES), callable],
         "callbacks": [list, tuple, None],
     }
+
+    keras_params: dict[str, Any] | None
 
     def __init__(
         self,

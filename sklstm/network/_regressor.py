@@ -36,13 +36,11 @@ class LSTMRegressor(WindowRegressor):
 
     Windows come from :class:`SlidingWindow`, or from any array of that shape. The
     network is one or several LSTM layers and a linear output layer.
-    :class:`KerasRegressor` has a network of your own in its place.
 
     Inputs and target are scaled inside. By default a target is predicted as its change
-    from the newest value of the channel that is closest to it (*last-value centring*):
-    the network sees a stationary input, and a level beyond everything in the training
-    rows is no obstacle. What is linear in the window is found by a ridge regression,
-    and the network learns what that leaves.
+    from the newest value of the channel that is closest to it, so that a level beyond
+    everything in the training rows is no obstacle. What is linear in the window is
+    found by a ridge regression, and the network learns what that leaves.
 
     Parameters
     ----------
@@ -58,9 +56,8 @@ class LSTMRegressor(WindowRegressor):
         How many steps of the window the network reads at once. ``"auto"`` reads
         windows up to 48 step by step, longer ones in 8 to 16 patches, which is faster
         and more accurate (after SegRNN, Lin et al. 2023, arXiv:2308.11200). Where
-        patches do not divide the window, the network does not read its oldest steps;
-        a patch with a missing step counts as missing. The highway reads
-        every step.
+        patches do not divide the window, its oldest steps are left to the highway; a
+        patch with a missing step counts as missing.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"}, default="adam"
         Optimizer, as Keras defines it.
     optimizer_params : dict, default=None
@@ -75,9 +72,8 @@ class LSTMRegressor(WindowRegressor):
         then cannot lead the network astray, as they do with ``"mse"`` (Huber 1964,
         doi:10.1214/aoms/1177703732).
     n_jobs : int, default=None
-        Threads that may share a batch, or the rows to predict, where these are worth
-        it. None is 1, unless joblib's ``parallel_config`` says otherwise; -1 is as many
-        as there are processors. Results are the same bits for any number.
+        Threads that may share a batch, or the rows to predict, as joblib counts them:
+        None is 1, -1 all processors. Results are the same bits for any number.
     (shared parameters)
 
     Attributes

@@ -306,9 +306,8 @@ def fit_scaling(
             fits.append(_fit_affine(unit, affine, relative))
     best = fits[0]
     if len(fits) > 1:
-        watched = (
-            rows if watched_rows is None or not len(watched_rows) else watched_rows
-        )
+        watched = rows if watched_rows is None else watched_rows
+        watched = watched if len(watched) else rows
         errors = [_relative_error(fit, windows, targets, watched) for fit in fits]
         best = fits[int(np.argmin(errors))]
     return best if has_highway else replace(best, highway=None, remainder_scale=1.0)

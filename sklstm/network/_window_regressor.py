@@ -61,17 +61,16 @@ _PARAMETERS = """\
     scaling : {"auto", "last", "standard", "log"} or None, default="auto"
         ``"standard"`` gives inputs and targets mean 0 and standard deviation 1 over
         the training rows. ``"last"`` predicts the change from the newest value of the
-        channel whose newest value is closest to the target. ``"auto"`` does so, and
-        standardises only where ten rows for each value of a window, and the estimated
-        error of the highway, speak for it; without a highway, where the target varies
-        less than that change. None leaves everything in its unit.
+        channel that is closest to the target. ``"auto"`` does so, and standardises only
+        where many rows and the estimated error of the highway speak for it; without a
+        highway, where the target varies less than that change. None leaves all as it is.
 
         With the windows of a panel (``groups`` of :class:`SlidingWindow`) ``"auto"``
         and ``"last"`` divide each series by its size, the standard deviation of its
         training rows; ``"auto"`` takes logarithms of positive ones instead where a
         highway then errs less on the validation rows. ``"log"`` takes logarithms of
-        the target, and of the channel that holds its past, and goes on as ``"auto"``;
-        predictions are then medians rather than means.
+        the target, and of the channel that holds its past; predictions are then medians
+        rather than means.
     highway : bool, default=True
         Whether a ridge regression on the values of the window, in closed form, is
         predicted first, and the network learns what that leaves (after the
@@ -84,22 +83,20 @@ _PARAMETERS = """\
     learning_rate : float, default=0.002
         Step size of the optimizer.
     quantiles : sequence of float, default=None
-        Levels in (0, 1), increasing, of the quantiles that are predicted; see
-        :meth:`predict_quantiles`. They are learned with the pinball loss (Koenker &
-        Bassett 1978, doi:10.2307/1913643), so that ``loss`` is left at its default.
-        ``predict`` then returns the quantile closest to 0.5.
+        Levels in (0, 1), increasing, of the quantiles that are predicted, learned with
+        the pinball loss (Koenker & Bassett 1978, doi:10.2307/1913643); see
+        :meth:`predict_quantiles`. ``predict`` returns the quantile closest to 0.5.
     epochs : int, default=100
         Passes over the training rows, at most.
     batch_size : int or "auto", default="auto"
         Rows in a gradient step. ``"auto"`` takes 32, and from 96,000 training rows on
         the next power of 2, up to 512, with which an epoch has at most 3,000 steps.
     early_stopping : bool or "auto", default="auto"
-        Whether training stops when the loss on the newest rows stops falling, and
-        the best weights are restored. ``"auto"``: where ``validation_fraction`` of the
-        rows makes at least 4. Rows whose targets reach into the validation rows are
-        left out. :class:`LSTMRegressor` then refits with all rows: for half as many
-        epochs as were best, with a learning rate that falls to 0 along half a cosine.
-        A fit that goes on from an earlier one has no refit.
+        Whether training stops when the loss on the newest rows stops falling, and the
+        best weights are restored. ``"auto"``: where ``validation_fraction`` of the rows
+        makes at least 4. :class:`LSTMRegressor` then refits with all rows, unless it
+        goes on from an earlier fit: for half as many epochs as were best, with a
+        learning rate that falls to 0 along half a cosine.
     validation_fraction : float, default=0.2
         Share of the rows, the newest ones, that early stopping watches.
     n_iter_no_change : int, default=10
@@ -117,8 +114,8 @@ _PARAMETERS = """\
         ``network_weight_``; a terminal shows every epoch. 2 prints a line for each.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of rows and dropout. An int gives bitwise
-        equal results in one process, in threads and in other processes (but for the
-        last bit of the highway, where linear algebra uses another number of threads).
+        equal results, in threads and other processes too (but for the last bit of the
+        highway, where linear algebra uses another number of threads).
 """
 _ATTRIBUTES = """\
     history_ : dict of lists of float
@@ -175,8 +172,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def _assign(self, arguments):
         """Set the parameters: the local names of a constructor."""
-        vars(self).update(arguments)
-        del self.self
+        vars(self).update({k: v for k, v in arguments.items() if k != "self"})
 
     # -- learning --------------------------------------------------------------------
 
@@ -262,9 +258,8 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         windows, counts = read_windows(self, X, reset=not goes_on)
         y_read = read_target(self, y, len(windows), reset=not goes_on)
         weights = read_weights(self, sample_weight, windows, y)
-        windows, counts, y_read, weights = in_time_order(
-            windows, counts, y_read, weights
-        )
+        given = windows, counts, y_read, weights
+        windows, counts, y_read, weights = in_time_order(*given)
         targets = steps_of(y_read, self.steps)
         if self.quantiles is not None:
             targets = targets.repeat(len(self.quantiles), axis=1)
@@ -290,17 +285,12 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         else:
             _, self.window_, self.n_channels_ = windows.shape
             self.n_outputs_ = targets.shape[1] // len(self._levels())
-            scaling = fit_scaling(
-                self.scaling,
-                windows,
-                targets,
-                training_rows,
-                np.arange(targets.shape[1]) // (targets.shape[1] // y_read[:1].size),
-                has_highway=self._has_highway(),
-                weights=weights,
-                watched_rows=validation_rows,
+            # Steps and quantiles of one target have the same number.
+            target_of_output = np.arange(y_read[:1].size).repeat(
+                targets.shape[1] // y_read[:1].size
             )
-            members = self._new_members(scaling)
+            given = windows, targets, training_rows, target_of_output
+            members = self._new_members(given, weights, validation_rows)
         # What training does not come to is there all the same, or was there before.
         self._members = members if goes_on else members[:1]
         self._takes_incomplete = takes_incomplete
@@ -324,18 +314,19 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 refit_rows=rows if self._refits else None,
             )
         n_refit = 0 if data.refit_rows is None else -(-epochs // 2)
-        with Progress(
-            self, X, y, sample_weight, len(members), epochs, n_refit
-        ) as progress:
+        most = len(members), epochs, n_refit
+        with Progress(self, X, y, sample_weight, *most) as progress:
             return self._train(members, data, epochs, progress)
 
-    def _new_members(self, scaling):
-        """Return networks with their first weights."""
+    def _new_members(self, given, weights, watched_rows):
+        """Return networks with their first weights, and the maps around them."""
+        has_highway = self._has_highway()
+        how = {"weights": weights, "watched_rows": watched_rows}
+        scaling = fit_scaling(self.scaling, *given, has_highway=has_highway, **how)
         recipe = self._recipe()
         generator = check_random_state(self.random_state)
         most = np.iinfo(np.int32).max
         seeds = [int(generator.randint(most)) for _ in range(self.n_models)]
-        has_highway = scaling.highway is not None
         return [
             Member(recipe, seed, scaling, *recipe.first_weights(seed, has_highway))
             for seed in seeds
@@ -391,7 +382,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     @property
     def _fitted_recipe(self):
-        """What the fitted network is, and how it was trained."""
+        """How the network was made and trained."""
         return self._first.recipe
 
     def _has_highway(self):
@@ -423,9 +414,8 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             early_stopping = n_validation >= FEWEST_VALIDATION_ROWS
         if not early_stopping:
             return rows, rows[:0]
-        training_rows, validation_rows = split_newest(
-            rows, self.validation_fraction, self.steps, getattr(windows, "groups", None)
-        )
+        groups, share = getattr(windows, "groups", None), self.validation_fraction
+        training_rows, validation_rows = split_newest(rows, share, self.steps, groups)
         if not len(training_rows):
             raise ValueError(
                 "early_stopping needs rows left to train on. Got "
