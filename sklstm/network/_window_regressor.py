@@ -63,7 +63,7 @@ _PARAMETERS = """\
         the training rows. ``"last"`` predicts the change from the newest value of the
         channel that is closest to the target. ``"auto"`` does so, and standardises only
         where many rows and the estimated error of the highway speak for it; without a
-        highway, where the target varies less than that change. None leaves all as it is.
+        highway, where the target varies less than that change. None changes nothing.
 
         With the windows of a panel (``groups`` of :class:`SlidingWindow`) ``"auto"``
         and ``"last"`` divide each series by its size, the standard deviation of its
