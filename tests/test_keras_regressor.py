@@ -122,8 +122,7 @@ def test_partial_fit_goes_on_alike(series):
 
 
 @pytest.mark.parametrize(
-    "params",
-    [{}, {"units": (4, 3), "optimizer": "rmsprop"}, {"highway": True}],
+    "params", [{}, {"units": (4, 3), "optimizer": "rmsprop"}, {"highway": True}]
 )
 def test_a_mask_that_comes_later_keeps_the_optimizer_going(series, params):
     """Incomplete windows after complete ones are learned from alike."""
@@ -147,16 +146,6 @@ def test_patches_are_read_as_keras_reads_them(series, patch, bidirectional):
 
 
 # -- losses ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("loss", ["mape", "poisson", "msle"])
-def test_losses_of_the_unit_need_no_scaling(data, loss):
-    """A loss about values in their own unit is refused on scaled targets."""
-    X, y = data
-    for scaling in ("auto", "last", "standard"):
-        regressor = tiny(lambda meta: None, loss=loss, scaling=scaling)
-        with pytest.raises(ValueError, match=f"{loss}.*set scaling=None or choose"):
-            regressor.fit(X, y)
 
 
 # -- interruption ----------------------------------------------------------------------
@@ -254,20 +243,6 @@ def test_callbacks_can_steer_training(data, fitted):
     assert_same_weights(tiny().fit(X, y), fitted)
 
 
-def test_an_exception_in_a_callback_is_passed_on(data, fitted):
-    """What a callback raises reaches the caller, and the next fit is not affected."""
-
-    class Failing(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
-            raise RuntimeError("the disk is full")
-
-    regressor = tiny(callbacks=[Failing()])
-    with pytest.raises(RuntimeError, match="the disk is full"):
-        regressor.fit(*data)
-    assert not hasattr(regressor, "weights_")
-    assert_same_weights(tiny().fit(*data), fitted)
-
-
 # -- an own network --------------------------------------------------------------------
 
 
@@ -295,19 +270,6 @@ def own(data):
     regressor = tiny(scaling="standard", optimizer="sgd")
     regressor.set_params(model__hidden=3, optimizer__momentum=0.5)
     return regressor.fit(incomplete(data[0]), data[1])
-
-
-def test_an_own_network_takes_routed_parameters(own):
-    """`model__…` reach the builder, `optimizer__…` and the step size the optimizer."""
-    model = own.model_
-    assert [array.shape for array in own.weights_][:2] == [(1, 12), (3, 12)]
-    assert isinstance(model.optimizer, keras.optimizers.SGD)
-    assert model.optimizer.momentum == 0.5
-    assert_allclose(
-        float(model.optimizer.learning_rate), KerasRegressor().learning_rate
-    )
-    for array, weights in zip(model.get_weights(), own.weights_, strict=True):
-        assert_array_equal(array, weights)
 
 
 @pytest.mark.parametrize("kind", [LSTMRegressor, KerasRegressor])
@@ -555,19 +517,6 @@ CHANGED = {
     "verbose": 2,
     "random_state": 3,
 }
-
-
-def test_clone_carries_every_parameter():
-    """A clone has every parameter, changed from its default, and its own dicts."""
-    defaults = KerasRegressor().get_params()
-    assert set(CHANGED) == set(defaults)
-    assert all(CHANGED[name] != defaults[name] for name in CHANGED)
-    regressor = KerasRegressor(**CHANGED)
-    copy = clone(regressor)
-    assert copy.get_params(deep=False) == CHANGED
-    assert copy.keras_params is not regressor.keras_params
-    copy.set_params(model__hidden=6)
-    assert regressor.keras_params == CHANGED["keras_params"]
 
 
 def test_parameters_round_trip():

@@ -449,6 +449,20 @@ def test_a_fit_is_one_line(data, kind, capsys):
     assert re.fullmatch(expected, capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("verbose", [1, 2])
+def test_the_line_tells_the_weight_of_the_network(data, verbose, capsys):
+    """Where validation supports no network, the line says what predicts."""
+    params = {"epochs": 1, "early_stopping": True, "verbose": verbose}
+    assert tiny(**params, learning_rate=1e-30).fit(*data).network_weight_ == 0
+    out = capsys.readouterr().out.lower()
+    assert out.endswith("network weight 0: the linear part predicts alone\n")
+    X = np.random.default_rng(0).normal(size=(60, 4, 1))
+    y = X[:, -1, 0] + np.random.default_rng(1).normal(size=60)
+    weight = tiny(**params).fit(X, y).network_weight_
+    assert weight > 0
+    assert f"network weight {weight:.2g}" in capsys.readouterr().out.lower()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_epoch_is_a_line(data, kind, capsys):
     """verbose=2: each epoch of each network, and those of the refit."""

@@ -138,26 +138,6 @@ LAYOUTS = {
 }
 
 
-def test_fit_sets_only_names_that_end_in_an_underscore(fitted):
-    """Public attributes that `fit` adds end in an underscore."""
-    added = set(vars(fitted)) - set(vars(tiny()))
-    public = {name for name in added if not name.startswith("_")}
-    own = {"n_channels_", "n_features_in_", "n_outputs_", "window_"}
-    assert public == own
-    of_the_network = {"history_", "n_iter_", "network_weight_", "weights_"}
-    shown = {name for name in set(dir(fitted)) - set(dir(tiny())) if name[0] != "_"}
-    assert shown == own | of_the_network
-
-
-def test_fit_on_windows_sets_what_it_saw(fitted):
-    """`n_features_in_` counts the values of a window; windows have no names."""
-    assert fitted.n_features_in_ == WINDOW * N_CHANNELS
-    assert (fitted.window_, fitted.n_channels_) == (WINDOW, N_CHANNELS)
-    assert fitted.n_outputs_ == 1
-    assert not hasattr(fitted, "feature_names_in_")
-    assert fitted.n_iter_ == len(fitted.history_["loss"]) == 2
-
-
 def test_a_fit_forgets_the_one_before(data, fitted):
     """`fit` to other shapes, names and targets leaves nothing of an earlier fit."""
     X, y = data
@@ -324,10 +304,7 @@ BAD_VALUES = {
         lambda X: with_value(X, np.nan, (7, 0, 1)),
         r"without NaN inside.* row 7",
     ),
-    "infinity": (
-        lambda X: with_value(X, np.inf, (7, 1, 0)),
-        "finite windows.* row 7",
-    ),
+    "infinity": (lambda X: with_value(X, np.inf, (7, 1, 0)), "finite windows.* row 7"),
     "minus infinity": (
         lambda X: with_value(X, -np.inf, (7, 1, 0)),
         "finite windows.* row 7",

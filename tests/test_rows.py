@@ -1,7 +1,6 @@
 """Rows: which of them are learned from, and which validate, against loops."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,14 +24,6 @@ def test_steps_are_the_values_from_each_row_on(n_rows, steps):
         for step in range(steps):
             expected = y[row + step] if row + step < n_rows else np.nan
             np.testing.assert_equal(targets[row, step], expected)
-
-
-def test_one_step_of_several_targets_is_the_target():
-    """A 2-D y stays as it is, as float64."""
-    y = np.arange(6, dtype=np.int32).reshape(3, 2)
-    targets = steps_of(y, 1)
-    np.testing.assert_array_equal(targets, y)
-    assert targets.dtype == np.float64
 
 
 def test_steps_are_not_copied():
@@ -88,22 +79,12 @@ def test_learnable_rows_are_those_of_a_loop(lengths, window, n_channels, steps, 
     weights = data.draw(
         st.none()
         | st.lists(
-            st.sampled_from([0.0, 0.5, 2.0]),
-            min_size=len(counts),
-            max_size=len(counts),
+            st.sampled_from([0.0, 0.5, 2.0]), min_size=len(counts), max_size=len(counts)
         ).map(np.array)
     )
     rows = learnable_rows(windows, counts, steps, weights)
     assert rows.dtype.kind == "i"
     assert rows.tolist() == learnable_by_loop(counts, runs, steps, weights)
-
-
-@pytest.mark.parametrize("steps", [2, 3, 4, 5, 6, 50])
-def test_more_steps_than_rows_leave_no_row(steps):
-    """Where no row has all of its targets the answer is empty, however many lack."""
-    windows, counts, runs = series_with_holes([3], 2)
-    rows = learnable_rows(windows, counts, steps, None)
-    assert rows.tolist() == learnable_by_loop(counts, runs, steps, None)
 
 
 def test_complete_windows_on_two_sides_of_a_hole_are_told_apart():
@@ -115,15 +96,6 @@ def test_complete_windows_on_two_sides_of_a_hole_are_told_apart():
     assert learnable_rows(windows, counts, 2, None).tolist() == [0, 1, 2, 4, 5]
     assert learnable_rows(windows, counts, 3, None).tolist() == [0, 1, 4]
     assert learnable_rows(windows, counts, 1, None).tolist() == list(range(7))
-
-
-def test_rows_of_weight_0_are_not_learned_from():
-    """A weight of 0 leaves out the row itself; its value may still be a target."""
-    windows, counts, _ = series_with_holes([8], 2)
-    weights = np.ones(8)
-    weights[4] = 0
-    assert learnable_rows(windows, counts, 1, weights).tolist() == [1, 2, 3, 5, 6, 7]
-    assert learnable_rows(windows, counts, 2, weights).tolist() == [1, 2, 3, 5, 6]
 
 
 # -- the tail -----------------------------------------------------------------------
@@ -155,10 +127,3 @@ def test_no_training_target_is_a_target_of_the_tail(rows, fraction, steps):
     assert set(training_rows) <= set(expected)
     if len(rows) == rows[-1] - rows[0] + 1:
         assert training_rows.tolist() == expected
-
-
-def test_one_row_is_all_tail():
-    """Of a single row nothing is left to train on, and nothing is raised."""
-    training_rows, validation_rows = split_newest(np.array([7]), 0.1, 3)
-    assert training_rows.tolist() == []
-    assert validation_rows.tolist() == [7]

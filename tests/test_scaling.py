@@ -178,18 +178,6 @@ def test_what_does_not_vary_is_not_blown_up(kind, value):
     assert_allclose(values, value, rtol=1e-16 * 500)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_window_without_a_true_step_has_the_last_level(kind):
-    """Without a newest value that of the newest training row stands in for it."""
-    walk = 100 + np.random.default_rng(0).normal(size=80).cumsum()
-    scaling = fitted(kind, windows_of(walk, 4), walk)
-    missing = np.full((1, 4, 1), np.nan, dtype=np.float32)
-    assert np.isnan(scaling.inputs(missing)).all()
-    expected = np.float32(walk[-2]) if kind in ("auto", "last") else 0
-    assert scaling.levels(missing)[0, 0] == pytest.approx(expected, rel=1e-6)
-    assert np.isfinite(scaling.values(np.zeros((1, 1), np.float32), missing)).all()
-
-
 @pytest.mark.parametrize("has_highway", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_training_rows_are_read(kind, has_highway):
@@ -476,6 +464,7 @@ def test_what_values_of_a_panel_are_relative_to(series, scaling, unit, highway):
     assert alone[-1]._scaling.unit == ("log" if scaling == "log" else "plain")
 
 
+@pytest.mark.filterwarnings("ignore:1 row.s. of X have no row")
 def test_logarithms_of_a_single_series():
     """scaling="log" learns a series in percents: exact growth goes on exactly."""
     X = pd.DataFrame({"load": 3.0 * 1.05 ** np.arange(60)})

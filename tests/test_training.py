@@ -10,12 +10,7 @@ from hypothesis import strategies as st
 
 from sklstm.network._lstm import MISSING
 from sklstm.network._scaling import fit_scaling
-from sklstm.network._training import (
-    Interrupt,
-    Monitor,
-    Plan,
-    TrainingSet,
-)
+from sklstm.network._training import Interrupt, Monitor, Plan, TrainingSet
 from sklstm.windows._array import true_steps
 
 MANY = settings(max_examples=200)
@@ -108,13 +103,7 @@ def training_set(weights=None):
     rows = np.arange(2, 8)
     scaling = fit_scaling("standard", windows, targets, rows, np.arange(2))
     return TrainingSet(
-        windows,
-        true_steps(windows),
-        targets,
-        scaling,
-        rows,
-        np.array([8, 9]),
-        weights,
+        windows, true_steps(windows), targets, scaling, rows, np.array([8, 9]), weights
     )
 
 

@@ -29,17 +29,10 @@ _PENALTIES = 10.0 ** np.arange(-12, 3.5, 0.5)
 
 @dataclass(frozen=True)
 class Highway:
-    """A linear map from flat scaled windows to scaled targets.
+    """A linear map from the newest values of scaled windows to scaled targets.
 
-    Parameters
-    ----------
-    kernel : ndarray of shape (n_values, n_outputs)
-        Weights of the newest values of a window, step by step.
-    bias : ndarray of shape (n_outputs,)
-    error : ndarray of shape (n_outputs,)
-        Mean squared error on rows to come, as cross-validation estimates it.
-    remainder : ndarray of shape (n_outputs,)
-        Mean squared error on the rows that it was fitted on.
+    The kernel is of shape (n_values, n_outputs). For each output ``error`` is the mean
+    squared error that cross-validation expects, ``remainder`` that on the rows of fit.
     """
 
     kernel: np.ndarray
@@ -48,17 +41,13 @@ class Highway:
     remainder: np.ndarray
 
     def outputs(self, inputs: Any) -> Any:
-        """Return outputs (n_rows, n_outputs) of what ``Scaling.inputs`` returns.
-
-        Missing steps count as the oldest true one.
-        """
+        """Return the outputs of scaled windows; the oldest true step fills others."""
         return _flat(inputs, len(self.kernel)) @ self.kernel + self.bias
 
     def slopes(self, missing: np.ndarray, n_channels: int, output: int) -> np.ndarray:
-        """Return what a unit of each scaled value adds to the output of a position.
+        """Return what a unit of each value of a window adds to one output.
 
-        It has the shape (n_rows, window, n_channels), as windows have; ``missing``, of
-        shape (n_rows, window), tells which steps are missing.
+        Which steps are missing is of shape (n_rows, window).
         """
         window = missing.shape[1]
         values = np.zeros(window * n_channels)
@@ -72,21 +61,10 @@ class Highway:
         return slopes
 
 
-def fit_highway(
-    parts: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
-) -> Highway:
-    """Return the ridge regression of the rows of some parts.
+def fit_highway(parts: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Highway:
+    """Return the ridge regression of parts: scaled windows, targets and weights.
 
-    Parameters
-    ----------
-    parts : iterable
-        Of (inputs, targets, weights): scaled windows of shape
-        (n_rows, window, n_channels), scaled targets of shape (n_rows, n_outputs), and
-        weights of shape (n_rows,) whose mean over all parts is 1.
-
-    Returns
-    -------
-    Highway
+    The mean of the weights over all parts is 1.
 
     References
     ----------
@@ -140,8 +118,7 @@ def fit_highway(
 def _alone(n_rows: int, n_values: int) -> Iterator[slice]:
     """Yield slices of rows whose products one thread computes, where rows are few.
 
-    For larger products OpenBLAS wakes its threads, which look out for more work for a
-    tenth of a second, and take the core of a network that trains beside this one.
+    OpenBLAS's threads look out for more work, and take the core of a network beside.
     """
     is_large = n_rows * n_values**2 > _LARGE
     size = n_rows if is_large else max(_MOST_PRODUCTS // n_values**2, 1)

@@ -20,8 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from sklstm.network._backend import backend, untouched_random
-from sklstm.network._lstm import MISSING
+from sklstm.network._lstm import MISSING, Weights, backend, untouched_random
 from sklstm.network._training import Monitor, Plan, Recipe, TrainingSet
 
 __all__ = ["KerasRecipe", "build_compiled_model", "has_masking"]
@@ -37,16 +36,8 @@ _building = threading.Lock()
 class KerasRecipe(Recipe):
     """What a builder's compiled model is made from.
 
-    Parameters
-    ----------
-    window, n_channels, n_outputs : int
-        Input is (window, n_channels), output is (n_outputs,).
-    builder : callable
-        The user's own.
-    learning_rate : float
-        Of an optimizer that is compiled with none.
-    routed : mapping
-        ``model__…``, ``optimizer__…``, ``loss__…`` and ``compile__…`` parameters.
+    The learning rate is that of an optimizer that is compiled with none; routed are
+    ``model__…``, ``optimizer__…``, ``loss__…`` and ``compile__…`` parameters.
     """
 
     window: int
@@ -58,29 +49,14 @@ class KerasRecipe(Recipe):
 
     @property
     def network(self) -> dict[str, Any]:
-        """What a fit that goes on must leave as it was, by name."""
         routed = {k: v for k, v in self.routed.items() if k.startswith("model__")}
         return {"n_outputs": self.n_outputs, "model": self.builder, **routed}
 
-    def first_weights(
-        self,
-        seed: int,
-        *,
-        has_highway: bool,  # noqa: ARG002
-    ) -> tuple[list[np.ndarray], bool]:
-        """Return the weights to begin with, and whether missing steps are masked."""
+    def first_weights(self, seed, has_highway):  # noqa: ARG002
         model = build_compiled_model(self, seed)
         return model.get_weights(), has_masking(model)
 
-    def train(
-        self,
-        data: TrainingSet,
-        plan: Plan,
-        monitor: Monitor,
-        weights: list[np.ndarray],
-        optimizer_state: list[np.ndarray] | None,
-    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Train for some epochs; return weights and optimizer state after them."""
+    def train(self, data, plan, monitor, weights, optimizer_state):
         model = self.keras_model(weights)
         variables, rate = model.optimizer.variables, _rate_of(model.optimizer)
         state = optimizer_state or []
@@ -91,11 +67,9 @@ class KerasRecipe(Recipe):
             model.optimizer.learning_rate = rate
         _seed_dropout(model, plan.seed)
         _fit(model, data, plan, monitor)
-        state = [np.array(variable.numpy()) for variable in variables]
-        return model.get_weights(), state
+        return model.get_weights(), [np.array(each.numpy()) for each in variables]
 
-    def predictor(self, weights: list[np.ndarray]) -> Callable[..., np.ndarray]:
-        """Return Keras's function from scaled windows to outputs, batch by batch."""
+    def predictor(self, weights: Weights) -> Callable[..., np.ndarray]:
         model = self.keras_model(weights)
 
         def outputs(inputs: np.ndarray, n_threads: int = 1) -> np.ndarray:  # noqa: ARG001
@@ -109,13 +83,12 @@ class KerasRecipe(Recipe):
 
         return outputs
 
-    def keras_model(self, weights: list[np.ndarray]) -> Any:
-        """Return the network with its weights as a ``keras.Model``, compiled."""
+    def keras_model(self, weights: Weights) -> Any:
         model = build_compiled_model(self, seed=0)
         model.set_weights(weights)
         return model
 
-    def multiplied(self, weights: list[np.ndarray], factor: float) -> None:
+    def multiplied(self, weights: Weights, factor: float) -> None:
         """Return None: how a network of the user's own ends is not known."""
 
 
@@ -128,31 +101,29 @@ def _fit(model: Any, data: TrainingSet, plan: Plan, monitor: Monitor) -> None:
     keras, fill = backend("keras"), _fill_of(model)
     size = plan.n_rows_of_batch(len(data.rows))
     training = _batches(keras, data, data.rows, size, fill)
-    validation = None
+    read = [training]
     if len(data.validation_rows):
-        validation = _batches(keras, data, data.validation_rows, _ROWS_AT_ONCE, fill)
+        read += [_batches(keras, data, data.validation_rows, _ROWS_AT_ONCE, fill)]
     listener = _listener(keras, monitor, training, data.orders(plan.seed))
-    is_interrupted = False
     try:
         with _retracing_unsaid():
             model.fit(
                 training,
                 epochs=plan.epochs,
-                validation_data=validation,
+                validation_data=read[1] if len(read) > 1 else None,
                 shuffle=False,
                 verbose=0,
                 callbacks=[listener, *plan.callbacks],
             )
     except _Interrupted:
-        is_interrupted = True
+        pass
     finally:
         # TensorFlow keeps the generators of a fit for as long as the process runs,
         # and after an interrupt its threads may go on reading for a while.
-        training.release()
-        if validation is not None:
-            validation.release()
+        for batches in read:
+            batches.release()
         model._eval_epoch_iterator = None
-    if is_interrupted:
+    if monitor.interrupt.is_set:
         # The half-read batches refer to themselves, and TensorFlow's threads must
         # not find Python gone when they let go of them.
         gc.collect()
@@ -174,25 +145,18 @@ def _retracing_unsaid() -> Iterator[None]:
 
 
 def build_compiled_model(recipe: KerasRecipe, seed: int) -> Any:
-    """Return the compiled model of a builder, its random weights drawn from a seed.
-
-    The seed is that of layers whose initializers have none themselves.
-    """
-    scikeras = backend("scikeras.wrappers")
-    n_outputs = recipe.n_outputs
-    routed = {"optimizer__learning_rate": recipe.learning_rate, **recipe.routed}
-    loss = _loss_from(recipe)
-    wrapper = scikeras.KerasRegressor(
+    """Return the compiled model of a builder, its random weights drawn from a seed."""
+    n_outputs, loss = recipe.n_outputs, _loss_from(recipe)
+    wrapper = backend("scikeras.wrappers").KerasRegressor(
         model=_compiling(recipe.builder),
         optimizer=recipe.optimizer,
         loss=loss,
-        **routed,
+        **{"optimizer__learning_rate": recipe.learning_rate, **recipe.routed},
     )
     wrapper.mask_value_ = float(MISSING)
     # scikeras reads shapes from data; constants of the right shape serve.
     inputs = np.full((2, recipe.window, recipe.n_channels), 0.5, dtype=np.float32)
-    shape = (2,) if n_outputs == 1 else (2, n_outputs)
-    targets = np.full(shape, 0.5, dtype=np.float32)
+    targets = np.full((2, n_outputs)[: min(n_outputs, 2)], 0.5, dtype=np.float32)
     with _building, untouched_random(), warnings.catch_warnings():
         # Raised by scikeras on any current scikit-learn, about its own tags.
         warnings.filterwarnings("ignore", module="scikeras|sklearn")
@@ -235,9 +199,8 @@ def _quantile_loss(levels: tuple[float, ...]) -> Callable:
     def quantile(y_true, y_pred):
         error = y_pred - y_true
         over = np.resize(1 - np.float32(levels), y_pred.shape[-1])
-        return keras.ops.mean(
-            keras.ops.maximum(over * error, (over - 1) * error), axis=-1
-        )
+        losses = keras.ops.maximum(over * error, (over - 1) * error)
+        return keras.ops.mean(losses, axis=-1)
 
     return quantile
 
@@ -255,8 +218,8 @@ def _fill_of(model: Any) -> float:
 def _compiling(builder: Callable) -> Callable:
     """Return a builder that compiles what the given one leaves uncompiled.
 
-    Its signature shows the parameters of the given one, since scikeras passes only
-    those, and ``compile_kwargs``, in which scikeras passes what ``compile`` takes.
+    Its signature tells scikeras what to pass: the parameters of the given one, and
+    ``compile_kwargs``.
     """
     parameters = dict(inspect.signature(builder).parameters)
     wants_compile = "compile_kwargs" in parameters
@@ -275,15 +238,15 @@ def _compiling(builder: Callable) -> Callable:
             model.compile(**compile_kwargs)
         return model
 
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    shown = {
-        name: parameter.replace(kind=keyword)
-        for name, parameter in parameters.items()
-        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
-    }
-    shown["compile_kwargs"] = inspect.Parameter("compile_kwargs", keyword)
-    rest = [p for p in parameters.values() if p.kind is inspect.Parameter.VAR_KEYWORD]
-    build.__signature__ = inspect.Signature([*shown.values(), *rest])  # type: ignore[attr-defined]
+    keyword, rest = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD
+    own = inspect.Parameter("compile_kwargs", keyword)
+    shown = parameters | {"compile_kwargs": own}
+    build.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        sorted(
+            (p if p.kind is rest else p.replace(kind=keyword) for p in shown.values()),
+            key=lambda parameter: parameter.kind,
+        )
+    )
     return build
 
 
@@ -294,7 +257,7 @@ def _batches(keras: Any, data: Any, rows: np.ndarray, size: int, fill: float) ->
     """Return the batches of some rows as a ``keras.utils.PyDataset``."""
 
     class Batches(keras.utils.PyDataset):
-        def __init__(self, data, rows):
+        def __init__(self, data, rows):  # a closure would hold them
             super().__init__()
             self.data, self.rows = data, rows
 
@@ -302,15 +265,13 @@ def _batches(keras: Any, data: Any, rows: np.ndarray, size: int, fill: float) ->
             return -(-len(self.rows) // size)
 
         def __getitem__(self, position):
-            data, rows = self.data, self.rows
-            if data is None:
+            if self.data is None:
                 return self.nothing
-            return data.batch(rows[position * size :][:size], fill)
+            return self.data.batch(self.rows[position * size :][:size], fill)
 
         def release(self):
             self.nothing = self.data.batch(self.rows[:0], fill)
-            self.rows = np.zeros(0, dtype=np.int32)
-            self.data = None
+            self.data, self.rows = None, np.zeros(0, dtype=np.int32)
 
     return Batches(data, rows)
 
@@ -330,8 +291,7 @@ def _listener(keras: Any, monitor: Any, batches: Any, orders: Iterator) -> Any:
         def on_epoch_end(self, epoch, logs):  # noqa: ARG002
             losses = logs["loss"], logs.get("val_loss")
             monitor.after_epoch(*losses, self.model.get_weights)
-            if monitor.is_over:
-                self.model.stop_training = True
+            self.model.stop_training |= monitor.is_over
 
         def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
             if monitor.interrupt.is_set:

@@ -15,21 +15,11 @@ __all__ = ["KerasRegressor"]
 _ROUTED = ("model__", "optimizer__", "loss__", "compile__")
 
 # Losses that are about values in their own unit, which scaled targets are not.
-_UNSCALED_LOSSES = {
-    "mape",
-    "mean_absolute_percentage_error",
-    "mean_squared_logarithmic_error",
-    "msle",
-    "poisson",
-}
-_LOSSES = _UNSCALED_LOSSES | {
-    "huber",
-    "log_cosh",
-    "mae",
-    "mean_absolute_error",
-    "mean_squared_error",
-    "mse",
-}
+_UNSCALED_LOSSES = {"mape", "mean_absolute_percentage_error", "poisson"}
+_UNSCALED_LOSSES |= {"mean_squared_logarithmic_error", "msle"}
+_LOSSES = _UNSCALED_LOSSES | set(
+    "huber log_cosh mae mean_absolute_error mean_squared_error mse".split()
+)
 _OPTIMIZERS = set(
     "adadelta adafactor adagrad adam adamax adamw ftrl lion nadam rmsprop sgd".split()
 )
@@ -38,9 +28,8 @@ _OPTIMIZERS = set(
 class KerasRegressor(WindowRegressor):
     """Predict the next value(s) of a series from windows of its past with your network.
 
-    It is :class:`LSTMRegressor` with a network of your own in place of the LSTM: the
-    same windows, scaling, highway and early stopping. Keras trains it and predicts with
-    it, with any optimizer, loss and callback; scikeras routes parameters to it.
+    It is :class:`LSTMRegressor` with a network of your own in place of the LSTM. Keras
+    trains it and predicts with it; scikeras routes parameters to it.
 
     Parameters
     ----------
@@ -60,10 +49,9 @@ class KerasRegressor(WindowRegressor):
     optimizer : str or callable, default="adam"
         Keras optimizer, by name or class.
     loss : str or callable, default="huber"
-        Keras loss of the scaled target, by name or callable. Huber's loss is the
-        squared error up to one unit of what the highway leaves, and the absolute error
-        beyond. ``"poisson"`` and ``"msle"`` need a network whose predictions are
-        positive, and ``scaling=None`` as ``"mape"`` does.
+        Keras loss of the scaled target, by name or callable. ``"poisson"`` and
+        ``"msle"`` need a network whose predictions are positive, and ``scaling=None``
+        as ``"mape"`` does.
     callbacks : list of keras.callbacks.Callback, default=None
         Passed to Keras; one that sets ``model.stop_training`` keeps what was learned.
         Those of scikit-learn (1.9 and later) are given to ``set_callbacks``, as those
@@ -114,6 +102,8 @@ class KerasRegressor(WindowRegressor):
         "callbacks": [list, tuple, None],
     }
 
+    keras_params: dict[str, Any] | None
+
     def __init__(
         self,
         model=None,
@@ -137,58 +127,16 @@ class KerasRegressor(WindowRegressor):
         verbose=0,
         random_state=None,
     ) -> None:
-        self.model = model
-        self.keras_params = keras_params
-        self.optimizer = optimizer
-        self.loss = loss
-        self.callbacks = callbacks
-        self.steps = steps
-        self.scaling = scaling
-        self.highway = highway
-        self.learning_rate = learning_rate
-        self.quantiles = quantiles
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.n_models = n_models
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.random_state = random_state
+        self._assign(locals())
 
     # -- parameters ------------------------------------------------------------------
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters, and with ``deep`` the routed ones by their names.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to add what ``keras_params`` holds.
-
-        Returns
-        -------
-        dict
-        """
         params = super().get_params(deep=deep)
         has_routed = deep and isinstance(self.keras_params, dict)
         return params | self.keras_params if has_routed else params
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, routed ones among them.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters of the constructor, and ``model__…``, ``optimizer__…``,
-            ``loss__…``, ``compile__…``, which go into ``keras_params``.
-
-        Returns
-        -------
-        self
-            The estimator.
-        """
         routed = {k: v for k, v in params.items() if k.startswith(_ROUTED)}
         super().set_params(**{k: v for k, v in params.items() if k not in routed})
         if routed:
@@ -199,17 +147,16 @@ class KerasRegressor(WindowRegressor):
 
     def _recipe(self):
         """Return what the parameters ask for, of windows as they were read."""
-        levels = self._levels()
         return KerasRecipe(
             window=self.window_,
             n_channels=self.n_channels_,
-            n_outputs=self.n_outputs_ * len(levels or (0.5,)),
+            n_outputs=self.n_outputs_ * len(self._levels()),
             builder=self.model,
             optimizer=self.optimizer,
             learning_rate=float(self.learning_rate),
             loss=self.loss,
             routed=dict(self.keras_params or {}),
-            quantiles=levels,
+            quantiles=None if self.quantiles is None else self._levels(),
         )
 
     def _plan(self, epochs, *, is_watched):
@@ -240,25 +187,15 @@ class KerasRegressor(WindowRegressor):
                 )
             if self.quantiles is not None and name.startswith("loss__"):
                 raise ValueError(
-                    "Quantiles are learned with the pinball loss, which takes no "
-                    f"parameters. Got {name!r} and quantiles={self.quantiles!r}; leave "
-                    "out one of them."
+                    "The pinball loss of quantiles takes no parameters. Got "
+                    f"{name!r} and quantiles={self.quantiles!r}; leave out one of them."
                 )
-        self._check_builder()
-
-    def _check_builder(self):
-        """Check that the builder is one, and takes what is routed to it."""
         if self.model is None:
             raise ValueError(
                 "KerasRegressor needs a function that builds its network. Got "
                 "model=None; pass one that takes 'meta' and returns a keras.Model, or "
                 "use LSTMRegressor, which has a network."
             )
-        routed = [
-            name.removeprefix("model__")
-            for name in self.keras_params or {}
-            if name.startswith("model__")
-        ]
         if hasattr(self.model, "trainable_weights"):
             raise ValueError(
                 "The 'model' parameter of KerasRegressor must be a function that builds"
@@ -267,10 +204,11 @@ class KerasRegressor(WindowRegressor):
             )
         parameters = inspect.signature(self.model).parameters
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        for name in routed:
-            if name not in parameters and not takes_any:
+        for routed in self.keras_params or {}:
+            name = routed.removeprefix("model__")
+            if name != routed and name not in parameters and not takes_any:
                 raise ValueError(
                     "The 'model' parameter of KerasRegressor must be a callable that "
-                    f"takes {name!r}, which 'model__{name}' routes to it. Got one that "
+                    f"takes {name!r}, which {routed!r} routes to it. Got one that "
                     f"takes {list(parameters)}."
                 )

@@ -1,8 +1,7 @@
 """The kernels that train and predict: the only file that calls the C++ extension.
 
-A call returns after some hundredths of a second, whatever the size of an epoch, so that
-an interrupt is heard. What it has done until then stays in the trainer, and the next
-call goes on with it.
+A call returns after some hundredths of a second, so that an interrupt is heard; the
+next call goes on with what it has done.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import numpy as np
 
 from sklstm.network._lstm import (
     NetworkSpec,
+    Weights,
     build_keras_model,
     initial_weights,
     weight_shapes,
@@ -33,14 +33,7 @@ except ImportError as error:
         "use the installed package."
     ) from error
 
-__all__ = [  # noqa: RUF022
-    "LOSSES",
-    "LSTMRecipe",
-    "OPTIMIZERS",
-    "input_slopes",
-    "levels",
-    "outputs",
-]
+__all__ = ["LOSSES", "LSTMRecipe", "OPTIMIZERS", "input_slopes", "levels", "outputs"]  # noqa: RUF022
 
 LOSSES = ("huber", "mse", "mae", "log_cosh")
 
@@ -62,9 +55,6 @@ _MOST_THREADS = 64
 
 # Rows of all epochs whose orders are made at once.
 _ROWS_AT_ONCE = 1 << 17
-
-# Means that an optimizer keeps of each weight.
-_N_SLOTS = {"adam": 2, "adamw": 2, "rmsprop": 2, "sgd": 0}
 
 # Outputs in a panel of weights.
 _PANEL = 12
@@ -99,9 +89,8 @@ def _network(spec: NetworkSpec) -> Any:
 def _places(spec: NetworkSpec) -> np.ndarray:
     """Return where in the flat vector each weight lies, in the order of their list.
 
-    The flat vector holds, for each cell, panels of 12 gate inputs (unit by unit, its
-    four gates together) by all that the cell reads, and the biases; last the output
-    layer in panels, and its bias.
+    It holds, for each cell, panels of 12 gate inputs (unit by unit, its four gates
+    together) by all that the cell reads, and biases; last the output layer likewise.
     """
     places, used = [], 0
     shapes = weight_shapes(spec)
@@ -131,14 +120,14 @@ def _panels(n_inputs: int, n_outputs: int, begin: int) -> tuple[np.ndarray, int]
     return panels.reshape(n_inputs, filled)[:, :n_outputs], begin + len(places)
 
 
-def _flat(spec: NetworkSpec, weights: list[np.ndarray]) -> np.ndarray:
+def _flat(spec: NetworkSpec, weights: Weights) -> np.ndarray:
     """Return weights in Keras's order as the kernels hold them."""
     flat = np.zeros(_network(spec).n_weights, dtype=np.float32)
     flat[_places(spec)] = np.concatenate([array.ravel() for array in weights])
     return flat
 
 
-def _listed(spec: NetworkSpec, flat: np.ndarray) -> list[np.ndarray]:
+def _listed(spec: NetworkSpec, flat: np.ndarray) -> Weights:
     """Return what the kernels hold as weights in Keras's order."""
     values, begin, listed = flat[_places(spec)], 0, []
     for shape in weight_shapes(spec):
@@ -153,7 +142,7 @@ def _listed(spec: NetworkSpec, flat: np.ndarray) -> list[np.ndarray]:
 
 def outputs(
     spec: NetworkSpec,
-    weights: list[np.ndarray],
+    weights: Weights,
     inputs: np.ndarray,
     *,
     n_threads: int = 1,
@@ -162,24 +151,8 @@ def outputs(
     """Return the network's outputs, as ``forward`` of ``_lstm`` defines them.
 
     Each row is computed alone, its sums in one order: the result is the same bits
-    whatever rows are beside it, and for any number of threads.
-
-    Parameters
-    ----------
-    spec : NetworkSpec
-        The network.
-    weights : list of ndarray
-        In Keras's order.
-    inputs : ndarray of shape (n_rows, window, n_channels), float32
-        Scaled windows; missing steps, the oldest of their window, are NaN.
-    n_threads : int, default=1
-        Threads that share the rows.
-    level : str, default=""
-        One of :func:`levels`; the best where it is empty.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_outputs), float32
+    whatever rows are beside it, and for any number of threads. The level is one of
+    :func:`levels`; the best where it is empty.
     """
     result = np.empty((len(inputs), spec.n_outputs), dtype=np.float32)
     _predict(spec, weights, inputs, result, -1, n_threads, level)
@@ -188,23 +161,17 @@ def outputs(
 
 def input_slopes(
     spec: NetworkSpec,
-    weights: list[np.ndarray],
+    weights: Weights,
     inputs: np.ndarray,
     output: int,
     *,
     n_threads: int = 1,
     level: str = _LEVEL,
 ) -> np.ndarray:
-    """Return the gradients of an output with respect to the inputs.
+    """Return the gradients of one output by the inputs, in the shape of these.
 
-    They are of shape (n_rows, window, n_channels), float32; 0 at missing steps, and at
-    steps that no patch reads. The output is given by its position, all else as in
-    :func:`outputs`.
-
-    References
-    ----------
-    Werbos 1990, "Backpropagation through time: what it does and how to do it",
-    doi:10.1109/5.58337.
+    They are 0 at missing steps, and at steps that no patch reads (backpropagation
+    through time: Werbos 1990, doi:10.1109/5.58337).
     """
     n_read = spec.n_steps * spec.patch
     result = np.empty((len(inputs), n_read * spec.n_channels), dtype=np.float32)
@@ -218,13 +185,12 @@ def input_slopes(
 def _predict(spec, weights, inputs, result, output, n_threads, level):
     """Fill a result row by row."""
     n_rows, window, n_channels = inputs.shape
+    none = np.zeros(n_channels, dtype=np.float32)
     windows = extension.Windows(
         np.ascontiguousarray(inputs, dtype=np.float32).reshape(-1, n_channels),
         np.arange(0, n_rows * window, window, dtype=np.int32),
         _missing_steps(spec, np.count_nonzero(~np.isnan(inputs[:, :, 0]), axis=1)),
-        np.zeros(n_channels, dtype=np.float32),
-        np.ones(n_channels, dtype=np.float32),
-        np.zeros(n_channels, dtype=np.uint8),
+        *(none, none + 1, none.astype(np.uint8)),
     )
     network, flat = _network(spec), _flat(spec, weights)
     n_threads = min(n_threads, _MOST_THREADS)
@@ -237,10 +203,7 @@ def _predict(spec, weights, inputs, result, output, n_threads, level):
 
 
 def _missing_steps(spec: NetworkSpec, counts: np.ndarray) -> np.ndarray | None:
-    """Return how many steps the network skips of each window; None for none of any.
-
-    A patch that lacks one of the true steps, which are counted, is skipped.
-    """
+    """Return how many incomplete patches each window begins with; None for none."""
     n_missing = spec.n_steps - np.minimum(counts // spec.patch, spec.n_steps)
     return n_missing.astype(np.int32) if n_missing.any() else None
 
@@ -250,16 +213,7 @@ def _missing_steps(spec: NetworkSpec, counts: np.ndarray) -> np.ndarray | None:
 
 @dataclass(frozen=True, kw_only=True)
 class LSTMRecipe(Recipe):
-    """The LSTM of a spec.
-
-    Parameters
-    ----------
-    spec : NetworkSpec
-        The network.
-    optimizer_params : mapping of str to float
-        Numbers of the optimizer that are not its defaults, and ``"global_clipnorm"``
-        where gradients are clipped.
-    """
+    """The LSTM of a spec; numbers of its optimizer that are not :data:`OPTIMIZERS`'."""
 
     spec: NetworkSpec
     optimizer_params: Mapping[str, float] = field(default_factory=dict)
@@ -269,27 +223,30 @@ class LSTMRecipe(Recipe):
         """What a fit that goes on must leave as it was, by name."""
         return vars(self.spec)
 
-    def first_weights(
-        self, seed: int, *, has_highway: bool
-    ) -> tuple[list[np.ndarray], bool]:
-        """Return the weights to begin with; missing steps are always masked."""
+    @property
+    def _n_slots(self) -> int:
+        """Means that the optimizer keeps of each weight."""
+        return 0 if self.optimizer == "sgd" else 2
+
+    def first_weights(self, seed: int, has_highway: bool) -> tuple[Weights, bool]:
+        """Return the weights to begin with, and whether missing steps are masked."""
         weights = initial_weights(self.spec, seed)
         if has_highway:
             weights[-2][:] = 0  # begin with the highway alone
         return weights, True
 
-    def predictor(self, weights: list[np.ndarray]) -> Callable[..., np.ndarray]:
-        """Return the kernels' function from scaled windows to outputs."""
+    def predictor(self, weights: Weights) -> Callable[..., np.ndarray]:
+        """Return the function from scaled windows, and ``n_threads``, to outputs."""
         return partial(outputs, self.spec, weights)
 
-    def keras_model(self, weights: list[np.ndarray]) -> Any:
-        """Return the network with its weights as a ``keras.Model``, uncompiled."""
+    def keras_model(self, weights: Weights) -> Any:
+        """Return the network with its weights as a ``keras.Model``."""
         model = build_keras_model(self.spec)
         model.set_weights(weights)
         return model
 
-    def multiplied(self, weights: list[np.ndarray], factor: float) -> list[np.ndarray]:
-        """Return weights whose outputs are multiplied: those of the last layer are."""
+    def multiplied(self, weights: Weights, factor: float) -> Weights:
+        """Return weights whose outputs are multiplied; None where that is unknown."""
         last = [(part * factor).astype(np.float32) for part in weights[-2:]]
         return [*weights[:-2], *last]
 
@@ -298,15 +255,16 @@ class LSTMRecipe(Recipe):
         data: TrainingSet,
         plan: Plan,
         monitor: Monitor,
-        weights: list[np.ndarray],
-        optimizer_state: list[np.ndarray] | None,
+        weights: Weights,
+        optimizer_state: Weights | None,
         *,
         level: str = _LEVEL,
-    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    ) -> tuple[Weights, Weights]:
         """Train for some epochs; return weights and optimizer state after them.
 
-        The state is the number of steps, and the optimizer's means in the shapes of the
-        weights. The level is one of :func:`levels`; the best where it is empty.
+        The monitor hears of every epoch, and is asked in between whether to stop. The
+        state is the number of steps, and the optimizer's means in the shapes of the
+        weights; None is that of a fresh optimizer.
         """
         trainer = self._trainer(data, plan, weights, optimizer_state, level)
         if plan.is_annealed:
@@ -315,10 +273,8 @@ class LSTMRecipe(Recipe):
 
         def get_best():
             # Where nobody looks at each epoch, the trainer may have done more of them.
-            is_now = monitor.is_watched
-            return _listed(
-                self.spec, trainer.weights if is_now else trainer.best_weights
-            )
+            flat = trainer.weights if monitor.is_watched else trainer.best_weights
+            return _listed(self.spec, flat)
 
         patience = min(plan.patience or plan.epochs, plan.epochs)
         # Orders of the rows are made beforehand, of as many epochs as fit.
@@ -337,18 +293,11 @@ class LSTMRecipe(Recipe):
                     monitor.after_epoch(loss, validation_loss, get_best)
                     n_told += 1
         state = [np.array(trainer.n_steps, np.float64)]
-        for slot in range(_N_SLOTS[self.optimizer]):
+        for slot in range(self._n_slots):
             state += _listed(self.spec, trainer.slot(slot))
         return _listed(self.spec, trainer.weights), state
 
-    def _trainer(
-        self,
-        data: TrainingSet,
-        plan: Plan,
-        weights: list[np.ndarray],
-        optimizer_state: list[np.ndarray] | None,
-        level: str,
-    ) -> Any:
+    def _trainer(self, data, plan, weights, optimizer_state, level):
         """Return the extension's trainer, which holds weights and optimizer."""
         spec = self.spec
         numbers = OPTIMIZERS[self.optimizer] | dict(self.optimizer_params)
@@ -358,7 +307,7 @@ class LSTMRecipe(Recipe):
             n_steps, n = int(optimizer_state[0]), len(weights)
             slots = [
                 _flat(spec, optimizer_state[1 + slot * n : 1 + (slot + 1) * n])
-                for slot in range(_N_SLOTS[self.optimizer])
+                for slot in range(self._n_slots)
             ]
         seeds = np.random.SeedSequence([*plan.seed, 2])
         base, starts = data.base()
@@ -383,7 +332,7 @@ class LSTMRecipe(Recipe):
             [plan.learning_rate, *numbers.values(), *[0.0] * (4 - len(numbers))],
             clipnorm,
             n_steps,
-            min(plan.n_rows_of_batch(len(data.rows)), len(data.windows)),
+            plan.n_rows_of_batch(len(data.rows)),
             spec.dropout,
             int(seeds.generate_state(1, np.uint64)[0]),
             min(plan.n_threads, _MOST_THREADS),

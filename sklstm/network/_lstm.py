@@ -6,27 +6,34 @@ that train and predict are held against it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
-
-from sklstm.network._backend import backend
 
 __all__ = [
     "ACTIVATIONS",
     "MISSING",
     "NetworkSpec",
+    "Weights",
+    "backend",
     "build_keras_model",
     "default_patch",
     "forward",
     "initial_weights",
     "patched",
     "trace",
+    "untouched_random",
     "weight_shapes",
 ]
+
+# The weights of a network, in Keras's order.
+Weights = list[np.ndarray]
 
 # Of candidate and output, by Keras's names; the gates are sigmoids.
 ACTIVATIONS: dict[str, Callable[..., np.ndarray]] = {
@@ -50,22 +57,9 @@ _MOST_PATCHES = 16
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """What determines the shape of a network and of its weights.
+    """The network that parameters of ``LSTMRegressor`` ask for.
 
-    Parameters
-    ----------
-    window, n_channels, n_outputs : int
-        Input is (window, n_channels), output is (n_outputs,).
-    units : tuple of int
-        Size of the cell state of each LSTM layer, the first layer first.
-    activation : str
-        A name in :data:`ACTIVATIONS`.
-    dropout : float
-        Share of each layer's outputs that is dropped in training.
-    bidirectional : bool
-        Whether each layer also reads the window from its newest step to its oldest.
-    patch : int
-        Steps of the window that the network reads at once.
+    It reads ``patch`` steps of (window, n_channels) at once.
     """
 
     window: int
@@ -94,11 +88,7 @@ class NetworkSpec:
 
 
 def default_patch(window: int) -> int:
-    """Return how many steps of a window are read at once by default.
-
-    One, up to 48 steps. Longer windows are read in about 8 to 16 patches of one length,
-    which is a divisor of the window if there is one.
-    """
+    """Return the patch of a window by default, which divides it if it can."""
     if window <= _LONGEST_BY_STEPS:
         return 1
     shortest = -(-window // _MOST_PATCHES)
@@ -107,22 +97,10 @@ def default_patch(window: int) -> int:
 
 
 def patched(inputs: np.ndarray, patch: int) -> np.ndarray:
-    """Return windows as a network reads them, some steps at once.
+    """Return windows as (n_rows, window // patch, patch * n_channels).
 
-    Recurrent networks learn long windows faster, and better, when they read patches of
-    them (SegRNN: Lin et al. 2023, arXiv:2308.11200).
-
-    Parameters
-    ----------
-    inputs : ndarray of shape (n_rows, window, n_channels)
-        Scaled windows.
-    patch : int
-        Steps that are read at once. Where they do not divide the window, the oldest
-        steps are not read. A patch with a missing step counts as missing.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, window // patch, patch * n_channels)
+    Where patches do not divide the window, the oldest steps are not read; a patch with
+    a missing step counts as missing (SegRNN: Lin et al. 2023, arXiv:2308.11200).
     """
     if patch == 1:
         return inputs
@@ -147,27 +125,14 @@ def weight_shapes(spec: NetworkSpec) -> list[tuple[int, ...]]:
     return [*shapes, (n_inputs, spec.n_outputs), (spec.n_outputs,)]
 
 
-def initial_weights(spec: NetworkSpec, seed: int) -> list[np.ndarray]:
+def initial_weights(spec: NetworkSpec, seed: int) -> Weights:
     """Return initial weights in Keras's order and with Keras's distributions.
 
-    Kernels are Glorot uniform, recurrent kernels orthogonal, biases 0 and those of the
-    forget gate 1.
-
-    No generator is touched but that of the seed.
-
-    Returns
-    -------
-    list of ndarray, float32
-        Per layer and direction kernel (n_inputs, 4 * units), recurrent kernel
-        (units, 4 * units) and bias (4 * units,), gates in the order i, f, c, o; last
-        the kernel (n_features, n_outputs) and bias (n_outputs,) of the output layer.
-
-    References
-    ----------
-    Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward
-    neural networks", AISTATS. Saxe, McClelland & Ganguli 2014, arXiv:1312.6120.
-    Jozefowicz, Zaremba & Sutskever 2015, "An empirical exploration of recurrent
-    network architectures", ICML (forget bias 1).
+    Per layer and direction kernel, recurrent kernel and bias, gates in the order i, f,
+    c, o; last those of the output layer. Kernels are Glorot uniform (Glorot & Bengio
+    2010, AISTATS), recurrent kernels orthogonal (Saxe, McClelland & Ganguli 2014,
+    arXiv:1312.6120), biases 0 and those of the forget gate 1 (Jozefowicz, Zaremba &
+    Sutskever 2015, ICML).
     """
     rng = np.random.default_rng(seed)
     weights = []
@@ -208,65 +173,30 @@ def _orthogonal(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
     return rows
 
 
-def forward(
-    spec: NetworkSpec, weights: list[np.ndarray], inputs: np.ndarray
-) -> np.ndarray:
-    """Return the network's outputs.
+def forward(spec: NetworkSpec, weights: Weights, inputs: np.ndarray) -> np.ndarray:
+    """Return the outputs (n_rows, n_outputs) of scaled windows, float64.
 
-    Parameters
-    ----------
-    spec : NetworkSpec
-        The network.
-    weights : list of ndarray
-        As :func:`initial_weights` orders them.
-    inputs : ndarray of shape (n_rows, window, n_channels), float32
-        Scaled windows; missing steps, the oldest of their window, are NaN.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_outputs), float64
-
-    Notes
-    -----
-    Matrix products are in float64, activations in float32, as exact as the weights.
+    Missing steps, the oldest of their window, are NaN. Matrix products are in float64,
+    activations in float32, as exact as the weights.
     """
     outputs = np.empty((len(inputs), spec.n_outputs))
     for start in range(0, len(inputs), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        outputs[rows] = _forward_rows(spec, weights, inputs[rows], [])
+        outputs[rows] = trace(spec, weights, inputs[rows])[0]
     return outputs
 
 
 def trace(
-    spec: NetworkSpec, weights: list[np.ndarray], inputs: np.ndarray
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return the network's outputs, and every gate and state on the way to them.
+    spec: NetworkSpec, weights: Weights, inputs: np.ndarray
+) -> tuple[np.ndarray, Weights]:
+    """Return the outputs of :func:`forward`, and every gate and state on the way.
 
-    Parameters
-    ----------
-    spec, weights, inputs
-        As :func:`forward` takes them; all rows are held at once.
-
-    Returns
-    -------
-    outputs : ndarray of shape (n_rows, n_outputs), float64
-        Those of :func:`forward`.
-    traces : list of ndarray of shape (n_rows, n_steps, 6, units), float64
-        Per layer and direction, as the weights are ordered: input, forget and output
-        gate, candidate, cell and hidden state after each step. A missing step leaves
-        the states as they are, and its gates have no meaning.
+    The traces, of shape (n_rows, n_steps, 6, units), are per layer and direction, as
+    the weights are ordered: input, forget and output gate, candidate, cell and hidden
+    state after each step. A missing step leaves the states as they are, and its gates
+    have no meaning.
     """
-    traces: list[np.ndarray] = []
-    return _forward_rows(spec, weights, inputs, traces), traces
-
-
-def _forward_rows(
-    spec: NetworkSpec,
-    weights: list[np.ndarray],
-    inputs: np.ndarray,
-    traces: list[np.ndarray],
-) -> np.ndarray:
-    """Return the outputs of few rows, and append their traces."""
+    traces: Weights = []
     weights = [array.astype(np.float64) for array in weights]
     steps = patched(inputs, spec.patch).astype(np.float64)
     is_missing = np.isnan(steps[:, :, 0])
@@ -289,7 +219,7 @@ def _forward_rows(
             last.append(states[:, 0 if is_backward else -1, 5])
         sequence = np.concatenate(hidden, axis=2)
     kernel, bias = weights[-2:]
-    return np.concatenate(last, axis=1) @ kernel + bias
+    return np.concatenate(last, axis=1) @ kernel + bias, traces
 
 
 def _lstm_states(
@@ -313,12 +243,9 @@ def _lstm_states(
     - output gate  o = sigmoid(x Wo + h Uo + bo)
     - hidden state h = o * activation(c)
 
-    A missing step leaves both states as they are.
-
-    References
-    ----------
-    Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735.
-    Gers, Schmidhuber & Cummins 2000, doi:10.1162/089976600300015015 (forget gate).
+    A missing step leaves both states as they are (Hochreiter & Schmidhuber 1997,
+    doi:10.1162/neco.1997.9.8.1735; forget gate: Gers, Schmidhuber & Cummins 2000,
+    doi:10.1162/089976600300015015).
     """
     n_rows, n_steps, _ = sequence.shape
     units = len(recurrent_kernel)
@@ -341,11 +268,29 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return np.tanh(x / 2) / 2 + np.float32(0.5)
 
 
+@contextmanager
+def untouched_random() -> Iterator[None]:
+    """Give Python's global generator back as it was before the block."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def backend(name: str) -> Any:
+    """Import TensorFlow, Keras or scikeras when first needed.
+
+    That takes seconds, and moves Python's global generator, which is the user's.
+    """
+    with untouched_random():
+        return import_module(name)
+
+
 def build_keras_model(spec: NetworkSpec) -> Any:
     """Return the uncompiled ``keras.Model`` of a spec, all of its weights zero.
 
-    It reads windows as :func:`patched` returns them, :data:`MISSING` for NaN. Every
-    seed is given, so that building it draws from no global generator.
+    It reads windows as :func:`patched` returns them, :data:`MISSING` for NaN.
     """
     keras = backend("keras")
     layers = keras.layers

@@ -6,8 +6,7 @@ records what they ask of NumPy as nodes of the graph. It carries an example besi
 window through which NumPy goes the same way, so that shapes and types are NumPy's.
 
 Layers are a ``Scan`` in float64 over their steps. ONNX's own LSTM operator is float32
-in onnxruntime, and strayed by more than 1e-6 of the target's scale where layers are
-large and windows long; nor has it a mask for missing oldest steps.
+in onnxruntime, too coarse for long windows, and has no mask for missing steps.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from sklstm.network._lstm import NetworkSpec
+from sklstm.network._lstm import NetworkSpec, Weights
 from sklstm.network._training import Member
 
 __all__ = ["onnx_model"]
@@ -56,14 +55,7 @@ _TYPES = {"float32": "FLOAT", "float64": "DOUBLE", "int64": "INT64", "bool": "BO
 
 
 class _Graph:
-    """Nodes and constants of a graph.
-
-    Parameters
-    ----------
-    onnx : module
-    outer : _Graph, optional
-        The graph around this one, which has its constants.
-    """
+    """Nodes and constants of a graph; one inside another shares its constants."""
 
     def __init__(self, onnx: Any, outer: _Graph | None = None) -> None:
         self.onnx = onnx
@@ -93,10 +85,7 @@ class _Graph:
         return self.constants[key].name
 
     def add(self, operator: str, inputs: Sequence[Any], *examples: Any, **how: Any):
-        """Add a node; return one value for each example of what it makes.
-
-        Inputs that are no values are constants.
-        """
+        """Add a node; return one value for each example of what it makes."""
         names = [
             each.name if isinstance(each, _Value) else self.constant(each)
             for each in inputs
@@ -117,20 +106,10 @@ class _Graph:
 
 
 class _Value(NDArrayOperatorsMixin):
-    """A value of the graph, in the place of an array whose rows come first.
-
-    Parameters
-    ----------
-    graph : _Graph
-    name : str
-    example : ndarray
-        What NumPy makes of the example.
-    """
+    """A value of the graph, in the place of an array whose rows come first."""
 
     def __init__(self, graph: _Graph, name: str, example: np.ndarray) -> None:
-        self.graph = graph
-        self.name = name
-        self.example = example
+        self.graph, self.name, self.example = graph, name, example
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -218,25 +197,7 @@ _ACTIVATIONS: Any = {"relu": lambda x: np.maximum(x, 0.0), "tanh": np.tanh}
 
 @np.errstate(all="ignore")  # the example need not be a window that makes sense
 def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
-    """Return the ONNX file of an ensemble.
-
-    Parameters
-    ----------
-    networks : sequence of Member
-        The ensemble, whose predictions are averaged; every level of its quantiles is
-        an output of the graph.
-    n_outputs : int
-        Targets of y, or steps.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    ImportError
-        If onnx is not installed.
-    """
+    """Return the ONNX file of an ensemble, with so many targets or steps."""
     recipe: Any = networks[0].recipe
     scaling = networks[0].scaling
     spec, levels = recipe.spec, recipe.levels
@@ -284,7 +245,7 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
 # -- the network --------------------------------------------------------------------
 
 
-def _forward(spec: NetworkSpec, weights: list[np.ndarray], inputs: Any) -> Any:
+def _forward(spec: NetworkSpec, weights: Weights, inputs: Any) -> Any:
     """Add the NumPy pass of ``_lstm``, of shape (n_rows, n_outputs), float64."""
     steps = inputs
     if spec.patch > 1:
@@ -318,11 +279,7 @@ def _together(values: list[Any]) -> Any:
 
 
 def _lstm_states(
-    spec: NetworkSpec,
-    weights: list[np.ndarray],
-    sequence: Any,
-    is_true: Any,
-    is_backward: bool,
+    spec: NetworkSpec, weights: Weights, sequence: Any, is_true: Any, is_backward: bool
 ) -> tuple[_Value, _Value]:
     """Add a layer in one direction; return its last hidden state, and all of them."""
     # The order i, f, o, c lets one node activate all gates.

@@ -32,13 +32,7 @@ _PAUSE = 0.1
 
 
 class Line:
-    """A line of the standard output; a terminal also shows its passing states.
-
-    Parameters
-    ----------
-    is_silent : bool, default=False
-        Prints nothing at all.
-    """
+    """A line of the standard output; a terminal also shows its passing states."""
 
     def __init__(self, *, is_silent: bool = False):
         self.is_silent = is_silent
@@ -73,19 +67,9 @@ class Progress:
     """A fit as it is told: each epoch when it ends, and the fit itself.
 
     Callbacks hear of a task for the fit, and in it of one for each epoch of each
-    network; a refit's are named ``"refit-epoch"``.
-
-    Parameters
-    ----------
-    estimator : WindowRegressor
-        Whose fit it is, with a parameter ``verbose``: 1 prints a line for the fit, more
-        one for each epoch.
-    X, y, sample_weight : array-like
-        What it was given.
-    n_networks : int
-        How many are trained.
-    epochs, n_refit : int
-        Of each network, and of its refit, at most.
+    network; a refit's are named ``"refit-epoch"``. The estimator's ``verbose`` of 1
+    prints a line for the fit, more one for each epoch. ``epochs`` and ``n_refit`` are
+    those of each network, and of its refit, at most.
     """
 
     def __init__(
@@ -94,7 +78,6 @@ class Progress:
         X: Any,
         y: Any,
         sample_weight: Any,
-        *,
         n_networks: int,
         epochs: int,
         n_refit: int,
@@ -144,17 +127,8 @@ class Progress:
     ) -> bool:
         """Tell of an epoch; return whether a callback asks to stop.
 
-        Parameters
-        ----------
-        network : int
-            Position of the network.
-        history : dict of lists of float
-            Losses of this training until then.
-        state : callable
-            Gives the attributes with which a copy of the estimator predicts as after
-            this epoch; None where weights are not finite.
-        is_refit : bool
-            Whether the epoch is one of the refit.
+        ``state`` gives the attributes with which a copy of the estimator predicts as
+        after this epoch; None where weights are not finite.
         """
         text = self._text_of(network, history, is_refit=is_refit)
         self._line.show(text)
@@ -167,6 +141,15 @@ class Progress:
         return self._epoch.call_on_fit_task_end(
             **self._given, reconstruction_attributes=state
         )
+
+    def end_network(self, weight: float) -> None:
+        """Tell of the weight that a trained network has beside its highway."""
+        text = f"network weight {weight:.2g}"
+        if weight == 0:
+            text = "network weight 0: the linear part predicts alone"
+        self._text += f" - {text}"
+        if self._verbose > 1:
+            print(f"{text.capitalize()}\n", end="", flush=True)
 
     def _text_of(self, network, history, *, is_refit):
         """Return the number of an epoch, the seconds until then, and its losses."""

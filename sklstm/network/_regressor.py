@@ -36,13 +36,11 @@ class LSTMRegressor(WindowRegressor):
 
     Windows come from :class:`SlidingWindow`, or from any array of that shape. The
     network is one or several LSTM layers and a linear output layer.
-    :class:`KerasRegressor` has a network of your own in its place.
 
     Inputs and target are scaled inside. By default a target is predicted as its change
-    from the newest value of the channel that is closest to it (*last-value centring*):
-    the network sees a stationary input, and a level beyond everything in the training
-    rows is no obstacle. What is linear in the window is found by a ridge regression,
-    and the network learns what that leaves.
+    from the newest value of the channel that is closest to it, so that a level beyond
+    everything in the training rows is no obstacle. What is linear in the window is
+    found by a ridge regression, and the network learns what that leaves.
 
     Parameters
     ----------
@@ -58,9 +56,8 @@ class LSTMRegressor(WindowRegressor):
         How many steps of the window the network reads at once. ``"auto"`` reads
         windows up to 48 step by step, longer ones in 8 to 16 patches, which is faster
         and more accurate (after SegRNN, Lin et al. 2023, arXiv:2308.11200). Where
-        patches do not divide the window, the network does not read its oldest steps;
-        a patch with a missing step counts as missing. The highway reads
-        every step.
+        patches do not divide the window, its oldest steps are left to the highway; a
+        patch with a missing step counts as missing.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"}, default="adam"
         Optimizer, as Keras defines it.
     optimizer_params : dict, default=None
@@ -75,9 +72,8 @@ class LSTMRegressor(WindowRegressor):
         then cannot lead the network astray, as they do with ``"mse"`` (Huber 1964,
         doi:10.1214/aoms/1177703732).
     n_jobs : int, default=None
-        Threads that may share a batch, or the rows to predict, where these are worth
-        it. None is 1, unless joblib's ``parallel_config`` says otherwise; -1 is as many
-        as there are processors. Results are the same bits for any number.
+        Threads that may share a batch, or the rows to predict, as joblib counts them:
+        None is 1, -1 all processors. Results are the same bits for any number.
     (shared parameters)
 
     Attributes
@@ -99,14 +95,12 @@ class LSTMRegressor(WindowRegressor):
 
     Notes
     -----
-    With scikit-learn 1.9 and later ``set_callbacks`` takes the callbacks of
-    ``sklearn.callback``, which scikit-learn calls experimental. A fit has a task named
-    ``"epoch"`` for each epoch of each network, or ``"refit-epoch"``, at whose end
-    ``fitted_estimator`` predicts with the weights so far: ``ScoringMonitor`` so logs
-    what a fit of as many epochs scores. A callback that returns True there stops the
-    network's training, its refit included; what was learned is kept, with early
-    stopping the best of it. Callbacks change no weight, but cost time: epochs run one
-    by one.
+    With scikit-learn 1.9 and later ``set_callbacks`` takes the experimental callbacks
+    of ``sklearn.callback``. A fit has a task named ``"epoch"`` for each epoch of each
+    network, or ``"refit-epoch"``, at whose end ``fitted_estimator`` predicts with the
+    weights so far: ``ScoringMonitor`` so logs what a fit of as many epochs scores. A
+    callback that returns True there stops the network's training; what was learned is
+    kept, with early stopping the best of it. Callbacks change no weight.
 
     References
     ----------
@@ -167,38 +161,15 @@ class LSTMRegressor(WindowRegressor):
         verbose=0,
         random_state=None,
     ) -> None:
-        self.units = units
-        self.activation = activation
-        self.dropout = dropout
-        self.bidirectional = bidirectional
-        self.patch = patch
-        self.optimizer = optimizer
-        self.optimizer_params = optimizer_params
-        self.loss = loss
-        self.n_jobs = n_jobs
-        self.steps = steps
-        self.scaling = scaling
-        self.highway = highway
-        self.learning_rate = learning_rate
-        self.quantiles = quantiles
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.n_models = n_models
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.random_state = random_state
+        self._assign(locals())
 
     def _recipe(self):
         """Return what the parameters ask for, of windows as they were read."""
-        levels = self._levels()
         units = (self.units,) if is_integer(self.units) else self.units
         spec = NetworkSpec(
             window=self.window_,
             n_channels=self.n_channels_,
-            n_outputs=self.n_outputs_ * len(levels or (0.5,)),
+            n_outputs=self.n_outputs_ * len(self._levels()),
             units=tuple(int(size) for size in units),
             activation=self.activation,
             dropout=float(self.dropout),
@@ -211,7 +182,7 @@ class LSTMRegressor(WindowRegressor):
             optimizer=self.optimizer,
             optimizer_params={name: float(number) for name, number in numbers},
             loss=self.loss,
-            quantiles=levels,
+            quantiles=None if self.quantiles is None else self._levels(),
         )
 
     def _patch(self):
@@ -263,8 +234,7 @@ class LSTMRegressor(WindowRegressor):
     def to_onnx(self, path: str | os.PathLike[str]) -> Path:
         """Write the fitted network as an ONNX file, for runtimes without Python.
 
-        Raw windows go in, values in the unit of the target come out: scaling, highway,
-        masks of incomplete windows and ensembles are inside. Needs ``onnx``
+        Raw windows go in, values in the unit of the target come out. Needs ``onnx``
         (``pip install 'sklstm[onnx]'``).
 
         Parameters
@@ -276,19 +246,13 @@ class LSTMRegressor(WindowRegressor):
         -------
         pathlib.Path
             The file. Its input ``windows`` is float32, of shape
-            (n_rows, window, n_channels), with NaN in missing oldest steps. Its output
-            ``values``, float64, is what :meth:`predict_steps` returns, of shape
-            (n_rows, n_outputs). After a fit with ``quantiles`` there is
-            ``quantiles`` too, as :meth:`predict_quantiles` returns it. They agree to
-            float32 rounding. Where the series of a panel are divided by their sizes,
-            there is a second input ``groups``, int64 of shape (n_rows,): the position
-            of each row's group among ``groups_`` of the :class:`SlidingWindow` of the
-            fit, -1 for a new one. What goes in is not checked.
-
-        Raises
-        ------
-        ImportError
-            If onnx is not installed.
+            (n_rows, window, n_channels), with NaN in missing oldest steps, unchecked.
+            Its outputs, float64, are ``values``, as :meth:`predict_steps` returns them,
+            and after a fit with quantiles ``quantiles``. They agree to float32
+            rounding. Where the series of a panel are divided by their sizes, there is a
+            second input ``groups``, int64 of shape (n_rows,): the position of each
+            row's group among ``groups_`` of the :class:`SlidingWindow` of the fit, -1
+            for a new one.
         """
         check_is_fitted(self)
         model = onnx_model(self._members, self.n_outputs_)

@@ -18,12 +18,7 @@ from sklstm._checks import (
     check_whole_target,
     validate_data,
 )
-from sklstm.windows._array import (
-    Windows,
-    base_from_windows,
-    is_next_window,
-    true_steps,
-)
+from sklstm.windows._array import Windows, base_from_windows, is_next_window, true_steps
 from sklstm.windows._frames import check_same_labels, is_numbered
 
 __all__ = [
@@ -43,23 +38,9 @@ LAG_NAME = re.compile(r"(?P<channel>.+)_t(?P<step>[-+]\d+)?")
 
 
 def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarray]:
-    """Return X as windows, and their true steps.
+    """Return X as float32 windows, an array or Windows, and the true steps of each.
 
-    Parameters
-    ----------
-    regressor : WindowRegressor
-        Whose fit, or prediction, reads them; with ``reset`` it learns the number and
-        the names of the columns of X.
-    X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
-        Windows as in its ``fit``.
-    reset : bool
-        Whether this is a first fit.
-
-    Returns
-    -------
-    windows : ndarray or Windows of shape (n_rows, window, n_channels), float32
-    counts : ndarray of shape (n_rows,)
-        True steps of each window.
+    With ``reset``, a first fit, the regressor learns the columns of X.
     """
     owner = type(regressor).__name__
     with np.errstate(over="ignore"):  # beyond float32 is reported as infinity
@@ -79,10 +60,10 @@ def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarra
             f"a step, in row {np.flatnonzero(counts < 0)[0]} of X; fill or drop "
             "missing values before windows are made."
         )
-    is_table = getattr(X, "ndim", 2) == 2 and not hasattr(
-        regressor, "feature_names_in_"
-    )
-    if is_table and (reset or not regressor._takes_incomplete):
+    has_names = hasattr(regressor, "feature_names_in_")
+    if (getattr(X, "ndim", 2) == 2 and not has_names) and (
+        reset or not regressor._takes_incomplete
+    ):
         _check_table_start(windows, counts, owner)
     return windows, counts
 
@@ -97,13 +78,8 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
         # check_array would return plain float32 arrays as they are, only later.
         is_plain = type(X) is np.ndarray and X.dtype == np.float32 and len(X) > 0
         if not (is_plain or isinstance(X, Windows)):
-            windows = check_array(
-                X,
-                dtype=np.float32,
-                ensure_all_finite=False,
-                allow_nd=True,
-                estimator=regressor,
-            )
+            how = {"ensure_all_finite": False, "allow_nd": True}
+            windows = check_array(X, dtype=np.float32, estimator=regressor, **how)
         if 0 in windows.shape:
             raise ValueError(
                 f"{owner} needs windows of at least one step and channel. Got "
@@ -130,10 +106,7 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
 
 
 def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarray:
-    """Return y as float64, 1-D or 2-D, one row per window.
-
-    Its shape is what ``steps`` and, without ``reset``, an earlier fit ask for.
-    """
+    """Return y as float64, of the shape that ``steps`` and an earlier fit ask for."""
     owner = type(regressor).__name__
     if y is None:
         raise ValueError(
@@ -182,10 +155,7 @@ def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarr
 def read_weights(
     regressor: Any, sample_weight: Any, windows: Any, y: Any
 ) -> np.ndarray | None:
-    """Return sample weights as float64, None where none are given.
-
-    They are positive or 0, not all 0, and have the labels of y.
-    """
+    """Return sample weights as float64, None where none are given."""
     if sample_weight is None:
         return None
     # Numbers beside other labels say nothing: whoever took some rows of both has them.
@@ -206,26 +176,22 @@ def read_weights(
 def _check_table_start(windows: Any, counts: np.ndarray, owner: str) -> None:
     """Raise if missing steps of a nameless table do not look like a series' start.
 
-    A series starts with windows that lack fewer and fewer steps. A lone NaN in the
-    oldest column of a table is more likely a value that is missing.
+    A lone NaN in its oldest column is more likely a value that is missing.
     """
     is_incomplete = counts < windows.shape[1]
-    if not is_incomplete.any() or len(set(counts[is_incomplete])) > 1:
-        return
-    if len(windows) > 1 and is_next_window(windows, counts)[is_incomplete[:-1]].any():
-        return
-    raise ValueError(
-        f"{owner} needs values without NaN. Got NaN in row "
-        f"{np.flatnonzero(is_incomplete)[0]} of a 2-D X, where no neighbouring row "
-        "shows that a series starts there; fill or drop it, or pass 3-D windows."
-    )
+    is_alone = len(set(counts[is_incomplete])) == 1
+    if is_alone and len(windows) > 1:
+        is_alone = not is_next_window(windows, counts)[is_incomplete[:-1]].any()
+    if is_alone:
+        raise ValueError(
+            f"{owner} needs values without NaN. Got NaN in row "
+            f"{np.flatnonzero(is_incomplete)[0]} of a 2-D X, where no neighbouring row "
+            "shows that a series starts there; fill or drop it, or pass 3-D windows."
+        )
 
 
 def _channels_from_names(regressor: Any) -> int:
-    """Return the number of channels of a lag table with SlidingWindow's names.
-
-    Names of other kinds, and none, mean one channel.
-    """
+    """Return the channels that SlidingWindow's names tell; others mean one."""
     names = getattr(regressor, "feature_names_in_", ())
     matches = [LAG_NAME.fullmatch(str(name)) for name in names]
     if not all(matches):
@@ -240,13 +206,7 @@ def _channels_from_names(regressor: Any) -> int:
 
 
 def in_time_order(windows: Any, *columns: np.ndarray | None) -> tuple:
-    """Return windows, and what else there is of each row, in time order.
-
-    The rows of a panel are put one group after another, so that training does not
-    depend on the order in which they came.
-
-    Targets, weights, … are the columns; some may be None.
-    """
+    """Return windows and columns by group and time, so that no order of rows counts."""
     order = windows.order() if isinstance(windows, Windows) else None
     if order is None:
         return windows, *columns
@@ -255,11 +215,7 @@ def in_time_order(windows: Any, *columns: np.ndarray | None) -> tuple:
 
 
 def steps_of(y: np.ndarray, steps: int) -> np.ndarray:
-    """Return the targets y[t] … y[t + steps - 1] of every row.
-
-    They are of shape (n_rows, n_outputs or steps), float64; NaN where the series ends
-    too early. The series is 1-D if ``steps`` is more than 1.
-    """
+    """Return the targets y[t] … y[t + steps - 1] of every row; NaN behind the end."""
     if steps == 1:
         return y.reshape(len(y), -1).astype(np.float64, copy=False)
     padded = np.append(y.astype(np.float64), np.full(steps - 1, np.nan))
@@ -274,24 +230,8 @@ def learnable_rows(
 ) -> np.ndarray:
     """Return the rows that can be learned from.
 
-    These have at least one true step, a positive weight, and ``steps`` targets none of
-    which lies beyond a hole.
-
-    Parameters
-    ----------
-    windows : ndarray of shape (n_rows, window, n_channels)
-        Raw windows, in time order.
-    counts : ndarray of shape (n_rows,)
-        True steps of each window.
-    steps : int
-        Targets of each row.
-    sample_weight : ndarray of shape (n_rows,), optional
-        Weights; rows of weight 0 are left out, as if they were not there.
-
-    Returns
-    -------
-    ndarray of int
-        Increasing positions.
+    They have at least one true step, a positive weight, and ``steps`` targets none of
+    which lies beyond a missing row. Windows are in time order.
     """
     is_learnable = counts > 0
     if sample_weight is not None:
@@ -301,10 +241,9 @@ def learnable_rows(
     if steps > 1:
         hole = ~is_next_window(windows, counts)
         n_holes = np.concatenate([[0], np.cumsum(hole)])
-        has_targets = np.zeros(len(windows), dtype=bool)
         is_close = n_holes[steps - 1 :] == n_holes[: 1 - steps]
-        has_targets[: len(windows) - steps + 1] = is_close
-        is_learnable &= has_targets
+        is_learnable[: len(is_close)] &= is_close
+        is_learnable[len(is_close) :] = False
     return np.flatnonzero(is_learnable).astype(np.int32)
 
 
@@ -324,22 +263,7 @@ def split_newest(
 
     Rows whose targets reach into the tail are in neither part: learning them would
     show the network what it is validated on. Every group of a panel has a tail of its
-    own, but for groups of so few rows that their share rounds to none.
-
-    Parameters
-    ----------
-    rows : ndarray of int
-        Increasing positions.
-    fraction : float
-        Share of the rows that becomes the tail.
-    steps : int
-        Targets of each row.
-    groups : ndarray of shape (n_rows,), int, optional
-        The group of each row, one after another.
-
-    Returns
-    -------
-    training_rows, validation_rows : ndarray of int
+    own, but for those so short that their share rounds to none.
     """
     rounded = np.ceil if groups is None else np.round
     groups = np.zeros(len(rows)) if groups is None else groups[rows]

@@ -35,8 +35,8 @@ from sklstm.windows._table import positions_among
 
 __all__ = ["Scaling", "fit_scaling", "last_level"]
 
-# What takes the place of values that are not positive where logarithms are taken, as a
-# share of the lowest value in training.
+# What stands in logarithms for values that are not positive, as a share of the lowest
+# value in training.
 _FLOOR = 0.1
 
 # Size of a series that does not vary, and what of a standard deviation is rounding, as
@@ -48,8 +48,7 @@ _GRAIN = 16 * float(np.finfo(np.float32).eps)
 _FARTHEST_HORIZON, _ROWS_TO_PROBE, _FEWEST_PAIRS = 64, 512, 8
 
 # Variance of the change from a level, as a multiple of that of the target, above which
-# the channel is no level of it: values of one stationary series that alternate come to
-# 4 at most, and a target in another unit than any channel to whatever.
+# the channel is no level of it: values of a series that alternate come to 4 at most.
 _MOST_VARIANCE = 4.01
 
 # Rows for each value of a window from which standardised windows are considered, and
@@ -64,35 +63,28 @@ class Scaling:
 
     Parameters
     ----------
-    is_centred : ndarray of shape (n_channels,), bool
-        Channels from which each window's newest value is subtracted.
-    input_mean, input_scale : ndarray of shape (n_channels,), float32
-        Mean (0 where centred) and scale of the relative channels.
-    level_channel : ndarray of shape (n_outputs,), int
-        Channel whose newest value is the level of each output; -1 for none.
-    level_slope : ndarray of shape (n_outputs,), float64
-        Units of the output for one unit of that channel; 1 unless the channel is the
-        target in another unit.
-    target_mean, target_scale : ndarray of shape (n_outputs,), float64
-        Of the relative targets less their level. A target of scale 0 did not vary, and
-        is predicted by its mean exactly.
-    last_level : ndarray of shape (n_channels,), float32
-        Newest relative value of the training rows, or their median in a panel; stands
-        for that of a window without a true step.
+    is_centred, input_mean, input_scale : ndarray of shape (n_channels,)
+        Of the relative channels; the mean is 0 where they are centred.
+    level_channel, level_slope : ndarray of shape (n_outputs,)
+        Channel whose newest value is the level of each output, -1 for none, and units
+        of the output for one unit of it.
+    target_mean, target_scale : ndarray of shape (n_outputs,)
+        Of the relative targets less their level; a scale of 0 did not vary.
+    last_level : ndarray of shape (n_channels,)
+        Stands for the newest value of a window without a true step.
     unit : {"plain", "size", "log"}
         What relative values are: raw ones, ratios to a size, or logarithms.
-    unit_channel : ndarray of shape (n_outputs,), int
+    unit_channel : ndarray of shape (n_outputs,)
         Channel whose unit each output shares; -1 for none.
-    floor : ndarray of shape (n_channels,), float64
-        What takes the place of values that are not positive in logarithms.
-    sizes : ndarray of shape (n_groups + 1, n_channels), float64
+    floor : ndarray of shape (n_channels,)
+        Stands in logarithms for values that are not positive.
+    sizes : ndarray of shape (n_groups + 1, n_channels)
         Size of every group, and of new ones in the last row: NaN where it is that of
         each window, 1 in channels that share no target's unit.
     keys : Index, optional
         The names of these groups.
     highway : Highway, optional
-        What is predicted of the scaled targets before the network is asked.
-    remainder_scale : ndarray of shape (n_outputs,), float64
+    remainder_scale : ndarray of shape (n_outputs,)
         Standard deviation of what the highway leaves; 0 where nothing is left.
     network_weight : float
         Weight from 0 to 1 of the network's outputs, chosen on the validation rows.
@@ -123,11 +115,7 @@ class Scaling:
         return np.isin(np.arange(len(self.floor)), self.unit_channel)
 
     def sizes_of(self, windows: Any) -> np.ndarray:
-        """Return the sizes of raw windows, of shape (n_rows, n_channels).
-
-        Windows of a group that training has not seen have the size of their own true
-        steps, so that no row reads what comes after it.
-        """
+        """Return the sizes of raw windows; new groups have those of each window."""
         if self.unit != "size":
             return np.broadcast_to(1.0, (len(windows), windows.shape[2]))
         groups = np.full(len(windows), -1)
@@ -151,7 +139,7 @@ class Scaling:
         return np.where(np.isnan(sizes), own, sizes)
 
     def relative(self, windows: Any, sizes: np.ndarray) -> Any:
-        """Return raw windows in relative values: of one base where they are of one."""
+        """Return raw windows in relative values, of one base if they are of one."""
         if self.unit == "plain":
             return windows
         base = base_from_windows(windows)
@@ -194,9 +182,8 @@ class Scaling:
         return np.exp(values)
 
     def absolute_slopes(self, values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-        """Return the slopes of :meth:`absolute`, of shape (n_rows, n_outputs)."""
-        if self.unit != "log":
-            values = np.ones_like(values)
+        """Return the slopes of :meth:`absolute` by its values."""
+        values = values if self.unit == "log" else np.ones_like(values)
         return self.absolute(values, sizes)
 
     # -- relative values and what the network sees -------------------------------------
@@ -224,10 +211,7 @@ class Scaling:
         return scaled.astype(np.float32)
 
     def values(self, outputs: Any, windows: Any, inputs: Any = None) -> Any:
-        """Return the network's outputs as relative values, float64.
-
-        The highway reads what the network sees: give it where it is at hand.
-        """
+        """Return the network's outputs as relative values, float64."""
         scaled = outputs.astype(np.float64)
         if self.highway is not None:
             inputs = self.inputs(windows) if inputs is None else inputs
@@ -240,8 +224,8 @@ class Scaling:
     ) -> np.ndarray:
         """Return the gradients of an output of :meth:`values` by relative windows.
 
-        ``input_slopes``, of shape (n_rows, window, n_channels), are those of the
-        network's output by its inputs; at missing steps, (n_rows, window), both are 0.
+        ``input_slopes`` are those of the network's output by its inputs, 0 at missing
+        steps, of shape (n_rows, window).
         """
         slopes = input_slopes.astype(np.float64)
         if self.highway is not None:
@@ -264,10 +248,7 @@ class Scaling:
         rows: np.ndarray,
         weights: np.ndarray | None = None,
     ) -> Scaling:
-        """Return the same scaling with a highway fitted on some rows.
-
-        Windows and targets are relative; weights, of shape (n_rows,), those of samples.
-        """
+        """Return the same scaling with a highway fitted on some relative rows."""
         weights = np.ones(len(windows)) if weights is None else weights
         weights = weights / weights[rows].mean()
         plain = replace(self, highway=None)
@@ -305,38 +286,12 @@ def fit_scaling(
     weights: np.ndarray | None = None,
     watched_rows: np.ndarray | None = None,
 ) -> Scaling:
-    """Return the maps that fit the training rows.
+    """Return the maps of a kind, a ``scaling`` of the regressors, that fit some rows.
 
-    Parameters
-    ----------
-    kind : {"auto", "last", "standard", "log", None}
-        ``"standard"`` standardises; ``"last"`` centres each target on the channel from
-        whose newest value it differs with the least variance, unless it differs from
-        all as no two values of a series do; ``"auto"`` standardises instead where that
-        is clearly better; None leaves everything as it is. ``"auto"`` and ``"last"``
-        divide the series of a panel by their sizes, or ``"auto"`` takes logarithms
-        where all are positive and a highway errs less in them; ``"log"`` takes
-        logarithms of any series, and goes on as ``"auto"``.
-    windows : ndarray or Windows of shape (n_rows, window, n_channels)
-        Raw windows with NaN on missing steps.
-    targets : ndarray of shape (n_rows, n_outputs)
-        Raw targets.
-    rows : ndarray of int
-        Training rows, each with at least one true step; of other rows no value is
-        read, but for its sign.
-    target_of_output : ndarray of shape (n_outputs,), int
-        Outputs with the same number are steps or quantiles of one target.
-    has_highway : bool
-        Whether to fit a highway too.
-    weights : ndarray of shape (n_rows,), optional
-        Sample weights, for the highway.
-    watched_rows : ndarray of int, optional
-        Where sizes and logarithms are compared; the training rows without any.
-
-    Raises
-    ------
-    ValueError
-        If logarithms are asked for and a value is not positive.
+    Windows and targets are raw; of rows that are not among the training rows no value
+    is read, but for its sign. Outputs with the same number in ``target_of_output`` are
+    steps or quantiles of one target. On watched rows, if any, sizes and logarithms are
+    compared; weights are those of samples, for the highway.
     """
     given = _Given(windows, targets, rows, target_of_output)
     fits = []
@@ -351,9 +306,9 @@ def fit_scaling(
             fits.append(_fit_affine(unit, affine, relative))
     best = fits[0]
     if len(fits) > 1:
-        if watched_rows is None or not len(watched_rows):
-            watched_rows = rows
-        errors = [_relative_error(fit, windows, targets, watched_rows) for fit in fits]
+        watched = rows if watched_rows is None else watched_rows
+        watched = watched if len(watched) else rows
+        errors = [_relative_error(fit, windows, targets, watched) for fit in fits]
         best = fits[int(np.argmin(errors))]
     return best if has_highway else replace(best, highway=None, remainder_scale=1.0)
 
@@ -378,10 +333,8 @@ def _fit_with_highway(
 ) -> Scaling:
     """Return the affine maps and the highway that fit relative windows.
 
-    ``"auto"`` centres. It standardises where the rows are many times the values of a
-    window, and the highway is then estimated to err clearly less: a centred window
-    cannot forget its level, which is a safe guess that few rows cannot improve upon,
-    and its network learns better from what the highway leaves.
+    ``"auto"`` centres, a safe guess that few rows cannot improve upon. It standardises
+    where rows are many, and the highway is then estimated to err clearly less.
     """
     windows, targets, rows = given.windows, given.targets, given.rows
     kinds = [kind]
@@ -448,10 +401,7 @@ def _fit_affine(unit: Scaling, kind: str | None, given: _Given) -> Scaling:
 
 
 def last_level(windows: Any, rows: np.ndarray) -> np.ndarray:
-    """Return the level, float32, of relative windows without a true step.
-
-    It is that of rows that are learned from, whose newest step is not missing.
-    """
+    """Return the level of relative windows without a true step."""
     # The series of a panel end on many levels, of which the last is no better.
     if isinstance(windows, Windows) and windows.has_many_groups:
         return np.median(windows[rows, -1, :].astype(np.float32), axis=0)
@@ -501,9 +451,10 @@ def _level_channels(given: _Given, *, is_forced: bool) -> tuple[np.ndarray, np.n
     return chosen, unit
 
 
-def _variances_of_change(levels: np.ndarray, targets: np.ndarray) -> list[float]:
+def _variances_of_change(levels: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return, per column of levels, the variance of the targets less that column."""
-    return [(targets - level[:, None]).var(axis=0).mean() for level in levels.T]
+    changes = [(targets - level[:, None]).var(axis=0).mean() for level in levels.T]
+    return np.array(changes)
 
 
 def _past_slopes(
@@ -511,9 +462,8 @@ def _past_slopes(
 ) -> np.ndarray:
     """Return, per channel, the unit of the target in units of the channel.
 
-    A channel that holds the past of the target, perhaps in another unit (standardised
-    in front, say), shows it: its newest value, some rows later, is the target of a row
-    but for a slope and an offset. NaN for channels that do not show that.
+    In a channel that holds the past of the target the newest value, some rows later, is
+    the target of a row but for a slope and an offset. NaN for other channels.
     """
     slopes = np.full(newest.shape[1], np.nan)
     newest, target, rows = (a[-_ROWS_TO_PROBE:] for a in (newest, target, rows))
@@ -593,7 +543,7 @@ def _positive_channels(given: _Given, lowest: np.ndarray) -> np.ndarray:
         probed = windows.groups[rows] == windows.groups[rows[-1]]
     chosen = []
     for target in given.targets[rows].T:
-        variances = np.array(_variances_of_change(newest, target[:, None]))
+        variances = _variances_of_change(newest, target[:, None])
         is_past = ~np.isnan(_past_slopes(newest[probed], target[probed], rows[probed]))
         for wanted in (is_past, lowest > 0):
             if np.isfinite(variances[wanted]).any():
@@ -635,10 +585,7 @@ def _size(deviation: Any, mean_size: Any) -> Any:
 
 
 def _sizes_of_steps(windows: Any, sizes: np.ndarray) -> np.ndarray | None:
-    """Return the sizes by which each step of the base is divided.
-
-    None where the windows have no base in common, or windows that overlap differ.
-    """
+    """Return the sizes of each step of the base; None where overlaps differ."""
     if not isinstance(windows, Windows):
         return None
     order = windows.order()

@@ -1,16 +1,12 @@
 """Training: a network learns, stops early, and goes on with all rows.
 
-A :class:`TrainingSet` holds what is learned from, a :class:`Plan` says how, a
-:class:`Monitor` hears of every epoch and decides when to stop, and a :class:`Member` is
-a network as far as it has been trained. What does the arithmetic, a :class:`Recipe`,
-knows none of these rules.
+What does the arithmetic, a :class:`Recipe`, knows none of these rules.
 """
 
 from __future__ import annotations
 
 import signal
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -18,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sklstm.network._lstm import Weights
 from sklstm.network._progress import Progress
 from sklstm.network._scaling import Scaling
 from sklstm.windows._array import Windows, base_from_windows, row_slices
@@ -30,7 +27,7 @@ __all__ = [
     "Plan",
     "Recipe",
     "TrainingSet",
-    "new_member",
+    "changes_between",
     "train_member",
     "with_full_weight",
 ]
@@ -50,15 +47,12 @@ _LOSSES_OF_MEANS = ("huber", "log_cosh", "mean_squared_error", "mse")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe(ABC):
-    """What a network is and how it is trained: a subclass for each kind of network.
+class Recipe:
+    """What a network is and how it is trained.
 
-    Parameters
-    ----------
-    optimizer, loss : str or callable
-        With what it is trained.
-    quantiles : tuple of float, optional
-        Levels of the pinball loss, which is then the loss; outputs take them in turn.
+    A subclass for each kind of network has ``network``, ``first_weights``, ``train``,
+    ``predictor``, ``keras_model`` and ``multiplied``, as ``LSTMRecipe`` says them. The
+    levels of quantiles are those of the pinball loss; outputs take them in turn.
     """
 
     optimizer: Any = "adam"
@@ -80,85 +74,32 @@ class Recipe(ABC):
         """Whether its best prediction is a mean, or close to it."""
         return self.quantiles is None and self.loss in _LOSSES_OF_MEANS
 
-    @property
-    @abstractmethod
-    def network(self) -> dict[str, Any]:
-        """What a fit that goes on must leave as it was, by name."""
 
-    def changes_from(self, before: Recipe) -> list[str]:
-        """Return in words what of the network is not as in another recipe."""
-        new, old = self.network, before.network
-        return [
-            f"{name}={new.get(name)!r} after {old.get(name)!r}"
-            for name in old | new
-            if new.get(name, ...) != old.get(name, ...)
-        ]
-
-    @abstractmethod
-    def first_weights(
-        self, seed: int, *, has_highway: bool
-    ) -> tuple[list[np.ndarray], bool]:
-        """Return the weights to begin with, and whether missing steps are masked."""
-
-    @abstractmethod
-    def train(
-        self,
-        data: TrainingSet,
-        plan: Plan,
-        monitor: Monitor,
-        weights: list[np.ndarray],
-        optimizer_state: list[np.ndarray] | None,
-    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Train for some epochs; return weights and optimizer state after them.
-
-        The monitor hears of every epoch, and is asked in between whether to stop. A
-        state of None is that of a fresh optimizer.
-        """
-
-    @abstractmethod
-    def predictor(self, weights: list[np.ndarray]) -> Callable[..., np.ndarray]:
-        """Return the function from scaled windows, and ``n_threads``, to outputs."""
-
-    @abstractmethod
-    def keras_model(self, weights: list[np.ndarray]) -> Any:
-        """Return the network with its weights as a ``keras.Model``."""
-
-    @abstractmethod
-    def multiplied(
-        self, weights: list[np.ndarray], factor: float
-    ) -> list[np.ndarray] | None:
-        """Return weights whose outputs are multiplied; None where that is unknown."""
+def changes_between(before: Any, after: Any) -> list[str]:
+    """Return in words how the network of one recipe differs from that of another."""
+    old, new = before.network, after.network
+    return [
+        f"{name}={new.get(name)!r} after {old.get(name)!r}"
+        for name in old | new
+        if new.get(name, ...) != old.get(name, ...)
+    ]
 
 
 @dataclass(frozen=True)
 class Member:
     """A network of an ensemble as far as it has been trained.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        What it is, and how it is trained.
-    seed : int
-        Of its first weights, of the order of its rows and of its dropout.
-    scaling : Scaling
-        The maps around it.
-    weights : list of ndarray
-        In Keras's order.
-    has_masking : bool
-        Whether it knows missing steps.
-    history : dict of lists of float
-        Losses of every epoch but those of the refit; none before the first.
-    optimizer_state : tuple of str and list of ndarray, optional
-        Name of the optimizer, and the state with which its training can go on.
+    Its history are the losses of all epochs but those of a refit. Its training can go
+    on with the state of an optimizer that has the same name.
     """
 
-    recipe: Recipe
+    recipe: Any
     seed: int
     scaling: Scaling
-    weights: list[np.ndarray]
+    weights: Weights
     has_masking: bool = True
     history: dict[str, list[float]] = field(default_factory=dict)
-    optimizer_state: tuple[str, list[np.ndarray]] | None = None
+    optimizer_state: tuple[str, Weights] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {own.name: getattr(self, own.name) for own in fields(self)}
@@ -179,27 +120,15 @@ class Member:
         return self.recipe.predictor(self.weights)
 
     def values(self, windows: np.ndarray, n_threads: int = 1) -> np.ndarray:
-        """Return relative predictions, of shape (n_rows, n_outputs), float64.
-
-        Windows are relative, with NaN at missing steps.
-        """
+        """Return relative predictions (n_rows, n_outputs) for relative windows."""
         inputs = self.scaling.inputs(windows)
         outputs = self.outputs(inputs, n_threads=n_threads)
         return self.scaling.values(outputs, windows, inputs)
 
-    def after(
-        self, weights: list[np.ndarray], history: dict[str, list[float]]
-    ) -> Member:
+    def after(self, weights: Weights, history: dict[str, Any]) -> Member:
         """Return the same network with other weights, after some more epochs."""
         longer = {k: self.history.get(k, []) + v for k, v in history.items()}
         return replace(self, weights=weights, history=self.history | longer)
-
-
-def new_member(recipe: Recipe, scaling: Scaling, seed: int) -> Member:
-    """Return a network with its first weights."""
-    has_highway = scaling.highway is not None
-    weights, has_masking = recipe.first_weights(seed, has_highway=has_highway)
-    return Member(recipe, seed, scaling, weights, has_masking)
 
 
 # -- what training is given ---------------------------------------------------------
@@ -207,22 +136,11 @@ def new_member(recipe: Recipe, scaling: Scaling, seed: int) -> Member:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Windows, targets and weights of all rows, and which of them are learned.
+    """Relative windows and targets of all rows, and which of them are learned.
 
-    Parameters
-    ----------
-    windows : ndarray of shape (n_rows, window, n_channels)
-        Relative windows, usually a view; never copied all at once.
-    counts : ndarray of shape (n_rows,)
-        True steps of each window.
-    targets : ndarray of shape (n_rows, n_outputs)
-        Relative targets.
-    scaling : Scaling
-        The map to what the network sees.
-    rows, validation_rows : ndarray of int
-        Positions to learn from and to validate on; the latter may be empty.
-    weights : ndarray of shape (n_rows,), optional
-        Sample weights, of mean 1 over ``rows``.
+    Windows, usually a view, are never copied all at once; of each, ``counts`` are the
+    true steps. Weights have the mean 1 over the training rows. After early stopping a
+    network gets the highway of ``final``, and goes on with ``refit_rows``.
     """
 
     windows: np.ndarray
@@ -232,20 +150,18 @@ class TrainingSet:
     rows: np.ndarray
     validation_rows: np.ndarray
     weights: np.ndarray | None = None
+    refit_rows: np.ndarray | None = None
+    final: Scaling | None = None
 
     def base(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the base of all windows, and where in it each window begins.
-
-        The base is of shape (n_steps, n_channels), a view wherever windows overlap.
-        """
+        """Return the base of all windows, a view, and where in it each begins."""
         n_rows, window, n_channels = self.windows.shape
-        rows = np.arange(n_rows, dtype=np.int32)
-        base = base_from_windows(self.windows)
+        base, starts = base_from_windows(self.windows), np.arange(n_rows)
         if isinstance(self.windows, Windows):
-            return base, self.windows.starts.astype(np.int32)
-        if base is not None:
-            return base, rows
-        return self.windows.reshape(-1, n_channels), rows * np.int32(window)
+            starts = self.windows.starts
+        elif base is None:
+            base, starts = self.windows.reshape(-1, n_channels), starts * window
+        return base, starts.astype(np.int32)
 
     def scaled_targets(self) -> np.ndarray:
         """Return the targets of all rows as the network learns them, 0 for none."""
@@ -262,27 +178,23 @@ class TrainingSet:
             rows = shuffler.permutation(rows)
             yield rows
 
-    def batch(
-        self, rows: np.ndarray, fill: float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def batch(self, rows: np.ndarray, fill: float) -> tuple[np.ndarray, ...]:
         """Return scaled inputs, ``fill`` at missing steps, targets and weights."""
         windows = self.windows[rows]
         inputs = self.scaling.inputs(windows)
         np.copyto(inputs, fill, where=np.isnan(inputs))
         targets = self.scaling.targets(self.targets[rows], windows)
-        if self.weights is None:
-            return inputs, targets, np.ones(len(rows), dtype=np.float32)
-        return inputs, targets, self.weights[rows].astype(np.float32)
+        weights = np.ones(len(rows)) if self.weights is None else self.weights[rows]
+        return inputs, targets, weights.astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Plan:
     """How to train, whatever the network.
 
-    Without patience all epochs are trained, and the last weights kept; else training
-    stops after so many epochs without a better validation loss. The seed is that of the
-    order of rows and of the dropout. An annealed learning rate falls to 0 along half a
-    cosine. Callbacks are those of Keras.
+    Without patience all epochs are trained, and the last weights kept. The seed is that
+    of the order of rows and of the dropout. An annealed learning rate falls to 0 along
+    half a cosine. Callbacks are those of Keras.
     """
 
     epochs: int
@@ -295,11 +207,7 @@ class Plan:
     callbacks: tuple[Any, ...] = ()
 
     def n_rows_of_batch(self, n_rows: int) -> int:
-        """Return the number of rows in a gradient step; by default a power of 2.
-
-        As many small steps as make an epoch on 96,000 rows teach more than enough; more
-        rows are better spent on steps that are surer.
-        """
+        """Return the number of rows in a gradient step; by default a power of 2."""
         if self.batch_size != "auto":
             return self.batch_size
         wanted = 1 << (-(-n_rows // _MOST_STEPS) - 1).bit_length()
@@ -312,8 +220,8 @@ class Plan:
 class Interrupt:
     """Ctrl-C as a flag, which training reads where nothing is half done.
 
-    The first sets the flag, and a second raises KeyboardInterrupt as Python does. That
-    is for the main thread, where Python's own handler is in its place.
+    A second Ctrl-C raises KeyboardInterrupt. That is for the main thread, where
+    Python's own handler is in its place.
     """
 
     def __init__(self) -> None:
@@ -341,21 +249,9 @@ class Interrupt:
 class Monitor:
     """Hears of every epoch; decides when to stop; keeps the best weights.
 
-    Parameters
-    ----------
-    patience : int or None
-        As in :class:`Plan`.
-    member, place : Member and int
-        The network as it begins, and its position in the ensemble.
-    interrupt : Interrupt
-        Whether the user asks to stop.
-    progress : Progress, optional
-        Is told of every epoch, and may be asked by a callback to stop.
-    state : callable
-        From the network some epochs later to the attributes with which a copy of the
-        estimator predicts with it.
-    is_refit : bool
-        Whether these are the epochs of a refit, which do not count.
+    ``member`` is the network as it begins, at a ``place`` in the ensemble; ``state``
+    maps a later one to the attributes with which a copy of the estimator predicts. The
+    epochs of a refit do not count.
     """
 
     patience: int | None = None
@@ -367,14 +263,14 @@ class Monitor:
     is_refit: bool = False
     history: dict[str, list[float]] = field(default_factory=lambda: {"loss": []})
     best_loss: float = np.inf
-    best_weights: list[np.ndarray] | None = None
+    best_weights: Weights | None = None
     n_idle: int = 0
     has_diverged: bool = False
     is_stopped: bool = False
 
     @property
     def is_watched(self) -> bool:
-        """Whether each epoch must be told, with its weights, when it ends."""
+        """Whether somebody wants to hear of each epoch when it ends."""
         return self.progress is not None and self.progress.is_watched
 
     @property
@@ -392,7 +288,7 @@ class Monitor:
         self,
         loss: float,
         validation_loss: float | None,
-        get_weights: Callable[[], list[np.ndarray]],
+        get_weights: Callable[[], Weights],
     ) -> None:
         """Record an epoch, and tell of it."""
         self.history["loss"].append(loss)
@@ -422,36 +318,12 @@ class Monitor:
 
 
 def train_member(
-    member: Member,
-    data: TrainingSet,
-    plan: Plan,
-    monitor: Callable[..., Monitor],
-    final: Scaling | None = None,
-    refit_rows: np.ndarray | None = None,
+    member: Member, data: TrainingSet, plan: Plan, monitor: Callable[..., Monitor]
 ) -> Member:
     """Train a network: early stopping, its weight beside the highway, the refit.
 
-    Parameters
-    ----------
-    member : Member
-        As far as it is trained. One that goes on must have its full weight if it can
-        (:func:`with_full_weight`).
-    data : TrainingSet
-        What is learned from.
-    plan : Plan
-        How; the seed is that of the member.
-    monitor : callable
-        Makes the monitor of a training of the member.
-    final : Scaling, optional
-        With the highway and the last level of all rows, which the network gets when
-        the validation rows have done their service.
-    refit_rows : ndarray of int, optional
-        All rows, with which it then goes on for half as many epochs as were best.
-
-    Raises
-    ------
-    ValueError
-        If training diverges.
+    ``monitor`` makes the monitor of a training. A member that goes on must have its
+    full weight if it can (:func:`with_full_weight`).
     """
     data = replace(data, scaling=member.scaling)
     first = monitor(plan.patience, member)
@@ -462,18 +334,18 @@ def train_member(
     if scaling.highway is not None and member.recipe.learns_means:
         weight = _supported_weight(member, data)
         scaling = replace(scaling, network_weight=weight)
-    if final is not None:
+    if data.final is not None:
         # The network knows the remainder in the scale that it was trained with.
-        scaling = replace(scaling, highway=final.highway, last_level=final.last_level)
+        highway, last_level = data.final.highway, data.final.last_level
+        scaling = replace(scaling, highway=highway, last_level=last_level)
     member = replace(member, scaling=scaling)
-    is_cut = first.interrupt.is_set or first.is_stopped
-    if refit_rows is None or is_cut or scaling.network_weight == 0:
+    rows, is_cut = data.refit_rows, first.interrupt.is_set or first.is_stopped
+    if rows is None or is_cut or scaling.network_weight == 0:
         return member
     n_best = int(np.argmin(first.history["val_loss"])) + 1
-    none = refit_rows[:0]
     refitted = _trained(
         member,
-        replace(data, scaling=scaling, rows=refit_rows, validation_rows=none),
+        replace(data, scaling=scaling, rows=rows, validation_rows=rows[:0]),
         replace(plan, epochs=-(-n_best // 2), patience=None, is_annealed=True),
         monitor(None, member, is_refit=True),
         None,
@@ -486,7 +358,7 @@ def _trained(
     data: TrainingSet,
     plan: Plan,
     monitor: Monitor,
-    optimizer_state: tuple[str, list[np.ndarray]] | None,
+    optimizer_state: tuple[str, Weights] | None,
 ) -> Member:
     """Return a network after some epochs, with the best weights or the last ones."""
     kind, state = str(member.recipe.optimizer), None
@@ -508,10 +380,9 @@ def _trained(
 
 
 def with_full_weight(member: Member) -> Member:
-    """Take the weight of a network beside its highway into its output layer.
+    """Take the weight of a network into its output layer, where this is known.
 
-    It then learns in the scale in which it predicts. A network of the user's own may
-    end in anything: it keeps its weight.
+    It then learns in the scale in which it predicts.
     """
     weights = member.recipe.multiplied(member.weights, member.scaling.network_weight)
     if member.scaling.network_weight == 1 or weights is None:
@@ -524,8 +395,7 @@ def _supported_weight(member: Member, data: TrainingSet) -> float:
     """Return the factor of a network's outputs that validation rows support.
 
     It is the slope of what the highway leaves on what the network says, less its
-    standard error, within 0 and 1. Outputs of a row are not independent, so rows
-    are the units of the standard error; a few of them support nothing.
+    standard error. Outputs of a row are not independent, so rows are its units.
     """
     said, product = np.zeros((2, len(data.validation_rows)))
     for at in row_slices(data.windows, len(data.validation_rows)):

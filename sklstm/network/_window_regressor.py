@@ -4,7 +4,6 @@ A subclass adds the parameters of its own kind of network, and a recipe of it.
 """
 
 import warnings
-from abc import abstractmethod
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
@@ -36,11 +35,11 @@ from sklstm.network._scaling import fit_scaling, last_level
 from sklstm.network._training import (
     FEWEST_VALIDATION_ROWS,
     Interrupt,
+    Member,
     Monitor,
     Plan,
-    Recipe,
     TrainingSet,
-    new_member,
+    changes_between,
     train_member,
     with_full_weight,
 )
@@ -56,53 +55,48 @@ POSITIVE = Interval(Real, 0, None, closed="neither")
 _PARAMETERS = """\
     steps : int, default=1
         How many consecutive values y[t] … y[t + steps - 1] are predicted for row t.
-        Their targets are built from the training rows; more than 1 needs a 1-D y.
-        ``predict`` and ``score`` are of the first; see :meth:`predict_steps`. Of known
-        columns windows show those of row t, and those of the rows after it with
-        ``SlidingWindow(known_ahead=steps - 1)``.
+        More than 1 needs a 1-D y. ``predict`` and ``score`` are of the first; see
+        :meth:`predict_steps`. ``SlidingWindow(known_ahead=steps - 1)`` shows the known
+        columns of all these rows.
     scaling : {"auto", "last", "standard", "log"} or None, default="auto"
         ``"standard"`` gives inputs and targets mean 0 and standard deviation 1 over
         the training rows. ``"last"`` predicts the change from the newest value of the
-        channel whose newest value is closest to the target. ``"auto"`` does so, and
-        standardises only where ten rows for each value of a window, and the estimated
-        error of the highway, speak for it; without a highway, where the target varies
-        less than that change. None leaves everything in its unit.
+        channel that is closest to the target. ``"auto"`` does so, and standardises only
+        where many rows and the estimated error of the highway speak for it; without a
+        highway, where the target varies less than that change. None changes nothing.
 
         With the windows of a panel (``groups`` of :class:`SlidingWindow`) ``"auto"``
         and ``"last"`` divide each series by its size, the standard deviation of its
         training rows; ``"auto"`` takes logarithms of positive ones instead where a
         highway then errs less on the validation rows. ``"log"`` takes logarithms of
-        the target, and of the channel that holds its past, and goes on as ``"auto"``;
-        predictions are then medians rather than means.
+        the target, and of the channel that holds its past; predictions are then medians
+        rather than means.
     highway : bool, default=True
         Whether a ridge regression on the values of the window, in closed form, is
         predicted first, and the network learns what that leaves (after the
         autoregressive highway of LSTNet, Lai et al. 2018,
-        doi:10.1145/3209978.3210006). It is a fit of the squared error, whatever the
-        loss. Where early stopping validates, it is fitted anew on all rows at the
-        end; and with a loss of means (``"huber"``, ``"log_cosh"``, ``"mse"``) the
-        network's output is weighted by what the validation rows support with
-        confidence, which may be nothing (see ``network_weight_``). Without effect
-        where ``scaling`` is None.
+        doi:10.1145/3209978.3210006). It minimises the squared error, whatever the
+        loss. With early stopping it is fitted anew on all rows at the end, and with a
+        loss of means (``"huber"``, ``"log_cosh"``, ``"mse"``) the network's output is
+        weighted by what the validation rows support, which may be nothing (see
+        ``network_weight_``). Without effect where ``scaling`` is None.
     learning_rate : float, default=0.002
         Step size of the optimizer.
     quantiles : sequence of float, default=None
-        Levels in (0, 1), increasing, of the quantiles that are predicted; see
-        :meth:`predict_quantiles`. They are learned with the pinball loss (Koenker &
-        Bassett 1978, doi:10.2307/1913643), so that ``loss`` is left at its default.
-        ``predict`` then returns the quantile closest to 0.5.
+        Levels in (0, 1), increasing, of the quantiles that are predicted, learned with
+        the pinball loss (Koenker & Bassett 1978, doi:10.2307/1913643); see
+        :meth:`predict_quantiles`. ``predict`` returns the quantile closest to 0.5.
     epochs : int, default=100
         Passes over the training rows, at most.
     batch_size : int or "auto", default="auto"
         Rows in a gradient step. ``"auto"`` takes 32, and from 96,000 training rows on
         the next power of 2, up to 512, with which an epoch has at most 3,000 steps.
     early_stopping : bool or "auto", default="auto"
-        Whether training stops when the loss on the newest rows stops falling, and
-        the best weights are restored. ``"auto"``: where ``validation_fraction`` of the
-        rows makes at least 4. Rows whose targets reach into the validation rows are
-        left out. :class:`LSTMRegressor` then refits with all rows: for half as many
-        epochs as were best, with a learning rate that falls to 0 along half a cosine.
-        A fit that goes on from an earlier one has no refit.
+        Whether training stops when the loss on the newest rows stops falling, and the
+        best weights are restored. ``"auto"``: where ``validation_fraction`` of the rows
+        makes at least 4. :class:`LSTMRegressor` then refits with all rows, unless it
+        goes on from an earlier fit: for half as many epochs as were best, with a
+        learning rate that falls to 0 along half a cosine.
     validation_fraction : float, default=0.2
         Share of the rows, the newest ones, that early stopping watches.
     n_iter_no_change : int, default=10
@@ -116,12 +110,12 @@ _PARAMETERS = """\
         Whether ``fit`` goes on from the weights, scaling and optimizer state of the
         fit before; another optimizer begins with a fresh state.
     verbose : int, default=0
-        0 is silent. 1 prints one line for each fit, which in a terminal shows every
-        epoch while it runs, with its losses. 2 prints a line for each epoch.
+        0 is silent. 1 prints one line for each fit, with its losses and
+        ``network_weight_``; a terminal shows every epoch. 2 prints a line for each.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of rows and dropout. An int gives bitwise
-        equal results in one process, in threads and in other processes (but for the
-        last bit of the highway, where linear algebra uses another number of threads).
+        equal results, in threads and other processes too (but for the last bit of the
+        highway, where linear algebra uses another number of threads).
 """
 _ATTRIBUTES = """\
     history_ : dict of lists of float
@@ -147,11 +141,7 @@ _ATTRIBUTES = """\
 
 
 class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
-    """Predict the next value(s) of a series from windows of its past with a network.
-
-    A subclass has a constructor with the parameters that are shared and with its own,
-    and a recipe of its kind of network.
-    """
+    """Predict from windows of the past with a network: ``_recipe`` of a subclass."""
 
     _parameter_constraints = {
         "steps": [AT_LEAST_1],
@@ -180,14 +170,17 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         doc = doc.replace("    (shared parameters)\n", _PARAMETERS)
         cls.__doc__ = doc.replace("    (shared attributes)\n", _ATTRIBUTES)
 
-    @abstractmethod
-    def _recipe(self) -> Recipe:
-        """Return what the parameters ask for, of windows as they were read."""
+    def _assign(self, arguments):
+        """Set the parameters: the local names of a constructor."""
+        vars(self).update({k: v for k, v in arguments.items() if k != "self"})
 
     # -- learning --------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train the network on windows and what follows them.
+
+        An error leaves the estimator as it was. Ctrl-C keeps what was learned so far,
+        with a ConvergenceWarning.
 
         Parameters
         ----------
@@ -205,21 +198,6 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         -------
         self
             The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If parameters, X or y are not as described, before any training; or if
-            training diverges. The estimator is then as it was.
-
-        Warns
-        -----
-        UserWarning
-            If no window of a series is complete, or a column of X is y itself, as
-            without a SlidingWindow in front.
-        ConvergenceWarning
-            If training is interrupted (Ctrl-C); what was learned so far is kept. A
-            second Ctrl-C raises KeyboardInterrupt.
         """
         self._check_parameters()
         if (name := column_of_target(X, y)) is not None:
@@ -242,11 +220,9 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
+        X, y : array-like
             As in ``fit``.
-        y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-            As in ``fit``.
-        sample_weight : array-like of shape (n_rows,), optional
+        sample_weight : array-like, optional
             As in ``fit``.
 
         Returns
@@ -280,12 +256,21 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if goes_on:
             self._check_continuation()
         windows, counts = read_windows(self, X, reset=not goes_on)
-        targets = read_target(self, y, len(windows), reset=not goes_on)
+        y_read = read_target(self, y, len(windows), reset=not goes_on)
         weights = read_weights(self, sample_weight, windows, y)
-        windows, counts, targets, weights = in_time_order(
-            windows, counts, targets, weights
-        )
-        rows = self._learnable(windows, counts, weights)
+        given = windows, counts, y_read, weights
+        windows, counts, y_read, weights = in_time_order(*given)
+        targets = steps_of(y_read, self.steps)
+        if self.quantiles is not None:
+            targets = targets.repeat(len(self.quantiles), axis=1)
+        rows = learnable_rows(windows, counts, self.steps, weights)
+        if not len(rows):
+            raise ValueError(
+                f"{type(self).__name__} needs a row with at least one true step, a "
+                f"positive weight and {self.steps} contiguous target(s). Got none "
+                f"among {len(windows)} sample(s); pass more rows, those before them "
+                "too, or a smaller 'steps'."
+            )
         takes_incomplete = bool((counts[rows] < windows.shape[1]).any())
         if not goes_on:
             _warn_of_long_window(windows, int(counts[rows].max()))
@@ -295,65 +280,66 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if goes_on:
             takes_incomplete |= self._takes_incomplete
             recipe = self._recipe()
-            members = [
-                with_full_weight(replace(member, recipe=recipe))
-                for member in self._members
-            ]
+            members = [replace(member, recipe=recipe) for member in self._members]
+            members = [with_full_weight(member) for member in members]
         else:
-            members = self._begin(
-                windows, targets, training_rows, validation_rows, weights
+            _, self.window_, self.n_channels_ = windows.shape
+            self.n_outputs_ = targets.shape[1] // len(self._levels())
+            # Steps and quantiles of one target have the same number.
+            target_of_output = np.arange(y_read[:1].size).repeat(
+                targets.shape[1] // y_read[:1].size
             )
+            given = windows, targets, training_rows, target_of_output
+            members = self._new_members(given, weights, validation_rows)
         # What training does not come to is there all the same, or was there before.
         self._members = members if goes_on else members[:1]
         self._takes_incomplete = takes_incomplete
-        sizes = self._scaling.sizes_of(windows)
         self._warn_of_filled_steps(counts[rows])
+        sizes = self._scaling.sizes_of(windows)
         if weights is not None:
             weights = weights / weights[training_rows].mean()
         data = TrainingSet(
             self._scaling.relative(windows, sizes),
             counts,
-            self._scaling.relative_targets(self._targets(targets), sizes),
+            self._scaling.relative_targets(targets, sizes),
             self._scaling,
             training_rows,
             validation_rows,
             weights,
         )
-        final = refit_rows = None
         if len(validation_rows) and not goes_on:
-            final = self._scaling_of_all(data, rows)
-            refit_rows = rows if self._refits else None
-        with Progress(
-            self,
-            X,
-            y,
-            sample_weight,
-            n_networks=len(members),
-            epochs=epochs,
-            n_refit=0 if refit_rows is None else -(-epochs // 2),
-        ) as progress:
-            return self._train(members, data, epochs, progress, final, refit_rows)
-
-    def _learnable(self, windows, counts, weights):
-        """Return the rows that can be learned from."""
-        rows = learnable_rows(windows, counts, self.steps, weights)
-        if not len(rows):
-            raise ValueError(
-                f"{type(self).__name__} needs a row with at least one true step, a "
-                f"positive weight and {self.steps} contiguous target(s). Got none "
-                f"among {len(windows)} sample(s); pass more rows, those before them "
-                "too, or a smaller 'steps'."
+            data = replace(
+                data,
+                final=self._scaling_of_all(data, rows),
+                refit_rows=rows if self._refits else None,
             )
-        return rows
+        n_refit = 0 if data.refit_rows is None else -(-epochs // 2)
+        most = len(members), epochs, n_refit
+        with Progress(self, X, y, sample_weight, *most) as progress:
+            return self._train(members, data, epochs, progress)
 
-    def _train(self, members, data, epochs, progress, final, refit_rows):
+    def _new_members(self, given, weights, watched_rows):
+        """Return networks with their first weights, and the maps around them."""
+        has_highway = self._has_highway()
+        how = {"weights": weights, "watched_rows": watched_rows}
+        scaling = fit_scaling(self.scaling, *given, has_highway=has_highway, **how)
+        recipe = self._recipe()
+        generator = check_random_state(self.random_state)
+        most = np.iinfo(np.int32).max
+        seeds = [int(generator.randint(most)) for _ in range(self.n_models)]
+        return [
+            Member(recipe, seed, scaling, *recipe.first_weights(seed, has_highway))
+            for seed in seeds
+        ]
+
+    def _train(self, members, data, epochs, progress):
         """Train networks one after another, and keep each when it has learned.
 
         Where training was interrupted, return the number of epochs until then.
         """
+        plan = self._plan(epochs, is_watched=len(data.validation_rows) > 0)
         with Interrupt() as interrupt:
             for place, member in enumerate(members):
-                plan = self._plan(epochs, is_watched=len(data.validation_rows) > 0)
                 monitor = partial(
                     Monitor,
                     interrupt=interrupt,
@@ -361,8 +347,12 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                     place=place,
                     state=partial(self._state_with, place),
                 )
-                learned = train_member(member, data, plan, monitor, final, refit_rows)
+                learned = train_member(member, data, plan, monitor)
                 vars(self).update(self._state_with(place, learned))
+                has_highway = learned.scaling.highway is not None
+                is_weighted = has_highway and learned.recipe.learns_means
+                if is_weighted and len(data.validation_rows):
+                    progress.end_network(learned.scaling.network_weight)
                 if interrupt.is_set:
                     return learned.n_epochs - member.n_epochs
         return None
@@ -379,53 +369,29 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             return scaling
         return scaling.with_highway(data.windows, data.targets, rows, data.weights)
 
-    def _begin(self, windows, y, rows, validation_rows, weights):
-        """Set what new networks begin with, and return them."""
-        _, self.window_, self.n_channels_ = windows.shape
-        self.n_outputs_ = self.steps if self.steps > 1 else y[:1].size
-        recipe = self._recipe()
-        targets = self._targets(y)
-        n_targets = 1 if self.steps > 1 else self.n_outputs_
-        scaling = fit_scaling(
-            self.scaling,
-            windows,
-            targets,
-            rows,
-            np.repeat(np.arange(n_targets), targets.shape[1] // n_targets),
-            has_highway=self._has_highway(),
-            weights=weights,
-            watched_rows=validation_rows,
-        )
-        generator = check_random_state(self.random_state)
-        most = np.iinfo(np.int32).max
-        seeds = [int(generator.randint(most)) for _ in range(self.n_models)]
-        return [new_member(recipe, scaling, seed) for seed in seeds]
-
-    def _targets(self, y):
-        """Return the targets of every output, of shape (n_rows, n_outputs)."""
-        targets = steps_of(y, self.steps)
-        n_levels = len(self._levels() or (0.5,))
-        return targets if n_levels == 1 else np.repeat(targets, n_levels, axis=1)
+    @property
+    def _first(self):
+        """The first network, which fitted attributes describe."""
+        check_is_fitted(self)
+        return self._members[0]
 
     @property
     def _scaling(self):
         """The maps around the first network."""
-        return self._members[0].scaling
+        return self._first.scaling
 
     @property
     def _fitted_recipe(self):
-        """What the fitted network is, and how it was trained."""
-        return self._members[0].recipe
+        """How the network was made and trained."""
+        return self._first.recipe
 
     def _has_highway(self):
         """Return whether a highway is predicted first."""
         return self.highway and self.scaling is not None
 
     def _levels(self):
-        """Return the levels of the quantiles that are asked for, None for none."""
-        if self.quantiles is None:
-            return None
-        return tuple(float(level) for level in self.quantiles)
+        """Return the levels of each target's outputs; one without quantiles."""
+        return (0.5,) if self.quantiles is None else tuple(map(float, self.quantiles))
 
     def _n_threads(self):
         """Return how many threads train and predict."""
@@ -448,12 +414,8 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             early_stopping = n_validation >= FEWEST_VALIDATION_ROWS
         if not early_stopping:
             return rows, rows[:0]
-        training_rows, validation_rows = split_newest(
-            rows,
-            self.validation_fraction,
-            self.steps,
-            getattr(windows, "groups", None),
-        )
+        groups, share = getattr(windows, "groups", None), self.validation_fraction
+        training_rows, validation_rows = split_newest(rows, share, self.steps, groups)
         if not len(training_rows):
             raise ValueError(
                 "early_stopping needs rows left to train on. Got "
@@ -471,20 +433,16 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_rows, window, n_channels) or (n_rows, n_values)
-            Windows as in ``fit``. A window without a true step is predicted from the
-            newest level of the rows of ``fit`` (of a panel from the median of levels),
-            from the mean of its target where windows are standardised.
+            Windows as in ``fit``. One without a true step is predicted from the newest
+            level of the rows of ``fit``, or from the median of those of a panel.
 
         Returns
         -------
         ndarray, float64
-            Shape (n_rows,) or (n_rows, n_outputs), as y had in ``fit``. With
-            ``steps`` the first of them; see :meth:`predict_steps`.
+            Shape (n_rows,) or (n_rows, n_outputs), as y had in ``fit``.
         """
         values = self.predict_steps(X)
-        if self._y_ndim == 2:
-            return values
-        return values[:, 0]
+        return values if self._y_ndim == 2 else values[:, 0]
 
     def predict_steps(self, X: Any) -> np.ndarray:
         """Predict all outputs of each row.
@@ -497,10 +455,9 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_rows, n_outputs), float64
-            With ``steps=k`` column j predicts y[t + j].
+            Column j predicts y[t + j].
         """
-        values = self._predict_levels(X)
-        return values[:, :, self._fitted_recipe.middle]
+        return self._predict_levels(X)[:, :, self._fitted_recipe.middle]
 
     def predict_quantiles(self, X: Any) -> np.ndarray:
         """Predict every quantile of each row, after a fit with ``quantiles``.
@@ -513,17 +470,10 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_rows, n_outputs, n_quantiles), float64
-            Values that the target stays below with the probabilities ``quantiles``.
-            They never cross: a network's outputs are sorted, which cannot make the
-            loss larger (Chernozhukov, Fernández-Val & Galichon 2010,
-            doi:10.3982/ECTA7880).
-
-        Raises
-        ------
-        ValueError
-            If the fit had none.
+            Values that the target stays below with the probabilities ``quantiles``,
+            sorted so that they never cross (Chernozhukov, Fernández-Val & Galichon
+            2010, doi:10.3982/ECTA7880).
         """
-        check_is_fitted(self)
         if self._fitted_recipe.quantiles is None:
             raise ValueError(
                 "predict_quantiles needs a fit with quantiles. Got quantiles=None; set "
@@ -533,12 +483,11 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def _predict_levels(self, X):
         """Return predictions of shape (n_rows, n_outputs, n_levels), not crossing."""
-        check_is_fitted(self)
+        scaling = self._scaling
         windows, counts = read_windows(self, X, reset=False)
         self._warn_of_filled_steps(counts)
         n_levels = len(self._fitted_recipe.levels)
         values = np.empty((len(windows), self.n_outputs_ * n_levels))
-        scaling = self._scaling
         sizes = scaling.sizes_of(windows)
         for rows in row_slices(windows, len(windows)):
             some = scaling.relative(windows[rows], sizes[rows])
@@ -550,44 +499,37 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def _means(self, windows):
         """Return the ensemble's relative predictions for relative windows."""
         n_threads = self._n_threads()
-        values = [each.values(windows, n_threads) for each in self._members]
-        return np.mean(values, axis=0)
-
-    # Fitted attributes describe the first network only.
+        return np.mean(
+            [one.values(windows, n_threads) for one in self._members], axis=0
+        )
 
     @property
     def weights_(self) -> list[np.ndarray]:
         """Weights in Keras's order."""
-        check_is_fitted(self)
-        return self._members[0].weights
+        return self._first.weights
 
     @property
     def history_(self) -> dict[str, list[float]]:
         """Losses of every epoch."""
-        check_is_fitted(self)
-        return self._members[0].history
+        return self._first.history
 
     @property
     def n_iter_(self) -> int:
         """The number of epochs."""
-        check_is_fitted(self)
-        return self._members[0].n_epochs
+        return self._first.n_epochs
 
     @property
     def network_weight_(self) -> float:
         """The weight from 0 to 1 given to the network's output."""
-        check_is_fitted(self)
-        return self._scaling.network_weight
+        return self._first.scaling.network_weight
 
     @property
     def model_(self) -> Any:
-        """The fitted network as a ``keras.Model``, built when first asked for.
+        """The fitted network as a ``keras.Model``, a copy, built when first asked for.
 
-        It is a copy, from scaled windows to scaled targets: what is done with it
-        changes no prediction.
+        What is done with it changes no prediction.
         """
-        check_is_fitted(self)
-        return self._members[0].keras_model
+        return self._first.keras_model
 
     def summary(self, line_length: int | None = None, print_fn: Any = None) -> None:
         """Print the layers of the fitted network and their parameters, as Keras does.
@@ -628,12 +570,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             return
         levels = np.asarray(self.quantiles)
         is_level = levels.dtype.kind in "fi" and levels.ndim == 1 and levels.size > 0
-        if not (
-            is_level
-            and (levels > 0).all()
-            and (levels < 1).all()
-            and (np.diff(levels) > 0).all()
-        ):
+        if not is_level or not (np.diff([0, *levels, 1]) > 0).all():
             raise ValueError(
                 f"The 'quantiles' parameter of {type(self).__name__} must be "
                 f"increasing levels between 0 and 1. Got {self.quantiles!r} instead."
@@ -654,7 +591,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 f"{len(self._members)}, which an interrupt may have left; set n_models="
                 f"{len(self._members)} to go on, or warm_start=False and fit anew."
             )
-        changes = self._recipe().changes_from(self._fitted_recipe)
+        changes = changes_between(self._fitted_recipe, self._recipe())
         if changes:
             raise ValueError(
                 "A fit that goes on (warm_start, partial_fit) needs the network of the "
@@ -677,10 +614,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
 
 def _warn_of_long_window(windows: Any, most: int) -> None:
-    """Warn where no window of a series is complete; sequences are as long as they are.
-
-    The windows of a series overlap in memory; the most true steps of one are given.
-    """
+    """Warn where no window of a series, that is of one base, is complete."""
     window = windows.shape[1]
     if most < window and base_from_windows(windows) is not None:
         warnings.warn(
