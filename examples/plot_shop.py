@@ -34,13 +34,13 @@ def make_shop():
     t = np.arange(len(days))
     is_promo = np.repeat(rng.random(len(days) // 4) < 0.15, 4)
     after = sum(np.roll(is_promo, lag) & ~is_promo for lag in (1, 2, 3)) > 0
-    week = np.array([0.9, 0.8, 0.85, 1.0, 1.25, 1.5, 1.0])[days.dayofweek]
-    year = 1 + 0.15 * np.sin(2 * np.pi * (days.dayofyear - 60) / 365.25)
+    week = np.array([0.9, 0.8, 0.85, 1.0, 1.25, 1.5, 1.0])[days.day_of_week]
+    year = 1 + 0.15 * np.sin(2 * np.pi * (days.day_of_year - 60) / 365.25)
     level = 200 + 0.08 * t + 12 * np.cumsum(rng.normal(size=len(t))) / 10
     sales = level * week * year * (1 + 0.4 * is_promo - 0.1 * after)
     sales *= np.exp(rng.normal(scale=0.05, size=len(t)))
     table = pd.DataFrame({"sales": sales.round(), "promo": is_promo.astype(int)}, days)
-    table = table[days.dayofweek < 6].rename_axis("date")
+    table = table[days.day_of_week < 6].rename_axis("date")
     return table.drop(table.index[rng.choice(500, 12, replace=False)])
 
 
