@@ -53,9 +53,10 @@ def base_and_slots(window, delays, groups):
     starts = np.flatnonzero(is_start)
     rows = Stretches(starts, own[starts], steps[~is_kept][starts], len(own))
     kept_rows = Stretches(np.arange(len(kept)), kept, steps[is_kept], len(kept))
-    size = {"window": window, "delays": delays}
-    slots = slots_of(rows, kept_rows, **size)
-    base = base_from_rows(values[~is_kept], rows, values[is_kept], slots, **size)
+    slots = slots_of(rows, kept_rows, window, delays)
+    base = base_from_rows(
+        values[~is_kept], rows, values[is_kept], slots, window, delays
+    )
     return values, rows, slots, base
 
 

@@ -7,6 +7,7 @@ scikit-learn's own checks of an estimator.
 import pickle
 import re
 import warnings
+from datetime import time
 
 import numpy as np
 import pandas as pd
@@ -626,6 +627,36 @@ def test_columns_that_are_not_numbers_are_named(column, words):
     for rows, params in ((X, {}), (X.assign(g=1, t=range(3)), PANEL)):
         with pytest.raises(ValueError, match=f"numeric columns.*'what' of .*{words}"):
             SlidingWindow(1, **params).fit(rows)
+
+
+@pytest.mark.parametrize("cell", ["?", "", [1, 2], time(3), 10**400])
+def test_cells_that_are_no_numbers_are_named(cell):
+    """The first such cell is named, and what turns it into a missing value."""
+    X = pd.DataFrame({"load": [1.0, 2.0, 3.0], "what": [0.5, cell, 1.5]})
+    with pytest.raises(ValueError, match=r"in row 1, column 'what'.*pd\.to_numeric"):
+        SlidingWindow(1).fit(X)
+
+
+def test_a_mask_means_missing():
+    """Masked values of an array are filled like NaN."""
+    values = np.arange(12.0).reshape(-1, 1)
+    masked = np.ma.masked_equal(values, 5.0)
+    filled = SlidingWindow(2).fit_transform(np.where(values == 5, np.nan, values))
+    np.testing.assert_array_equal(SlidingWindow(2).fit_transform(masked), filled)
+
+
+@pytest.mark.parametrize("window", [10**8, 10**12])
+def test_windows_that_cannot_fit_X_are_refused_at_once(window):
+    """Before anything is allocated, with the memory that it would take."""
+    with pytest.raises(ValueError, match=rf"window={window} .*GB; choose a shorter"):
+        SlidingWindow(window).fit(pd.DataFrame({"load": range(60)}))
+
+
+def test_labels_beyond_their_type_are_refused():
+    """Neither uint64 beyond int64 nor stamps after 2262 wrap around."""
+    X = pd.DataFrame({"load": [1.0, 2.0]}, index=np.array([2**63, 2**63 + 1], "uint64"))
+    with pytest.raises(ValueError, match=r"up to 2.*Got 9223372036854775809"):
+        SlidingWindow(1).fit(X)
 
 
 NO_TABLES = {

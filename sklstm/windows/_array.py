@@ -184,7 +184,7 @@ class Slots:
 
 
 def slots_of(
-    rows: Stretches, kept: Stretches, *, window: int, delays: np.ndarray
+    rows: Stretches, kept: Stretches, window: int, delays: np.ndarray
 ) -> Slots:
     """Return where rows lie in their base.
 
@@ -257,7 +257,6 @@ def base_from_rows(
     rows: Stretches,
     kept: np.ndarray,
     slots: Slots,
-    *,
     window: int,
     delays: np.ndarray,
 ) -> np.ndarray:

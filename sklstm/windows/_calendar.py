@@ -42,18 +42,11 @@ def calendar_parts(calendar: Any, grid: Grid | None, *, owner: str) -> list[tupl
         As :class:`SlidingWindow` takes it.
     grid : Grid or None
         On which the rows lie.
-    owner : str
-        Who is speaking.
 
     Returns
     -------
     list of (str, str or holiday calendar)
         Names of parts with their form, and ``("holiday", calendar)``.
-
-    Raises
-    ------
-    ValueError
-        If a part or a form is not known, or the labels are no times.
     """
     if calendar is None:
         return []

@@ -180,8 +180,6 @@ def placed_rows(
         On which the rows lie; None where each follows the one before.
     context : Context or None
         The kept rows; None where rows begin anew.
-    owner : str
-        Who is speaking.
     """
     channels = channels if order is None else channels[order]
     stretches = _stretches_of(rows, order, grid)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame, Series
 
-from sklstm._checks import python_scalar
+from sklstm._checks import is_integer, python_scalar
 
 __all__ = [
     "DataFrame",
@@ -21,6 +21,7 @@ __all__ = [
     "frame_from",
     "frame_from_product",
     "is_numbered",
+    "known_columns",
     "labels_of",
     "names_of",
     "numeric_frame",
@@ -41,7 +42,9 @@ _OF_KEYS = (
 
 
 def rows_from(X: Any) -> Any:
-    """Return a Series as a DataFrame of one column; anything else as it came."""
+    """Return a Series as a DataFrame of one column, a masked array with NaN."""
+    if isinstance(X, np.ma.MaskedArray):
+        return np.ma.filled(X.astype(np.float64), np.nan)
     if isinstance(X, pd.Series):
         return X.to_frame(name="x0" if X.name is None else X.name)
     return X
@@ -59,42 +62,56 @@ def numeric_frame(frame: pd.DataFrame, *, owner: str) -> pd.DataFrame:
     ----------
     frame : DataFrame
         What the user passed as X.
-    owner : str
-        The class that is speaking.
-
-    Raises
-    ------
-    ValueError
-        If there is no column, or one holds strings, categories or dates; it
-        names the first one.
     """
     if frame.shape[1] == 0:
         raise ValueError(
             f"{owner} needs columns. Found array with 0 feature(s) "
             f"(shape={frame.shape}) while a minimum of 1 is required."
         )
-    objects = {}
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(
+            f"{owner} needs columns of different names. Got {twice!r} more than once; "
+            "rename or drop one of them."
+        )
+    floats = {}
     for position, (name, dtype) in enumerate(frame.dtypes.items()):
-        if not pd.api.types.is_numeric_dtype(dtype) and dtype != np.dtype(object):
+        if pd.api.types.is_numeric_dtype(dtype):
+            continue
+        values = frame.iloc[:, position]
+        is_text = pd.api.types.infer_dtype(values, skipna=True) == "string"
+        if dtype != np.dtype(object) or is_text:
             is_time = dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype)
             raise ValueError(
                 f"{owner} needs numeric columns. Got column {name!r} of dtype "
-                f"{dtype}; {_OF_TIMES if is_time else _OF_KEYS}."
+                f"{dtype}{', which holds str' if is_text else ''}; "
+                f"{_OF_TIMES if is_time else _OF_KEYS}."
             )
-        if dtype != np.dtype(object):
-            continue
-        values = frame.iloc[:, position]
-        if pd.api.types.infer_dtype(values, skipna=True) == "string":
-            raise ValueError(
-                f"{owner} needs numeric columns. Got column {name!r} of dtype object, "
-                f"which holds str; {_OF_KEYS}."
-            )
-        objects[position] = values.where(values.notna(), np.nan)
-    if objects:
+        floats[position] = _floats_of(values, name, owner=owner)
+    if floats:
         frame = frame.copy(deep=False)
-        for position, values in objects.items():
+        for position, values in floats.items():
             frame.isetitem(position, values)
     return frame
+
+
+def _floats_of(values: pd.Series, name: Any, *, owner: str) -> pd.Series:
+    """Return a column of objects as floats; what is missing is NaN."""
+    values = values.where(values.notna(), np.nan)
+    try:
+        return values.astype(float)
+    except (TypeError, ValueError, OverflowError):
+        for label, value in values.items():
+            try:
+                float(value)
+            except (TypeError, ValueError, OverflowError):
+                came = f"{str(value)[:40]!r}, a {type(value).__name__},"
+                raise ValueError(
+                    f"{owner} needs numbers. Got {came} in row {label!r}, column "
+                    f"{name!r}; call pd.to_numeric(..., errors='coerce') on it, or "
+                    "drop it."
+                ) from None
+        raise
 
 
 def names_of(X: Any, y: Any) -> list | None:
@@ -139,11 +156,6 @@ def check_same_labels(
 
     Row numbers from 0, which scikit-learn gives to a y that it has transformed, are no
     labels where those of X are none.
-
-    Raises
-    ------
-    ValueError
-        If the labels differ; it names the first that does.
     """
     if labels_of(X) is None or labels_of(y) is None or X.index.equals(y.index):
         return
@@ -162,6 +174,25 @@ def check_same_labels(
         f"{owner} needs {second} at the index of {first}, row for row. Got {came}; do "
         "not shift, drop or reorder rows of one of them."
     )
+
+
+def known_columns(
+    known: Any, columns: list | None, n_columns: int, *, by_name: bool
+) -> np.ndarray:
+    """Return which columns are known beforehand, given by name or by position."""
+    known = [known] if isinstance(known, str | numbers.Integral) else known
+    mask, names = np.zeros(n_columns, dtype=bool), columns or []
+    for column in known:
+        position = names.index(column) if column in names else column
+        is_position = is_integer(position) and 0 <= position < n_columns
+        if not is_position or (by_name and column not in names):
+            raise ValueError(
+                "The 'known' parameter of SlidingWindow must name columns of X "
+                f"({names or f'positions 0 to {n_columns - 1}'}). Got {column!r} "
+                "instead."
+            )
+        mask[position] = True
+    return mask
 
 
 def frame_from(values: np.ndarray, columns: Any, labels: Any = None) -> pd.DataFrame:
@@ -233,13 +264,6 @@ def positions_of(
         Labels of all rows.
     n_rows : int
         How many rows there are.
-    owner : str
-        What is speaking.
-
-    Raises
-    ------
-    ValueError
-        If there is no such row; it names the first.
     """
     every = np.arange(n_rows)
     is_one = isinstance(rows, str) or not hasattr(rows, "__len__")

@@ -102,14 +102,7 @@ class Grid:
         return labels is not None and _family(labels) == _family(self.last)
 
     def check_comparable(self, labels: pd.Index) -> None:
-        """Raise where labels of the same kind cannot be compared with those of ``fit``.
-
-        Raises
-        ------
-        ValueError
-            If naive time stamps meet stamps with a time zone, or periods meet periods
-            of another frequency.
-        """
+        """Raise where labels of one kind cannot be compared with those of ``fit``."""
         if _family(labels) == "period" and labels.freq != self.last.freq:
             raise ValueError(
                 "The index must have one frequency throughout. Got periods of "
@@ -206,6 +199,16 @@ class Grid:
 
     def after(self, label: pd.Index, n_rows: int) -> pd.Index:
         """Return the ``n_rows`` labels that follow a label (an Index of length 1)."""
+        try:
+            return self._after(label, n_rows)
+        except (OverflowError, ValueError) as error:  # pandas' OutOfBounds are both
+            raise ValueError(
+                f"Labels to come must fit their type, {label.dtype}. Got {n_rows} "
+                f"step(s) ({self.words}) after {label[0]!r}, which do not; ask for "
+                "fewer, or call as_unit('s') on the index."
+            ) from error
+
+    def _after(self, label: pd.Index, n_rows: int) -> pd.Index:
         if self.kind == "integer":
             first, step = int(label[0]), self.step
             later: Any = pd.RangeIndex(first + step, first + step * (n_rows + 1), step)
@@ -329,13 +332,6 @@ def check_order(labels: pd.Index, *, owner: str) -> None:
     ----------
     labels : Index
         Labels that count rows.
-    owner : str
-        The class that is speaking.
-
-    Raises
-    ------
-    ValueError
-        If labels are missing, out of order or duplicated; it names the first one.
     """
     if labels.hasnans:
         raise ValueError(
@@ -375,14 +371,14 @@ def check_plain_numbers(labels: pd.Index, *, owner: str) -> None:
     """Raise where integer labels are days, months or weeks, such as 202312.
 
     Counting on from December 2023 as 202312 would give a thirteenth month.
-
-    Raises
-    ------
-    ValueError
-        It names the first label and how to make periods of them.
     """
     if _family(labels) != "integer" or isinstance(labels, pd.RangeIndex):
         return
+    if labels.dtype.kind == "u" and labels.max() > np.iinfo(np.int64).max:
+        raise ValueError(
+            f"{owner} needs integer labels up to 2**63 - 1. Got {int(labels.max())}; "
+            "subtract their first."
+        )
     numbers = np.unique(_numbers(labels))
     if len(numbers) < 2 or not 190_000 < numbers.min() <= numbers.max() < 21_010_000:
         return

@@ -65,10 +65,6 @@ def warn_of_target(
         Columns of which a window ends before the row that it predicts.
     horizon : int
         Where it is 0 a window shows its own row, and need not hold the past of y.
-
-    Warns
-    -----
-    UserWarning
     """
     targets = y.reshape(len(y), -1)[-_ROWS_TO_COMPARE:]
     if targets.dtype.kind not in "fiu" or values.dtype.kind not in "fiub":
@@ -243,11 +239,6 @@ def fitted_grid(
         The index of X.
     is_long : bool
         Whether columns tell groups apart, or time.
-
-    Warns
-    -----
-    UserWarning
-        If labels do not count rows, or are time stamps without a common step.
     """
     if labels is not None and not (is_long or counts_rows(labels)):
         warnings.warn(
@@ -302,10 +293,6 @@ def warn_of_missing_past(
         Steps of a window, and rows from its end to the row that it predicts.
     is_other : bool
         Whether the first rows are others than those of ``fit``.
-
-    Warns
-    -----
-    UserWarning
     """
     n_reads = window + lag - 1
     at = _first_inside_fit(placed, context, n_reads)

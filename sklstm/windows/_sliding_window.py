@@ -35,7 +35,7 @@ from sklstm.windows._calendar import (
 from sklstm.windows._context import context_of, placed_rows
 from sklstm.windows._frames import (
     check_same_labels,
-    frame_from,
+    known_columns,
     labels_of,
     names_of,
     numeric_frame,
@@ -64,6 +64,9 @@ from sklstm.windows._table import (
 
 __all__ = ["SlidingWindow"]
 
+# Values of windows, with what lies before the first row, that are never too many.
+_MOST_VALUES = 1 << 26
+
 # First rows that tell whether rows are those of the fit.
 _ROWS_TO_RECOGNISE = 8
 
@@ -79,19 +82,16 @@ class SlidingWindow(
     holds rows t - horizon - window + 1 to t - horizon, oldest first. So y stays the
     series itself, at the same index; nothing is shifted and no row is dropped.
 
-    ``fit`` keeps the newest rows as *context*. ``transform`` puts them in front of the
-    rows that directly follow them, so that the first row after the training rows sees
-    its true past, also inside ``GridSearchCV`` with ``TimeSeriesSplit``. What follows
-    what is read from the index of X alone: DatetimeIndex, PeriodIndex, RangeIndex or
-    integers.
+    ``fit`` keeps the newest rows as *context*. ``transform`` puts them in front of rows
+    that follow them by their index, so that the first row after the training rows sees
+    its true past, in every fold of ``TimeSeriesSplit`` too.
 
     Windows go on through missing rows and missing values: each takes the newest earlier
     value of its column and series. Steps before a series begins are missing: NaN in
     every channel, always the oldest of their window. :class:`LSTMRegressor` masks them.
 
     Many series are read from one long frame with ``groups`` and ``time``, in any order
-    of rows. Each group has a context of its own; a group that ``fit`` has not seen
-    begins with incomplete windows.
+    of rows. A group that ``fit`` has not seen begins with incomplete windows.
 
     Parameters
     ----------
@@ -121,8 +121,7 @@ class SlidingWindow(
         strings, numbers, categories or time stamps. None reads one series.
     time : str, int or None, default=None
         Column of a long frame that holds the time of each row, by name. None takes the
-        index. The step between two rows is one for all groups; when they begin, end
-        and have holes is each group's own.
+        index. All groups lie on one grid; when they begin and end is their own.
     layout : {"sequence", "flat"}, default="sequence"
         ``"sequence"`` gives an array of shape (n_rows, window, n_channels), ``"flat"``
         the same values as a lag table of shape (n_rows, window * n_channels), step by
@@ -177,7 +176,6 @@ class SlidingWindow(
     - *Before the first value* of a column there is nothing to fill from: a step that
       lacks it is missing in every channel. The target is not touched: y must be finite,
       so give rows whose y is missing some value, and weight 0.
-    - *Duplicated stamps* are an error that names them, in a panel within a group.
     - *Daylight saving*: stamps with a time zone are counted in absolute time where they
       are hours or shorter, on the wall clock where they are days or longer. Without a
       time zone the hour that the clock skips is a missing row, and the one that it
@@ -239,7 +237,7 @@ class SlidingWindow(
         self.layout = layout
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn the columns, the timeline and the newest rows.
+        """Learn the columns, the grid and the newest rows.
 
         Parameters
         ----------
@@ -332,8 +330,7 @@ class SlidingWindow(
                     f"which end at {python_scalar(self.grid_.last[0])!r}. Got rows up "
                     f"to {python_scalar(rows.stamps[-1])!r}; pass later rows too."
                 )
-            owner = f"{type(self).__name__}.partial_fit"
-            self._keep(self._context.moved(placed, self._n_kept(), owner=owner))
+            self._keep(self._context.moved(placed, self._n_kept, owner="partial_fit"))
         return self
 
     def transform(self, X: Any) -> Any:
@@ -361,9 +358,8 @@ class SlidingWindow(
         Warns
         -----
         UserWarning
-            If X has no index that could tell whether its rows follow those of ``fit``;
-            if rows have no past, since X begins inside the rows of ``fit`` or far after
-            them, or more rows are missing than a window reads.
+            If no index tells whether rows follow those of ``fit``; if rows have no
+            past, since X begins inside the rows of ``fit``, or too many are missing.
         """
         check_is_fitted(self)
         values, labels, rows, order = self._read(X, reset=False)
@@ -424,11 +420,6 @@ class SlidingWindow(
             whatever the layout; ``"default"`` returns an array. None changes nothing.
             A global ``transform_output="pandas"`` applies to ``layout="flat"`` alone,
             since no DataFrame holds three dimensions.
-
-        Returns
-        -------
-        SlidingWindow
-            The transformer itself.
         """
         if transform not in (None, "default", "pandas"):
             raise ValueError(
@@ -455,8 +446,14 @@ class SlidingWindow(
             values, labels, rows, order = self._read(X, reset=True)
             check_same_labels(X, y, owner=type(self).__name__)
             self.target_names_ = names_of(X, y)
-            self.is_known_ = self._known_mask(values.shape[1])
+            self.is_known_ = known_columns(
+                self.known,
+                self._columns,
+                values.shape[1],
+                by_name=self._reads_long_frames(),
+            )
             self.lag_ = 0 if self.is_known_.all() else self.horizon
+            self._n_kept = max(self.window + self.lag_ - 1, 1)
             self._has_labels = labels is not None
             self.grid_ = fitted_grid(
                 rows, order, labels, is_long=self._reads_long_frames()
@@ -465,17 +462,19 @@ class SlidingWindow(
                 self.calendar, self.grid_, owner=type(self).__name__
             )
             self._check_ahead()
+            self._check_size(values, rows)
             longest = int(np.bincount(rows.codes).max())
             if longest <= self.lag_:
+                came = f"{longest} sample(s) (shape={values.shape})"
+                if self._reads_long_frames():
+                    came = f"{longest} row(s) in the longest group"
                 raise ValueError(
                     f"SlidingWindow needs at least horizon + 1 = {self.lag_ + 1} rows, "
-                    "so that one row has a past. Got "
-                    + self._words_of_length(longest, values)
-                    + "; pass more rows."
+                    f"so that one row has a past. Got {came}; pass more rows."
                 )
             self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(np.float32)
             placed = self._placed(values, rows, order, None)
-            self._keep(context_of(placed, self._n_kept()))
+            self._keep(context_of(placed, self._n_kept))
         warn_of_lost_digits(values, self._columns)
         if self.target_names_ and self._columns and len(y) == len(values):
             warn_of_target(
@@ -500,11 +499,6 @@ class SlidingWindow(
                     f"{getattr(self, name)!r} instead."
                 )
 
-    def _words_of_length(self, longest, values):
-        if self._reads_long_frames():
-            return f"{longest} row(s) in the longest group"
-        return f"{longest} sample(s) (shape={values.shape})"
-
     def _keep(self, context):
         """Keep the newest rows of every group."""
         self._context = context
@@ -512,17 +506,12 @@ class SlidingWindow(
         if self.grid_ is not None:
             self.grid_ = self.grid_.moved_to(context.labels[[context.labels.argmax()]])
 
-    def _n_kept(self):
-        """Return how many rows of a group are kept at most."""
-        return max(self.window + self.lag_ - 1, 1)
-
     def _going_on(self, X, labels, rows):
         """Return the labels of rows to come, once they can be told to come later."""
         grid = self.grid_
         if labels is None and not self._has_labels:
-            return RowLabels(
-                None, rows.codes, grid.after(grid.last, len(X)), rows.ranks
-            )
+            later = grid.after(grid.last, len(X))
+            return RowLabels(None, rows.codes, later, rows.ranks)
         if labels is None or grid is None or not grid.accepts(rows.stamps):
             came = type(X if labels is None else labels).__name__
             raise ValueError(
@@ -645,26 +634,6 @@ class SlidingWindow(
 
     # -- channels and windows ----------------------------------------------------------
 
-    def _known_mask(self, n_columns):
-        """Return which columns are known at the predicted row."""
-        known = self.known
-        if isinstance(known, str | Integral):
-            known = [known]
-        mask = np.zeros(n_columns, dtype=bool)
-        names = self._columns or []
-        is_long = self._reads_long_frames()
-        for column in known:
-            position = names.index(column) if column in names else column
-            is_position = is_integer(position) and 0 <= position < len(mask)
-            if not is_position or (is_long and column not in names):
-                raise ValueError(
-                    "The 'known' parameter of SlidingWindow must name columns of X "
-                    f"({names or f'positions 0 to {len(mask) - 1}'}). Got {column!r} "
-                    "instead."
-                )
-            mask[position] = True
-        return mask
-
     def _delays(self):
         """Return how far before its row the window ends, for each channel."""
         of_columns = np.where(self.is_known_, -self.known_ahead, self.lag_)
@@ -682,25 +651,28 @@ class SlidingWindow(
                 "and raise window."
             )
 
+    def _check_size(self, values, rows):
+        """Raise where windows ask for far more memory than there are values."""
+        n_groups = 1 if rows.keys is None else len(rows.keys)
+        n_values = 2 * (self.window + self.horizon) * values.shape[1] * n_groups
+        if n_values > max(_MOST_VALUES, 1000 * values.size):
+            raise ValueError(
+                f"SlidingWindow needs a window that fits X. Got window={self.window} "
+                f"and horizon={self.horizon} for {len(values)} rows, which would take "
+                f"{4 * n_values / 1e9:.1f} GB; choose a shorter window."
+            )
+
     def _slots(self, placed):
         """Return where rows lie in the base of their windows."""
         return slots_of(
-            placed.stretches,
-            placed.kept_stretches,
-            window=self.window,
-            delays=self._delays(),
+            placed.stretches, placed.kept_stretches, self.window, self._delays()
         )
 
     def _windows(self, placed, labels):
         """Return the windows of rows in the layout that was asked for."""
         rows, slots = placed.stretches, self._slots(placed)
         base = base_from_rows(
-            placed.channels,
-            rows,
-            placed.kept,
-            slots,
-            window=self.window,
-            delays=self._delays(),
+            placed.channels, rows, placed.kept, slots, self.window, self._delays()
         )
         if len(rows.starts) == 1 and not self._reads_long_frames():
             first = int(slots.starts[0])
@@ -718,9 +690,8 @@ class SlidingWindow(
         if self.layout == "sequence" and not is_frame:
             return windows
         table = np.asarray(windows).reshape(len(windows), -1)
-        if not is_frame:
-            return table
-        return frame_from(table, self.get_feature_names_out(), labels)
+        names = self.get_feature_names_out() if is_frame else None
+        return pd.DataFrame(table, labels, names, copy=False) if is_frame else table
 
     def _begins_like_fit(self, values):
         """Return whether rows begin with the rows that ``fit`` began with."""

@@ -85,13 +85,7 @@ class RowLabels:
         return f"{stamp} of group {python_scalar(self.keys[self.codes[row]])!r}"
 
     def order(self, *, owner: str) -> np.ndarray | None:
-        """Return the rows by group and time; None where they come so.
-
-        Raises
-        ------
-        ValueError
-            If a group has a time twice; it names the first ones.
-        """
+        """Return the rows by group and time; None where they come so."""
         if self.keys is None and (np.diff(self.ranks) > 0).all():
             return None
         keys = self.codes * (int(self.ranks.max(initial=0)) + 1) + self.ranks
@@ -149,14 +143,6 @@ def row_labels(
         Columns that tell groups apart; with none all rows are of one group.
     time : column name or None
         The column of time; None takes the index.
-    owner, rows : str
-        Who is speaking, of which rows.
-
-    Raises
-    ------
-    ValueError
-        If X is no DataFrame, a column is not there, a key or a label is missing, or
-        labels do not count rows.
     """
     names = [*groups] if time is None else [*groups, time]
     if not isinstance(X, pd.DataFrame):
@@ -182,13 +168,7 @@ def row_labels(
 
 
 def time_ranks(labels: pd.Index, *, owner: str) -> tuple[pd.Index, np.ndarray]:
-    """Return the distinct labels in increasing order, and each label's place there.
-
-    Raises
-    ------
-    ValueError
-        If a label is missing; it names the first one.
-    """
+    """Return the distinct labels in increasing order, and each label's place there."""
     if labels.is_monotonic_increasing and labels.is_unique and not labels.hasnans:
         return labels, np.arange(len(labels))
     ranks, stamps = pd.factorize(labels, sort=True)
@@ -245,13 +225,7 @@ def _coded_column(
 
 
 def check_key_types(keys: pd.Index, known: pd.Index, *, owner: str) -> None:
-    """Raise where the keys of groups are of another type than those of ``fit``.
-
-    Raises
-    ------
-    ValueError
-        It names both types: as keys, 1 and "1" are two series.
-    """
+    """Raise where the keys of groups are of another type than those of ``fit``."""
     for level in range(known.nlevels):
         own, others = (
             pd.api.types.infer_dtype(each.get_level_values(level), skipna=True)
@@ -280,13 +254,6 @@ def keys_together(
     ----------
     known, keys : Index or None
         Keys of groups, both None where all rows are of one series.
-    owner : str
-        Who is speaking.
-
-    Raises
-    ------
-    ValueError
-        If they are of types that cannot be sorted together.
     """
     if known is None or keys is None:
         return None, np.zeros(1, dtype=np.intp), np.zeros(1, dtype=np.intp)
@@ -310,8 +277,6 @@ def frames_of_groups(
     frame : DataFrame
         A long frame, rows in any order.
     groups, time : columns of a long frame
-    owner, rows : str
-        Who is speaking, of which rows.
 
     Returns
     -------

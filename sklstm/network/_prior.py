@@ -1,0 +1,234 @@
+"""The prior: a small LSTM trained beforehand on synthetic series, in NumPy.
+
+It forecasts series that it has never seen: from a window and its season alone. The
+program that made its weights is ``examples/prior/train.py``.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from sklstm.network._prior_inputs import (
+    MAX_READ,
+    PriorInputs,
+    fill_forward,
+    prior_inputs,
+)
+
+__all__ = [
+    "LEVELS",
+    "MAX_STEPS",
+    "last_state",
+    "load_prior",
+    "longest_window",
+    "network_output",
+    "prior_forecast",
+    "read_weights",
+]
+
+#: Levels of the quantiles that the prior forecasts.
+LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
+#: Longest horizon that is forecast at once; later steps feed the median back.
+MAX_STEPS = 48
+#: Rows of a block: products of one shape sum in one order, whoever is beside a row.
+_BLOCK = 8
+#: Farthest output in scales, and farthest forecast in ranges of the logarithms.
+_FARTHEST, _LOG_ROOM = 200, 3
+#: Rows that are prepared at once, which bounds the memory.
+_ROWS = 1024
+_MEDIAN = LEVELS.index(0.5)
+
+
+def longest_window(season: tuple[int, ...]) -> int:
+    """Return how many of the newest steps the prior looks at."""
+    return max(MAX_READ, 3 * max(season))
+
+
+@functools.cache
+def load_prior() -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
+    """Return the weights of the prior and how they were made."""
+    file = resources.files("sklstm.network").joinpath("data", "prior.npz")
+    with file.open("rb") as stored:
+        return read_weights(stored)
+
+
+def read_weights(file: Any) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
+    """Return float32 weights from a file of ``examples/prior/train.py``."""
+    with np.load(file, allow_pickle=False) as stored:
+        about = json.loads(str(stored["about"]))
+        weights = {
+            name: stored[name].astype(np.float32)
+            for name in stored.files
+            if name != "about"
+        }
+    return weights, about
+
+
+def last_state(weights: Mapping[str, np.ndarray], inputs: PriorInputs) -> np.ndarray:
+    """Return the LSTM's hidden state after each row's window."""
+    wide = inputs.patches @ weights["embed_patch/kernel"]
+    wide += weights["embed_patch/bias"]
+    wide += (inputs.statics @ weights["embed_static/kernel"])[:, None]
+    np.maximum(wide, 0, out=wide)
+    # A sigmoid is a tanh of half its argument, so that one tanh serves all gates.
+    units = len(weights["lstm/recurrent_kernel"])
+    half = np.full(4 * units, 0.5, np.float32)
+    half[2 * units : 3 * units] = 1
+    kernel, bias = weights["lstm/kernel"] * half, weights["lstm/bias"] * half
+    recurrent = weights["lstm/recurrent_kernel"] * half
+    # Half by half: products this small are left to one thread by OpenBLAS, whose others
+    # cost more than they bring here, and change the rounding.
+    first, second = np.split(recurrent, 2, axis=1)
+    gates = np.empty((len(wide), 4 * units), np.float32)
+    hidden = cell = np.zeros((len(wide), units), np.float32)
+    for t in range(wide.shape[1]):
+        np.matmul(hidden, first, out=gates[:, : 2 * units])
+        np.matmul(hidden, second, out=gates[:, 2 * units :])
+        gates += wide[:, t] @ kernel
+        gates += bias
+        np.tanh(gates, out=gates)
+        candidate = gates[:, 2 * units : 3 * units].copy()
+        gates *= 0.5
+        gates += 0.5
+        new = gates[:, units : 2 * units] * cell + gates[:, :units] * candidate
+        read = inputs.is_read[:, t, None]
+        hidden = np.where(read, gates[:, 3 * units :] * np.tanh(new), hidden)
+        cell = np.where(read, new, cell)
+    return hidden
+
+
+def network_output(
+    weights: Mapping[str, np.ndarray], inputs: PriorInputs
+) -> np.ndarray:
+    """Return quantiles in scales from the base, of shape (n_rows, n_steps, 5)."""
+    state = np.concatenate([last_state(weights, inputs), inputs.statics], axis=1)
+    seen = state @ weights["head_state/kernel"] + weights["head_state/bias"]
+    at = np.maximum(inputs.steps @ weights["head_step/kernel"] + seen[:, None], 0)
+    at = at @ weights["head_hidden/kernel"] + weights["head_hidden/bias"]
+    out = np.maximum(at, 0) @ weights["head_out/kernel"] + weights["head_out/bias"]
+    slopes = state @ weights["trend/kernel"] + weights["trend/bias"]
+    basis = inputs.steps[:, :, -slopes.shape[1] :]
+    return out + (basis * slopes[:, None]).sum(axis=2, keepdims=True)
+
+
+def _quantiles(weights: Mapping[str, np.ndarray], parts: list[PriorInputs]):
+    """Return the quantiles of each part, block by block of fixed size."""
+    fields = {k: np.concatenate([vars(p)[k] for p in parts]) for k in vars(parts[0])}
+    n = len(fields["scale"])
+    out = np.empty((n, *fields["base"].shape[1:], len(LEVELS)))
+    for start in range(0, n, _BLOCK):
+        rows = np.arange(start, start + _BLOCK) % n
+        block = PriorInputs(**{k: v[rows] for k, v in fields.items()})
+        z = np.sort(np.clip(network_output(weights, block), -_FARTHEST, _FARTHEST))
+        z = block.base[:, :, None] + block.scale[:, None, None] * z
+        out[start : start + _BLOCK] = z[: n - start]
+    return np.split(out, np.cumsum([len(p.scale) for p in parts])[:-1])
+
+
+def _at_once(weights, windows, season, n_steps, use_logarithms):
+    """Return quantiles of up to MAX_STEPS steps, from rows that have values."""
+    steps = np.arange(1, n_steps + 1)
+    last = fill_forward(windows)[:, -1:]
+    # A power of two as unit: scaling by it does not round.
+    peak = np.nanmax(np.abs(windows), axis=1, keepdims=True)
+    unit = np.exp2(np.clip(np.frexp(peak)[1], -1000, 1000).astype(float))
+    moved = windows / unit - last / unit
+    views = [prior_inputs(x, season, steps, False) for x in (moved, -moved)]
+    has_logs = np.nanmin(windows, axis=1) > 0
+    has_logs &= use_logarithms and season[0] > 1
+    if has_logs.any():
+        logs = np.log(windows[has_logs])
+        last_log = np.log(last[has_logs])
+        views.append(prior_inputs(logs - last_log, season, steps, True))
+    upright, mirrored, *of_logs = _quantiles(weights, views)
+    of_values = 0.5 * upright - 0.5 * mirrored[:, :, ::-1]
+    out = last[:, :, None] + unit[:, :, None] * of_values
+    if of_logs:
+        low, high = np.nanmin(logs, axis=1), np.nanmax(logs, axis=1)
+        room = _LOG_ROOM * (high - low)
+        ends = low - room, np.minimum(high + room, 690)
+        of_logs = last_log[:, :, None] + of_logs[0]
+        of_logs = np.exp(np.clip(of_logs, *(e[:, None, None] for e in ends)))
+        out[has_logs] = 0.5 * (out[has_logs] + of_logs)
+    return out
+
+
+def prior_forecast(
+    windows: np.ndarray,
+    season: int | tuple[int, ...],
+    n_steps: int,
+    *,
+    use_logarithms: bool = True,
+    weights: Mapping[str, np.ndarray] | None = None,
+) -> np.ndarray:
+    """Forecast quantiles of the steps that follow each window.
+
+    Parameters
+    ----------
+    windows : ndarray of shape (n_rows, length)
+        NaN is missing: before a row's first value the series has not begun, later ones
+        take the newest earlier value. At most ``longest_window`` steps are looked at.
+    season : int or tuple of int
+        Steps after which the pattern repeats, 1 for none. A tuple adds a longer season,
+        which the first divides: ``(24, 168)`` for hours.
+    n_steps : int
+        Steps to forecast. Beyond MAX_STEPS the median is fed back, and the spread of
+        the steps fed back is added to that of later ones.
+    use_logarithms : bool, default=True
+        Whether windows of positive values with a season are forecast from their
+        logarithms, too, and both forecasts averaged. Without it, ``a * x + b`` has the
+        forecast ``a * f + b``, also for a < 0, where the quantiles change places.
+    weights : mapping, default=None
+        Weights of another prior, from ``read_weights``.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_steps, 5)
+        Quantiles at LEVELS, which do not cross, in the unit of the windows; NaN for
+        rows without any value in the longest window.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm.network._prior import prior_forecast
+    >>> prior_forecast(np.full((1, 30), 7.0), season=12, n_steps=2)[0, :, 2]
+    array([7., 7.])
+    """
+    weights = load_prior()[0] if weights is None else weights
+    if isinstance(season, int | np.integer):
+        season = (int(season),)
+    windows = np.asarray(windows, dtype=np.float64)[:, -longest_window(season) :]
+    out = np.full((len(windows), n_steps, len(LEVELS)), np.nan)
+    has_values = ~np.isnan(windows).all(axis=1)
+    if not has_values.any():
+        return out
+    seen, at_once = windows[has_values], min(n_steps, MAX_STEPS)
+    parts = (seen[i : i + _ROWS] for i in range(0, len(seen), _ROWS))
+    first = np.concatenate(
+        [_at_once(weights, part, season, at_once, use_logarithms) for part in parts]
+    )
+    out[has_values, :at_once] = first
+    if n_steps > MAX_STEPS:
+        further = np.concatenate([seen, first[:, :, _MEDIAN]], axis=1)
+        later = prior_forecast(
+            further,
+            season,
+            n_steps - at_once,
+            use_logarithms=use_logarithms,
+            weights=weights,
+        )
+        out[has_values, at_once:] = _widened(later, first[:, -1:])
+    return out
+
+
+def _widened(quantiles: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Return quantiles whose spread has that of an earlier step added, as variances."""
+    median = quantiles[:, :, [_MEDIAN]]
+    spread = np.hypot(quantiles - median, before - before[:, :, [_MEDIAN]])
+    return median + np.sign(np.array(LEVELS) - 0.5) * spread
