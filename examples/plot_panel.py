@@ -11,7 +11,7 @@ that cut all series at the same hours, and series that training has never seen.
 # One row per series and hour
 # ---------------------------
 # The series differ a hundredfold in size, so the logarithm is what is predicted:
-# ``LSTMRegressor`` measures the series of a panel by itself, ridge regression does not.
+# ``LSTMRegressor`` scales each series of a panel by itself, ridge regression does not.
 # Rows may come in any order; here they are shuffled to show it.
 import matplotlib.pyplot as plt
 import numpy as np
