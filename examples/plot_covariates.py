@@ -103,8 +103,8 @@ figure.savefig("covariates.png", dpi=120)
 print("saved covariates.png")
 
 # %%
-# Where the window does not reach the year before, the months are worth more than half of
-# the error: 65.8 thousand become 19.5 recursively, 49.0 become 20.8 directly; repeating
-# the last year misses by 36.7. Where it does, with 13 months, it knows the season: the
-# months make 18.9 of 17.6 and 19.5 of 18.3, more to learn from as few rows. Known
-# columns pay where they say what the window cannot.
+# Where the window does not reach the year before, the months are worth more than half
+# of the error: 65.8 thousand become 19.5 recursively, 49.0 become 20.8 directly, and
+# repeating the last year misses by 36.7. Where it does, with 13 months, it knows the
+# season: the months make 18.9 of 17.6 and 19.5 of 18.3, more to learn from as few rows.
+# Known columns pay where they say what the window cannot.
