@@ -51,27 +51,25 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "BacktestResult": "sklstm.forecasting._result",
-    "ContributionDisplay": "sklstm.views._contributions",
-    "ForecastDisplay": "sklstm.views._forecast_display",
-    "GateDisplay": "sklstm.views._gates",
-    "KerasRegressor": "sklstm.network._keras_regressor",
-    "LSTMRegressor": "sklstm.network._regressor",
-    "PanelTimeSeriesSplit": "sklstm.windows._split",
-    "SlidingWindow": "sklstm.windows._sliding_window",
-    "backtest": "sklstm.forecasting._backtest",
-    "contributions": "sklstm.views._contributions",
-    "forecast": "sklstm.forecasting._forecast",
-    "gates": "sklstm.views._gates",
-    "interval_coverage": "sklstm.metrics",
-    "load": "sklstm._storage",
-    "load_airline_passengers": "sklstm.datasets",
-    "load_m4_hourly": "sklstm.datasets",
-    "mean_absolute_scaled_error": "sklstm.metrics",
-    "mean_interval_score": "sklstm.metrics",
-    "save": "sklstm._storage",
-    "symmetric_mean_absolute_percentage_error": "sklstm.metrics",
-    "update": "sklstm.forecasting._update",
+    name: f"sklstm.{room}"
+    for room, names in {
+        "_storage": "load save",
+        "datasets": "load_airline_passengers load_m4_hourly",
+        "forecasting._backtest": "backtest",
+        "forecasting._forecast": "forecast",
+        "forecasting._result": "BacktestResult",
+        "forecasting._update": "update",
+        "metrics": "interval_coverage mean_absolute_scaled_error mean_interval_score "
+        "symmetric_mean_absolute_percentage_error",
+        "network._keras_regressor": "KerasRegressor",
+        "network._regressor": "LSTMRegressor",
+        "views._contributions": "ContributionDisplay contributions",
+        "views._forecast_display": "ForecastDisplay",
+        "views._gates": "GateDisplay gates",
+        "windows._sliding_window": "SlidingWindow",
+        "windows._split": "PanelTimeSeriesSplit",
+    }.items()
+    for name in names.split()
 }
 
 

@@ -36,8 +36,7 @@ __all__ = [
     "whole_or_unchanged",
 ]
 
-# Rows checked at a time, so that a check of millions of rows needs no array as long
-# as the series.
+# Rows checked at a time, lest a check need an array as long as the series.
 _CHUNK = 1 << 18
 
 
@@ -47,13 +46,7 @@ def is_integer(value: object) -> bool:
 
 
 def check_coverage(coverage: object, *, owner: str) -> float:
-    """Return a share of values that intervals are to hold, once it is one.
-
-    Raises
-    ------
-    ValueError
-        If it is not between 0 and 1, both excluded.
-    """
+    """Return a share of values that intervals are to hold, once it is one."""
     if not isinstance(coverage, int | float | np.floating) or not 0 < coverage < 1:
         raise ValueError(
             f"The 'coverage' parameter of {owner} must be a float between 0 and 1, "
@@ -63,27 +56,9 @@ def check_coverage(coverage: object, *, owner: str) -> float:
 
 
 def check_finite(
-    values: np.ndarray,
-    *,
-    owner: str,
-    columns: Sequence | None = None,
-    labels=None,
+    values: np.ndarray, *, owner: str, columns: Sequence | None = None, labels=None
 ) -> None:
-    """Raise on the first infinity of a table.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_rows, n_columns)
-    owner : str
-        The class that is speaking.
-    columns, labels : sequence, optional
-        Names of columns and rows for the message; else positions.
-
-    Raises
-    ------
-    ValueError
-        If a value is infinite, or beyond float32; it names the row and the column.
-    """
+    """Raise on the first infinity of a table, by the names of its row and column."""
     for start in range(0, len(values), _CHUNK):
         chunk = values[start : start + _CHUNK]
         with np.errstate(over="ignore"):
@@ -111,21 +86,7 @@ def check_whole_target(
 ) -> np.ndarray:
     """Return a target as float64, once every value of it is finite.
 
-    Parameters
-    ----------
-    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-    labels : sequence of n_rows labels or None
-        For the message; positions are used where there are none.
-    owner, weights : str
-        Who is speaking, and how the weight of a row is given.
-    estimator : estimator, optional
-        The owner, as scikit-learn's checks name it.
-
-    Raises
-    ------
-    ValueError
-        If a value is text, NaN or infinite; of the latter it names the first row, and
-        how many there are.
+    ``labels`` name rows, and ``weights`` says how the weight of a row is given.
     """
     try:
         values = check_array(
@@ -156,13 +117,7 @@ def check_whole_target(
 
 
 def check_fit_params(params: Mapping[str, Any], n_rows: int, *, owner: str) -> None:
-    """Raise unless sample weights among fit parameters have one number for each row.
-
-    Raises
-    ------
-    ValueError
-        If they are of another shape, or not finite; it names the parameter.
-    """
+    """Raise unless sample weights among fit parameters have one number for each row."""
     for name, value in params.items():
         is_weight = name.split("__")[-1] == "sample_weight"
         if not is_weight or value is None or np.ndim(value) == 0:

@@ -7,32 +7,26 @@ import secrets
 import shutil
 from pathlib import Path
 
-__all__ = ["write_file"]
+__all__ = ["checked_path", "write_file"]
 
 
-def write_file(path: str | os.PathLike[str], content: bytes) -> Path:
-    """Write a file such that an interruption leaves no half of it.
-
-    The content goes into a new file beside it, which then takes its place.
-
-    Returns
-    -------
-    pathlib.Path
-        The file; what a symbolic link points to is replaced, not the link.
-
-    Raises
-    ------
-    TypeError
-        If ``path`` is neither a str nor path-like.
-    OSError
-        If it cannot be written, or something else than a regular file is there.
-    """
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path as a Path, once it is the name of a file."""
     if not isinstance(path, str | os.PathLike):
         raise TypeError(
             "path must be a str or path-like, the name of a file. Got "
             f"{type(path).__name__}; pass the name of a file."
         )
-    target = Path(path).resolve()
+    return Path(path)
+
+
+def write_file(path: str | os.PathLike[str], content: bytes) -> Path:
+    """Write a file such that an interruption leaves no half of it.
+
+    The content goes into a new file beside it, which then takes its place; what a
+    symbolic link points to is replaced, not the link.
+    """
+    target = checked_path(path).resolve()
     if not target.parent.is_dir():
         raise FileNotFoundError(
             "The folder of path must exist. Got "

@@ -30,7 +30,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from sklstm._checks import is_integer
-from sklstm._files import write_file
+from sklstm._files import checked_path, write_file
 from sklstm.network._highway import Highway
 from sklstm.network._kernels import LSTMRecipe
 from sklstm.network._lstm import ACTIVATIONS, NetworkSpec, weight_shapes
@@ -101,7 +101,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     estimator : estimator
-        A pipeline, or a single estimator, of scikit-learn's and of this package;
+        A pipeline, or a single estimator, of scikit-learn's and of this package,
         fitted or not. Of a search take ``best_estimator_``.
     path : str or path-like
         Where to; a file that is there is replaced. An interruption leaves it as it was.
@@ -115,27 +115,17 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
     ------
     ImportError
         If skops is not installed (``pip install 'sklstm[storage]'``).
-    TypeError
-        If ``path`` is neither a str nor path-like.
-    OSError
-        If the folder of ``path`` is not there, or something else than a regular file
-        is in its place.
     ValueError
         If the estimator holds what :func:`load` does not take: functions, callbacks,
         ``memory=``, classes of your own, rare offsets; it names the first and where.
 
-    See Also
-    --------
-    load : Reads it.
-
     Notes
     -----
     It takes pipelines, column transformers, unions, scalers, encoders, imputers,
-    polynomials and splines; linear models, ``LinearSVR``, ``MLPRegressor`` and what
-    combines them: bagging, voting, stacking, chains, one for each output, a transformed
-    target. It takes no trees, neighbours or kernel machines, whose compiled code
-    follows whatever numbers a file holds, and no :class:`KerasRegressor`, which holds
-    a function.
+    polynomials, splines, linear models, ``LinearSVR``, ``MLPRegressor`` and what
+    combines them: bagging, voting, stacking, chains, a transformed target. It takes no
+    trees, neighbours or kernel machines, whose compiled code follows whatever numbers a
+    file holds, and no :class:`KerasRegressor`, which holds a function.
 
     Examples
     --------
@@ -176,9 +166,9 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> Path:
 def load(path: str | os.PathLike[str]) -> Any:
     """Return the estimator of a file that :func:`save` wrote.
 
-    Nothing in the file is run: it holds arrays, numbers, strings and the names of
-    types, of which only those that :func:`save` lists are built. It can so come from
-    anybody, and still hold a model that predicts badly.
+    Nothing in the file is run: of the types that it names, only those that :func:`save`
+    lists are built. It may come from anybody, and still hold a model that predicts
+    badly.
 
     Parameters
     ----------
@@ -194,20 +184,14 @@ def load(path: str | os.PathLike[str]) -> Any:
     ------
     ImportError
         If skops is not installed (``pip install 'sklstm[storage]'``).
-    OSError
-        If there is no such file.
     ValueError
-        If it is no file of :func:`save`, is cut off or damaged, is of another format,
-        unpacks to far more than its size, or holds what is not listed or not valid.
+        If it is no file of :func:`save`, damaged, of another format, unpacks to far
+        more than its size, or holds what is not listed or not valid.
 
     Warns
     -----
     InconsistentVersionWarning
         If another version of scikit-learn wrote it.
-
-    See Also
-    --------
-    save : Writes it.
 
     Examples
     --------
@@ -220,12 +204,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     LSTMRegressor(units=8)
     """
     skops = _skops("load")
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(
-            "path must be a str or path-like, the name of a file. Got "
-            f"{type(path).__name__}; pass the name of a file."
-        )
-    archive = Path(path).read_bytes()
+    archive = checked_path(path).read_bytes()
     try:
         _check_archive(archive)
         stored = skops.loads(archive, trusted=[*_allowed(), "numpy.dtype"])
@@ -277,15 +256,10 @@ def _allowed() -> dict[str, type]:
 
 
 def _stored(value: Any, place: str) -> Any:
-    """Return a value as the file holds it: a copy, with labels in plain form.
-
-    Raises
-    ------
-    _UnknownPart
-        At the first part whose type is not listed; it says where.
-    """
+    """Return a value as the file holds it: a copy, with labels in plain form."""
     kind = type(value)
     is_known = kind in _allowed().values()
+    where = place.lstrip(".") or "the top"
     if len(re.findall(r"[.[]", place)) > _MOST_DEPTH // 3:
         raise _UnknownPart("parts in parts, too deep")
     if kind in _SCALARS or isinstance(value, np.dtype | slice | np.random.RandomState):
@@ -307,15 +281,13 @@ def _stored(value: Any, place: str) -> Any:
             for key, part in value.items():
                 copy[key] = _stored(part, f"{place}[{key!r}]")
             return copy
-        raise _UnknownPart(
-            f"a dict whose keys are no strings at {place.lstrip('.') or 'the top'}"
-        )
+        raise _UnknownPart(f"a dict whose keys are no strings at {where}")
     if kind is type and issubclass(value, np.generic | bool | int | float | str):
         return value
     if is_known:
         copy = object.__new__(kind)
-        for name, part in (value.__getstate__() or {}).items():
-            vars(copy)[name] = _stored(part, f"{place}.{name}")
+        state = (value.__getstate__() or {}).items()
+        vars(copy).update({n: _stored(part, f"{place}.{n}") for n, part in state})
         _check_part(value)
         return copy
     plain = _plain(value)
@@ -325,27 +297,25 @@ def _stored(value: Any, place: str) -> Any:
     words = f"{named.__module__}.{named.__qualname__}"
     if isinstance(value, pd.Index | pd.offsets.BaseOffset):
         words = f"{value!r}, labels of a rare kind,"
-    raise _UnknownPart(f"{_short(words, 120)} at {place.lstrip('.') or 'the top'}")
+    raise _UnknownPart(f"{_short(words, 120)} at {where}")
 
 
 def _plain(value: Any) -> dict[str, Any] | None:
-    """Return labels or splines as numbers and names; None where that loses something.
-
-    What comes back from the numbers and names is compared with what they stand for.
-    """
+    """Return labels or splines as numbers and names, None where something is lost."""
     try:
-        parts = _parts_of(value)
-        plain = parts and {_PLAIN: parts[0], "parts": parts[1:]}
-        again: Any = _from_plain(plain) if plain else None
+        kind, *parts = _parts_of(value)
+        plain = {_PLAIN: kind, "parts": parts}
+        again: Any = _from_plain(plain)
     except (TypeError, ValueError, AttributeError, LookupError):
         return None
-    if not plain or type(again) is not type(value):
+    if type(again) is not type(value):
         return None
     if not isinstance(value, pd.Index):
-        return plain if parts[0] == "spline" or again == value else None
-    is_same = again.equals(value) and again.names == value.names
-    is_same &= again.dtype == value.dtype
-    is_same &= getattr(again, "freq", None) == getattr(value, "freq", None)
+        return plain if kind == "spline" or again == value else None
+    is_same = again.equals(value) and all(
+        getattr(again, name, None) == getattr(value, name, None)
+        for name in ("names", "dtype", "freq")
+    )
     return plain if is_same else None
 
 
@@ -366,8 +336,7 @@ def _parts_of(value: Any) -> list[Any]:
     if not isinstance(value, pd.Index) or not isinstance(value.name, _SCALARS):
         return []
     if isinstance(value, pd.RangeIndex):
-        ends = int(value.start), int(value.stop), int(value.step)
-        return ["range", value.name, *ends]
+        return ["range", value.name, value.start, value.stop, value.step]
     if isinstance(value, pd.PeriodIndex):
         return ["periods", value.name, np.asarray(value.asi8), value.freqstr]
     if isinstance(value, pd.DatetimeIndex | pd.TimedeltaIndex):
@@ -392,13 +361,11 @@ def _from_plain(data: dict[str, Any]) -> Any:
     return _BUILDERS[data[_PLAIN]](*_checked(data["parts"]))
 
 
-def _integers(numbers: np.ndarray) -> np.ndarray:
-    return numbers.astype(np.int64, casting="safe")
-
-
 def _stamps(name: Any, numbers: Any, unit: str, freq: Any, zone: str = "") -> Any:
     """Return time stamps, in a zone where it is given."""
-    index = pd.DatetimeIndex(_integers(numbers).view(f"M8[{unit}]"), name=name)
+    index = pd.DatetimeIndex(
+        numbers.astype("i8", casting="safe").view(f"M8[{unit}]"), name=name
+    )
     if zone:
         # "dateutil/..." and absolute paths would have a file read.
         if not re.fullmatch(r"[A-Za-z][\w+:-]*(/[\w+-]+)*", zone) or "dateutil" in zone:
@@ -410,7 +377,7 @@ def _stamps(name: Any, numbers: Any, unit: str, freq: Any, zone: str = "") -> An
 _BUILDERS: dict[str, Any] = {
     "duration": lambda number, unit: pd.Timedelta(np.timedelta64(number, unit)),
     "durations": lambda name, numbers, unit, freq: pd.TimedeltaIndex(
-        _integers(numbers).view(f"m8[{unit}]"), freq=freq, name=name
+        numbers.astype("i8", casting="safe").view(f"m8[{unit}]"), freq=freq, name=name
     ),
     "months": lambda n, words: pd.DateOffset(n, **words),
     "multi": lambda levels, codes, names: pd.MultiIndex(levels, codes, names=names),
@@ -445,10 +412,7 @@ _TYPES = _ARRAYS | {"builtins.bool", "builtins.float", "builtins.int", "builtins
 
 
 def _check_archive(archive: bytes) -> None:
-    """Raise unless a file is ours, and holds and unpacks to what is allowed alone.
-
-    Only the zip's directory, its tree and the headers of its arrays are read.
-    """
+    """Raise unless a file's directory, tree and headers of arrays are as allowed."""
     if not archive.startswith(b"PK"):
         raise _UnknownPart(f"no such file, it begins with {archive[:12]!r}")
     with zipfile.ZipFile(io.BytesIO(archive)) as file:
@@ -513,13 +477,15 @@ def _check_node(node: dict[str, Any]) -> None:
     if not is_allowed:
         raise _UnknownPart(f"{name} in it, which load does not build")
     content: Any = node.get("content")
-    if loader == "JsonNode" and content.lstrip()[:1] in ("[", "{"):
-        raise _UnknownPart("lists in place of a number or a string")
-    if loader == "DTypeNode" and "file" not in content:
-        raise _UnknownPart("a dtype of no array")
-    if loader == "SliceNode":
-        if not all(isinstance(end, int | str | None) for end in content.values()):
-            raise _UnknownPart("a slice between something else than numbers")
+    is_plain = True
+    if loader == "JsonNode":
+        is_plain = content.lstrip()[:1] not in ("[", "{")
+    elif loader == "DTypeNode":
+        is_plain = "file" in content
+    elif loader == "SliceNode":
+        is_plain = all(isinstance(end, int | str | None) for end in content.values())
+    if not is_plain:
+        raise _UnknownPart(f"{name} in it that holds something else than its kind")
 
 
 def _check_header(array: Any, size: int) -> None:
@@ -537,23 +503,19 @@ def _checked(value: Any) -> Any:
     """Return what skops built with its labels restored, once all parts are valid."""
     if isinstance(value, list | tuple):
         return type(value)([_checked(part) for part in value])
+    if isinstance(value, dict) and _PLAIN in value:
+        return _from_plain(value)
     if isinstance(value, np.ndarray) and value.dtype == object:
         for at, part in np.ndenumerate(value):
             value[at] = _checked(part)
-        return value
-    if isinstance(value, dict) and _PLAIN in value:
-        return _from_plain(value)
-    if isinstance(value, dict):
-        for key, part in value.items():
-            value[key] = _checked(part)
-        return value
-    if isinstance(value, np.random.RandomState):
+    elif isinstance(value, dict):
+        value.update({key: _checked(part) for key, part in value.items()})
+    elif isinstance(value, np.random.RandomState):
         # The generator reads on from this place without a look at it.
         if not 0 <= value.get_state(legacy=False)["state"]["pos"] <= 624:
             raise _UnknownPart("a RandomState beside its numbers")
     elif type(value) in _allowed().values():
-        for name, part in vars(value).items():
-            vars(value)[name] = _checked(part)
+        vars(value).update({n: _checked(part) for n, part in vars(value).items()})
         _check_part(value)
         if type(value) in _OWN:
             _check_own(value)
@@ -580,11 +542,11 @@ def _check_part(part: Any) -> None:
 
 
 def _check_one_hot(encoder: Any) -> None:
-    """Raise unless what an encoder writes into a sparse matrix lies inside it."""
+    """Raise unless an encoder writes inside its sparse matrix."""
     sizes = [len(categories) for categories in encoder.categories_]
-    drops = encoder.drop_idx_
-    is_inside = drops is None or all(
-        drop is None or (isinstance(drop, int | np.integer) and 0 <= drop < size)
+    drops = [None] * len(sizes) if encoder.drop_idx_ is None else encoder.drop_idx_
+    is_inside = all(
+        drop is None or (is_integer(drop) and 0 <= drop < size)
         for drop, size in zip(drops, sizes, strict=True)
     )
     outputs = encoder._n_features_outs
@@ -605,15 +567,12 @@ def _check_own(part: Any) -> None:
                 raise _UnknownPart(f"a value that does not fit, {what}")
     elif isinstance(part, LSTMRegressor) and hasattr(part, "_members"):
         _try_regressor(part)
-    elif isinstance(part, SlidingWindow) and hasattr(part, "context_"):
+    elif isinstance(part, SlidingWindow) and {"_context", "context_"} & {*vars(part)}:
         _try_windows(part)
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Return whether a value is as an annotation of a dataclass says.
-
-    Numbers are finite, and integers not negative: they are sizes, counts and seeds.
-    """
+    """Return whether a value fits a hint; numbers are finite, ints not negative."""
     kind, args = get_origin(hint) or hint, get_args(hint)
     if kind is Any:
         return True
@@ -661,29 +620,27 @@ def _try_regressor(regressor: Any) -> None:
 
 def _try_windows(sliding_window: Any) -> None:
     """Raise unless the rows that follow those of the fit get their windows."""
-    own, context = sliding_window, sliding_window.context_
-    n_groups = 1 if own.groups_ is None else len(own.groups_)
+    own, context = sliding_window, sliding_window._context
+    n_groups = len(context.first_labels)
     n_steps = [own.window, own.horizon, own.known_ahead, own.lag_]
     n_values = sum(n_steps) * own.n_features_in_ * n_groups
     if not all(is_integer(each) and each >= 0 for each in n_steps):
         raise _UnknownPart(f"windows of {n_steps} steps")
-    if n_values > max(_MOST_VALUES, 100 * context.size) or n_groups > len(context):
+    if n_values > max(_MOST_VALUES, 100 * context.values.size):
         raise _UnknownPart(f"windows of {n_values} values in {n_groups} groups")
-    if context.dtype != np.float32 or np.isinf(context).any():
-        raise _UnknownPart(f"{context.dtype} as context, or infinity in it")
+    n_rows = {len(context.values), len(context.labels), len(context.codes)}
+    if context.values.dtype != np.float32 or len(n_rows) > 1 or n_groups > max(n_rows):
+        raise _UnknownPart(f"a context of {context.values.dtype} and {n_rows} rows")
+    own.context_, own.groups_ = context.values, context.keys
     names = getattr(own, "feature_names_in_", range(own.n_features_in_))
     rows = pd.DataFrame(1.0, columns=names, index=range(n_groups))
-    if own.groups_ is not None:
-        columns = [own.groups] if isinstance(own.groups, str) else list(own.groups)
-        keys = own.groups_.to_frame(index=False)
-        for name, key in zip(columns, keys, strict=True):
-            rows[name] = keys[key]
+    if context.keys is not None:
+        keys = context.keys.to_frame(index=False)
+        rows[[own.groups] if isinstance(own.groups, str) else [*own.groups]] = keys
     if own.grid_ is not None:
-        after = own.grid_.after(own.grid_.last, 1).repeat(n_groups)
-        if own.time is None:
-            rows.index = after
-        else:
-            rows[own.time] = after
+        rows.index = own.grid_.after(own.grid_.last, 1).repeat(n_groups)
+    if own.time is not None:
+        rows[own.time] = rows.index
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         own.transform(rows if hasattr(own, "feature_names_in_") else rows.to_numpy())

@@ -1,8 +1,7 @@
 """Errors of forecasts and of intervals that scikit-learn does not have.
 
-All take arrays of shape (n_rows,) or (n_rows, n_outputs), ``sample_weight`` and
-``multioutput`` as the regression metrics of :mod:`sklearn.metrics` do, and raise a
-ValueError where shapes differ, values are not finite, or ends are the wrong way round.
+They take ``sample_weight`` and ``multioutput`` as :mod:`sklearn.metrics` does. Other
+shapes, values that are not finite and swapped ends are a ValueError.
 """
 
 from __future__ import annotations
@@ -38,8 +37,7 @@ def mean_absolute_scaled_error(
 ) -> float | np.ndarray:
     """Return the mean absolute error in units of the naive forecast's own error.
 
-    Below 1 the predictions are better than repeating the last season was, one season
-    ahead, in the training rows.
+    Below 1 predictions are better than repeating the last season was in training rows.
 
     Parameters
     ----------
@@ -50,7 +48,7 @@ def mean_absolute_scaled_error(
     season : int, default=1
         Rows after which the series repeats; 1 scales by the last value.
     sample_weight : array-like of shape (n_rows,), optional
-        Weights of the rows, none below 0 and not all 0.
+        Weights of the rows.
     multioutput : str or array-like, default="uniform_average"
         ``"raw_values"`` gives each output its own, weights their weighted mean.
 
@@ -58,11 +56,6 @@ def mean_absolute_scaled_error(
     -------
     float or ndarray of shape (n_outputs,)
         At least 0, without a unit; 0 is best.
-
-    Raises
-    ------
-    ValueError
-        If ``y_train`` is too short, or repeats itself exactly.
 
     References
     ----------
@@ -112,7 +105,7 @@ def symmetric_mean_absolute_percentage_error(
     y_true, y_pred : array-like of shape (n_rows,) or (n_rows, n_outputs)
         True and predicted values.
     sample_weight : array-like of shape (n_rows,), optional
-        Weights of the rows, none below 0 and not all 0.
+        Weights of the rows.
     multioutput : str or array-like, default="uniform_average"
         ``"raw_values"`` gives each output its own, weights their weighted mean.
 
@@ -159,15 +152,15 @@ def interval_coverage(
     y_true, y_lower, y_upper : array-like of shape (n_rows,) or (n_rows, n_outputs)
         True values, and the ends of their intervals, which belong to them.
     sample_weight : array-like of shape (n_rows,), optional
-        Weights of the rows, none below 0 and not all 0.
+        Weights of the rows.
     multioutput : str or array-like, default="uniform_average"
         ``"raw_values"`` gives each output its own, weights their weighted mean.
 
     Returns
     -------
     float or ndarray of shape (n_outputs,)
-        Between 0 and 1. Best is the coverage that the intervals were made for; wide
-        intervals reach 1, so look at :func:`mean_interval_score` too.
+        Best is the coverage that intervals were made for; wide ones reach 1, so look at
+        :func:`mean_interval_score` too.
 
     Examples
     --------
@@ -201,7 +194,7 @@ def mean_interval_score(
     coverage : float
         Share of true values that the intervals are meant to hold, in (0, 1).
     sample_weight : array-like of shape (n_rows,), optional
-        Weights of the rows, none below 0 and not all 0.
+        Weights of the rows.
     multioutput : str or array-like, default="uniform_average"
         ``"raw_values"`` gives each output its own, weights their weighted mean.
 
@@ -248,6 +241,7 @@ def _check_columns(**arrays: Any) -> list[np.ndarray]:
 
 
 def _check_intervals(y_true: Any, y_lower: Any, y_upper: Any) -> list[np.ndarray]:
+    """Return values and ends of intervals as columns, once no ends are swapped."""
     columns = _check_columns(y_true=y_true, y_lower=y_lower, y_upper=y_upper)
     crossed = (columns[1] > columns[2]).any(axis=1)
     if crossed.any():

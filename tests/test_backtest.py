@@ -67,6 +67,7 @@ LOOPS = [
     (flat_ridge(horizon=2), 7, 1),
     (flat_ridge(window=2), 6, 1),
     (named_ridge(), 3, 1),
+    (flat_ridge(calendar="hour"), 3, 1),
     (tiny_lstm(), 3, 1),
     (tiny_lstm(steps=3), 1, 3),
     (tiny_lstm(steps=3), 3, 1),
@@ -75,6 +76,7 @@ LOOPS = [
     (make_pipeline(scaler(), *flat_ridge()), 1, 1),
     (make_pipeline(scaler(), *tiny_lstm(steps=2)), 3, 2),
     (GridSearchCV(flat_ridge(), {"ridge__alpha": [0.1, 1e3]}, cv=SPLIT), 2, 1),
+    (make_pipeline(flat_ridge()[0], make_pipeline(*flat_ridge()[1:])), 3, 1),
 ]
 OF_PANEL = [
     (flat_ridge(3, **KEYS), 1, 1),
@@ -116,14 +118,6 @@ def test_known_columns_of_a_panel_have_their_true_values_to_come(is_wrapped):
         pipe = TransformedTargetRegressor(pipe, transformer=StandardScaler())
     result = backtest(pipe, X, X["load"], cv=CV_OF_PANEL, steps=3)
     assert_is_loop(result, backtest_by_hand(pipe, X, CV_OF_PANEL, 3, known=["price"]))
-
-
-def test_origins_may_be_taken_at_a_stride():
-    """stride=3 takes every third origin of a fold, from its first on."""
-    X, cv = series(), TimeSeriesSplit(2, test_size=8, gap=2)
-    result = backtest(flat_ridge(), X, X["load"], cv=cv, steps=2, stride=3)
-    assert_is_loop(result, backtest_by_hand(flat_ridge(), X, cv, 2, stride=3))
-    assert result.origins.tolist() == [43, 46, 49, 51, 54, 57]
 
 
 @pytest.mark.parametrize("kind", ["array", "series", "periods", "integers"])
@@ -192,18 +186,6 @@ def test_windows_made_beforehand_can_be_tried():
     np.testing.assert_array_equal(alone.residuals, inside.residuals)
 
 
-def test_a_pipeline_behind_the_windows():
-    """A pipeline in the place of the regressor is no regressor of several steps."""
-    X = series()
-    flat = flat_ridge()
-    nested = make_pipeline(flat[0], make_pipeline(*flat[1:]))
-    found, expected = (
-        backtest(pipe, X, X["load"], cv=last_rows(60, 10), steps=3).predictions
-        for pipe in (nested, flat)
-    )
-    pd.testing.assert_frame_equal(found, expected)
-
-
 @pytest.mark.parametrize("is_panel", [False, True])
 def test_columns_that_known_ones_are_made_from_are_read(is_panel):
     """Predictions are those from columns that were made before."""
@@ -266,8 +248,7 @@ def test_missing_values_are_those_that_a_forecast_fills(is_wrapped):
     y = X["load"].copy()
     X.iloc[4::7, 0] = np.nan
     X.iloc[30:42, 1] = np.nan
-    fills = {"missing": "carry"} if "missing" in SlidingWindow().get_params() else {}
-    pipe = flat_ridge(known="wind", **fills)
+    pipe = flat_ridge(known="wind")
     if is_wrapped:
         pipe = TransformedTargetRegressor(pipe, transformer=StandardScaler())
     cv = last_rows(60, 12)
@@ -520,30 +501,16 @@ def test_ridge_leaves_out_rows_of_weight_zero(steps):
     np.testing.assert_allclose(result.baselines["ridge"], expected, rtol=1e-5)
 
 
+OWN = "unfittable__sample_weight"
+
+
 @pytest.mark.parametrize(
     ("params", "error", "message"),
     [
-        (
-            [1.0],
-            ValueError,
-            "'params' parameter of backtest must be a dict .* Got list",
-        ),
-        (
-            {"unfittable__sample_weight": np.ones(7)},
-            ValueError,
-            r"one weight for each row of X in 'unfittable__sample_weight'. Got shape "
-            r"\(7,\) for 60 rows",
-        ),
-        (
-            {"unfittable__sample_weight": np.full(60, np.nan)},
-            ValueError,
-            "Input unfittable__sample_weight contains NaN",
-        ),
-        (
-            {"slidingwindow__sample_weight": np.ones(60)},
-            TypeError,
-            r"fit parameters of the last step.*name it as in 'unfittable__sample_w",
-        ),
+        ([1.0], ValueError, "'params' parameter .* must be a dict .* Got list"),
+        ({OWN: np.ones(7)}, ValueError, rf"'{OWN}'. Got shape \(7,\) for 60 rows"),
+        ({OWN: np.full(60, np.nan)}, ValueError, f"Input {OWN} contains NaN"),
+        ({f"a{OWN}": np.ones(60)}, TypeError, f"fit parameters of .* as in '{OWN}"),
     ],
 )
 def test_wrong_parameters_of_fit_are_named_before_the_first_fit(params, error, message):
@@ -790,19 +757,11 @@ def test_forecasts_that_cannot_be_made_are_named_before_the_first_fit():
             backtest(never(), two, y, cv=SPLIT, steps=2, target=target)
     with pytest.raises(ValueError, match=r"\['wind'\] and y, named \['load'\]"):
         backtest(never(), two[["wind"]], y, cv=SPLIT, steps=2)
+    assert backtest(tiny_lstm(steps=2), two, y, cv=SPLIT, steps=2).summary().size
+    with pytest.raises(ValueError, match="beyond step 2"):
+        backtest(tiny_lstm(steps=2), two, y, cv=SPLIT, steps=3)
     with pytest.raises(TypeError, match="needs a regressor with partial_fit"):
         backtest(flat_ridge(), X, y, cv=SPLIT, refit="update")
-
-
-def test_several_columns_at_once_need_no_recursion():
-    """LSTMRegressor(steps=3) predicts three steps from two columns."""
-    X = series()
-    X["wind"] = np.sin(np.arange(60))
-    pipe = tiny_lstm(steps=3)
-    result = backtest(pipe, X, X["load"], cv=SPLIT, steps=3)
-    assert result.residuals.shape == (8, 3)
-    with pytest.raises(ValueError, match="beyond step 3"):
-        backtest(pipe, X, X["load"], cv=SPLIT, steps=4)
 
 
 @pytest.mark.parametrize("is_panel", [False, True])

@@ -54,12 +54,22 @@ def stores():
     return X, past, pipe.fit(past, past["load"])
 
 
-def test_forecasts_of_a_panel_are_drawn_as_they_come(stores):
-    """A long frame says itself which columns are groups and time."""
+@pytest.mark.parametrize(
+    ("coverage", "ends"),
+    [
+        (0.8, {"80 % interval": "load_lower"}),
+        (
+            [0.5, 0.8],
+            {"50 % interval": "load_lower_50", "80 % interval": "load_lower_80"},
+        ),
+    ],
+)
+def test_forecasts_of_a_panel_are_drawn_as_they_come(stores, coverage, ends):
+    """A long frame says itself its groups, its time, and the share of each interval."""
     X, past, pipe = stores
     cv = PanelTimeSeriesSplit(2, time="day", test_size=15)
     result = backtest(pipe, past, past["load"], cv=cv, steps=6)
-    to_come = forecast(pipe, past, steps=6, coverage=0.8, residuals=result)
+    to_come = forecast(pipe, past, steps=6, coverage=coverage, residuals=result)
     actual = X[X["day"] > past["day"].max()]
     display = ForecastDisplay.from_predictions(past, to_come, actual=actual, n_past=9)
     assert repr(display) == "ForecastDisplay(series=2, steps=6)"
@@ -67,7 +77,8 @@ def test_forecasts_of_a_panel_are_drawn_as_they_come(stores):
         assert ax.get_title(loc="left") == store
         lines = lines_of(ax)
         own = to_come[to_come["store"] == store]
-        for label, values in [("forecast", "load"), ("80 % interval", "load_lower")]:
+        assert len(ax.collections) == len(ends)
+        for label, values in {"forecast": "load", **ends}.items():
             np.testing.assert_array_equal(lines[label].get_ydata(), own[values])
             np.testing.assert_array_equal(lines[label].get_xdata(), own["day"])
         before = past[past["store"] == store].sort_values("day")
@@ -151,10 +162,8 @@ def runs_drawn(line):
 
 def points_drawn(line):
     """Return the values at which a line has a marker."""
-    if line.get_marker() in ("None", None):
-        return []
-    values, every = line.get_ydata(), line.get_markevery()
-    return (values if every is None else values[every]).tolist()
+    has_marker = line.get_marker() not in ("None", None)
+    return line.get_ydata()[line.get_markevery()].tolist() if has_marker else []
 
 
 @pytest.mark.parametrize("kind", INDEXES)

@@ -56,9 +56,8 @@ def pipe(request, X, set_trust):
 
 @pytest.fixture(scope="module")
 def plain(X):
-    pipe = make_pipeline(
-        SlidingWindow(WINDOW, known="month"), LSTMRegressor(2, epochs=2, random_state=0)
-    )
+    lstm = LSTMRegressor(2, epochs=2, random_state=0)
+    pipe = make_pipeline(SlidingWindow(WINDOW, known="month"), lstm)
     return pipe.fit(X, X["passengers"])
 
 

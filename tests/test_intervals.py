@@ -23,11 +23,8 @@ from sklstm import (
 )
 from sklstm.forecasting._intervals import (
     conformal_distances,
-    distances_beyond,
     fewest_residuals,
     past_distances,
-    quantile_ends,
-    widened,
 )
 
 SIZES = st.integers(1, 60).flatmap(
@@ -76,18 +73,6 @@ def test_past_distances_are_those_of_what_was_known(sizes, coverage, stride):
             assert distances[i, step - 1] == naive_distance(known, coverage)
 
 
-def test_only_the_newest_residuals_are_read():
-    """600 residuals give what the newest 500 give; older ones weigh next to nothing."""
-    sizes = np.abs(np.random.default_rng(0).normal(size=(600, 1)))
-    for coverage in (0.5, 0.9):
-        assert conformal_distances(sizes, coverage) == conformal_distances(
-            sizes[100:], coverage
-        )
-        assert conformal_distances(sizes, coverage) == naive_distance(
-            sizes[:, 0], coverage
-        )
-
-
 @given(SIZES, COVERAGES, COVERAGES)
 def test_a_wider_coverage_contains_a_narrower_one(sizes, one, other):
     """Distances grow with the coverage, at the end and at every origin."""
@@ -97,31 +82,6 @@ def test_a_wider_coverage_contains_a_narrower_one(sizes, one, other):
     origins = np.arange(len(sizes))
     narrow = past_distances(sizes, origins, low)
     assert (narrow <= past_distances(sizes, origins, high)).all()
-
-
-def test_distances_beyond_intervals():
-    """Above, below, within and at an end of the interval from 2 to 5."""
-    truth = np.array([7.0, -1.0, 3.0, 4.5, 2.0])
-    beyond = distances_beyond(truth, np.full(5, 2.0), np.full(5, 5.0))
-    assert beyond.tolist() == [2.0, 3.0, -1.0, -0.5, 0.0]
-
-
-@given(
-    arrays(float, (6, 3), elements=st.floats(-100, 100)),
-    st.floats(-50, 50),
-)
-def test_widened_intervals_hold_what_lies_less_far_beyond(table, distance):
-    """A value is held if it lies no further beyond than the ends were moved."""
-    truth, ends = table[:, 0], np.sort(table[:, 1:], axis=1)
-    middle = ends.mean(axis=1)
-    made = widened(middle, ends, np.full(6, distance))
-    beyond = distances_beyond(truth, *ends.T)
-    is_held = (made[:, 0] <= truth) & (truth <= made[:, 1])
-    assert is_held[beyond < distance - 1e-9].all()
-    assert (made[:, 0] <= middle).all()
-    assert (middle <= made[:, 1]).all()
-    is_around = ends[:, 1] - ends[:, 0] > 1e-9 - 2 * distance
-    assert not is_held[is_around & (beyond > distance + 1e-9)].any()
 
 
 def test_exchangeable_residuals_are_covered():
@@ -144,14 +104,6 @@ def test_residuals_that_grow_are_followed():
     assert 0.88 <= is_within[100:1000].mean() <= 0.94
     assert is_within[1000:1030].mean() < 0.7
     assert 0.88 <= is_within[1100:].mean() <= 0.94
-
-
-def test_quantiles_are_found_by_their_levels():
-    """The ends of 0.9 are the quantiles 0.05 and 0.95, wherever they stand."""
-    assert quantile_ends((0.05, 0.1, 0.5, 0.9, 0.95), 0.9) == [0, 4]
-    assert quantile_ends((0.05, 0.1, 0.5, 0.9, 0.95), 0.8) == [1, 3]
-    assert quantile_ends((0.05, 0.5), 0.9) is None
-    assert quantile_ends((), 0.9) is None
 
 
 # -- intervals of a backtest --------------------------------------------------------
@@ -247,16 +199,6 @@ def test_a_forecast_has_its_intervals_beside_it(frame, pipe, result):
     np.testing.assert_allclose(rows, made, rtol=1e-6)
     one = forecast(pipe, frame, 1, coverage=0.9, residuals=result.residuals)
     pd.testing.assert_frame_equal(one, made[:1], check_freq=False)
-
-
-def test_a_target_without_a_name_is_called_y(frame, result):
-    """An estimator fitted on arrays gives y, y_lower and y_upper on a labelled X."""
-    table = frame.rename(columns={"load": "wind"}).assign(load=frame["load"])
-    windows = SlidingWindow(8, layout="flat")
-    pipe = make_pipeline(windows, SimpleImputer(), Ridge())
-    pipe.fit(table, frame["load"].to_numpy())
-    made = forecast(pipe, table, 1, coverage=0.9, residuals=result)
-    assert list(made.columns) == ["y", "y_lower", "y_upper"]
 
 
 def test_intervals_of_several_coverages_are_those_of_each(frame, pipe, result):
@@ -431,28 +373,6 @@ def test_quantiles_that_were_fed_back_are_not_there(frame, quantile_pipe):
     )
 
 
-def test_groups_have_quantiles_widened_for_themselves():
-    """Each group of a panel has the distance of its own truths."""
-    rng = np.random.default_rng(0)
-    noise = rng.normal(size=(2, 80)) * [[1.0], [9.0]]
-    X = pd.DataFrame({"load": noise.ravel() + 50, "store": np.repeat(["a", "b"], 80)})
-    X["day"] = np.tile(np.arange(80), 2)
-    windows = SlidingWindow(4, groups="store", time="day")
-    regressor = LSTMRegressor(1, epochs=2, quantiles=(0.1, 0.5, 0.9), random_state=0)
-    pipe = make_pipeline(windows, regressor).fit(X, X["load"])
-    cv = PanelTimeSeriesSplit(2, time="day", test_size=20)
-    result = backtest(pipe, X, X["load"], cv=cv)
-    raw = forecast(pipe, X, 1, coverage=0.8)
-    made = forecast(pipe, X, 1, coverage=0.8, residuals=result)
-    sizes = result.quantile_residuals(0.8)[:, 0]
-    for position, store in enumerate("ab"):
-        distance = naive_distance(sizes[result.groups == store], 0.8)
-        lower = min(raw["load_lower"][position] - distance, raw["load"][position])
-        assert made["load_lower"][position] == pytest.approx(lower)
-    widths = made["load_upper"] - made["load_lower"]
-    assert widths[1] > 3 * widths[0]
-
-
 # -- what is wrong ------------------------------------------------------------------
 
 
@@ -462,14 +382,6 @@ def test_as_many_residuals_as_are_needed_make_an_interval(coverage):
     needed = fewest_residuals(coverage, subject="Intervals")
     assert np.isfinite(conformal_distances(np.ones((needed, 1)), coverage)).all()
     assert np.isinf(conformal_distances(np.ones((needed - 1, 1)), coverage)).all()
-
-
-def test_no_number_of_residuals_suffices_beyond_the_highest_coverage():
-    """The highest coverage can be had, one of a thousandth more cannot."""
-    with pytest.raises(ValueError, match=r"Intervals up to 0\.989,.*coverage=0\.99"):
-        fewest_residuals(0.99, subject="Intervals")
-    assert np.isfinite(conformal_distances(np.ones((5000, 1)), 0.989)).all()
-    assert np.isinf(conformal_distances(np.ones((5000, 1)), 0.99)).all()
 
 
 @pytest.mark.parametrize("coverage", [0, 1, 90, -0.1, "0.9", True, np.nan])

@@ -5,7 +5,6 @@ import pytest
 from by_hand import flat_ridge, series
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
@@ -60,17 +59,6 @@ def test_summary_is_that_of_the_rows():
     assert f"BacktestResult of {len(result.origins)} origins, 3 step(s)" in repr(result)
     with pytest.raises(ValueError, match=r"one of \['step', 'fold'\] .* Got 'row'"):
         result.summary(by="row")
-
-
-def test_a_constant_series_has_no_scaled_error():
-    """MASE is NaN where the training rows never change; the rest is there."""
-    X = series() * 0 + 1
-    X.iloc[-1] = 2
-    summary = backtest(
-        DummyRegressor(), X, X["load"], cv=TimeSeriesSplit(2, test_size=3)
-    ).summary()
-    assert summary["MASE"].isna().all()
-    assert summary.loc["model", "MAE"] == pytest.approx(1 / 6)
 
 
 def test_a_season_longer_than_the_training_rows_is_told():

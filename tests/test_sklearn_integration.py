@@ -52,6 +52,14 @@ INDEXES = {
 BOTH = pytest.mark.parametrize("kind", ["days", "range"])
 
 
+def missing_rows_are_told(test):
+    """Ignore what SlidingWindow tells of rows that lack between those of a fold."""
+    words = "of the .* rows that a grid", "windows are incomplete", "have no row within"
+    for each in words:
+        test = pytest.mark.filterwarnings(f"ignore:.*{each}:UserWarning")(test)
+    return test
+
+
 # -- series, pipelines and the loop they are compared with --------------------------
 
 
@@ -65,7 +73,7 @@ def series(kind="days", *names):
 
 
 def lstm(**parameters):
-    """Return a network that is the same everywhere, so that Keras traces it once."""
+    """Return a small network."""
     defaults = {"units": 4, "epochs": 3, "batch_size": 64, "random_state": 0}
     return LSTMRegressor(**defaults | parameters)
 
@@ -95,34 +103,30 @@ class NewestStep(RegressorMixin, BaseEstimator):
 def lag_table(values, positions, past, window=WINDOW):
     """Return lags of some positions by loop; only positions in ``past`` are seen.
 
-    Lags before a position that is not seen are missing, since a hole ends a run.
+    A row that is not seen is a row of missing values: the newest earlier one is taken.
     """
-    past = set(past)
+    past = np.sort(list(past))
     table = np.full((len(positions), window), np.nan, dtype=np.float32)
     for row, position in enumerate(positions):
         for lag in range(1, window + 1):
-            if position - lag not in past:
-                break
-            table[row, window - lag] = values[position - lag]
+            seen = past[past <= position - lag]
+            if len(seen):
+                table[row, window - lag] = values[seen[-1]]
     return table
 
 
-def newest_run(positions):
-    """Return the newest contiguous ones of increasing positions."""
-    run = [positions[-1]]
-    for position in positions[-2::-1]:
-        if position != run[-1] - 1:
-            break
-        run.append(position)
-    return run
+def seen_by(train, test, window=WINDOW):
+    """Return the rows that test rows see: their own, and those kept from the fit."""
+    kept = np.asarray(train)[-window:]
+    return {*test, *kept[kept < min(test)]}
 
 
 def ridge_by_hand(values, train, test, window=WINDOW):
     """Return predictions of the test rows from lag tables built by loop."""
     regressor = make_pipeline(SimpleImputer(), Ridge())
     regressor.fit(lag_table(values, train, train, window), values[train])
-    kept = newest_run(train)[:window]
-    return regressor.predict(lag_table(values, test, {*test, *kept}, window))
+    seen = seen_by(train, test, window)
+    return regressor.predict(lag_table(values, test, seen, window))
 
 
 @pytest.fixture(scope="module")
@@ -153,39 +157,29 @@ class RecordingScorer:
         return -mean_absolute_error(y, predicted)
 
 
-@BOTH
-def test_window_and_network_in_one_grid(kind):
-    """Every candidate of a grid over window and units is scored on the same rows."""
+@pytest.mark.parametrize("kind", INDEXES)
+@pytest.mark.parametrize("is_lstm", [True, False])
+def test_candidates_are_scored_on_the_same_rows(kind, is_lstm):
+    """Windows of any length lose no row, be they longer than the first fold."""
     X = series(kind)
-    grid = {"slidingwindow__window": [2, 4], "lstmregressor__units": [2, 4]}
+    # The imputer would drop lags that no training row has.
+    pipe = ridge_pipe().set_params(simpleimputer__keep_empty_features=True)
+    grid = {"slidingwindow__window": [1, 7, 25]}
+    if is_lstm:
+        pipe = lstm_pipe(epochs=1)
+        grid = {"slidingwindow__window": [1, 7], "lstmregressor__units": [2, 4]}
     scorer = RecordingScorer(grid)
-    cv = TimeSeriesSplit(2)
-    search = GridSearchCV(lstm_pipe(epochs=1), grid, cv=cv, scoring=scorer, refit=False)
+    cv = TimeSeriesSplit(4)
+    search = GridSearchCV(pipe, grid, cv=cv, scoring=scorer, refit=False)
     search.fit(X, X["load"])
     expected = [tuple(X.index[test]) for _, test in cv.split(X)]
-    assert dict(scorer.rows) == {
-        (window, units): expected for window in (2, 4) for units in (2, 4)
-    }
+    assert all(rows == expected for rows in scorer.rows.values())
+    assert len(scorer.rows) == (4 if is_lstm else 3)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
-@pytest.mark.parametrize("kind", INDEXES)
-def test_windows_longer_than_the_first_fold(kind):
-    """Windows of any length, longer than a training fold too, lose no row."""
-    X = series(kind)
-    grid = {"slidingwindow__window": [1, 7, 25]}
-    scorer = RecordingScorer(grid)
-    cv = TimeSeriesSplit(4)
-    # The imputer would drop lags that no training row has.
-    pipe = ridge_pipe().set_params(simpleimputer__keep_empty_features=True)
-    GridSearchCV(pipe, grid, cv=cv, scoring=scorer).fit(X, X["load"])
-    expected = [tuple(X.index[test]) for _, test in cv.split(X)]
-    assert all(rows == expected for rows in scorer.rows.values())
-    assert len(scorer.rows) == 3
-
-
 def newest_steps(X, cv, **parameters):
-    """Return test rows and the newest step of their windows, of every fold."""
+    """Yield the rows of every fold, and the newest step of its test windows."""
     pipe = make_pipeline(SlidingWindow(WINDOW, **parameters), NewestStep())
     scores = cross_validate(
         pipe,
@@ -196,46 +190,35 @@ def newest_steps(X, cv, **parameters):
         return_estimator=True,
         return_indices=True,
     )
-    for estimator, test in zip(
-        scores["estimator"], scores["indices"]["test"], strict=True
+    rows = scores["indices"]
+    for estimator, *ends in zip(
+        scores["estimator"], rows["train"], rows["test"], strict=True
     ):
-        yield test, estimator.predict(X.iloc[test])
+        yield *ends, estimator.predict(X.iloc[ends[1]])
 
 
+FOLDS = {
+    "one after the other": TimeSeriesSplit(4),
+    "with a gap": TimeSeriesSplit(4, gap=2),
+    "KFold": KFold(4),
+    "shuffled KFold": KFold(4, shuffle=True, random_state=0),
+}
+
+
+@missing_rows_are_told
 @pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("cv", FOLDS.values(), ids=FOLDS)
 @pytest.mark.parametrize("kind", INDEXES)
-def test_first_test_row_sees_its_true_past(kind, horizon):
-    """In every fold the newest step of every test row is the true earlier value."""
+def test_test_rows_see_their_true_past(kind, cv, horizon):
+    """The newest step is the true earlier value, or the newest one seen before it."""
     X = series(kind)
-    values = X["load"].to_numpy(dtype=np.float32)
-    for test, newest in newest_steps(X, TimeSeriesSplit(4), horizon=horizon):
-        np.testing.assert_array_equal(newest, values[test - horizon])
-
-
-@pytest.mark.filterwarnings("ignore:X begins at")
-@pytest.mark.parametrize("kind", INDEXES)
-def test_gap_between_train_and_test_is_missing(kind):
-    """With ``gap=`` the first test row has no past; none is borrowed across it."""
-    X = series(kind)
-    values = X["load"].to_numpy(dtype=np.float32)
-    for test, newest in newest_steps(X, TimeSeriesSplit(4, gap=2)):
-        assert np.isnan(newest[0])
-        np.testing.assert_array_equal(newest[1:], values[test[1:] - 1])
-
-
-@pytest.mark.filterwarnings("ignore:The index has")
-@pytest.mark.parametrize(
-    "cv", [KFold(4), KFold(4, shuffle=True, random_state=0)], ids=["plain", "shuffled"]
-)
-@pytest.mark.parametrize("kind", INDEXES)
-def test_holes_of_kfold_are_never_crossed(kind, cv):
-    """In KFold the newest step is the true earlier value or missing, no other row."""
-    X = series(kind)
-    values = X["load"].to_numpy(dtype=np.float32)
-    for test, newest in newest_steps(X, cv):
-        train = np.setdiff1d(np.arange(N_ROWS), test)
-        seen = np.isin(test - 1, [*test, train[-1]])
-        np.testing.assert_array_equal(newest, np.where(seen, values[test - 1], np.nan))
+    values = X["load"].to_numpy()
+    for train, test, newest in newest_steps(X, cv, horizon=horizon):
+        seen = seen_by(train, test, WINDOW + horizon - 1)
+        expected = lag_table(values, test - horizon + 1, seen, 1)[:, 0]
+        np.testing.assert_array_equal(newest, expected)
+        if isinstance(cv, TimeSeriesSplit) and not cv.gap:
+            np.testing.assert_array_equal(expected, np.float32(values[test - horizon]))
 
 
 def test_search_predicts_new_rows_with_their_past():
@@ -279,9 +262,7 @@ def early_stopped():
     return pipes
 
 
-@pytest.mark.filterwarnings("ignore:X begins at")
-# It is right to warn where rows that are numbered like those of fit are others.
-@pytest.mark.filterwarnings("ignore:The integer index of X starts:UserWarning")
+@missing_rows_are_told
 @BOTH
 @given(change=CHANGES, start=st.integers(0, N_ROWS - 1))
 @settings(max_examples=50)
@@ -355,9 +336,10 @@ def test_cross_val_score(kind):
     np.testing.assert_allclose(scores, expected, rtol=1e-5)
 
 
+@missing_rows_are_told
 @pytest.mark.parametrize("kind", INDEXES)
 def test_cross_val_predict(kind):
-    """cross_val_predict with KFold is a loop whose windows never cross a hole."""
+    """cross_val_predict with KFold is a loop over what each fold may see."""
     X = series(kind)
     values = X["load"].to_numpy()
     cv = KFold(4)
@@ -366,16 +348,6 @@ def test_cross_val_predict(kind):
         expected[test] = ridge_by_hand(values, train, test)
     predicted = cross_val_predict(ridge_pipe(), X, X["load"], cv=cv)
     np.testing.assert_allclose(predicted, expected, rtol=1e-5)
-
-
-@BOTH
-def test_cross_val_predict_of_an_lstm(kind):
-    """cross_val_predict gives one finite LSTM prediction for every row."""
-    X = series(kind)
-    predicted = cross_val_predict(lstm_pipe(epochs=1), X, X["load"], cv=KFold(2))
-    assert predicted.shape == (N_ROWS,)
-    assert predicted.dtype == np.float64
-    assert np.isfinite(predicted).all()
 
 
 @BOTH
@@ -392,7 +364,7 @@ def test_validation_curve_over_the_window(kind):
         np.testing.assert_array_equal(own, expected)
 
 
-@pytest.mark.filterwarnings("ignore:X begins at")
+@missing_rows_are_told
 @BOTH
 def test_learning_curve(kind):
     """A learning curve fits on the oldest rows of each fold and scores its test."""
@@ -437,6 +409,7 @@ def test_voting(fitted):
     )
 
 
+@missing_rows_are_told
 @pytest.mark.parametrize("kind", INDEXES)
 def test_stacking(kind):
     """StackingRegressor learns from what KFold predicts with true windows."""
@@ -458,6 +431,7 @@ def test_stacking(kind):
     )
 
 
+@missing_rows_are_told
 def test_stacking_an_lstm(fitted):
     """An LSTM pipeline may be stacked, frozen or fitted anew."""
     pipe, X = fitted
@@ -509,6 +483,7 @@ def test_permutation_importance_of_lags():
     assert regressor.n_channels_ == 1
 
 
+@missing_rows_are_told
 def test_frozen(fitted):
     """A frozen pipeline is not fitted again, in cross-validation neither."""
     pipe, X = fitted
@@ -568,11 +543,9 @@ def test_parallel_search_equals_a_serial_one():
             search.fit(X, X["load"])
         results.append(search)
     serial, threaded = results
-    for split in range(2):
-        name = f"split{split}_test_score"
-        np.testing.assert_array_equal(
-            threaded.cv_results_[name], serial.cv_results_[name]
-        )
+    for name in ("split0_test_score", "split1_test_score"):
+        scores = (search.cv_results_[name] for search in results)
+        np.testing.assert_array_equal(*scores)
     np.testing.assert_array_equal(threaded.predict(X), serial.predict(X))
     assert threaded.best_params_ == serial.best_params_
 
@@ -591,30 +564,22 @@ def weighing():
     return X, weight, absurd, expected.predict(X)
 
 
-def test_sample_weight_by_step_name(weighing, fitted):
-    """Weights passed as step__sample_weight arrive: rows of weight 0 are not read."""
+def test_sample_weight_in_a_pipeline(weighing, fitted):
+    """Weights arrive, by step name or routed: rows of weight 0 are not read."""
     X, weight, absurd, expected = weighing
     pipe = lstm_pipe().fit(X, absurd, lstmregressor__sample_weight=weight)
     np.testing.assert_array_equal(pipe.predict(X), expected)
     assert (expected != fitted[0].predict(X)).any()
-
-
-def test_sample_weight_routed_in_a_pipeline(weighing):
-    """With metadata routing a requested sample_weight goes through the pipeline."""
-    X, weight, absurd, expected = weighing
-    with sklearn.config_context(enable_metadata_routing=True):
-        regressor = lstm().set_fit_request(sample_weight=True)
-        pipe = make_pipeline(SlidingWindow(WINDOW), regressor)
-        pipe.fit(X, absurd, sample_weight=weight)
-        np.testing.assert_array_equal(pipe.predict(X), expected)
-
-
-def test_sample_weight_not_requested(weighing):
-    """With metadata routing a weight that nobody asked for is an error."""
-    X, weight, _, _ = weighing
     with sklearn.config_context(enable_metadata_routing=True):
         with pytest.raises(ValueError, match="sample_weight"):
             lstm_pipe().fit(X, X["load"], sample_weight=weight)
+        regressor = lstm().set_fit_request(sample_weight=True)
+        regressor.set_score_request(sample_weight=True)
+        pipe = make_pipeline(SlidingWindow(WINDOW), regressor)
+        pipe.fit(X, absurd, sample_weight=weight)
+        np.testing.assert_array_equal(pipe.predict(X), expected)
+        score = pipe.score(X, absurd, sample_weight=weight)
+        assert score == pipe.score(X, X["load"], sample_weight=weight)
 
 
 def test_sample_weight_routed_in_a_search(weighing):
@@ -638,18 +603,6 @@ def test_sample_weight_routed_in_a_search(weighing):
         np.testing.assert_array_equal(*scores)
 
 
-def test_score_weight_routed(weighing):
-    """``score`` takes a requested sample_weight as any regressor's does."""
-    X, weight, absurd, _ = weighing
-    with sklearn.config_context(enable_metadata_routing=True):
-        regressor = lstm(epochs=1).set_fit_request(sample_weight=True)
-        regressor.set_score_request(sample_weight=True)
-        pipe = make_pipeline(SlidingWindow(WINDOW), regressor)
-        pipe.fit(X, absurd, sample_weight=weight)
-        score = pipe.score(X, absurd, sample_weight=weight)
-        assert score == pipe.score(X, X["load"], sample_weight=weight)
-
-
 # -- clone and parameters -----------------------------------------------------------
 
 
@@ -658,6 +611,24 @@ def build_network(meta, compile_kwargs, hidden=3):
     raise AssertionError("never called")
 
 
+OF_BOTH_REGRESSORS = {
+    "steps": 4,
+    "n_models": 2,
+    "scaling": "last",
+    "highway": False,
+    "optimizer": "sgd",
+    "learning_rate": 0.5,
+    "loss": "mae",
+    "quantiles": (0.2, 0.8),
+    "epochs": 7,
+    "batch_size": 5,
+    "early_stopping": True,
+    "validation_fraction": 0.5,
+    "n_iter_no_change": 3,
+    "warm_start": True,
+    "verbose": 2,
+    "random_state": 9,
+}
 OTHER_PARAMETERS = {
     SlidingWindow: {
         "window": 3,
@@ -666,55 +637,24 @@ OTHER_PARAMETERS = {
         "groups": ["store"],
         "time": "day",
         "layout": "flat",
-        "missing": "mask",
-        "elapsed": True,
         "known_ahead": 1,
+        "calendar": "month",
     },
-    LSTMRegressor: {
+    LSTMRegressor: OF_BOTH_REGRESSORS
+    | {
         "units": (3, 2),
-        "steps": 4,
         "activation": "relu",
         "dropout": 0.25,
         "bidirectional": True,
         "patch": 2,
-        "n_models": 2,
-        "scaling": "last",
-        "highway": False,
-        "optimizer": "sgd",
         "optimizer_params": {"global_clipnorm": 1.0},
-        "learning_rate": 0.5,
-        "loss": "mae",
-        "quantiles": (0.2, 0.8),
-        "epochs": 7,
-        "batch_size": 5,
-        "early_stopping": True,
-        "validation_fraction": 0.5,
-        "n_iter_no_change": 3,
-        "warm_start": True,
         "n_jobs": 2,
-        "verbose": 2,
-        "random_state": 9,
     },
-    KerasRegressor: {
+    KerasRegressor: OF_BOTH_REGRESSORS
+    | {
         "model": build_network,
         "keras_params": {"model__hidden": 5, "optimizer__clipnorm": 1.0},
-        "steps": 4,
-        "n_models": 2,
-        "scaling": "last",
-        "highway": False,
-        "optimizer": "sgd",
-        "learning_rate": 0.5,
-        "loss": "mae",
-        "quantiles": (0.2, 0.8),
-        "epochs": 7,
-        "batch_size": 5,
-        "early_stopping": True,
-        "validation_fraction": 0.5,
-        "n_iter_no_change": 3,
         "callbacks": ["a callback"],
-        "warm_start": True,
-        "verbose": 2,
-        "random_state": 9,
     },
 }
 
@@ -744,14 +684,10 @@ def test_clone_forgets_what_was_learned(fitted):
     np.testing.assert_array_equal(copied.fit(X, X["load"]).predict(X), pipe.predict(X))
 
 
-def test_clone_keeps_the_output_container():
-    """A clone of windows with pandas output has pandas output."""
+def test_clones_keep_output_containers_and_routed_parameters():
+    """Pandas output and routed parameters survive, and a clone changes alone."""
     windows = clone(SlidingWindow(2).set_output(transform="pandas"))
     assert isinstance(windows.fit_transform(series()), pd.DataFrame)
-
-
-def test_routed_parameters_in_a_clone():
-    """Routed parameters survive a clone, and changing it leaves the original."""
     original = KerasRegressor().set_params(optimizer__clipnorm=1.0)
     copied = clone(original).set_params(optimizer__clipnorm=2.0)
     assert original.get_params()["optimizer__clipnorm"] == 1.0
@@ -772,31 +708,26 @@ def test_cached_pipeline(tmp_path, fitted):
     assert any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("names", [(), ("wind",)], ids=["one", "two"])
-def test_pandas_output_of_the_whole_pipeline(names):
-    """With pandas output the windows are a named table, the predictions the same."""
-    X = series("days", *names)
-    expected = lstm_pipe(epochs=1).fit(X, X["load"])
-    pipe = lstm_pipe(epochs=1).set_output(transform="pandas").fit(X, X["load"])
-    np.testing.assert_array_equal(pipe.predict(X), expected.predict(X))
+def test_pandas_output_of_pipelines():
+    """Asked for or global, pandas output is a named table, predictions the same."""
+    X = series("days", "wind")
+    pipe = lstm_pipe(epochs=1)
+    expected = clone(pipe).fit(X[:50], X["load"][:50]).predict(X[50:])
+    pipe.set_output(transform="pandas").fit(X[:50], X["load"][:50])
+    np.testing.assert_array_equal(pipe.predict(X[50:]), expected)
     table = pipe[0].transform(X)
     assert isinstance(table, pd.DataFrame)
-    assert table.columns[-1] == f"{X.columns[-1]}_t-1"
-    assert pipe[-1].n_channels_ == len(X.columns)
+    assert table.columns[-1] == "wind_t-1"
+    assert pipe[-1].n_channels_ == 2
     assert pipe[-1].feature_names_in_.tolist() == table.columns.tolist()
-
-
-def test_global_pandas_output():
-    """Under a global ``transform_output="pandas"`` pipelines predict the same."""
-    X = series()
+    X = X[["load"]]  # an array of lags does not say how many channels it holds
     scaler = StandardScaler().set_output(transform="pandas")
-    pipes = [
+    for pipe in [
         lstm_pipe(epochs=1),
         make_pipeline(scaler, SlidingWindow(WINDOW), lstm(epochs=1)),
         make_pipeline(SlidingWindow(WINDOW, layout="flat"), lstm(epochs=1)),
         ridge_pipe(),
-    ]
-    for pipe in pipes:
+    ]:
         expected = clone(pipe).fit(X[:50], X["load"][:50]).predict(X[50:])
         with sklearn.config_context(transform_output="pandas"):
             predicted = clone(pipe).fit(X[:50], X["load"][:50]).predict(X[50:])
@@ -804,21 +735,15 @@ def test_global_pandas_output():
 
 
 def test_html_before_and_after_fit(fitted):
-    """Pipelines show themselves in a notebook, unfitted, fitted and in a search."""
+    """Pipelines show themselves in a notebook; no site documents the classes yet."""
     pipe, _ = fitted
     for estimator in (lstm_pipe(), pipe, GridSearchCV(lstm_pipe(), {})):
         html = estimator_html_repr(estimator)
         assert "SlidingWindow" in html
         assert "LSTMRegressor" in html
     assert repr(pipe) == repr(lstm_pipe())
-
-
-@pytest.mark.parametrize("position", [0, 1])
-def test_html_links_to_nothing_that_is_not_there(fitted, position):
-    """No site documents the two classes yet, so their HTML claims none."""
-    html = estimator_html_repr(fitted[0][position])
-    assert type(fitted[0][position]).__name__ in html
-    assert "href=" not in html
+    for step in pipe:
+        assert "href=" not in estimator_html_repr(step)
 
 
 def test_fresh_interpreter_needs_no_keras(tmp_path, fitted):
@@ -828,24 +753,17 @@ def test_fresh_interpreter_needs_no_keras(tmp_path, fitted):
     code = """
         import pickle, sys
         from pathlib import Path
-
-        def loaded():
-            names = {name.partition(".")[0] for name in sys.modules}
-            return sorted(names & {"keras", "tensorflow", "scikeras"})
+        from sklearn.utils import estimator_html_repr
+        from sklstm import forecast
 
         pipe, X, expected = pickle.loads(Path(sys.argv[1]).read_bytes())
-        print("unpickled", loaded())
         assert (pipe.predict(X) == expected).all()
-        print("predicted", loaded())
-        from sklstm import forecast
         assert len(forecast(pipe, X, 3)) == 3
-        print("forecast", loaded())
         assert "weights_" in dir(pipe[-1])
-        print("listed", loaded())
-        from sklearn.utils import estimator_html_repr
         assert "LSTMRegressor" in estimator_html_repr(pipe)
         assert pipe[-1]._repr_mimebundle_()
-        print("shown", loaded())
+        names = {name.partition(".")[0] for name in sys.modules}
+        print(sorted(names & {"keras", "tensorflow", "scikeras"}))
     """
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "pipe")],
@@ -853,9 +771,7 @@ def test_fresh_interpreter_needs_no_keras(tmp_path, fitted):
         text=True,
         check=False,
     )
-    assert result.returncode == 0, result.stderr
-    stages = ["unpickled", "predicted", "forecast", "listed", "shown"]
-    assert result.stdout.splitlines() == [f"{stage} []" for stage in stages]
+    assert result.stdout == "[]\n", result.stderr
 
 
 # -- the tutorial -------------------------------------------------------------------

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from by_hand import tiny_lstm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -26,11 +27,6 @@ def frame(n_rows=60):
     values = np.random.default_rng(0).normal(size=(n_rows, 2)).cumsum(axis=0) + 20
     index = pd.date_range("2024-01-01", periods=n_rows, freq="h")
     return pd.DataFrame(values, columns=["load", "wind"], index=index)
-
-
-def tiny_lstm(**kwargs):
-    regressor = LSTMRegressor(2, epochs=1, random_state=0, **kwargs)
-    return make_pipeline(SlidingWindow(4), regressor)
 
 
 # -- contexts --------------------------------------------------------
@@ -78,7 +74,7 @@ def test_a_moved_context_is_that_of_a_fit_on_all_rows(case, is_long, zone):
         X = X.drop(columns="store").set_index("day").sort_index()
     t, X = X["t"], X.drop(columns="t")
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
+        warnings.simplefilter("ignore")  # rows are missing, and their past is
         moved = SlidingWindow(**params).fit(X[t <= stops[0]])
         for begin, stop in itertools.pairwise(stops):
             new = X[(t > begin - again) & (t <= stop)]
@@ -88,7 +84,7 @@ def test_a_moved_context_is_that_of_a_fit_on_all_rows(case, is_long, zone):
             ours, theirs = (np.asarray(w.transform(rows)) for w in (moved, whole))
             np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_array_equal(moved.context_, whole.context_)
-    assert moved.timeline_.last[0] == whole.timeline_.last[0]
+    assert moved.grid_.last[0] == whole.grid_.last[0]
 
 
 def test_labels_of_an_update_may_be_in_other_zones_and_units():
@@ -142,9 +138,9 @@ def test_rows_that_do_not_go_on_change_nothing(rows, message):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (lambda X: X[X["t"] < 30], "rows after those seen before, of some group"),
-        (lambda X: X.assign(store=X["store"].map(ord)), "groups of one type"),
-        (lambda X: X.assign(day=X["t"]), "time of the kind that fit had"),
+        (lambda X: X[X["t"] < 30], "rows after those seen before"),
+        (lambda X: X.assign(store=X["store"].map(ord)), "groups of the type"),
+        (lambda X: X.assign(day=X["t"]), "labels that count rows as those of fit do"),
         (lambda X: pd.concat([X, X]), "one row per group and time"),
     ],
 )
@@ -250,12 +246,15 @@ def test_rows_without_labels_are_no_update():
     np.testing.assert_array_equal(pipe.predict(X[40:]), before)
 
 
-def test_a_frozen_pipeline_is_not_updated():
-    """FrozenEstimator promises that nothing changes it."""
+def test_what_cannot_go_on_is_named():
+    """Ridge has no partial_fit, and FrozenEstimator promises that nothing changes."""
     X = frame()
-    pipe = tiny_lstm().fit(X[:40], X["load"][:40])
-    with pytest.raises(TypeError, match="update needs a regressor with partial_fit"):
-        update(FrozenEstimator(pipe), X[40:], X["load"][40:])
+    y = X["load"]
+    pipe = make_pipeline(SlidingWindow(4, layout="flat"), SimpleImputer(), Ridge())
+    pipe.fit(X[:40], y[:40])
+    for estimator in (pipe, pipe[-1], FrozenEstimator(tiny_lstm().fit(X, y))):
+        with pytest.raises(TypeError, match="update needs a regressor with partial_f"):
+            update(estimator, X[40:], y[40:])
 
 
 def test_each_new_row_may_come_alone():
@@ -334,7 +333,7 @@ def test_rows_that_come_without_a_target_move_the_context_alone(steps):
             assert "the weight 0, as lstmregressor__sample_weight." in str(told.value)
         own = {"lstmregressor__sample_weight": weights[rows]}
         update(pipe, X[rows], filled[rows], **own)
-        assert pipe[0].timeline_.last[0] == X.index[row]
+        assert pipe[0].grid_.last[0] == X.index[row]
         learned = row - (steps - 1)
         if weights[learned]:
             new = slice(learned, row + 1)
@@ -364,28 +363,20 @@ def test_weights_of_a_regressor_alone_are_its_own():
 
 
 @pytest.mark.parametrize(
-    ("params", "error", "message"),
+    ("name", "error", "message"),
     [
-        ({"sample_weight": [1.0] * 10}, TypeError, "as in 'lstmregressor__sample_w"),
-        (
-            {"slidingwindow__sample_weight": [1.0] * 10},
-            TypeError,
-            "update takes fit parameters of the last step",
-        ),
-        (
-            {"lstmregressor__sample_weight": [1.0] * 9},
-            ValueError,
-            r"one weight for each row of X .*Got shape \(9,\) for 10 rows",
-        ),
+        ("sample_weight", TypeError, "as in 'lstmregressor__sample_w"),
+        ("slidingwindow__sample_weight", TypeError, "parameters of the last step"),
+        ("lstmregressor__sample_weight", ValueError, r"shape \(9,\) for 10 rows"),
     ],
 )
-def test_wrong_parameters_are_named_before_anything_moves(params, error, message):
+def test_wrong_parameters_are_named_before_anything_moves(name, error, message):
     """Names of other steps and other lengths leave the context where it was."""
     X = frame()
     pipe = tiny_lstm().fit(X[:40], X["load"][:40])
     with pytest.raises(error, match=message):
-        update(pipe, X[40:50], X["load"][40:50], **params)
-    assert pipe[0].timeline_.last[0] == X.index[39]
+        update(pipe, X[40:50], X["load"][40:50], **{name: [1.0] * 9})
+    assert pipe[0].grid_.last[0] == X.index[39]
 
 
 def test_an_update_that_fails_changes_nothing():
@@ -402,7 +393,7 @@ def test_an_update_that_fails_changes_nothing():
             X["load"][40:50],
             lstmregressor__sample_weight=np.arange(10) - 5.0,
         )
-    assert pipe[0].timeline_.last[0] == X.index[39]
+    assert pipe[0].grid_.last[0] == X.index[39]
     with pytest.raises(ValueError, match="y at the index of X"):
         update(pipe, X[40:50], X["load"][39:49])
     with pytest.raises(ValueError, match=r"as y\. Got None.*lstmregressor__sample_w"):
@@ -411,13 +402,3 @@ def test_an_update_that_fails_changes_nothing():
         update(pipe, X[30:40], X["load"][30:40])
     np.testing.assert_array_equal(pipe.predict(X[40:]), before)
     update(pipe, X[40:50], X["load"][40:50])
-
-
-def test_an_estimator_that_cannot_go_on_is_named():
-    """Ridge has no partial_fit."""
-    X = frame()
-    pipe = make_pipeline(SlidingWindow(4, layout="flat"), SimpleImputer(), Ridge())
-    pipe.fit(X[:40], X["load"][:40])
-    for estimator in (pipe, pipe[-1]):
-        with pytest.raises(TypeError, match="update needs a regressor with partial_f"):
-            update(estimator, X[40:], X["load"][40:])

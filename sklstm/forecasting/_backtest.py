@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,45 +70,42 @@ def backtest(
 ) -> BacktestResult:
     """Forecast the past: from many origins, with what was known at each of them.
 
-    Every fold of ``cv`` gives an estimator that is fitted on its training rows, and
-    origins: the row before the first test row, and every test row but the last. From
-    each of them ``steps`` values are predicted as :func:`forecast` would, from the true
-    rows up to the origin.
+    An estimator is fitted on the training rows of every fold of ``cv``. The row before
+    the first test row and every test row but the last are origins, from each of which
+    ``steps`` values are predicted as :func:`forecast` would, from the rows up to it.
 
     Parameters
     ----------
     estimator : estimator
-        What is to be tried: a pipeline with a :class:`SlidingWindow`, what wraps one,
-        or, for one step, any regressor. Clones are fitted; it is not changed.
+        A pipeline with a :class:`SlidingWindow`, what wraps one, or, for one step, any
+        regressor. Clones are fitted; it is not changed.
     X : DataFrame, Series or array-like of shape (n_rows, n_columns)
         The rows, oldest first; of a panel a long frame, rows in any order.
     y : Series or array-like of shape (n_rows,)
-        The target of each row, at the labels of X. None may be missing: fill it with
-        any value, give its row the weight 0 in ``params``, and leave it out of what is
-        scored (see Notes).
+        The target of each row, at the labels of X. Where it is missing, fill it with
+        any value and give its row the weight 0 in ``params`` (see Notes).
     cv : splitter or iterable of (train, test)
-        ``TimeSeriesSplit(...)`` or any other whose folds walk forward: contiguous
-        training rows, all before the contiguous test rows, which no fold before had.
-        For a panel ``PanelTimeSeriesSplit(...)``: those are the rows of each group.
+        Folds that walk forward: ``TimeSeriesSplit(...)``, for a panel
+        ``PanelTimeSeriesSplit(...)``, or contiguous training rows, all before the
+        contiguous test rows, which no fold before had.
     steps : int, default=1
         How many values to predict from each origin, also beyond the fold's test rows.
-        Origins that ``steps`` rows do not follow, at the end of a series or before a
-        hole in its index, are left out.
+        Origins that ``steps`` contiguous rows do not follow are left out.
     stride : int, default=1
         Takes every ``stride``-th origin of a fold (and group), from its first on.
     refit : bool, int or "update", default=True
-        True fits a clone on the training rows of every fold, an int n on those of
-        every n-th fold, False on those of the first alone. ``"update"`` fits in the
-        first fold, and then calls :func:`update` with the training rows since.
+        True fits in every fold, an int n in every n-th, False in the first alone.
+        ``"update"`` fits in the first, and then calls :func:`update` with the training
+        rows since.
     season : int, optional
         Rows after which the series repeats: for the seasonal naive forecast, and for
-        the scale of MASE, which without it is that of the naive forecast.
+        the scale of MASE.
     target : str or int, optional
         Column of X that y is, by name or position, as in :func:`forecast`.
     params : dict, optional
-        Parameters of the estimator's ``fit``: what is as long as X is taken by the
-        training rows of each fold, such as ``lstmregressor__sample_weight`` for a
-        pipeline, ``sample_weight`` for a regressor. Updates take them too.
+        Parameters of the estimator's ``fit`` and of updates, such as
+        ``lstmregressor__sample_weight`` for a pipeline: what is as long as X is taken
+        by the training rows of each fold.
     verbose : int, default=0
         0 is silent; more prints a line for each fold.
 
@@ -117,18 +114,12 @@ def backtest(
     BacktestResult
         ``predictions``, a DataFrame of origin, step, y_true, y_pred and fold, and
         ``summary()``, their errors beside those of naive, seasonal naive and ridge
-        forecasts of exactly the same rows.
+        forecasts of the same rows.
 
     Raises
     ------
     TypeError, ValueError
-        If something is wrong with the estimator, X, y, the folds or the parameters,
-        before the first fit.
-
-    Warns
-    -----
-    UserWarning
-        If a fold has no training rows a season apart, before the first fit.
+        If the estimator, X, y, the folds or the parameters are wrong, before any fit.
 
     See Also
     --------
@@ -142,23 +133,18 @@ def backtest(
     beforehand, or that known ones are made from, as long as steps in front of the
     windows turn each row into one row and look at no later one. Where predictions are
     fed back, such steps are applied anew for each origin and step, which takes some
-    milliseconds; make their columns before, if that is too slow. The model of a fold
-    may have learned from rows of other groups of a panel that lie after an origin.
+    milliseconds.
 
     The ridge regression reads what the model reads: the windows of the fold's fitted
-    SlidingWindow, standardised, with all that is known of the predicted row and of
-    later ones. It predicts as many steps at once as the regressor, and feeds its
-    predictions back beyond. In every fold it is fitted on the complete windows of rows
-    whose steps are all training rows, of all groups together, with a penalty chosen by
-    generalised cross-validation and the smallest weight of those rows; missing steps
-    that it predicts from are filled with means. Where a fold has fewer than ten such
-    windows it is the naive forecast, as the seasonal naive one is where the row a
-    season before is missing. Estimators that wrap a pipeline, but for a search, have
-    none.
+    SlidingWindow, standardised. It predicts as many steps at once as the regressor, and
+    feeds its predictions back beyond. In every fold it is fitted on the complete
+    windows of rows whose steps are all training rows, of all groups together, with a
+    penalty chosen by generalised cross-validation. Where a fold has fewer than ten of
+    them it is the naive forecast, as the seasonal naive one is where the row a season
+    before is missing. Estimators that wrap a pipeline, but for a search, have none.
 
     Weights are for learning alone: a row of weight 0 is scored like any other. Where y
-    was filled, leave such rows of ``predictions`` and ``baselines`` out before errors
-    are computed, and such origins of ``residuals`` before they make intervals.
+    was filled, leave its rows out of ``predictions`` before errors are computed.
 
     References
     ----------
@@ -177,12 +163,6 @@ def backtest(
     >>> pipe = make_pipeline(windows, SimpleImputer(), Ridge())
     >>> cv = TimeSeriesSplit(2, test_size=12)
     >>> result = backtest(pipe, X, X["passengers"], cv=cv, steps=3, stride=3)
-    >>> result.predictions.drop(columns="y_pred").rename_axis(None).head(4)
-                   origin  step  y_true  fold
-    1959-01-01 1958-12-01     1   360.0     0
-    1959-02-01 1958-12-01     2   342.0     0
-    1959-03-01 1958-12-01     3   406.0     0
-    1959-04-01 1959-03-01     1   396.0     0
     >>> result.summary()[["MAE", "RMSE"]].round(0)
             MAE  RMSE
     model  20.0  25.0
@@ -232,9 +212,9 @@ def backtest(
 
 
 def _check_numbers(steps: Any, stride: Any, season: Any, refit: Any) -> None:
-    for name, value in (("steps", steps), ("stride", stride), ("season", season)):
-        if name == "season" and value is None:
-            continue
+    numbers = {"steps": steps, "stride": stride}
+    numbers |= {} if season is None else {"season": season}
+    for name, value in numbers.items():
         if not is_integer(value) or value < 1:
             raise ValueError(
                 f"The {name!r} parameter of backtest must be an int in the range "
@@ -278,11 +258,8 @@ def _warn_of_long_season(season: int, folds: list[Fold], rows: OrderedRows) -> N
 
 
 def _weights_of(estimator: Any, params: dict, rows: OrderedRows) -> np.ndarray | None:
-    """Return the sample weights of the last step, None where all rows weigh the same.
-
-    They have no prefix where metadata are routed.
-    """
-    weights = params.get("sample_weight")
+    """Return the sample weights of the last step, None without."""
+    weights = params.get("sample_weight")  # as it is called where metadata are routed
     weights = params.get(f"{prefix_of(estimator)}sample_weight", weights)
     if weights is None or np.shape(weights) != rows.codes.shape:
         return None
@@ -301,67 +278,62 @@ def _check_estimator(
             f"steps. Got steps={rows.steps} and {estimator!r}."
         )
     pipeline = learner_of(estimator)
-    if isinstance(pipeline, Pipeline) and pipeline.steps[0][1] in windows:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # every fit warns for itself
-            window = clone(windows[0]).fit(rows.X, rows.y)
-        _check_recursion(window, pipeline.steps[-1][1], rows)
-
-
-def _check_recursion(window: SlidingWindow, regressor: Any, rows: OrderedRows) -> None:
-    """Raise where predictions would be fed back and a column has no values to come."""
+    if not isinstance(pipeline, Pipeline) or pipeline.steps[0][1] not in windows:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # every fit warns for itself
+        window = clone(windows[0]).fit(rows.X, rows.y)
+    regressor = pipeline.steps[-1][1]
     at_once = window.lag_ - 1 + (regressor.steps if is_direct(regressor) else 1)
     if window.lag_ == 0 or rows.steps <= at_once:
         return
     lagged = np.flatnonzero(~window.is_known_).tolist()
-    is_frame, n_lagged = labels_of(rows.X) is not None, len(lagged)
-    if is_frame:
+    names, y_names = lagged, None
+    if labels_of(rows.X) is not None:
         keys = [*as_columns(window.groups), window.time]
-        names = [name for name in rows.X.columns if name not in keys]
-        lagged += [names[position] for position in lagged]
-    if rows.target is not None and rows.target not in lagged:
+        own = [name for name in rows.X.columns if name not in keys]
+        names = [own[position] for position in lagged]
+        y_names = window.target_names_ if rows.target is None else None
+    if rows.target is not None and rows.target not in [*lagged, *names]:
         raise ValueError(
             "The 'target' parameter of backtest must name the column that y is, which "
-            f"is not known beforehand, one of {lagged}. Got {rows.target!r} instead."
+            f"is not known beforehand, one of {names}. Got {rows.target!r} instead."
         )
-    y_names = window.target_names_ if is_frame and rows.target is None else None
-    is_elsewhere = y_names is not None and y_names[0] not in rows.X.columns
-    if n_lagged > 1 or is_elsewhere:
+    if len(lagged) > 1 or (y_names is not None and y_names[0] not in rows.X.columns):
         raise ValueError(
             f"backtest must feed predictions back to go beyond step {at_once}, so the "
             "one column that is not known beforehand must be y. Got the columns "
-            f"{lagged[-n_lagged:]} and y, named {window.target_names_}; predict all at "
-            f"once, with LSTMRegressor(steps={rows.steps}) or SlidingWindow(horizon="
-            f"{rows.steps}), leave other columns out of X or declare them 'known', or "
-            "name the column that y is in target."
+            f"{names} and y, named {window.target_names_}; predict all at once, with "
+            f"LSTMRegressor(steps={rows.steps}) or SlidingWindow(horizon={rows.steps})"
+            ", leave other columns out of X, declare them 'known', or name y in target."
         )
 
 
 # -- a fold -------------------------------------------------------------------------
 
 
+@dataclass
 class _Learner:
     """The model that forecasts, fitted and updated from fold to fold."""
 
-    def __init__(self, estimator: Any, refit: Any, rows: OrderedRows, params: dict):
-        self.estimator = estimator
-        self.rows = rows
-        self.params = params
-        self.is_updated = refit == "update"
-        # Folds from one fit to the next; none after the first.
-        self.every = int(refit) if not self.is_updated else 0
-        self.model: Any = None
-        self.stop = 0
+    estimator: Any
+    refit: Any
+    rows: OrderedRows
+    params: dict
+    model: Any = None
+    stop: int = 0  # of the ranks that it has learned
 
     def model_of(self, position: int, fold: Fold) -> Any:
         """Return the model of a fold, which may be that of a fold before."""
         rows = self.rows
         stop = int(rows.ranks[fold.train].max()) + 1
-        if self.model is None or (self.every and position % self.every == 0):
+        # Folds from one fit to the next; none after the first.
+        every = 0 if self.refit == "update" else int(self.refit)
+        if self.model is None or (every and position % every == 0):
             params = self._params_of(fold.train)
             self.model = clone(self.estimator).fit(*rows.of(fold.train), **params)
             self.stop = stop
-        elif self.is_updated and stop > self.stop:
+        elif self.refit == "update" and stop > self.stop:
             is_new = (rows.ranks >= self.stop) & (rows.ranks < stop)
             # Rows seen before are the past of the new ones.
             read = rows.around(np.flatnonzero(is_new), self._n_past())
@@ -392,10 +364,7 @@ def _fitted(model: Any, rows: OrderedRows) -> Fitted:
 def _forecasts(
     model: Any, fold: Fold, position: int, rows: OrderedRows, weights: Any
 ) -> dict:
-    """Return every column of the result for the origins of a fold, row by row.
-
-    Columns of quantiles are named by their level, a float.
-    """
+    """Return every column of the result for the origins of a fold, row by row."""
     origins, values = fold.origins, rows.values
     steps = np.arange(1, rows.steps + 1)
     at = origins[:, None] + steps
@@ -436,14 +405,11 @@ def _forecasts(
 def _predictions(
     fitted: Fitted, origins: np.ndarray, rows: OrderedRows
 ) -> tuple[np.ndarray, dict]:
-    """Return the values predicted from each origin, and their quantiles by level.
-
-    All of shape (n_origins, steps); no quantiles where the model did not learn any.
-    """
+    """Return the values (n_origins, steps) from each origin, and quantiles by level."""
     if fitted.n_at_once is None or rows.steps <= fitted.n_at_once:
         return _predictions_at_once(fitted, origins, rows)
     if fitted.front is not None and fitted.front.steps[0][1] is fitted.windows:
-        block = _read(fitted, origins, rows, rows.steps)
+        block = _read(fitted, origins, rows, rows.steps + fitted.n_ahead)
         with quiet_windows():
             windows = fitted.windows.transform(rows.of(block)[0])
         if not hasattr(windows, "iloc"):
@@ -472,7 +438,7 @@ def _read(
 ) -> np.ndarray:
     """Return the rows that are read from the first origin to after the last."""
     n_before = None if fitted.n_past is None else fitted.n_past - 1
-    return rows.around(origins, n_before, n_after + fitted.n_ahead)
+    return rows.around(origins, n_before, n_after)
 
 
 def _predictions_at_once(
@@ -481,7 +447,7 @@ def _predictions_at_once(
     """Return predictions from windows of true rows, all origins in one call."""
     # Row ``origin + lag`` is the last whose window ends at the origin.
     lead = min(fitted.lag, rows.steps) or rows.steps
-    block = _read(fitted, origins, rows, lead)
+    block = _read(fitted, origins, rows, lead + fitted.n_ahead)
     X, _ = rows.of(block)
     at = np.searchsorted(block, origins[:, None] + np.arange(1, lead + 1))
     levels = fitted.quantiles
@@ -504,10 +470,7 @@ def _predictions_at_once(
 
 
 def _in_steps_of(at: np.ndarray, values: np.ndarray, steps: int) -> np.ndarray:
-    """Return the first steps from each origin, of what each row says of k rows.
-
-    All k are taken from the last row of an origin, the first from its others.
-    """
+    """Return what the last row of each origin says of k rows, its others of one."""
     return np.hstack([values[at[:, :-1], 0], values[at[:, -1]]])[:, :steps]
 
 
@@ -516,8 +479,7 @@ def _recursion_of_all(
 ) -> np.ndarray:
     """Return what ``forecast`` predicts from each origin, one row of all at a time.
 
-    Origins are positions among the rows of the windows, which the SlidingWindow that a
-    front begins with has made of true rows.
+    Windows are those of true rows; origins are positions among them.
     """
     first = fitted.windows
     fed = np.flatnonzero(~first.is_known_)
@@ -564,8 +526,7 @@ def _in_steps(windows: np.ndarray, window: int) -> np.ndarray:
 def _recursion(fitted: Fitted, origin: int, rows: OrderedRows) -> np.ndarray:
     """Return what ``forecast`` predicts from one origin."""
     at = np.array([origin])
-    n_before = None if fitted.n_past is None else fitted.n_past - 1
-    X, _ = rows.of(rows.around(at, n_before))
+    X, _ = rows.of(_read(fitted, at, rows, 0))
     future, _ = rows.of(rows.around(at, 0, rows.steps + fitted.n_ahead)[1:])
     to_come = RowsToCome(X, rows.steps, fitted)
     needed = to_come.known + to_come.others
@@ -583,22 +544,17 @@ def _recursion(fitted: Fitted, origin: int, rows: OrderedRows) -> np.ndarray:
 
 
 class _Ridge:
-    """Ridge regression on flat windows, for several steps at once."""
+    """Ridge regression on windows, for several steps at once."""
 
-    def __init__(self, steps: int):
+    def __init__(self, steps: int, table: np.ndarray, y: np.ndarray, weights: Any):
         self.steps = steps
-
-    def fit(self, windows: np.ndarray, y: np.ndarray, weights: Any = None) -> _Ridge:
-        self.scaler_ = StandardScaler().fit(windows)
-        windows = self.scaler_.transform(windows)
-        self.ridge_ = RidgeCV(_PENALTIES).fit(windows, y, weights)
-        return self
+        self.scaler = StandardScaler().fit(table)
+        self.ridge = RidgeCV(_PENALTIES).fit(self.scaler.transform(table), y, weights)
 
     def predict_steps(self, windows: Any) -> np.ndarray:
         """Return all steps; missing ones of the windows are filled with the means."""
-        table = _flat(windows)
-        table = np.where(np.isfinite(table), table, self.scaler_.mean_)
-        values = self.ridge_.predict(self.scaler_.transform(table))
+        table = self.scaler.transform(_flat(windows))
+        values = self.ridge.predict(np.nan_to_num(table))
         return values.reshape(len(table), self.steps)
 
     def predict(self, windows: Any) -> np.ndarray:
@@ -613,19 +569,15 @@ def _flat(windows: Any) -> np.ndarray:
 def _fitted_ridge(
     fitted: Fitted, train: np.ndarray, rows: OrderedRows, weights: Any
 ) -> Fitted | None:
-    """Return a ridge regression in the place of a model's regressor.
-
-    It reads what the model reads, and predicts as many steps at once. None where there
-    are too few complete windows of rows whose steps are all training rows.
-    """
-    front, ridge = fitted.front_to_windows, _Ridge(fitted.n_direct)
+    """Return a model with a ridge regression in its place, None for few rows."""
+    front = fitted.front_to_windows
     assert front is not None
     with quiet_windows():
         table = _flat(front.transform(rows.of(train)[0]))
-    last = train + ridge.steps - 1
+    last = train + fitted.n_direct - 1
     is_used = rows.is_contiguous(train, last) & np.isin(last, train)
     is_used &= np.isfinite(table).all(axis=1)
-    steps = np.arange(ridge.steps)
+    steps = np.arange(fitted.n_direct)
     least = None
     if weights is not None:
         # A row weighs what the least of the values that it is to predict does.
@@ -636,7 +588,7 @@ def _fitted_ridge(
     if is_used.sum() < _FEWEST_WINDOWS:
         return None
     targets = rows.values[train[is_used][:, None] + steps]
-    ridge.fit(table[is_used], targets, least)
+    ridge = _Ridge(fitted.n_direct, table[is_used], targets, least)
     return replace(fitted, estimator=None, front=front, regressor=ridge)
 
 

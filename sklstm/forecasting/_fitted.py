@@ -23,12 +23,10 @@ from sklstm.windows._table import as_columns
 
 __all__ = [
     "Fitted",
-    "fitted_parts",
     "fronts_and_regressor",
     "is_direct",
     "learner_of",
     "leaves_of",
-    "plain_pipeline",
     "prefix_of",
     "sliding_windows_of",
     "windows_inside",
@@ -53,14 +51,13 @@ class Fitted:
     Parameters
     ----------
     estimator : estimator
-        With ``predict``.
     windows : SlidingWindow
         One of those inside; all have the same groups and time.
     known, lagged : tuple
         Columns that windows hold, by name or, unless ``has_names``, by position.
     has_names : bool
     lag : int
-        Rows that can be predicted before a prediction must be fed back.
+        Rows that can be predicted before a prediction must be fed back; 0 for all.
     n_past : int or None
         Rows before the first predicted one that are read; None for all.
     n_ahead : int
@@ -87,12 +84,19 @@ class Fitted:
     def of(cls, estimator: Any) -> Fitted:
         """Return what is inside a fitted estimator."""
         found = list(windows_inside(estimator))
+        if not found and sliding_windows_of(estimator):
+            raise NotFittedError(
+                "forecast needs a fitted estimator. Got one whose SlidingWindow is not "
+                "fitted; call fit(X, y) first, of a search with refit=True."
+            )
         if not found:
-            _raise_without_windows(estimator)
+            raise ValueError(
+                "forecast needs a fitted estimator with a SlidingWindow inside. Got "
+                f"{estimator!r}; make one with make_pipeline(SlidingWindow(...), ...)."
+            )
         windows = [each.window for each in found]
-        known, lagged, has_names = _columns_by_kind(windows)
         lag = min(window.lag_ for window in windows)
-        if lag == 0 and lagged:
+        if lag == 0 and not all(window.is_known_.all() for window in windows):
             raise ValueError(
                 "forecast needs windows that end before the row they predict. Got "
                 "SlidingWindow(horizon=0) with columns that are not known; use "
@@ -101,16 +105,14 @@ class Fitted:
         n_past = None
         if all(each.sees_rows for each in found):
             n_past = max(window.window + window.lag_ - 1 for window in windows)
-        pipeline = plain_pipeline(estimator)
+        pipeline = _plain_pipeline(estimator)
         is_plain = pipeline is not None and any(windows_inside(pipeline[:-1]))
         return cls(
             estimator,
             windows[0],
-            known,
-            lagged,
-            has_names,
-            lag,
-            n_past,
+            *_columns_by_kind(windows),
+            lag=lag,
+            n_past=n_past,
             n_ahead=max(window.known_ahead for window in windows),
             has_columns_beside=any(each.has_columns_beside for each in found),
             front=pipeline[:-1] if is_plain else None,
@@ -135,26 +137,15 @@ class Fitted:
             return ()
         return tuple(float(level) for level in levels)
 
-    @property
-    def groups(self) -> list:
-        """The columns that tell groups apart."""
-        return as_columns(self.windows.groups)
-
-    @property
-    def reads_long_frames(self) -> bool:
-        """Whether columns of X tell groups apart, or time."""
-        return bool(self.groups) or self.windows.time is not None
-
     def positions(
         self, columns: list, *, has_labels: bool = True
     ) -> tuple[list[int], list[int], list[int]]:
         """Return which columns of X are known, which lagged, and which others are read.
 
-        The others stand in no window, but are read at the predicted row: a step in
-        front makes known columns from them, as far as can be told, or a column
-        transformer hands them to the regressor. Names count where X ``has_labels``.
+        The others stand in no window: a step in front makes known columns from them, or
+        a column transformer hands them to the regressor. Without labels, by position.
         """
-        keys = [*self.groups, self.windows.time]
+        keys = [*as_columns(self.windows.groups), self.windows.time]
         own = [i for i, name in enumerate(columns) if name not in keys]
         if not (self.has_names and has_labels):
             is_known = self.windows.is_known_
@@ -180,11 +171,8 @@ class Fitted:
         others = []
         if self.has_columns_beside or not {*self.known} <= {*columns}:
             others = [i for i in own if columns[i] not in names]
-        return (
-            [i for i in own if columns[i] in self.known],
-            [i for i in own if columns[i] in self.lagged],
-            others,
-        )
+        known = [i for i in own if columns[i] in self.known]
+        return known, [i for i in own if columns[i] in self.lagged], others
 
     def predict(self, table: Any, at: Any, method: str = "predict") -> np.ndarray:
         """Return what a method says of the rows at some positions of a table."""
@@ -205,19 +193,11 @@ class Fitted:
                 return self.front[: at + 1]  # type: ignore[index]
         return None
 
-    def first_windows(self) -> tuple[SlidingWindow, Any] | None:
-        """Return a SlidingWindow and what makes its windows of rows, None without.
-
-        Of several the one that reads most rows.
-        """
-        front = self.front_to_windows
-        if front is not None:
-            return front[-1], front
-        if self.n_past is None:
-            return None
+    @property
+    def longest_window(self) -> SlidingWindow:
+        """The SlidingWindow that reads most rows."""
         every = [each.window for each in windows_inside(self.estimator)]
-        window = max(every, key=lambda w: w.window + w.lag_)
-        return window, window
+        return max(every, key=lambda window: window.window + window.lag_)
 
 
 def _columns_by_kind(windows: list) -> tuple[tuple, tuple, bool]:
@@ -240,19 +220,6 @@ def _columns_by_kind(windows: list) -> tuple[tuple, tuple, bool]:
     return tuple(known), tuple(lagged), has_names
 
 
-def _raise_without_windows(estimator: Any) -> None:
-    """Say why no fitted windows were found in an estimator."""
-    if sliding_windows_of(estimator):
-        raise NotFittedError(
-            "forecast needs a fitted estimator. Got one whose SlidingWindow is not "
-            "fitted; call fit(X, y) first, of a search with refit=True."
-        )
-    raise ValueError(
-        "forecast needs a fitted estimator with a SlidingWindow inside. Got "
-        f"{estimator!r}; make one with make_pipeline(SlidingWindow(...), ...)."
-    )
-
-
 # -- inside estimators --------------------------------------------------------------
 
 
@@ -260,7 +227,7 @@ def _is_pipeline(estimator: Any) -> bool:
     return isinstance(getattr(estimator, "steps", None), list)
 
 
-def fitted_parts(estimator: Any) -> list:
+def _fitted_parts(estimator: Any) -> list:
     """Return the estimators that an estimator has fitted inside it."""
     if _is_pipeline(estimator):
         parts = [step for _, step in estimator.steps]
@@ -284,7 +251,7 @@ def windows_inside(
             yield _Found(estimator, sees_rows, has_columns_beside)
         return
     takes_columns = hasattr(estimator, "transformers_")
-    for position, part in enumerate(fitted_parts(estimator)):
+    for position, part in enumerate(_fitted_parts(estimator)):
         is_behind = position > 0 and _is_pipeline(estimator)
         yield from windows_inside(
             part,
@@ -303,22 +270,19 @@ def sliding_windows_of(estimator: Any) -> list[SlidingWindow]:
     return [part for part in parts if isinstance(part, SlidingWindow)]
 
 
-def plain_pipeline(estimator: Any) -> Any:
+def _plain_pipeline(estimator: Any) -> Any:
     """Return the pipeline whose predictions are the estimator's own, or None."""
     if isinstance(estimator, FrozenEstimator):
-        return plain_pipeline(estimator.estimator)
+        return _plain_pipeline(estimator.estimator)
     if hasattr(estimator, "best_estimator_"):
-        return plain_pipeline(estimator.best_estimator_)
+        return _plain_pipeline(estimator.best_estimator_)
     return estimator if _is_pipeline(estimator) else None
 
 
 def fronts_and_regressor(estimator: Any) -> tuple[list, Any]:
-    """Return the pipelines in front of the regressor that predicts, and that.
-
-    It is looked for at the ends of pipelines and in what wraps one estimator.
-    """
+    """Return the pipelines in front of the regressor that predicts, and that."""
     fronts = []
-    while parts := fitted_parts(estimator):
+    while parts := _fitted_parts(estimator):
         if _is_pipeline(estimator):
             if len(estimator.steps) > 1:
                 fronts.append(estimator[:-1])
@@ -348,10 +312,7 @@ def learner_of(estimator: Any) -> Any:
 
 
 def prefix_of(estimator: Any) -> str:
-    """Return what stands before the name of a fit parameter of the last step.
-
-    Such as ``"lstmregressor__"`` for a pipeline, also in a search or another wrapper.
-    """
+    """Return what stands before a fit parameter of the last step: "lstmregressor__"."""
     prefix = ""
     while True:
         inner = learner_of(getattr(estimator, "regressor", estimator))

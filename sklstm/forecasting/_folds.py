@@ -1,8 +1,7 @@
 """OrderedRows and folds: the rows that a backtest goes over, and where it cuts them.
 
-The rows of a panel are put one group after another; a single series is one group. Rows
-are then positions, and numbers tell which follow each other, so that what comes after
-need not know of groups.
+Rows are put one group after another. They are then positions, and numbers tell which
+follow each other, so that what comes after need not know of groups.
 """
 
 from __future__ import annotations
@@ -16,11 +15,7 @@ from sklstm._checks import check_whole_target, is_integer
 from sklstm.windows._array import ranges, take_rows
 from sklstm.windows._frames import check_same_labels, labels_of, rows_from
 from sklstm.windows._labels import check_order, counts_rows, grid_of
-from sklstm.windows._table import (
-    RowLabels,
-    as_columns,
-    row_labels,
-)
+from sklstm.windows._table import RowLabels, as_columns, row_labels
 
 __all__ = ["Fold", "OrderedRows", "folds_of", "rows_in_order", "slice_or_rows"]
 
@@ -79,10 +74,7 @@ class OrderedRows:
     def around(
         self, rows: np.ndarray, n_before: int | None, n_after: int = 0
     ) -> np.ndarray:
-        """Return every row from the first to the last of some, in each of their groups.
-
-        With as many rows of the same group before and after; None takes all before.
-        """
+        """Return all rows of a group between some, with as many before and after."""
         codes = self.codes[rows]
         is_first = np.append(True, codes[1:] != codes[:-1])
         first, last = rows[is_first], rows[np.append(is_first[1:], True)]
@@ -94,10 +86,7 @@ class OrderedRows:
         return ranges(begins, ends - begins)
 
     def is_contiguous(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-        """Return whether all rows from one to another are there and follow each other.
-
-        Positions beyond the rows are not.
-        """
+        """Return whether all rows from one to another are there."""
         is_there = (first >= 0) & (last < len(self.numbers))
         first, last = np.where(is_there, first, 0), np.where(is_there, last, 0)
         return is_there & (self.numbers[last] - self.numbers[first] == last - first)
@@ -116,10 +105,7 @@ class OrderedRows:
         return np.divide(sums, counts, out=scales, where=sums > 0)
 
     def seasonal_values(self, origins: np.ndarray) -> np.ndarray:
-        """Return the newest known value of each step's season; else that of the origin.
-
-        Of shape (n_origins, steps).
-        """
+        """Return the newest known value of each step's season, else of the origin."""
         season = self.season or 1
         steps = np.arange(1, self.steps + 1)
         back = steps - season * -(-steps // season)
@@ -159,19 +145,18 @@ def rows_in_order(
 ) -> OrderedRows:
     """Return rows by group and time, once y fits to X.
 
-    Parameters
-    ----------
-    X, y, steps, season, target
-        As in ``backtest``.
-    windows : list of SlidingWindow
-        Those that are to read the rows; they say what the groups are.
-    weights : str
-        How the weight of a row is given, for a message.
+    The windows say what the groups are, ``weights`` how a row is given one.
     """
     X = rows_from(X)
     X = np.asarray(X) if labels_of(X) is None else X
     y = _checked_target(X, y, weights)
-    groups, time = _groups_and_time(windows)
+    kinds = [(as_columns(window.groups), window.time) for window in windows]
+    if any(kind != kinds[0] for kind in kinds):
+        raise ValueError(
+            "backtest needs the same 'groups' and 'time' in every SlidingWindow of the "
+            f"estimator. Got {kinds}; make them equal."
+        )
+    groups, time = kinds[0] if kinds else ([], None)
     is_long = bool(groups) or time is not None
     labels = labels_of(X)
     if is_long or (labels is not None and counts_rows(labels)):
@@ -185,7 +170,11 @@ def rows_in_order(
     order = panel.order(owner="backtest")
     order = np.arange(len(X)) if order is None else order
     X, y, panel = take_rows(X, order), take_rows(y, order), panel.take(order)
-    gaps = _gaps(panel, labels, is_long)
+    gaps = np.ones(max(len(panel.codes) - 1, 0), dtype=np.int64)
+    if is_long or (labels is not None and counts_rows(labels)):
+        grid = grid_of(panel.stamps, pairs=panel.pairs() if is_long else None)
+        holes, n_steps = grid.holes(panel.stamps, panel.ranks)
+        gaps[holes - 1] = n_steps
     gaps[np.diff(panel.codes) != 0] = steps + (season or 1) + 1
     numbers = np.concatenate([[0], np.cumsum(gaps)])
     places = np.argsort(order)
@@ -210,42 +199,11 @@ def _checked_target(X: Any, y: Any, weights: str) -> Any:
     return values if labels_of(y) is None else y
 
 
-def _groups_and_time(windows: list) -> tuple[list, Any]:
-    """Return the columns of groups and time that windows are to read."""
-    kinds = [(as_columns(window.groups), window.time) for window in windows]
-    if any(kind != kinds[0] for kind in kinds):
-        raise ValueError(
-            "backtest needs the same 'groups' and 'time' in every SlidingWindow of the "
-            f"estimator. Got {kinds}; make them equal."
-        )
-    return kinds[0] if kinds else ([], None)
-
-
-def _gaps(panel: RowLabels, labels: Any, is_long: bool) -> np.ndarray:
-    """Return how many steps each row lies after the one before it in its group."""
-    n_rows = len(panel.codes)
-    gaps = np.ones(max(n_rows - 1, 0), dtype=np.int64)
-    if not is_long and (labels is None or not counts_rows(labels)):
-        return gaps
-    grid = grid_of(panel.stamps, pairs=panel.pairs() if is_long else None)
-    holes, steps = grid.holes(panel.stamps, panel.ranks)
-    gaps[holes - 1] = steps
-    return gaps
-
-
 # -- folds --------------------------------------------------------------------------
 
 
 def folds_of(cv: Any, X: Any, y: Any, rows: OrderedRows, stride: int) -> list[Fold]:
-    """Return the folds, which walk forward and have an origin between them.
-
-    Parameters
-    ----------
-    cv, X, y, stride
-        As in ``backtest``.
-    rows : OrderedRows
-        Those of X and y.
-    """
+    """Return the folds, which walk forward and have an origin between them."""
     if isinstance(cv, str) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
         raise ValueError(
             "The 'cv' parameter of backtest must be a splitter or an iterable of "

@@ -1,7 +1,6 @@
 """forecast: the values after the last row, from any fitted pipeline of windows.
 
-Works on whatever scikit-learn regressor holds a fitted :class:`SlidingWindow`, and only
-calls its ``predict`` (or ``predict_steps``).
+Works on whatever scikit-learn regressor holds a fitted :class:`SlidingWindow`.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from sklstm._checks import check_array, check_coverage, is_integer, python_scalar
 from sklstm.forecasting._fitted import Fitted
@@ -22,8 +22,6 @@ from sklstm.forecasting._intervals import (
 )
 from sklstm.forecasting._rows_to_come import RowsToCome, with_coverage
 from sklstm.windows._array import take_rows
-from sklstm.windows._frames import DataFrame, Series
-from sklstm.windows._signs import quiet_windows
 from sklstm.windows._table import members, positions_among
 
 __all__ = ["forecast", "values_to_come", "words_of_other_unit"]
@@ -37,17 +35,17 @@ def forecast(
     X: Any,
     steps: int,
     *,
-    X_future: DataFrame | None = None,
+    X_future: pd.DataFrame | None = None,
     target: str | list[str] | None = None,
     coverage: float | Sequence[float] | None = None,
     residuals: Any = None,
-) -> Series | DataFrame:
+) -> pd.Series | pd.DataFrame:
     """Predict the values after the last row of X.
 
-    A regressor of one step is applied recursively: its predictions are put in the
-    place of the values that have not come yet. An :class:`LSTMRegressor` with
-    ``steps=k`` predicts k values at once, and again for every further k. The groups of
-    a panel go on together, each from its own last row in X.
+    A regressor of one step is applied recursively: its predictions take the place of
+    values that have not come yet. An :class:`LSTMRegressor` with ``steps=k`` predicts k
+    values at once, and again for every further k. Each group of a panel goes on from
+    its own last row in X.
 
     Parameters
     ----------
@@ -56,49 +54,47 @@ def forecast(
         wraps one: a search, ``TransformedTargetRegressor``, ``VotingRegressor``, ….
     X : DataFrame, Series or array-like of shape (n_rows, n_columns)
         The rows up to now, oldest first, of a panel a long frame: at least as many as a
-        window reads, unless they directly follow the rows of ``fit``. Missing values
-        are filled from earlier rows; the newest row must hold what is predicted.
+        window reads, unless they directly follow the rows of ``fit``. The newest row
+        must hold what is predicted.
     steps : int
         How many values to predict, at least 1; of each group.
     X_future : DataFrame or array-like of shape (steps, n_known), optional
         The ``known`` columns of the rows to come, at their labels; an array holds them
         in their order in X; for a panel a long frame. With
-        ``SlidingWindow(known_ahead=k)`` up to k more rows are read, where they are
-        given. Other columns may be given by name, and lagged ones are then read. Where
-        a step in front makes ``known`` columns, every column of X that is neither
-        predicted nor fed back must be given.
+        ``SlidingWindow(known_ahead=k)`` up to k more rows are read, where given. Other
+        columns may be given by name, and lagged ones are then read. Where a step in
+        front makes ``known`` columns, all that are not predicted must be given.
+        Calendar channels need none.
     target : str, int or list of them, default=None
         Column(s) of X that the estimator predicts, by name or position. None takes the
         columns that y was named after in ``fit``; where y had no name, the one column
         that is not known, or all of those if there are as many as outputs.
     coverage : float or sequence of float, optional
         Share of the values to come, in (0, 1), that the interval of each step is to
-        hold, for an estimator that predicts one value a row.
+        hold; of an estimator that predicts one value a row.
     residuals : BacktestResult or array-like of shape (n_origins, >= steps), optional
-        How far out-of-sample forecasts of an estimator like this one were off, for each
-        step, the oldest origin first, in the unit of y: what :func:`backtest` returns.
-        It also widens or narrows the quantiles of a regressor with ``quantiles``,
-        which without residuals are as the network learned them, mostly too narrow.
+        How far out-of-sample forecasts of such an estimator were off, for each step,
+        the oldest origin first, in the unit of y: what :func:`backtest` returns. It
+        also corrects the quantiles of a regressor with ``quantiles``, which without
+        residuals are as the network learned them, mostly too narrow.
 
     Returns
     -------
     Series, DataFrame or ndarray
-        The ``steps`` values, float64, at the labels that continue those of X: a Series
-        where the estimator predicts one value a row, else a DataFrame; an array of
-        shape (steps,) or (steps, n_outputs) for an array X. For a panel a long frame
-        with the columns of groups, time and predictions, ``steps`` rows for each group
-        in increasing order. ``coverage=0.8`` adds the columns ``load_lower`` and
-        ``load_upper`` (``y``, … where the value has no name), ``coverage=[0.8, 0.95]``
-        the columns ``load_lower_80``, ``load_upper_80``, ``load_lower_95``, ….
+        The ``steps`` values at the labels that continue those of X: a Series where the
+        estimator predicts one value a row, else a DataFrame; an array for an array X.
+        For a panel a long frame with the columns of groups, time and predictions, group
+        by group. ``coverage=0.8`` adds the columns ``load_lower`` and ``load_upper``
+        (``y``, … where the value has no name), ``coverage=[0.8, 0.95]`` the columns
+        ``load_lower_80``, ``load_upper_80``, ``load_lower_95``, ….
 
     Raises
     ------
     NotFittedError
         If the estimator is not fitted.
     ValueError
-        If the estimator holds no SlidingWindow, the index of X has no common step, the
-        newest row has no value, values to come or residuals are missing, or a recursion
-        would need a column that is neither predicted nor given.
+        If the estimator holds no SlidingWindow, the index of X has no common step, or
+        the newest value, values to come or residuals are missing.
 
     Warns
     -----
@@ -117,11 +113,11 @@ def forecast(
     Intervals are weighted conformal prediction: the forecast of each step plus and
     minus the distance within which its residuals hold the share ``coverage`` of the
     weight, where one i origins old weighs 0.99 ** i and the one to come 1. A coverage
-    of 0.9 takes at least ten residuals, 0.8 five, more than 0.989 cannot be had. A
-    backtest of a panel makes intervals for each group from its own residuals, an array
-    the same for all. Where estimator and backtest have the quantiles
-    (1 - coverage) / 2 and (1 + coverage) / 2, the distance is taken from these instead
-    of the forecast (conformalised quantile regression).
+    of 0.9 takes at least ten residuals, 0.8 five, more than 0.989 cannot be had. Groups
+    have intervals from their own residuals in a backtest, an array makes the same for
+    all. Where estimator and backtest have the quantiles (1 - coverage) / 2 and
+    (1 + coverage) / 2, the distance is taken from these instead of the forecast
+    (conformalised quantile regression).
 
     References
     ----------
@@ -142,8 +138,7 @@ def forecast(
     >>> X = pd.DataFrame({"load": range(9)}, index=index, dtype=float)
     >>> windows = SlidingWindow(window=1, layout="flat")
     >>> pipe = make_pipeline(windows, SimpleImputer(), LinearRegression())
-    >>> pipe = pipe.fit(X[1:], X["load"][1:] * 0 + 5)
-    >>> forecast(pipe, X, steps=2)
+    >>> forecast(pipe.fit(X[1:], X["load"][1:] * 0 + 5), X, steps=2)
     2024-01-10    5.0
     2024-01-11    5.0
     Freq: D, Name: load, dtype: float64
@@ -173,8 +168,7 @@ def forecast(
     parts = [values[..., None]]
     for share, (distance, has_ends) in zip(coverages, distances, strict=True):
         ends = np.stack([values, values], axis=-1)
-        if has_ends:
-            ends = _quantile_ends(fitted, rows, share)
+        ends = _quantile_ends(fitted, rows, share) if has_ends else ends
         parts.append(ends if distance is None else widened(values, ends, distance))
     names = _names_of_intervals(names[0], coverage)
     made = rows.result(np.concatenate(parts, axis=-1), names)
@@ -212,8 +206,7 @@ def values_to_come(
 def _next_values(fitted: Fitted, rows: RowsToCome, done: int) -> np.ndarray:
     """Return the values to come that need no prediction not yet put into the rows."""
     n_steps = rows.n_steps - done
-    if rows.lagged:
-        n_steps = min(fitted.lag, n_steps)
+    n_steps = min(fitted.lag, n_steps) if rows.lagged else n_steps
     if fitted.n_direct == 1:
         return _predictions(fitted, rows, done, n_steps, "predict")
     return _in_a_row(_predictions(fitted, rows, done, n_steps, "predict_steps"))
@@ -224,15 +217,14 @@ def _predictions(
 ) -> np.ndarray:
     """Return what is said of the rows after those done, (n_steps, n_groups, …)."""
     table = rows.until(done + n_steps + rows.n_ahead, done)
-    at = rows.newest(len(table), n_steps, rows.n_ahead)
-    return rows.by_step(fitted.predict(table, at, method), n_steps)
+    end = len(table) - rows.n_ahead * rows.n_groups
+    at = np.arange(end - n_steps * rows.n_groups, end)
+    values = fitted.predict(table, at, method)
+    return values.reshape(n_steps, rows.n_groups, *values.shape[1:])
 
 
 def _in_a_row(values: np.ndarray) -> np.ndarray:
-    """Return values (n_steps, …, k), k of them from each row on, one after another.
-
-    Of a row but the newest only the first is taken. Of shape (n_steps + k - 1, …).
-    """
+    """Return values (n_steps, …, k): the first of each row, and all of the newest."""
     return np.concatenate([values[:-1, ..., 0], np.moveaxis(values[-1], -1, 0)])
 
 
@@ -242,10 +234,7 @@ def _in_a_row(values: np.ndarray) -> np.ndarray:
 def _predicted_columns(
     fitted: Fitted, rows: RowsToCome, target: Any, n_outputs: int | None = None
 ) -> list[int]:
-    """Return the positions of the columns that are predicted, none if not known.
-
-    Before anything is predicted, without ``n_outputs``, all that may be.
-    """
+    """Return the positions of the columns that are predicted, none if not known."""
     columns, names = rows.columns, fitted.windows.target_names_
     if target is not None:
         targets = target if isinstance(target, list | tuple) else [target]
@@ -305,18 +294,12 @@ def _columns_to_feed(
 
 def _warn_of_short_past(fitted: Fitted, rows: RowsToCome) -> None:
     """Warn where X has fewer rows than a window reads, and fit has not kept others."""
-    found = fitted.first_windows()
-    if found is None:
-        return
-    window, front = found
+    window = fitted.longest_window
     n_reads = window.window + window.lag_ - 1
-    if (rows.n_rows_of_groups >= n_reads).all():
-        return
-    table = rows.until(1, 0)
-    with quiet_windows():
-        windows = take_rows(front.transform(table), rows.newest(len(table), 1, 0))
-    by_step = np.asarray(windows).reshape(len(windows), window.window, -1)
-    is_short = np.isnan(by_step).any(axis=(1, 2)) & (rows.n_rows_of_groups < n_reads)
+    is_short = rows.n_rows_of_groups < n_reads
+    grid = window.grid_ if window._has_labels and rows.has_labels else None
+    if is_short.any() and grid is not None and grid.accepts(rows.begins):
+        is_short &= ~window._context.directly_precedes(rows.keys, rows.begins, grid)
     short = np.flatnonzero(is_short)
     if not len(short):
         return
@@ -335,10 +318,7 @@ def _warn_of_short_past(fitted: Fitted, rows: RowsToCome) -> None:
 
 
 def _warn_of_units(fitted: Fitted, rows: RowsToCome, predicted: list[int]) -> None:
-    """Warn where predictions that are fed back are in another unit than their column.
-
-    They are compared with the newest known rows, of a panel those of one group.
-    """
+    """Warn where predictions fed back are in another unit than their column."""
     windows = fitted.windows
     n_before = rows.n_past or windows.window + windows.lag_ - 1
     table = rows.sample(rows.n_past and n_before + _ROWS_TO_COMPARE)
@@ -360,8 +340,8 @@ def words_of_other_unit(
 ) -> str | None:
     """Return that predictions seem to be in another unit than their column, or None.
 
-    Predictions may be bad. Those of another unit lie on a level that is both far from
-    that of the column and a multiple of it, or follow it by another slope.
+    Such lie on a level both far from that of the column and a multiple of it, or follow
+    it by another slope.
     """
     is_finite = np.isfinite(predicted) & np.isfinite(column)
     x, y = predicted[is_finite], column[is_finite]
@@ -415,8 +395,7 @@ def _distances(
 ) -> tuple[np.ndarray | None, bool]:
     """Return how far each interval is to be widened, and whether quantiles have it.
 
-    Without the latter it is widened from the forecast alone. None where there are
-    quantiles and no residuals.
+    None where there are quantiles and no residuals.
     """
     steps = rows.n_steps
     if residuals is None:
@@ -453,10 +432,7 @@ def _distances(
 def _distances_of_groups(
     table: np.ndarray, groups: np.ndarray | None, rows: RowsToCome, coverage: float
 ) -> np.ndarray:
-    """Return the distances of each step, (steps, n_groups or 1).
-
-    Residuals of groups make intervals for their own group, others for all of them.
-    """
+    """Return the distances of each step, (steps, n_groups or 1)."""
     parts = [table]
     by_group = groups is not None and rows.keys is not None
     if by_group:

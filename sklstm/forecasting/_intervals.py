@@ -1,9 +1,7 @@
 """Intervals from out-of-sample residuals: weighted conformal prediction.
 
-How far the truth lay from earlier forecasts says how far it may lie from the next, and
-how far it lay beyond the quantiles that a network learned says how much wider those
-have to be. Newer residuals weigh more, so that intervals follow a series that becomes
-calmer or wilder.
+Newer residuals weigh more, so that intervals follow a series that becomes calmer or
+wilder.
 
 Also tried, on thirteen public series and ridge regressions, for 0.9: equal weights lose
 coverage where a series drifts (0.85 on Beijing's PM2.5, 0.89 with these); quantiles of
@@ -38,23 +36,12 @@ _ROWS_AT_ONCE = 2048
 
 
 def conformal_distances(sizes: np.ndarray, coverage: float) -> np.ndarray:
-    """Return how far each step's interval has to be widened, at both of its ends.
+    """Return how far the interval of each step is widened at both ends, (steps,).
 
-    Parameters
-    ----------
-    sizes : ndarray of shape (n_origins, steps)
-        How far the truth lay beyond out-of-sample intervals, oldest origin first,
-        negative within; of a forecast without one the size of its residual.
-    coverage : float
-        Share of true values that intervals are to hold.
-
-    Returns
-    -------
-    ndarray of shape (steps,)
-        The smallest distance within which sizes hold the share ``coverage`` of the
-        weight, where the size to come, which may be anything, has weight 1 and the one
-        i origins ago 0.99 ** i (doi:10.1214/23-AOS2276). Infinite where there are too
-        few sizes.
+    Sizes of shape (n_origins, steps), oldest first, say how far the truth lay beyond
+    out-of-sample intervals, negative within. The distance is the smallest within which
+    sizes hold the share ``coverage`` of the weight, where the size to come weighs 1 and
+    the one i origins ago 0.99 ** i; infinite where there are too few sizes.
     """
     n_known = np.array([len(sizes)])
     return np.concatenate([_distances(step, n_known, coverage) for step in sizes.T])
@@ -65,11 +52,7 @@ def past_distances(
 ) -> np.ndarray:
     """Return the distances, (n_origins, steps), that were known at each origin.
 
-    Parameters
-    ----------
-    sizes, coverage : see :func:`conformal_distances`
-    origins : ndarray of shape (n_origins,), int
-        Increasing positions of the origins; the truth of step h is known h later.
+    Origins are increasing positions; the truth of step h is known h rows later.
     """
     distances = np.empty(sizes.shape)
     for step, own in enumerate(sizes.T):
@@ -79,12 +62,9 @@ def past_distances(
 
 
 def fewest_residuals(coverage: float, *, subject: str) -> int:
-    """Return how many residuals make :func:`conformal_distances` of a coverage finite.
+    """Return how many residuals make the distances of a coverage finite.
 
-    Raises
-    ------
-    ValueError
-        If no number does; the sentence begins with ``subject``, what makes intervals.
+    Where no number does, an error begins with ``subject``, what makes the intervals.
     """
     shares = np.cumsum(_DECAY ** np.arange(1, _MOST_RESIDUALS + 1))
     enough = np.flatnonzero(_is_enough(shares, shares, coverage))
@@ -132,7 +112,7 @@ def _distances(sizes: np.ndarray, n_known: np.ndarray, coverage: float) -> np.nd
 def distances_beyond(
     truth: np.ndarray, lower: np.ndarray, upper: np.ndarray
 ) -> np.ndarray:
-    """Return how far values lie beyond intervals; negative within, 0 at an end.
+    """Return how far values lie beyond intervals, negative within.
 
     Equation 6 of Romano, Patterson & Candès 2019, doi:10.48550/arXiv.1905.03222.
     """
@@ -140,16 +120,9 @@ def distances_beyond(
 
 
 def widened(values: np.ndarray, ends: np.ndarray, distances: np.ndarray) -> np.ndarray:
-    """Return intervals with both ends further out by a distance.
+    """Return intervals (..., 2) with both ends further out by a distance (...).
 
-    Parameters
-    ----------
-    values : ndarray of shape (...,)
-        Forecasts, which the intervals hold in any case.
-    ends : ndarray of shape (..., 2)
-        Lower and upper ends.
-    distances : ndarray of shape (...,)
-        Negative ones make intervals narrower.
+    They hold the forecasts ``values`` in any case; negative distances narrow them.
     """
     ends = ends + distances[..., None] * [-1, 1]
     lower = np.minimum(ends[..., 0], values)
@@ -157,10 +130,7 @@ def widened(values: np.ndarray, ends: np.ndarray, distances: np.ndarray) -> np.n
 
 
 def quantile_ends(levels: Sequence[float], coverage: float) -> list[int] | None:
-    """Return the positions of the two levels between which a share of values lies.
-
-    None where one of them is not among the levels.
-    """
+    """Return the positions of the two levels around a coverage, None if absent."""
     if not len(levels):
         return None
     wanted = np.array([1 - coverage, 1 + coverage]) / 2

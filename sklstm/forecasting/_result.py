@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from sklstm._checks import check_coverage
@@ -23,7 +24,7 @@ from sklstm.metrics import (
     mean_interval_score,
     symmetric_mean_absolute_percentage_error,
 )
-from sklstm.windows._frames import DataFrame, labels_of, table_from
+from sklstm.windows._frames import labels_of
 from sklstm.windows._table import members
 
 __all__ = ["BacktestResult", "result_of_folds"]
@@ -39,15 +40,15 @@ class BacktestResult:
     ----------
     predictions : DataFrame of shape (n_origins * steps, 5 or 6)
         One row for each origin and step, at the label (of a panel, the time) of the
-        predicted row: ``origin`` (label or position of the last known row), ``step``
-        (1 is the row after the origin), ``y_true``, ``y_pred`` and ``fold`` (from 0).
-        In front of them ``group``, for a panel: its key, or a tuple of several.
+        predicted row: ``group`` (of a panel, its key or a tuple of several), ``origin``
+        (label or position of the last known row), ``step`` (from 1), ``y_true``,
+        ``y_pred`` and ``fold`` (from 0).
     baselines : DataFrame of shape (n_origins * steps, 1 to 3)
         ``naive`` (the value at the origin), ``seasonal naive`` (the value a season
         before) and ``ridge`` (a ridge regression that reads what the model reads).
     scales : ndarray of shape (n_origins * steps,)
-        The unit of MASE: mean absolute change over a season in the training rows of
-        the fold (and group); NaN where they do not change.
+        Mean absolute change over a season in the training rows of the fold (and group),
+        the unit of MASE; NaN where they do not change.
     origins : ndarray of shape (n_origins,), int
         Position of each origin in X; of a panel, in X by group and time.
     quantiles : DataFrame of shape (n_origins * steps, n_quantiles), optional
@@ -83,8 +84,8 @@ class BacktestResult:
     seasonal naive  34.3  38.5   1.4   11.5
     """
 
-    predictions: DataFrame
-    baselines: DataFrame
+    predictions: pd.DataFrame
+    baselines: pd.DataFrame
     scales: np.ndarray
     origins: np.ndarray
     quantiles: Any = None
@@ -103,7 +104,7 @@ class BacktestResult:
         missed = self.predictions["y_true"] - self.predictions["y_pred"]
         return missed.to_numpy().reshape(len(self.origins), -1)
 
-    def summary(self, by: str | None = None) -> DataFrame:
+    def summary(self, by: str | None = None) -> pd.DataFrame:
         """Return the errors of the model and of the baselines on the same rows.
 
         Parameters
@@ -114,26 +115,27 @@ class BacktestResult:
         Returns
         -------
         DataFrame
-            Columns ``MAE`` and ``RMSE`` in the unit of y, ``MASE`` in that of the
-            naive (with ``season``, seasonal naive) forecast's error in the training
-            rows of the fold (and group), where they change, and ``sMAPE`` in per cent,
-            0 to 200. For a model with networks ``network weight``: how much of their
-            output predictions take, from 0 to 1, as a mean over folds.
+            ``MAE`` and ``RMSE`` in the unit of y, ``MASE`` in that of the naive (with
+            ``season``, seasonal naive) forecast's error in the training rows of the
+            fold (and group), where they change, and ``sMAPE`` in per cent, 0 to 200.
+            For a model with networks ``network weight``: how much of their output
+            predictions take, from 0 to 1, as a mean over folds.
         """
         if by is None:
-            table = self._errors(slice(None))
-            return table_from(table, list(self._models()))
-        found, codes = np.unique(self._column(by), return_inverse=True)
+            return self._errors(slice(None))
+        names = [n for n in ("step", "fold", "group") if n in self.predictions.columns]
+        if by not in names:
+            raise ValueError(
+                f"The 'by' parameter of summary must be one of {names} or None. Got "
+                f"{by!r} instead."
+            )
+        found, codes = np.unique(self.predictions[by], return_inverse=True)
         tables = [self._errors(codes == code) for code in range(len(found))]
-        columns = {
-            name: np.concatenate([table[name] for table in tables])
-            for name in tables[0]
-        }
-        models = list(self._models())
-        index = {by: found.repeat(len(models)), "model": models * len(tables)}
-        return table_from(index | columns).set_index([by, "model"])
+        table = pd.concat(tables)
+        keys = [found.repeat(len(tables[0])), table.index]
+        return table.set_index(pd.MultiIndex.from_arrays(keys, names=[by, "model"]))
 
-    def errors_by_step(self, metric: str = "MAE") -> DataFrame:
+    def errors_by_step(self, metric: str = "MAE") -> pd.DataFrame:
         """Return an error of the model and of the baselines for each step, to plot.
 
         Parameters
@@ -145,18 +147,6 @@ class BacktestResult:
         -------
         DataFrame
             A row for each step, a column for each model.
-
-        Examples
-        --------
-        >>> from sklearn.model_selection import TimeSeriesSplit
-        >>> from sklearn.pipeline import make_pipeline
-        >>> from sklstm import LSTMRegressor, SlidingWindow, backtest
-        >>> from sklstm import load_airline_passengers
-        >>> X = load_airline_passengers()
-        >>> pipe = make_pipeline(SlidingWindow(12), LSTMRegressor(4, epochs=1))
-        >>> cv = TimeSeriesSplit(2, test_size=12)
-        >>> result = backtest(pipe, X, X["passengers"], cv=cv, steps=3, season=12)
-        >>> ax = result.errors_by_step("RMSE").plot(ylabel="RMSE", ylim=(0, None))
         """
         if metric not in _METRICS:
             raise ValueError(
@@ -164,7 +154,7 @@ class BacktestResult:
                 f"Got {metric!r} instead."
             )
         table = self.summary(by="step")[metric].unstack("model")
-        return table[list(self._models())]
+        return table[["model", *self.baselines]]
 
     def quantile_residuals(self, coverage: float = 0.9) -> np.ndarray | None:
         """Return how far the truth lay beyond the two quantiles of a coverage.
@@ -187,7 +177,7 @@ class BacktestResult:
         truth = self.predictions["y_true"].to_numpy()
         return distances_beyond(truth, *ends.T).reshape(len(self.origins), -1)
 
-    def intervals(self, coverage: float = 0.9) -> DataFrame:
+    def intervals(self, coverage: float = 0.9) -> pd.DataFrame:
         """Return the interval that each forecast would have had at its time.
 
         Parameters
@@ -208,12 +198,10 @@ class BacktestResult:
         sizes = self.quantile_residuals(coverage)
         if ends is None or sizes is None:
             ends, sizes = np.stack([middle, middle], axis=1), np.abs(self.residuals)
-        codes, n_groups = np.zeros(len(sizes), dtype=np.intp), 1
-        if self.groups is not None:
-            found, codes = np.unique(self.groups, return_inverse=True)
-            n_groups = len(found)
+        groups = np.zeros(len(sizes)) if self.groups is None else self.groups
+        found, codes = np.unique(groups, return_inverse=True)
         distances: np.ndarray = np.empty(sizes.shape)
-        for own in members(codes, n_groups):
+        for own in members(codes, len(found)):
             distances[own] = past_distances(sizes[own], self.origins[own], coverage)
         distances = distances.ravel()
         is_known = np.isfinite(distances)
@@ -223,16 +211,15 @@ class BacktestResult:
             of = "" if self.groups is None else " and group"
             raise ValueError(
                 f"Intervals of coverage={coverage:g} need {needed} residuals of each "
-                f"step{of}, known at a later origin. Got {len(self.origins)} "
-                f"origin(s){f' of {n_groups} group(s)' if of else ''}; backtest from "
-                "more of them, or lower the coverage."
+                f"step{of}, known at a later origin. Got {len(self.origins)} origin(s)"
+                "; backtest from more of them, or lower the coverage."
             )
         made = widened(middle[is_known], ends[is_known], distances[is_known])
         return self.predictions[is_known].assign(y_lower=made[:, 0], y_upper=made[:, 1])
 
     def calibration(
         self, coverages: float | Sequence[float] = (0.5, 0.8, 0.9)
-    ) -> DataFrame:
+    ) -> pd.DataFrame:
         """Return how many values the intervals held, and how wide they were.
 
         Parameters
@@ -248,16 +235,14 @@ class BacktestResult:
             ``n_rows`` (rows that had an interval).
         """
         names = ["coverage", "measured", "width", "score", "n_rows"]
-        table: dict[str, list] = {name: [] for name in names}
+        lines = []
         for coverage in np.atleast_1d(np.asarray(coverages, dtype=object)):
             made = self.intervals(coverage)
             ends = made["y_true"], made["y_lower"], made["y_upper"]
-            table["coverage"].append(coverage)
-            table["measured"].append(interval_coverage(*ends))
-            table["width"].append(float((made["y_upper"] - made["y_lower"]).mean()))
-            table["score"].append(mean_interval_score(*ends, coverage=coverage))
-            table["n_rows"].append(len(made))
-        return table_from(table).set_index("coverage")
+            width = float((made["y_upper"] - made["y_lower"]).mean())
+            score = mean_interval_score(*ends, coverage=coverage)
+            lines.append([coverage, interval_coverage(*ends), width, score, len(made)])
+        return pd.DataFrame(lines, columns=names).set_index("coverage")
 
     def __repr__(self) -> str:
         n_steps, n_folds = self.residuals.shape[1], self.predictions["fold"].nunique()
@@ -277,47 +262,35 @@ class BacktestResult:
         ends = quantile_ends(levels, coverage)
         return None if ends is None else self.quantiles.to_numpy()[:, ends]
 
-    def _models(self):
-        """Return the predictions of each model, by its name."""
-        baselines = {name: self.baselines[name] for name in self.baselines.columns}
-        return {"model": self.predictions["y_pred"], **baselines}
-
-    def _column(self, by):
-        names = [n for n in ("step", "fold", "group") if n in self.predictions.columns]
-        if by not in names:
-            raise ValueError(
-                f"The 'by' parameter of summary must be one of {names} or None. Got "
-                f"{by!r} instead."
-            )
-        return self.predictions[by].to_numpy()
-
     def _errors(self, rows):
-        """Return every error of every model on some rows, by the error's name."""
-        truth = self.predictions["y_true"].to_numpy()[rows]
-        scales = self.scales[rows]
+        """Return every error of every model on some rows."""
+        truth, scales = self.predictions["y_true"].to_numpy()[rows], self.scales[rows]
         has_scale = ~np.isnan(scales)
-        table: dict[str, list] = {name: [] for name in _METRICS}
-        for values in self._models().values():
+        lines = {}
+        models = {"model": self.predictions["y_pred"], **self.baselines}
+        for name, values in models.items():
             made = values.to_numpy()[rows]
             scaled = np.abs(((truth - made) / scales)[has_scale])
-            table["MAE"].append(mean_absolute_error(truth, made))
-            table["RMSE"].append(root_mean_squared_error(truth, made))
-            table["MASE"].append(float(scaled.mean()) if len(scaled) else np.nan)
-            table["sMAPE"].append(symmetric_mean_absolute_percentage_error(truth, made))
+            lines[name] = [
+                mean_absolute_error(truth, made),
+                root_mean_squared_error(truth, made),
+                float(scaled.mean()) if len(scaled) else np.nan,
+                symmetric_mean_absolute_percentage_error(truth, made),
+            ]
+        table = pd.DataFrame.from_dict(lines, orient="index", columns=_METRICS)
         if self.network_weights is not None:
             folds = self.predictions["fold"].to_numpy()[rows]
             _, first = np.unique(folds, return_index=True)
             weight = float(self.network_weights[rows][first].mean())
-            rest = [np.nan] * len(self.baselines.columns)
-            table["network weight"] = [weight, *rest]
+            table["network weight"] = [weight] + [np.nan] * (len(table) - 1)
         return table
 
 
 def result_of_folds(parts: list[dict], rows: OrderedRows) -> BacktestResult:
     """Return the columns of all folds, row by row, as a result.
 
-    ``row`` and ``origin`` are positions, columns of quantiles are named by their level,
-    and those that are not of the result itself are baselines.
+    Columns of quantiles are named by their level; others not of the result itself are
+    baselines.
     """
     columns: dict[Any, Any] = {
         name: np.concatenate([part[name] for part in parts])
@@ -337,10 +310,10 @@ def result_of_folds(parts: list[dict], rows: OrderedRows) -> BacktestResult:
         columns["group"] = rows.panel.groups_of(at)
         names = ["group", *names]
     return BacktestResult(
-        table_from({name: columns.pop(name) for name in names}, index),
-        table_from(columns, index),
+        pd.DataFrame({name: columns.pop(name) for name in names}, index),
+        pd.DataFrame(columns, index),
         scales,
         origins[:: rows.steps],
-        table_from(quantiles, index) if quantiles else None,
+        pd.DataFrame(quantiles, index) if quantiles else None,
         None if np.isnan(weights).all() else weights,
     )

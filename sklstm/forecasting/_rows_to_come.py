@@ -13,19 +13,9 @@ import pandas as pd
 
 from sklstm._checks import check_array, python_scalar
 from sklstm.forecasting._fitted import Fitted
-from sklstm.windows._frames import (
-    check_columns_once,
-    frame_from,
-    labels_of,
-    rows_from,
-    series_or_frame,
-)
-from sklstm.windows._labels import Grid, grid_of
-from sklstm.windows._table import (
-    RowLabels,
-    positions_among,
-    row_labels,
-)
+from sklstm.windows._frames import check_columns_once, labels_of, rows_from
+from sklstm.windows._labels import Grid, check_order, grid_of
+from sklstm.windows._table import RowLabels, as_columns, positions_among, row_labels
 
 __all__ = [
     "RowsToCome",
@@ -42,24 +32,17 @@ class RowsToCome:
     """The rows of one series or many up to now, and those to come.
 
     Rows to come lie step by step, one row per group, so that what a forecast reads and
-    writes is always one stretch of the frame. Until they are written, values to come
-    repeat those of the newest row.
-
-    Parameters
-    ----------
-    X : DataFrame, Series or array-like
-        The rows up to now; those of a long frame in any order.
-    steps : int
-        Rows to come of each group.
-    fitted : Fitted
-        What is to read them.
+    writes is one stretch of the frame. Until they are written, they repeat the values
+    of the newest row.
 
     Attributes
     ----------
     columns : list
         Names of the columns of X, their positions for an array.
     keys : Index of length n_groups, or None
-        The groups, in increasing order; None without groups.
+        The groups, in increasing order.
+    begins : Index of length n_groups
+        The label of the first row of each group.
     n_steps, n_groups : int
         Rows to come of each group, and how many groups there are.
     known, lagged, others : list of int
@@ -82,17 +65,20 @@ class RowsToCome:
                 estimator="forecast",
                 input_name="X",
             )
-            X = frame_from(X, range(X.shape[1]))
+            X = pd.DataFrame(X, columns=range(X.shape[1]))
         if len(X) == 0:
             raise ValueError("forecast needs at least one row of X. Got none.")
-        self.is_long = fitted.reads_long_frames
-        self.groups, self.time = fitted.groups, fitted.windows.time
+        self.groups, self.time = as_columns(fitted.windows.groups), fitted.windows.time
         self.keys_of_rows = [*self.groups, *([] if self.time is None else [self.time])]
+        self.is_long = bool(self.keys_of_rows)
         self.n_steps, self.n_ahead = steps, fitted.n_ahead
         self.columns: list = list(X.columns)
         self._check_columns(fitted)
         panel = row_labels(X, self.groups, self.time, owner="forecast")
-        order = self._order(X, panel)
+        if not self.is_long:
+            check_order(X.index, owner="forecast")
+        order = panel.order(owner="forecast")
+        order = np.arange(len(X)) if order is None else order
         codes = panel.codes[order]
         stops = np.append(np.flatnonzero(np.diff(codes)) + 1, len(codes))
         sizes = np.diff(stops, prepend=0)
@@ -102,21 +88,20 @@ class RowsToCome:
         self._X, self._last = X, order[stops - 1]
         longest = int(np.argmax(sizes))
         self._longest = order[stops[longest] - sizes[longest] : stops[longest]]
+        self.begins = panel.times_of(order[stops - sizes])
         self._ends = panel.times_of(self._last)
         grid = self._grid(fitted.windows.grid_, panel, order)
-        labels = labels_after_each(grid, self._ends, steps + self.n_ahead)
-        self._labels = labels
-        self.future = labels[: steps * self.n_groups]
+        self._labels = _labels_after_each(grid, self._ends, steps + self.n_ahead)
+        self.future = self._labels[: steps * self.n_groups]
         # The newest row of a group has age 0; older rows come first.
         ages = np.repeat(stops, sizes) - 1 - np.arange(len(codes))
         by_age = np.argsort(-ages, kind="stable")
         self.n_past = fitted.n_past
-        if self.n_past is not None:
-            is_read = by_age[ages[by_age] < self.n_past]
-            if X.iloc[order[is_read]].isna().to_numpy().any():
-                self.n_past = None  # what fills them may lie before
-            else:
-                by_age = is_read
+        read = by_age if self.n_past is None else by_age[ages[by_age] < self.n_past]
+        if X.iloc[order[read]].isna().to_numpy().any():
+            self.n_past = None  # what fills them may lie before
+        else:
+            by_age = read
         self._ages = ages[by_age]
         self._table = self._with_rows_to_come(order[by_age])
         self.known, self.lagged, self.others = fitted.positions(
@@ -130,37 +115,18 @@ class RowsToCome:
         if fitted.n_past is None or not names or not self.has_labels or self.is_long:
             return
         if self.columns != names:
-            absent = [name for name in names if name not in self.columns]
-            do = "pass X[list(estimator.feature_names_in_)]"
-            if absent:
-                do = f"add the column {absent[0]!r}"
             raise ValueError(
                 f"forecast needs the columns of fit in X, in their order: {names}. Got "
-                f"{self.columns}; {do}."
+                f"{self.columns}; pass X[list(estimator.feature_names_in_)]."
             )
-
-    def _order(self, X: Any, panel: RowLabels) -> np.ndarray:
-        """Return the rows by group and time; those of a single series come so."""
-        order = panel.order(owner="forecast")
-        if order is None:
-            return np.arange(len(X))
-        if not self.is_long:
-            row = int(np.argmax(np.diff(panel.ranks) < 0)) + 1
-            raise ValueError(
-                "forecast needs rows in time order, oldest first. Got "
-                f"{X.index[row]} after {X.index[row - 1]} in the index; call "
-                "sort_index() first."
-            )
-        return order
 
     def _grid(self, grid: Grid | None, panel: RowLabels, order: np.ndarray) -> Grid:
         """Return the grid on which the groups go on, that of ``fit`` if it has one."""
-        labels, pairs = panel.stamps, None
-        if self.is_long:
-            pairs = panel.take(order).pairs()
+        labels = panel.stamps
         if grid is not None and grid.accepts(labels):
             grid.check_comparable(labels)
         if grid is None or not grid.accepts(labels) or grid.kind == "rows":
+            pairs = panel.take(order).pairs() if self.is_long else None
             grid = grid_of(labels, pairs=pairs)
         if grid.kind == "rows" and not isinstance(grid.last, pd.DatetimeIndex):
             grid = Grid("integer", 1, grid.last)
@@ -176,21 +142,17 @@ class RowsToCome:
     def _with_rows_to_come(self, rows: np.ndarray) -> pd.DataFrame:
         """Return some rows of X with those to come appended, numbers as floats."""
         n_rows = len(self._labels) // self.n_groups
-        appended = self._at_labels(self._X.iloc[np.tile(self._last, n_rows)])
+        appended = self._X.iloc[np.tile(self._last, n_rows)].copy()
+        if self.time is None:
+            appended.index = self._labels
+        else:
+            appended[self.time] = self._labels
         table = pd.concat(
             [self._X.iloc[rows], appended], ignore_index=self.time is not None
         )
         values = table.drop(columns=self.keys_of_rows)
         numeric = values.select_dtypes(["number", "bool"]).columns
         return table.astype(dict.fromkeys(numeric, float))
-
-    def _at_labels(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return a frame whose rows are at the labels to come."""
-        if self.time is None:
-            return frame.set_axis(self._labels, axis=0)
-        frame = frame.copy()
-        frame[self.time] = self._labels
-        return frame
 
     # -- what is given ---------------------------------------------------------------
 
@@ -210,26 +172,25 @@ class RowsToCome:
             )
 
     def put_given(self, X_future: Any, predicted: list[int]) -> None:
-        """Write what is given of the rows to come, and of the known ones after those.
-
-        Where nothing is given of the latter, the newest known value stands.
-        """
+        """Write what is given of the rows to come, and of known ones after those."""
         needed = sorted({*self.known, *self.others} - {*predicted})
         names = [self.columns[i] for i in needed]
+        words = ""
+        if {*self.others} & {*needed}:
+            words = (
+                " (a step in front may make known columns from any column of X that is "
+                "not predicted; drop from X what it does not read)"
+            )
         if X_future is None:
             if names:
                 raise ValueError(
                     "forecast needs X_future, the values to come of the known columns "
-                    f"{names}{self._words_of_others(names)}. Got None."
+                    f"{names}{words}. Got None."
                 )
             return
         frame = self._frame_of_future(X_future, names)
-        check_columns_once(
-            frame,
-            names,
-            f"forecast needs the known columns {names} in X_future"
-            f"{self._words_of_others(names)}",
-        )
+        need = f"forecast needs the known columns {names} in X_future{words}"
+        check_columns_once(frame, names, need)
         rows = self._rows_at(frame)
         to_come = rows[: len(self.future)]
         self._check_rows(to_come, names)
@@ -241,15 +202,6 @@ class RowsToCome:
                 values = rows[name].to_numpy(dtype=float, na_value=np.nan)
             self._check_kind(position, values)
             self._put_column(0, position, self._carried(values))
-
-    def _words_of_others(self, names: list) -> str:
-        """Return why columns are needed that windows do not hold."""
-        if not {self.columns[i] for i in self.others} & {*names}:
-            return ""
-        return (
-            " (a step in front may make known columns from any column of X that is not "
-            "predicted; drop from X what it does not read)"
-        )
 
     def _frame_of_future(self, X_future: Any, names: list) -> pd.DataFrame:
         """Return the rows to come as a frame at their labels."""
@@ -278,7 +230,7 @@ class RowsToCome:
                 f"{self.n_steps, len(names)}. Got {table.shape}; pass a row for each "
                 "step, or a DataFrame at the labels to come."
             )
-        return frame_from(table, names, self._labels[: len(table)])
+        return pd.DataFrame(table, self._labels[: len(table)], names)
 
     def _rows_at(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the columns of X among those of a frame, at the rows to come."""
@@ -348,9 +300,9 @@ class RowsToCome:
         labels = frame.index if self.time is None else pd.Index(frame[self.time])
         if not self.groups:
             return labels
-        columns = [pd.Index(frame[name]) for name in self.groups]
+        columns = [frame[name] for name in self.groups]
         columns = [
-            c.astype(c.categories.dtype) if isinstance(c, pd.CategoricalIndex) else c
+            c.astype(c.cat.categories.dtype) if hasattr(c, "cat") else c
             for c in columns
         ]
         return pd.MultiIndex.from_arrays([*columns, labels])
@@ -382,15 +334,6 @@ class RowsToCome:
         rows = self._table.iloc[begin : len(self._ages) + stop * self.n_groups]
         return rows if self.has_labels else rows.to_numpy()
 
-    def newest(self, n_rows: int, n_steps: int, n_later: int) -> np.ndarray:
-        """Return the positions of the newest steps in rows, but for some later ones."""
-        end = n_rows - n_later * self.n_groups
-        return np.arange(end - n_steps * self.n_groups, end)
-
-    def by_step(self, values: np.ndarray, n_steps: int) -> np.ndarray:
-        """Return predictions of the newest steps as (n_steps, n_groups, …)."""
-        return values.reshape(n_steps, self.n_groups, *values.shape[1:])
-
     def sample(self, n_rows: int | None) -> Any:
         """Return the newest rows up to now of the longest group, None for all."""
         rows = self._X.iloc[self._longest[-n_rows if n_rows else 0 :]]
@@ -399,15 +342,13 @@ class RowsToCome:
     # -- the result ------------------------------------------------------------------
 
     def result(self, values: np.ndarray, names: list) -> Any:
-        """Return values (n_steps, n_groups, …) in the kind of X.
-
-        A long frame, group by group; of a single series a Series or DataFrame with the
-        index that continues that of X; of an array an array.
-        """
+        """Return values (n_steps, n_groups, …) in the kind of X, group by group."""
         if not self.has_labels:
             return values[:, 0]
+        if not self.is_long and values.ndim == 2:
+            return pd.Series(values[:, 0], self.future, name=names[0])
         if not self.is_long:
-            return series_or_frame(values[:, 0], self.future, names)
+            return pd.DataFrame(values[:, 0], self.future, names)
         by_group = np.arange(len(self.future)).reshape(self.n_steps, -1).T.ravel()
         groups = np.repeat(np.arange(self.n_groups), self.n_steps)
         frame = self._X.iloc[self._last][self.groups].iloc[groups]
@@ -424,7 +365,7 @@ class RowsToCome:
         return frame
 
 
-def labels_after_each(grid: Grid, newest: pd.Index, steps: int) -> pd.Index:
+def _labels_after_each(grid: Grid, newest: pd.Index, steps: int) -> pd.Index:
     """Return the ``steps`` labels after each of some labels, step by step."""
     if len(newest) == 1:
         return grid.after(newest, steps)
@@ -436,10 +377,7 @@ def labels_after_each(grid: Grid, newest: pd.Index, steps: int) -> pd.Index:
 
 
 def kind_of_long_frame(frame: Any) -> tuple[list, Any] | None:
-    """Return the columns of groups and of time of a forecast, None of other things.
-
-    A frame keeps what it was where its columns became the index, which says it then.
-    """
+    """Return the columns of groups and of time of a forecast, None of other things."""
     kind = getattr(frame, "attrs", {}).get(_KIND, {})
     if "groups" not in kind:
         return None

@@ -1,7 +1,7 @@
 """update: a fitted pipeline learns from new rows, and its context moves along.
 
 scikit-learn's ``Pipeline`` has no ``partial_fit``, since it cannot know which of its
-steps should go on learning. Here they have roles: windows move, the last step learns.
+steps should go on learning. Here windows move, and the last step learns.
 """
 
 from __future__ import annotations
@@ -31,27 +31,24 @@ __all__ = ["check_learner", "params_of_last", "update"]
 def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
     """Let a fitted pipeline learn from new rows, and move its context along.
 
-    The windows of the new rows, the first of them with their true past, go to the last
-    step's ``partial_fit``, and the newest rows become the context of the
-    :class:`SlidingWindow`. Other steps stay as they were fitted. If anything fails,
-    everything is as it was.
+    The windows of the new rows go to the last step's ``partial_fit``, and the newest
+    rows become the context of the :class:`SlidingWindow`. Other steps stay as they were
+    fitted. If anything fails, everything is as it was.
 
     Parameters
     ----------
     estimator : fitted estimator
-        A ``Pipeline`` whose last step has ``partial_fit``, or a search whose
-        ``best_estimator_`` is one, or a regressor that has ``partial_fit`` itself. It
-        is changed in place.
+        A ``Pipeline`` whose last step has ``partial_fit``, a search that found one, or
+        such a regressor itself. It is changed in place.
     X : DataFrame, Series or array-like of shape (n_rows, n_columns)
-        The rows since the last update, labelled so that they follow those; of a panel a
-        long frame, which new groups may join. Earlier rows may stand before them: they
-        are the past, and are not learned again.
+        The rows since the last update, at labels that go on; of a panel a long frame,
+        which new groups may join. Earlier rows may stand before them as their past, and
+        are not learned again.
     y : array-like of shape (n_rows,)
-        The target of each row of X, none missing: give a row whose value has not come
-        any value, and the weight 0.
+        The target of each row of X; where none has come any value, with the weight 0.
     **params : Any
-        Fit parameters of the last step, as the pipeline's ``fit`` takes them:
-        ``lstmregressor__sample_weight``, for a regressor alone ``sample_weight``.
+        Fit parameters of the last step: ``lstmregressor__sample_weight``, for a
+        regressor alone ``sample_weight``.
 
     Returns
     -------
@@ -115,7 +112,8 @@ def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
     n_later = 0
     with ExitStack() as all_or_nothing:
         for step in fronts:
-            seen, rows = rows, step.transform(rows)
+            with quiet_windows("inside the rows of fit"):  # of rows seen before
+                seen, rows = rows, step.transform(rows)
             if isinstance(step, SlidingWindow):
                 all_or_nothing.enter_context(whole_or_unchanged(step))
                 which = _move(step, seen, n_again)
@@ -148,8 +146,7 @@ def _move(window: SlidingWindow, rows: Any, n_again: int) -> slice | np.ndarray:
             "and call set_output(transform='pandas') on the steps in front."
         )
     which = window._rows_to_learn(rows, n_again)
-    with quiet_windows():  # of a hole before the rows ``transform`` has warned
-        window.partial_fit(rows)
+    window.partial_fit(rows)
     return which
 
 

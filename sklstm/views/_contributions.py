@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 import sklstm.network._kernels as kernels
 from sklstm._checks import is_integer
-from sklstm.views._drawing import faint_ink, hatch_steps, panels
+from sklstm.views._drawing import check_levels, faint_ink, hatch_steps, panels, row_name
 from sklstm.views._seen_windows import frame_of_steps, name_of_output, windows_seen
 from sklstm.windows._array import row_slices
-from sklstm.windows._frames import DataFrame, labels_of
 
 __all__ = ["ContributionDisplay", "contributions"]
 
@@ -24,7 +24,7 @@ _N_POINTS = 64
 
 def contributions(
     estimator: Any, X: Any, rows: Any = -1, *, output: int = 0
-) -> DataFrame:
+) -> pd.DataFrame:
     """Return what each value of a window adds to the prediction of its row.
 
     The comparison is with a *flat* window, in which every channel stays at its mean.
@@ -62,11 +62,11 @@ def contributions(
 
     Notes
     -----
-    Integrated gradients were chosen by a deletion test: how far the prediction moves
-    when the values said to matter most are made flat. On the adding problem they moved
-    it by 80 % of the target's standard deviation (occlusion 75, gradient times value
-    77, random order 0), and only they add up. A network with abrupt answers may need
-    more than the 64 points of the integral; the sum shows it.
+    Integrated gradients were chosen by a deletion test: on the adding problem, making
+    the values said to matter most flat moved the prediction by 80 % of the target's
+    standard deviation (occlusion 75, gradient times value 77, random order 0), and only
+    they add up. The integral has 64 points; where a network with abrupt answers needs
+    more, the sum shows it.
 
     References
     ----------
@@ -112,23 +112,18 @@ def _integrated_gradients(
     total = np.zeros_like(windows)
     for point, share in zip(points, shares, strict=True):
         at = begin + (point + 1) / 2 * (end - begin)
-        gradients = np.mean(
-            [
-                _value_slopes(member, member.scaling.inputs(at), output)
-                for member in regressor._members
-            ],
-            axis=0,
-        )
+        each = [_value_slopes(member, at, output) for member in regressor._members]
         values = np.ones((len(at), regressor._fitted_recipe.spec.n_outputs))
         if scaling.unit == "log":
             values = regressor._means(at)
         slopes = scaling.absolute_slopes(values, sizes)[:, output]
-        total += share / 2 * gradients * slopes[:, None, None]
+        total += share / 2 * np.mean(each, axis=0) * slopes[:, None, None]
     return total * (end - begin)
 
 
-def _value_slopes(member: Any, inputs: np.ndarray, output: int) -> np.ndarray:
-    """Return the gradients of a network's predictions by the values of windows."""
+def _value_slopes(member: Any, relative: np.ndarray, output: int) -> np.ndarray:
+    """Return the gradients of a network's predictions by relative values of windows."""
+    inputs = member.scaling.inputs(relative)
     slopes = kernels.input_slopes(member.recipe.spec, member.weights, inputs, output)
     return member.scaling.slopes(slopes, np.isnan(inputs[:, :, 0]), output)
 
@@ -182,7 +177,7 @@ class ContributionDisplay:
     ContributionDisplay(rows=1, steps=12, channels=1)
     """
 
-    def __init__(self, contributions: DataFrame, target: str | None = None) -> None:
+    def __init__(self, contributions: pd.DataFrame, target: str | None = None) -> None:
         self.contributions = contributions
         self.target = target
 
@@ -205,14 +200,9 @@ class ContributionDisplay:
         rows : int, label, slice or sequence of them, default=-1
             As in :func:`contributions`.
         output : int, default=0
-            Which column of ``predict_steps`` is looked at; where there are several,
-            the title says which one.
+            Which column of ``predict_steps``; the title says which of several.
         ax : matplotlib Axes or array of them, default=None
             One for each panel; None makes a new figure.
-
-        Returns
-        -------
-        ContributionDisplay
         """
         values = contributions(estimator, X, rows, output=output)
         return cls(values, target=name_of_output(estimator, output)).plot(ax)
@@ -224,34 +214,18 @@ class ContributionDisplay:
         ----------
         ax : matplotlib Axes or array of them, default=None
             One for each panel; None makes a new figure.
-
-        Returns
-        -------
-        ContributionDisplay
-            The display itself.
-
-        Raises
-        ------
-        ValueError
-            If these are no contributions.
         """
-        names = getattr(labels_of(self.contributions), "names", None)
-        if names is None or list(names) != ["row", "step"]:
-            raise ValueError(
-                "ContributionDisplay needs a DataFrame as contributions returns it, at "
-                f"an index (row, step). Got {type(self.contributions).__name__}, index "
-                f"{names and list(names)}; call from_estimator."
-            )
-        rows = self.contributions.index.unique("row")
+        owner = type(self).__name__
+        made = self.contributions
+        check_levels(made, ["row", "step"], owner=owner, maker="contributions")
+        rows = made.index.unique("row")
+        values, what = made.abs().groupby("step").mean(), "mean size of contribution"
         if len(rows) == 1:
-            values, what = self.contributions.droplevel("row"), "contribution"
-        else:
-            values = self.contributions.abs().groupby("step").mean()
-            what = "mean size of contribution"
+            values, what = made.droplevel("row"), "contribution"
         sizes = values.abs().mean().sort_values(ascending=False, kind="stable")
         channels = list(sizes.index[:_MOST_CHANNELS])
         size = 6.4, 1.0 + 1.6 * len(channels)
-        self.axes_ = panels(ax, (len(channels), 1), size, owner="ContributionDisplay")
+        self.axes_ = panels(ax, (len(channels), 1), size, owner=owner)
         self.ax_, self.figure_ = self.axes_[0, 0], self.axes_[0, 0].figure
         steps = values.index.to_numpy()
         shown = values[channels].to_numpy()
@@ -269,25 +243,15 @@ class ContributionDisplay:
             panel.locator_params(axis="y", nbins=3)
             panel.tick_params(labelbottom=panel is self.axes_[-1, 0])
         panel.set_xlabel("step of the window")
-        of = (
-            f"row {str(rows[0]).removesuffix(' 00:00:00')}"
-            if len(rows) == 1
-            else f"{len(rows)} rows"
-        )
-        title = f"{what}, {of}"
-        if self.target is not None:
-            title = f"{what} to {self.target},\n{of}"
+        title = what if self.target is None else f"{what} to {self.target}"
+        title += ", " if self.target is None else ",\n"
+        title += row_name(rows[0]) if len(rows) == 1 else f"{len(rows)} rows"
         if len(channels) < values.shape[1]:
             title += f", {len(channels)} of {values.shape[1]} channels"
         self.ax_.set_title(title, fontsize="medium", loc="right")
         return self
 
     def __repr__(self) -> str:
-        n_rows, n_steps = (
-            len(self.contributions.index.unique(name)) for name in ("row", "step")
-        )
-        n_channels = self.contributions.shape[1]
-        return (
-            f"ContributionDisplay(rows={n_rows}, steps={n_steps}, "
-            f"channels={n_channels})"
-        )
+        rows, steps = map(self.contributions.index.unique, ("row", "step"))
+        sizes = f"rows={len(rows)}, steps={len(steps)}"
+        return f"ContributionDisplay({sizes}, channels={self.contributions.shape[1]})"

@@ -1,8 +1,7 @@
 """Where displays draw and what their lines look like: the only matplotlib room.
 
-It is imported when something is drawn. Colours are those of the active style, so that
-light and dark notebooks are both served; what matters is also told by line style or by
-a colormap whose lightness rises evenly, so that nothing is lost in grey.
+Colours are those of the active style, for light and dark notebooks; what matters is
+also told by line style or by a colormap whose lightness rises evenly, even in grey.
 """
 
 from __future__ import annotations
@@ -11,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["faint_ink", "hatch_steps", "ink", "line_style", "panels", "show_dates"]
+__all__ = [
+    "check_levels",
+    "faint_ink",
+    "hatch_steps",
+    "ink",
+    "line_style",
+    "panels",
+    "row_name",
+    "show_dates",
+]
 
 
 def panels(
@@ -19,27 +27,7 @@ def panels(
 ) -> np.ndarray:
     """Return the panels to draw in: those of the user, or those of a new figure.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes, array of them, or None
-        An Axes where there is one panel, as many as there are panels otherwise.
-    shape : tuple of int
-        Panels below and beside each other.
-    size : tuple of float
-        Inches of a new figure.
-    owner : str
-        The display that is speaking.
-
-    Returns
-    -------
-    ndarray of ``shape``
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    ValueError
-        If ``ax`` holds something else, or another number of panels.
+    ``shape`` counts panels below and beside each other, ``size`` a new figure's inches.
     """
     try:
         import matplotlib.pyplot as plt
@@ -48,20 +36,33 @@ def panels(
             f"{owner} needs matplotlib. Got none; pip install 'sklstm[plot]'."
         ) from error
     if ax is None:
-        _, axes = plt.subplots(
-            *shape, figsize=size, layout="constrained", squeeze=False
-        )
-        return axes
+        look = {"figsize": size, "layout": "constrained"}
+        return plt.subplots(*shape, squeeze=False, **look)[1]
     axes = np.asarray(ax, dtype=object).ravel()
-    if not all(isinstance(each, plt.Axes) for each in axes) or axes.size != np.prod(
-        shape
-    ):
+    is_axes = all(isinstance(each, plt.Axes) for each in axes)
+    if not is_axes or axes.size != np.prod(shape):
         raise ValueError(
             f"The 'ax' parameter of {owner} must be None, or as many matplotlib Axes "
             f"as there are panels, here {shape[0]} x {shape[1]}. Got {axes.size} of "
             f"type {type(axes[0]).__name__ if axes.size else None} instead."
         )
     return axes.reshape(shape)
+
+
+def check_levels(frame: Any, levels: list[str], *, owner: str, maker: str) -> None:
+    """Raise unless a frame is what ``maker`` returns, at an index of its levels."""
+    names = list(getattr(getattr(frame, "index", None), "names", ()))
+    if names != levels:
+        raise ValueError(
+            f"{owner} needs a DataFrame as {maker} returns it, at an index "
+            f"({', '.join(levels)}). Got {type(frame).__name__}, index {names}; call "
+            "from_estimator."
+        )
+
+
+def row_name(row: Any) -> str:
+    """Return what a row is called in a title; days are said without their midnight."""
+    return f"row {str(row).removesuffix(' 00:00:00')}"
 
 
 def line_style(number: int) -> str:

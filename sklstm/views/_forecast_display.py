@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from pandas import DataFrame, Series
 
 from sklstm.forecasting._forecast import forecast as forecast_after
 from sklstm.forecasting._rows_to_come import coverage_of_forecast, kind_of_long_frame
-from sklstm.views._drawing import ink, panels, show_dates
-from sklstm.windows._frames import DataFrame, Series, labels_of, stamps_of
+from sklstm.views._drawing import ink, line_style, panels, show_dates
+from sklstm.windows._frames import labels_of, stamps_of
 from sklstm.windows._labels import grid_of
 from sklstm.windows._table import as_columns, frames_of_groups
 
@@ -29,13 +30,12 @@ _MOST_MARKERS = 40
 class ForecastDisplay:
     """History, forecast, interval and, where they have come, the actual values.
 
-    Lines break where rows are missing or values are NaN, and a value without neighbours
-    is a point. The line of the forecast begins at the last value of the history, unless
-    rows are missing between the two.
+    Lines break where rows or values are missing; a value without neighbours is a point.
+    The line of the forecast begins at the last value of the history, unless rows are
+    missing between the two. Of several intervals the narrowest is darkest.
 
-    Several series get a panel each: the columns of a forecast of several targets, and
-    the groups of a long frame, or of an index of two levels, group and time. More than
-    six panels stand in two or three columns, to be read line by line.
+    Each target and each group, of a long frame or of an index of two levels, gets a
+    panel. More than six panels stand in two or three columns, to be read line by line.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class ForecastDisplay:
     forecast : Series or DataFrame
         What :func:`forecast` returns. Columns ``load_lower`` and ``load_upper`` beside
         ``load``, or ``lower`` and ``upper`` beside a single other one, are the ends of
-        its interval.
+        its interval; ``load_lower_80`` and ``load_upper_80`` those of one of several.
     actual : Series or DataFrame, default=None
         What came true, as ``history``; groups and targets may be missing.
     groups : str or list of str, default=None
@@ -102,7 +102,7 @@ class ForecastDisplay:
         *,
         X_future: DataFrame | None = None,
         target: str | list[str] | None = None,
-        coverage: float | None = None,
+        coverage: float | list[float] | None = None,
         residuals: Any = None,
         actual: Series | DataFrame | None = None,
         n_past: int | None = None,
@@ -118,20 +118,9 @@ class ForecastDisplay:
             As in :func:`forecast`.
         actual, n_past, ax : see plot, default=None
             As in :meth:`from_predictions`.
-
-        Returns
-        -------
-        ForecastDisplay
         """
-        values = forecast_after(
-            estimator,
-            X,
-            steps,
-            X_future=X_future,
-            target=target,
-            coverage=coverage,
-            residuals=residuals,
-        )
+        options = {"target": target, "coverage": coverage, "residuals": residuals}
+        values = forecast_after(estimator, X, steps, X_future=X_future, **options)
         return cls.from_predictions(X, values, actual=actual, n_past=n_past, ax=ax)
 
     @classmethod
@@ -150,18 +139,12 @@ class ForecastDisplay:
 
         Parameters
         ----------
-        history, forecast : Series or DataFrame
+        history, forecast : see ForecastDisplay
             The values up to now, and those to come.
-        actual : Series or DataFrame, default=None
-            What came true.
-        groups, time : see ForecastDisplay, default=None
-            Columns of long frames, where the forecast does not say them.
+        actual, groups, time : see ForecastDisplay, default=None
+            What came true, and which columns of long frames tell series apart.
         n_past, ax : see plot, default=None
             As in :meth:`plot`.
-
-        Returns
-        -------
-        ForecastDisplay
         """
         display = cls(history, forecast, actual, groups=groups, time=time)
         return display.plot(ax, n_past=n_past)
@@ -176,17 +159,6 @@ class ForecastDisplay:
         n_past : int, default=None
             How many values of the history are drawn; None draws four times as many as
             there are forecasts, at least 60.
-
-        Returns
-        -------
-        ForecastDisplay
-            The display itself.
-
-        Raises
-        ------
-        ValueError
-            If what is drawn has no labels, the history lacks a series, ``actual`` has
-            none of the forecast, or there are more series than a picture holds.
         """
         series = self._series()
         if len(series) > _MOST_PANELS:
@@ -206,23 +178,23 @@ class ForecastDisplay:
         self.axes_ = axes[: len(series)].reshape(-1, 1)
         self.ax_, self.figure_ = axes[0], axes[0].figure
         coverage = coverage_of_forecast(self.forecast)
-        words = "interval" if coverage is None else f"{100 * coverage:g} % interval"
+        headings = _headings(series)
         has_marks = len(series[0].forecast) * n_beside <= _MOST_MARKERS
         for at, (panel, one) in enumerate(zip(axes, series, strict=False)):
             n_shown = max(4 * len(one.forecast), 60) if n_past is None else n_past
-            one.draw(panel, n_shown, "o" if has_marks else None, words)
+            one.draw(panel, n_shown, "o" if has_marks else None, coverage)
+            panel.set_title(headings[at], loc="left")
             if at % n_beside:
                 panel.set_ylabel("")
-        handles, labels = self.ax_.get_legend_handles_labels()
+        named: dict[str, Any] = {}
         for panel in self.axes_.flat:
             for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-                if label not in labels:
-                    handles, labels = [*handles, handle], [*labels, label]
+                named.setdefault(label, handle)
+        look = {"handles": named.values(), "labels": named, "frameon": False}
         if ax is None:
-            place = {"loc": "outside upper center", "ncols": 4}
-            self.figure_.legend(handles, labels, frameon=False, **place)
+            self.figure_.legend(**look, loc="outside upper center", ncols=4)
         else:
-            self.ax_.legend(handles, labels, frameon=False)
+            self.ax_.legend(**look)
         return self
 
     def _series(self) -> list[_Series]:
@@ -237,17 +209,17 @@ class ForecastDisplay:
         if {"origin", "step", "y_pred"} <= set(getattr(self.forecast, "columns", ())):
             raise ValueError(
                 "ForecastDisplay needs one forecast. Got the predictions of a "
-                "backtest, which come from many origins; select one origin and pass "
-                "its column 'y_pred', or look at errors_by_step()."
+                "backtest; select one origin and pass its column 'y_pred', or look at "
+                "errors_by_step()."
             )
         kind = kind_of_long_frame(self.forecast)
         if self.groups is not None or self.time is not None:
             kind = as_columns(self.groups), self.time
         if kind is None and self.forecast.index.nlevels == 1:
             _check_values(self.forecast)
-            return _told_apart(_targets(**given, group=None))
+            return _targets(**given, group=None)
         groups = self.forecast.index.unique(0)
-        parts: dict[str, dict] = {"history": {}, "forecast": {}, "actual": {}}
+        parts: dict[str, dict] = {"actual": {}}
         for name, rows in given.items():
             if rows is not None and kind is not None:
                 parts[name] = frames_of_groups(
@@ -265,7 +237,7 @@ class ForecastDisplay:
                 )
             history, actual = parts["history"][group], parts["actual"].get(group)
             series += _targets(history, values, actual, group)
-        return _told_apart(series)
+        return series
 
     def __repr__(self) -> str:
         series = self._series()
@@ -275,18 +247,17 @@ class ForecastDisplay:
 
 @dataclass
 class _Series:
-    """What one panel shows: a target of a group, its heading and its quantity."""
+    """What one panel shows; ``names`` of group and target tell it from others."""
 
-    group: Any
-    target: Any
-    heading: str | None
+    names: list
     quantity: Any
     history: Series
     forecast: Series
-    ends: tuple[Series, Series] | None
+    # Lower and upper ends of each interval, by its per cent; "" where nothing tells it.
+    ends: dict[str, tuple[Series, Series]]
     actual: Series | None
 
-    def draw(self, ax: Any, n_past: int, marker: str | None, interval: str) -> None:
+    def draw(self, ax: Any, n_past: int, marker: str | None, coverage: Any) -> None:
         """Draw the newest values of the history, and all others."""
         grid = _grid_of(self.history.index)
         past = self.history.iloc[max(0, len(self.history) - n_past) :]
@@ -303,21 +274,22 @@ class _Series:
             # Rings stay to be seen where a good forecast lies on them.
             ax.plot(x, y, color=ink(), lw=0.8, zorder=3, label="actual", **look)
         x = stamps_of(self.forecast)
-        if self.ends is not None:
-            ends = [end.to_numpy() for end in self.ends]
+        for number, (per_cent, ends) in enumerate(self.ends.items()):
+            share = per_cent or (f"{100 * coverage:g}" if coverage else "")
+            label = f"{share} % interval" if share else "interval"
             ax.fill_between(x, *ends, color="C0", alpha=0.25, lw=0)
-            for end, label in zip(ends, (interval, "_"), strict=True):
-                ax.plot(x, end, "--", color="C0", lw=0.8, label=label)
+            for end, name in zip(ends, (label, "_"), strict=True):
+                style = line_style(1 + number)
+                ax.plot(x, end, style, color="C0", lw=0.8, label=name)
         look = {"marker": marker, "markersize": 3.5}
         y = self.forecast.to_numpy()
         ax.plot(x, y, color="C0", lw=2.0, label="forecast", **look)
         labels = past.index.append(self.forecast.index)
-        is_ordered = labels.is_monotonic_increasing and labels.is_unique
-        if len(past) and is_ordered and len(past) not in _holes(labels, None):
+        grid = _grid_of(labels)
+        if len(past) and grid is not None and len(past) not in _holes(labels, grid):
             joint = np.append(stamps_of(past)[-1:], x[:1])
             values = np.append(past.to_numpy()[-1:], y[:1])
             ax.plot(joint, values, color="C0", lw=2.0, label="_")
-        ax.set_title("" if self.heading is None else self.heading, loc="left")
         ax.set_ylabel("" if self.quantity is None else str(self.quantity))
         if np.issubdtype(x.dtype, np.datetime64):
             show_dates(ax)
@@ -344,7 +316,6 @@ def _grid_of(labels: Any) -> Any:
 def _holes(labels: Any, grid: Any) -> np.ndarray:
     """Return the positions before which rows are missing."""
     is_ordered = labels.is_monotonic_increasing and labels.is_unique
-    grid = _grid_of(labels) if grid is None else grid
     if grid is None or not is_ordered or not grid.accepts(labels):
         return np.zeros(0, dtype=np.intp)
     return grid.holes(labels, None)[0]
@@ -353,9 +324,7 @@ def _holes(labels: Any, grid: Any) -> np.ndarray:
 def _broken_line(values: Any, grid: Any) -> tuple[np.ndarray, ...]:
     """Return where and what a line draws, NaN at holes, and its single points."""
     stamps, drawn = stamps_of(values), values.to_numpy(dtype=float, na_value=np.nan)
-    holes = np.zeros(0, dtype=np.intp)
-    if grid is not None:
-        holes = _holes(values.index, grid)
+    holes = _holes(values.index, grid)
     drawn = np.insert(drawn, holes, np.nan)
     stamps = np.insert(stamps, holes, stamps[holes])
     is_there = np.concatenate([[False], ~np.isnan(drawn), [False]])
@@ -389,50 +358,47 @@ def _check_values(forecast):
 
 def _targets(history: Any, forecast: Any, actual: Any, group: Any) -> list[_Series]:
     """Return what the panels of one group show, one for each target."""
-    if forecast.ndim == 1:
-        points, ends = {forecast.name: forecast}, {}
-    else:
-        points, ends = _points_and_ends(dict(forecast.items()))
+    is_series = forecast.ndim == 1
+    columns = {forecast.name: forecast} if is_series else dict(forecast.items())
+    points, ends = _points_and_ends(columns)
     past = _columns(history, list(points), "history")
     came = {} if actual is None else _columns(actual, list(points), "actual")
+    names = list(group) if isinstance(group, tuple) else [group]
+    names = [] if group is None else names
     series = []
     for name, values in points.items():
-        words = [] if group is None else [group]
-        if isinstance(group, tuple):
-            words = list(group)
-        words += [name] if len(points) > 1 else []
-        heading = ", ".join(map(str, words)) or None
-        quantity = name if len(points) == 1 else None
-        own = past[name], values, ends.get(name), came.get(name)
-        series.append(_Series(group, name, heading, quantity, *own))
+        told, quantity = (names, name) if len(points) == 1 else ([*names, name], None)
+        own = past[name], values, ends.get(name, {}), came.get(name)
+        series.append(_Series(told, quantity, *own))
     return series
 
 
-def _told_apart(series: list[_Series]) -> list[_Series]:
-    """Return series whose headings are as Python writes them where two look alike."""
-    counts = Counter(one.heading for one in series)
-    for one in series:
-        if counts[one.heading] > 1:
-            words = [] if one.group is None else [one.group]
-            words += [one.target] if one.quantity is None else []
-            one.heading = ", ".join(map(repr, words))
-    return series
+def _headings(series: list[_Series]) -> list[str]:
+    """Return the names of series, as Python writes them where two look alike."""
+    said = [", ".join(map(str, one.names)) for one in series]
+    return [
+        ", ".join(map(repr, one.names)) if said.count(words) > 1 else words
+        for one, words in zip(series, said, strict=True)
+    ]
 
 
-def _points_and_ends(columns):
+def _points_and_ends(columns: dict) -> tuple[dict, dict]:
     """Return the columns that are points, and the ends of their intervals, by name."""
-    ends = {}
-    for name in list(columns):
-        own = [f"{name}_lower", f"{name}_upper"]
-        if len(columns) == 3 and {"lower", "upper"} < set(columns):
-            own = ["lower", "upper"]
-        if name not in own and all(end in columns for end in own):
-            ends[name] = own
-    taken = {end for own in ends.values() for end in own}
+    ends: dict[Any, dict] = {}
+    taken = set()
+    for name in columns:
+        found = re.fullmatch(r"(?:(.+)_)?lower(_[\d.]+)?", str(name))
+        if not found:
+            continue
+        of, per_cent = found[1], found[2] or ""
+        upper = f"upper{per_cent}" if of is None else f"{of}_upper{per_cent}"
+        others = [other for other in columns if other not in (name, upper)]
+        of = next((o for o in others if of is None or str(o) == of), None)
+        if upper in columns and of is not None and (found[1] or len(others) == 1):
+            ends.setdefault(of, {})[per_cent[1:]] = columns[name], columns[upper]
+            taken |= {name, upper}
     points = {name: values for name, values in columns.items() if name not in taken}
-    return points, {
-        name: tuple(columns[end] for end in own) for name, own in ends.items()
-    }
+    return points, ends
 
 
 def _columns(values, targets, owner):

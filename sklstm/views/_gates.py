@@ -5,12 +5,24 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from sklstm._checks import is_integer
 from sklstm.network._lstm import patched, trace
-from sklstm.views._drawing import faint_ink, hatch_steps, line_style, panels
-from sklstm.views._seen_windows import SeenWindows, frame_of_steps, windows_seen
-from sklstm.windows._frames import DataFrame, frame_from_product, labels_of
+from sklstm.views._drawing import (
+    check_levels,
+    faint_ink,
+    hatch_steps,
+    line_style,
+    panels,
+    row_name,
+)
+from sklstm.views._seen_windows import (
+    SeenWindows,
+    frame_of_steps,
+    labelled,
+    windows_seen,
+)
 
 __all__ = ["GateDisplay", "gates"]
 
@@ -22,6 +34,7 @@ _GATES = {
     "cell": "cell state",
     "hidden": "hidden state",
 }
+_LEVELS = ["row", "layer", "direction", "step", "unit"]
 _DIRECTIONS = ["forward", "backward"]
 
 # Lines beyond which a panel cannot be read, and columns beyond which a picture cannot.
@@ -32,14 +45,14 @@ _MOST_ROWS = 12
 _COLORMAP = "cividis"
 
 
-def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
+def gates(estimator: Any, X: Any, rows: Any = -1) -> pd.DataFrame:
     """Return how the gates and states of an LSTM move through the windows of rows.
 
-    They come from the NumPy pass, which agrees with the kernels that predict to float32
-    rounding. The output layer, the last two arrays of ``weights_``, turns the last
-    hidden states into the network's output. The prediction adds that to the highway,
-    multiplied by the network weight ``trust_``; where it is 0 the gates have no effect.
-    Of an ensemble the gates are those of the first network.
+    They come from the NumPy pass, which agrees with the kernels to float32 rounding.
+    The output layer, the last two arrays of ``weights_``, turns the last hidden states
+    into the network's output. The prediction adds that to the highway, multiplied by
+    ``network_weight_``; where it is 0 the gates have no effect. Of an ensemble the
+    gates are those of the first network.
 
     Parameters
     ----------
@@ -90,7 +103,7 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> DataFrame:
     return _gates_of(windows_seen(estimator, X, rows, "gates"))
 
 
-def _gates_of(seen: SeenWindows) -> DataFrame:
+def _gates_of(seen: SeenWindows) -> pd.DataFrame:
     """Return the gates of chosen windows."""
     member = seen.regressor._members[0]
     spec = member.recipe.spec
@@ -106,16 +119,11 @@ def _gates_of(seen: SeenWindows) -> DataFrame:
     for position, values in enumerate(traces):
         layer, direction = divmod(position, spec.n_directions)
         values[missing] = np.nan
-        labels = {
-            "row": seen.rows,
-            "layer": [layer],
-            "direction": [_DIRECTIONS[direction]],
-            "step": steps,
-            "unit": range(values.shape[3]),
-        }
+        each = [layer], [_DIRECTIONS[direction]], steps, range(values.shape[3])
+        labels = dict(zip(_LEVELS, [seen.rows, *each], strict=True))
         table = values.transpose(0, 1, 3, 2).reshape(-1, len(_GATES))
-        parts.append((table, labels))
-    return frame_from_product(parts, list(_GATES))
+        parts.append(labelled(table, labels, list(_GATES)))
+    return pd.concat(parts)
 
 
 class GateDisplay:
@@ -164,8 +172,8 @@ class GateDisplay:
 
     def __init__(
         self,
-        gates: DataFrame,
-        values: DataFrame | None = None,
+        gates: pd.DataFrame,
+        values: pd.DataFrame | None = None,
         network_weight: float | None = None,
     ) -> None:
         self.gates = gates
@@ -182,19 +190,15 @@ class GateDisplay:
         ----------
         estimator, X : see gates
             As in :func:`gates`.
-        rows : int, label or sequence of them, default=-1
+        rows : see gates, default=-1
             As in :func:`gates`.
-        layer : int, default=-1
-            Which layer is drawn; the last one by default.
-        ax : array of matplotlib Axes, default=None
+        layer : see plot, default=-1
             As in :meth:`plot`.
-
-        Returns
-        -------
-        GateDisplay
+        ax : see plot, default=None
+            As in :meth:`plot`.
         """
         seen = windows_seen(estimator, X, rows, "GateDisplay")
-        weight = seen.regressor.trust_
+        weight = seen.regressor.network_weight_
         display = cls(_gates_of(seen), frame_of_steps(seen.windows, seen), weight)
         return display.plot(ax, layer=layer)
 
@@ -207,25 +211,9 @@ class GateDisplay:
             One for each panel; None makes a new figure.
         layer : int, default=-1
             Which layer is drawn; the last one by default.
-
-        Returns
-        -------
-        GateDisplay
-            The display itself.
-
-        Raises
-        ------
-        ValueError
-            If these are no gates, there is no such layer, or there are more rows than
-            a picture holds.
         """
-        names = getattr(labels_of(self.gates), "names", None)
-        if names is None or "layer" not in names:
-            raise ValueError(
-                "GateDisplay needs a DataFrame as gates returns it, at an index (row, "
-                f"layer, direction, step, unit). Got {type(self.gates).__name__}, "
-                f"index {names and list(names)}; call from_estimator."
-            )
+        owner = type(self).__name__
+        check_levels(self.gates, _LEVELS, owner=owner, maker="gates")
         layers = self.gates.index.unique("layer")
         if not is_integer(layer) or not -len(layers) <= layer < len(layers):
             raise ValueError(
@@ -242,14 +230,14 @@ class GateDisplay:
         first = int(self.values is not None)
         shape = first + len(_GATES) + 1, len(rows)
         size = 3.4 + 3.0 * len(rows), 1.2 * shape[0]
-        self.axes_ = panels(ax, shape, size, owner="GateDisplay")
+        self.axes_ = panels(ax, shape, size, owner=owner)
         self.ax_, self.figure_ = self.axes_[0, 0], self.axes_[0, 0].figure
         ends = _ends_of_patches(self.gates.index.unique("step"))
         if self.values is not None:
             every = self.values.index.unique("step")
             ends = min(ends[0], every[0] - 0.5), max(ends[1], every[-1] + 0.5)
         for row, column in zip(rows, self.axes_.T, strict=True):
-            column[0].set_title(f"row {str(row).removesuffix(' 00:00:00')}")
+            column[0].set_title(row_name(row))
             if self.values is not None:
                 _draw_values(column[0], self.values.xs(row, level="row"))
             gates = chosen.xs(row, level="row")
@@ -264,11 +252,9 @@ class GateDisplay:
         for line, name in zip(self.axes_[first:-1], _GATES, strict=True):
             line[0].set_ylabel(f"{name}\nunit")
             self.figure_.colorbar(line[-1].images[0], ax=list(line))
-        for line, name in (
-            (self.axes_[0], "window"),
-            (self.axes_[-1], "mean of\ngates"),
-        ):
-            line[0].set_ylabel(name if line is self.axes_[-1] or first else None)
+        if self.values is not None:
+            self.axes_[0, 0].set_ylabel("window")
+        self.axes_[-1, 0].set_ylabel("mean of\ngates")
         if self.network_weight is not None:
             self.figure_.suptitle(
                 f"predictions take {100 * self.network_weight:.3g} % of this network"
@@ -276,19 +262,18 @@ class GateDisplay:
         return self
 
     def __repr__(self) -> str:
-        n_rows, n_layers, n_steps = (
-            len(self.gates.index.unique(name)) for name in ("row", "layer", "step")
-        )
-        return f"GateDisplay(rows={n_rows}, layers={n_layers}, steps={n_steps})"
+        levels = ("row", "layer", "step")
+        sizes = (f"{n}s={len(self.gates.index.unique(n))}" for n in levels)
+        return f"GateDisplay({', '.join(sizes)})"
 
 
-def _limits(values: DataFrame, name: str) -> tuple[float, float]:
+def _limits(values: pd.DataFrame, name: str) -> tuple[float, float]:
     """Return the ends of the colour scale of a heat map."""
     size = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
     return (0.0, max(1.0, size)) if "gate" in _GATES[name] else (-size, size)
 
 
-def _draw_values(ax: Any, values: DataFrame) -> None:
+def _draw_values(ax: Any, values: pd.DataFrame) -> None:
     """Draw the values of a window, several of them from minimum to maximum."""
     hatch_steps(ax, values.index.to_numpy(), values.notna().any(axis=1).to_numpy())
     for number, name in enumerate(values.columns[:_MOST_CHANNELS]):
@@ -303,7 +288,7 @@ def _draw_values(ax: Any, values: DataFrame) -> None:
     _explain(ax)
 
 
-def _draw_units(ax: Any, values: DataFrame, limits: tuple[float, float]) -> None:
+def _draw_units(ax: Any, values: pd.DataFrame, limits: tuple[float, float]) -> None:
     """Draw a heat map over units and steps, forward above backward."""
     directions = values.index.unique("direction")
     parts = [values.xs(each, level="direction").unstack("step") for each in directions]
@@ -325,7 +310,7 @@ def _draw_units(ax: Any, values: DataFrame, limits: tuple[float, float]) -> None
         ax.set_yticks(at, directions, fontsize="small")
 
 
-def _draw_means(ax: Any, gates: DataFrame) -> None:
+def _draw_means(ax: Any, gates: pd.DataFrame) -> None:
     """Draw the mean of each gate over units, a line for each direction."""
     for number, name in enumerate(["input", "forget", "output"]):
         means = gates[name].groupby(["direction", "step"], sort=True).mean()
@@ -341,8 +326,8 @@ def _draw_means(ax: Any, gates: DataFrame) -> None:
 
 def _explain(ax: Any) -> None:
     """Put a legend beside a panel of the last column, where nothing is drawn."""
-    place = ax.get_subplotspec()
-    if place is None or place.is_last_col():
+    spec = ax.get_subplotspec()
+    if spec is None or spec.is_last_col():
         place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
         ax.legend(**place, frameon=False, fontsize="small", handlelength=2.2)
 

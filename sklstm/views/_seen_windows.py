@@ -6,42 +6,31 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from sklstm._checks import check_is_fitted
+from sklstm.forecasting._fitted import fronts_and_regressor
 from sklstm.network._regressor import LSTMRegressor
 from sklstm.network._rows import LAG_NAME, read_windows
 from sklstm.network._window_regressor import WindowRegressor
 from sklstm.windows._array import take_rows
-from sklstm.windows._frames import (
-    DataFrame,
-    frame_from_product,
-    labels_of,
-    positions_of,
-)
+from sklstm.windows._frames import labels_of, positions_of
 
-__all__ = ["SeenWindows", "frame_of_steps", "name_of_output", "windows_seen"]
-
-# Attributes behind which fitted meta-estimators keep the one estimator that predicts.
-_INNER = ("best_estimator_", "regressor_", "estimator")
+__all__ = [
+    "SeenWindows",
+    "frame_of_steps",
+    "labelled",
+    "name_of_output",
+    "windows_seen",
+]
 
 
 @dataclass(frozen=True)
 class SeenWindows:
-    """Windows of chosen rows as a regressor sees them, and what they are called.
+    """Raw windows of chosen rows, the sizes of their series, and what they are called.
 
-    Parameters
-    ----------
-    regressor : LSTMRegressor
-        Fitted, with a network of its own.
-    windows : ndarray of shape (n_rows, window, n_channels), float32
-        Raw windows.
-    sizes : ndarray of shape (n_rows, n_channels)
-        What they are measured in.
-    rows : sequence of n_rows labels
-    newest : ndarray of shape (n_channels,), int
-        The newest step of each channel, counted back from the predicted row: 0 is that
-        row, -1 the one before.
-    channels : list of str
+    ``newest`` is the newest step of each channel, counted back from the predicted row:
+    0 is that row, -1 the one before.
     """
 
     regressor: Any
@@ -53,6 +42,7 @@ class SeenWindows:
 
 
 def windows_seen(estimator: Any, X: Any, rows: Any, owner: str) -> SeenWindows:
+    """Return the windows of chosen rows as a fitted LSTMRegressor sees them."""
     is_one = isinstance(rows, str) or not hasattr(rows, "__len__")
     if any(isinstance(row, bool | np.bool_) for row in ([rows] if is_one else rows)):
         raise ValueError(
@@ -85,43 +75,37 @@ def windows_seen(estimator: Any, X: Any, rows: Any, owner: str) -> SeenWindows:
 
 def _parts_of(estimator: Any, owner: str) -> tuple[list, Any]:
     """Return what stands in front of the regressor that predicts, and that."""
-    fronts = []
-    inner = estimator
-    while not isinstance(inner, WindowRegressor):
-        if isinstance(getattr(inner, "steps", None), list):
-            if len(inner.steps) > 1:
-                fronts.append(inner[:-1])
-            inner = inner.steps[-1][1]
-            continue
-        name = next((name for name in _INNER if hasattr(inner, name)), None)
-        if name is None:
-            # Data in the place of an estimator would fill a page.
-            is_estimator = hasattr(estimator, "get_params")
-            came = repr(estimator) if is_estimator else type(estimator).__name__
-            raise ValueError(
-                f"{owner} needs a fitted LSTMRegressor, or a pipeline or search that "
-                f"ends in one. Got {came}."
-            )
-        inner = getattr(inner, name)
-    check_is_fitted(inner)
-    return fronts, inner
+    fronts, regressor = fronts_and_regressor(estimator)
+    if not isinstance(regressor, WindowRegressor):
+        # Data in the place of an estimator would fill a page.
+        is_estimator = hasattr(estimator, "get_params")
+        came = repr(estimator) if is_estimator else type(estimator).__name__
+        raise ValueError(
+            f"{owner} needs a fitted LSTMRegressor, or a pipeline or search that "
+            f"ends in one. Got {came}."
+        )
+    check_is_fitted(regressor)
+    return fronts, regressor
 
 
 def _names_of_values(names: Any, n_channels: int) -> tuple[list[str], np.ndarray]:
     """Return the name of each channel, and its newest step; 0 is the predicted row."""
     newest = [str(name) for name in ([] if names is None else names[-n_channels:])]
-    matches = [LAG_NAME.fullmatch(name) for name in newest]
-    if len(matches) != n_channels or not all(matches):
+    channels = [m["channel"] for m in map(LAG_NAME.fullmatch, newest) if m]
+    if len(channels) != n_channels:
         return [f"x{channel}" for channel in range(n_channels)], np.full(n_channels, -1)
-    channels = [match["channel"] for match in matches if match]
     # What follows "_t" is the step, "-1"; nothing does for the predicted row itself.
-    steps = [
-        name[len(channel) + 2 :] for name, channel in zip(newest, channels, strict=True)
-    ]
+    steps = [n[len(own) + 2 :] for n, own in zip(newest, channels, strict=True)]
     return channels, np.array([int(step or 0) for step in steps])
 
 
-def frame_of_steps(values: np.ndarray, seen: SeenWindows) -> DataFrame:
+def labelled(values: np.ndarray, levels: dict, columns: list) -> pd.DataFrame:
+    """Return a table whose lines are the products of levels, the last one fastest."""
+    index = pd.MultiIndex.from_product(levels.values(), names=levels)
+    return pd.DataFrame(values, index, columns, copy=False)
+
+
+def frame_of_steps(values: np.ndarray, seen: SeenWindows) -> pd.DataFrame:
     """Return values of windows, each at the step that its channel has there."""
     back = np.arange(1 - values.shape[1], 1)
     steps, at = np.unique(seen.newest + back[:, None], return_inverse=True)
@@ -129,24 +113,14 @@ def frame_of_steps(values: np.ndarray, seen: SeenWindows) -> DataFrame:
     table = np.full(shape, np.nan, dtype=values.dtype)
     # Before NumPy 2.0 the inverse is flat.
     table[:, at.reshape(values.shape[1:]), np.arange(shape[2])] = values
-    labels = {"row": seen.rows, "step": steps}
-    return frame_from_product([(table.reshape(-1, shape[2]), labels)], seen.channels)
+    levels = {"row": seen.rows, "step": steps}
+    return labelled(table.reshape(-1, shape[2]), levels, seen.channels)
 
 
 def name_of_output(estimator: Any, output: int) -> str | None:
     """Return what a column of ``predict_steps`` is called, None for the only one.
 
-    Parameters
-    ----------
-    estimator : fitted estimator
-        A pipeline or search that ends in a regressor of ours, or that itself.
-    output : int
-        Which column.
-
-    Returns
-    -------
-    str or None
-        The name of the column of y, or the lag name of the step, as ``load_t+1``.
+    It is the name of a column of y, or the lag name of a step, as ``load_t+1``.
     """
     fronts, regressor = _parts_of(estimator, "name_of_output")
     if regressor.n_outputs_ == 1:

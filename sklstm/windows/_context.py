@@ -61,6 +61,19 @@ class Context:
         later = np.asarray(labels > newest.take(np.maximum(groups, 0)))
         return (groups < 0) | later
 
+    def directly_precedes(
+        self, keys: pd.Index | None, labels: pd.Index, grid: Grid
+    ) -> np.ndarray:
+        """Return which labels follow a kept row of their group at once."""
+        groups = np.zeros(len(labels), dtype=np.intp)
+        if keys is not None and self.keys is not None:
+            groups = positions_among(keys, self.keys.to_flat_index())
+        if grid.kind == "rows":
+            return groups >= 0
+        kept = set(zip(self.codes, grid.places(self.labels), strict=True))
+        before = zip(groups, grid.places(labels) - 1, strict=True)
+        return np.array([place in kept for place in before])
+
     def moved(self, placed: Placed, n_newest: int, *, owner: str) -> Context:
         """Return the newest rows among those kept and those placed behind them."""
         own = context_of(placed, n_newest)

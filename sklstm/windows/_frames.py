@@ -19,7 +19,6 @@ __all__ = [
     "check_same_labels",
     "column_of_target",
     "frame_from",
-    "frame_from_product",
     "is_numbered",
     "known_columns",
     "labels_of",
@@ -212,30 +211,6 @@ def series_or_frame(
 def table_from(columns: dict, labels: Any = None) -> pd.DataFrame:
     """Return columns of any dtypes, by name, as a DataFrame."""
     return pd.DataFrame(columns, index=labels)
-
-
-def frame_from_product(
-    parts: list[tuple[np.ndarray, dict[str, Any]]], columns: list
-) -> pd.DataFrame:
-    """Return tables below each other, labelled by every combination of some labels.
-
-    Parameters
-    ----------
-    parts : list of (table, labels)
-        A table of shape (n_lines, n_columns), and its index levels by name, whose
-        lengths multiply to n_lines; the last one changes fastest.
-    columns : list
-        Names of the columns.
-    """
-    frames = [
-        frame_from(
-            table,
-            columns,
-            pd.MultiIndex.from_product(list(labels.values()), names=list(labels)),
-        )
-        for table, labels in parts
-    ]
-    return frames[0] if len(frames) == 1 else pd.concat(frames)
 
 
 def stamps_of(values: pd.Series) -> np.ndarray:

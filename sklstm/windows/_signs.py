@@ -345,8 +345,10 @@ def warn_of_lost_index(
 
 
 @contextmanager
-def quiet_windows() -> Iterator[None]:
-    """Ignore what SlidingWindow warns of where rows bring their own past."""
+def quiet_windows(
+    words: str = "windows are incomplete|have no row within",
+) -> Iterator[None]:
+    """Ignore what SlidingWindow says of rows that are only read as the past."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"(?s).*windows are incomplete")
+        warnings.filterwarnings("ignore", rf"(?s).*({words})")
         yield
