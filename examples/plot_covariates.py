@@ -1,25 +1,26 @@
 """
-Known beforehand: the calendar as covariates
+Known beforehand: the calendar in the window
 ============================================
 
 What the value at a coming row is may be known before the row has come: the month, a
-price plan, a weather forecast. ``SlidingWindow(known=...)`` lets windows read such
-columns up to the predicted row itself, and ``forecast(..., X_future=...)`` takes their
-values to come. Here the month of the airline passengers, encoded by scikit-learn. Does
-it help?
+price plan, a weather forecast. ``SlidingWindow(calendar=...)`` makes what follows from
+the date alone; other columns are named in ``known=`` and brought by
+``forecast(..., X_future=...)``, as ``plot_shop.py`` does. Here the month of the airline
+passengers. Does it help?
 """
 
 # %%
-# The calendar comes from pandas and scikit-learn
-# -----------------------------------------------
-# The month as a periodic spline: seven columns, so that December is as close to January
-# as January is to February. ``OneHotEncoder`` would make a column for each month.
+# With and without
+# ----------------
+# Windows of 3 months do not reach the year before; those of 13 do. One step fed back
+# (recursive) and twelve at once (direct), each with a channel for each month and
+# without: forecasts of twelve months from every month of five years, fitted anew every
+# year.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import SplineTransformer
 
 from sklstm import (
     LSTMRegressor,
@@ -29,48 +30,28 @@ from sklstm import (
     load_airline_passengers,
 )
 
-spline = SplineTransformer(
-    knots=np.linspace(1, 13, 8)[:, None], extrapolation="periodic"
-).set_output(transform="pandas")
-spline.fit(pd.DataFrame({"month": range(1, 13)}))
-
-
-def calendar(index):
-    """Return the columns of the calendar at the labels of an index."""
-    return spline.transform(pd.DataFrame({"month": index.month}, index=index))
-
-
 passengers = load_airline_passengers()["passengers"]
 y = np.log(passengers)
-X = y.to_frame().join(calendar(y.index))
-known = list(X.columns[1:])
-print(X.head(3).round(2).to_string())
+X = y.to_frame()
+months = {"month": "one-hot"}
 
-# %%
-# With and without
-# ----------------
-# Windows of 3 months do not reach the year before; those of 13 do. One step fed back
-# (recursive) and twelve at once (direct), each with the calendar and without: forecasts
-# of twelve months from every month of four years, beginning in December 1955, fitted
-# anew every year.
-#
-# A direct window ends at the first of its rows to come. The months of the others follow
-# from that one; a price that changes between them would want a column for each step
-# (``price.shift(-1)``, ...), or ``steps=1``.
+
+def pipe_of(window, steps, calendar):
+    """Return a pipeline that has not been fitted."""
+    return make_pipeline(
+        SlidingWindow(window, calendar=calendar),
+        LSTMRegressor(steps=steps, random_state=0),
+    )
+
+
 cv = TimeSeriesSplit(5, test_size=12)
 errors = {}
 for window in (3, 13):
-    for steps in (1, 12):
-        for columns in ([], known):
-            pipe = make_pipeline(
-                SlidingWindow(window, known=columns),
-                LSTMRegressor(steps=steps, random_state=0),
-            )
-            rows = X[["passengers", *columns]]
-            result = backtest(pipe, rows, y, cv=cv, steps=12, season=12)
+    for steps, kind in [(1, "recursive"), (12, "direct")]:
+        for column, calendar in [("without", None), ("with the months", months)]:
+            pipe = pipe_of(window, steps, calendar)
+            result = backtest(pipe, X, y, cv=cv, steps=12, season=12)
             made = np.exp(result.predictions[["y_true", "y_pred"]])
-            kind = "recursive" if steps == 1 else "direct"
-            column = "with the months" if columns else "without"
             missed = (made["y_true"] - made["y_pred"]).abs()
             errors.setdefault((window, kind), {})[column] = missed.mean()
 table = pd.DataFrame(errors).T.rename_axis(["window", "steps"])
@@ -80,36 +61,28 @@ missed = (made["y_true"] - naive).abs().mean()
 print(f"seasonal naive: {missed:.1f} thousand passengers")
 
 # %%
-# Forecasting with values to come
-# -------------------------------
-# ``X_future`` has the known columns at the labels of the rows to come, in any order;
-# more rows do no harm. One that is missing is named.
-past, to_come = X[:"1959"], calendar(X["1960":].index)
-made = {}
-for steps in (1, 12):
-    pipe = make_pipeline(
-        SlidingWindow(3, known=known), LSTMRegressor(steps=steps, random_state=0)
+# The year 1960
+# -------------
+# The calendar goes on by itself, so ``forecast`` asks for no values to come.
+past = X[:"1959"]
+made = [
+    (
+        forecast(pipe_of(3, steps, calendar).fit(past, past["passengers"]), past, 12),
+        *look,
     )
-    pipe.fit(past, past["passengers"])
-    made[steps] = forecast(pipe, past, steps=12, X_future=to_come)
-try:
-    forecast(pipe, past, steps=12, X_future=to_come.drop(to_come.index[[4]]))
-except ValueError as error:
-    print(error)
-pipe = make_pipeline(SlidingWindow(3), LSTMRegressor(steps=12, random_state=0))
-pipe.fit(past[["passengers"]], past["passengers"])
-without = forecast(pipe, past[["passengers"]], steps=12)
+    for steps, calendar, *look in [
+        (1, months, "C3-", "with the months, recursive"),
+        (12, months, "C1--", "with the months, direct"),
+        (12, None, "C0:", "without, direct"),
+    ]
+]
 
 # %%
 # The picture
 # -----------
 figure, axes = plt.subplots(2, 1, figsize=(8, 7), layout="constrained")
 axes[0].plot(passengers["1957":], color="black", label="passengers")
-for values, style, label in [
-    (made[1], "C3-", "with the months, recursive"),
-    (made[12], "C1--", "with the months, direct"),
-    (without, "C0:", "without, direct"),
-]:
+for values, style, label in made:
     axes[0].plot(np.exp(values), style, label=label)
 axes[0].set(title="1960 from windows of 3 months", ylabel="thousands a month")
 axes[0].legend(loc="upper left")
@@ -131,8 +104,7 @@ print("saved covariates.png")
 
 # %%
 # Where the window does not reach the year before, the months are worth more than half
-# of the error: 65.8 thousand become 19.5 recursively, 49.0 become 20.9 directly, and
-# 36.7 is what repeating the last year misses. Where it does, with 13 months, the window
-# knows the season already: without the months the error is 17.6 and 18.3, with them
-# 18.0 and 19.5, for the network has more to learn from as few rows. Covariates pay
-# where they say what the window cannot.
+# of the error: 65.8 thousand become 19.5 recursively, 49.0 become 20.8 directly, and
+# repeating the last year misses by 36.7. Where it does, with 13 months, it knows the
+# season: the months make 18.9 of 17.6 and 19.5 of 18.3, more to learn from as few rows.
+# Known columns pay where they say what the window cannot.

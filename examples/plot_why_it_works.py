@@ -44,9 +44,6 @@ def tried(rows, n_test, window, **params):
     return predicted, mean_absolute_error(rows[name][-n_test:], predicted), seconds
 
 
-# The first fit in a process imports TensorFlow; it is not timed.
-tried(air, 36, 12, epochs=1)
-
 # %%
 # Last-value centring
 # -------------------
@@ -93,7 +90,7 @@ huber = {
 }
 
 # %%
-# The measure of a panel
+# The scaling of a panel
 # ----------------------
 # The largest of the 24 series is hundreds of times the smallest. In one unit for all
 # the largest speaks alone; in logarithms, which the validation rows prefer to sizes
@@ -119,9 +116,9 @@ def error_of_each_series(**params):
     )
 
 
-measure = {
+scaling = {
     "one unit": error_of_each_series(scaling="standard"),
-    "measured": error_of_each_series(),
+    "each in its own": error_of_each_series(),
 }
 
 # %%
@@ -145,11 +142,11 @@ for ax, (title, (rows, n_shown, results)) in zip(axes, parts.items(), strict=Fal
     ax.set_title(title)
     ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
 axes[-2].set_xlabel("test row")
-order = measure["one unit"].sort_values().index
-for style, (name, errors) in zip("^o", measure.items(), strict=True):
+order = scaling["one unit"].sort_values().index
+for style, (name, errors) in zip("^o", scaling.items(), strict=True):
     label = f"{name}: sMAPE {errors.mean():.2f} %"
     axes[-1].semilogy(order, errors[order], style, label=label)
-axes[-1].set_title("The measure of a panel, 24 series of M4 hourly")
+axes[-1].set_title("The scaling of a panel, 24 series of M4 hourly")
 axes[-1].set_ylabel("sMAPE of the last day")
 axes[-1].tick_params("x", rotation=90)
 axes[-1].legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
@@ -157,7 +154,7 @@ for title, (_, _, results) in parts.items():
     print(title)
     for name, (_, error, seconds) in results.items():
         print(f"  {name:16} MAE {error:7.2f}   fit {seconds:5.1f} s")
-print("The measure of a panel, 24 series of M4 hourly")
-for name, errors in measure.items():
+print("The scaling of a panel, 24 series of M4 hourly")
+for name, errors in scaling.items():
     print(f"  {name:16} sMAPE {errors.mean():6.2f} %")
 plt.show()

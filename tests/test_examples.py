@@ -20,7 +20,8 @@ FAST = {
     "plot_first_steps": "Name: even, dtype: float64",
     "plot_intervals": "saved intervals.png",
     "plot_online_updates": "saved online_updates.png",
-    "plot_why_it_works": "measured",
+    "plot_shop": "saved shop.png",
+    "plot_why_it_works": "each in its own",
 }
 # The same, and the library that it takes.
 SLOW = {
@@ -42,8 +43,8 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 """
 
 
-def last_line_of(name, folder):
-    """Return the last line that an example prints, in a process of its own."""
+def printed_by(name, folder):
+    """Return what an example prints, in a process of its own."""
     environment = {
         "MPLBACKEND": "Agg",
         "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -58,7 +59,12 @@ def last_line_of(name, folder):
         timeout=1800,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return [line for line in done.stdout.splitlines() if line][-1]
+    return done.stdout
+
+
+def last_line(printed):
+    """Return the last line that is not empty."""
+    return [line for line in printed.splitlines() if line][-1]
 
 
 def words_of(picture):
@@ -76,7 +82,7 @@ def test_every_example_is_run():
 def test_fast_examples_run(name, tmp_path):
     """Examples come to their last line without a warning."""
     pytest.importorskip("matplotlib")
-    assert FAST[name] in last_line_of(name, tmp_path)
+    assert FAST[name] in last_line(printed_by(name, tmp_path))
     for drawn in tmp_path.glob("*.svg"):  # those that the guide shows
         assert words_of(GUIDE / drawn.name) == words_of(drawn) != []
 
@@ -87,4 +93,30 @@ def test_slow_examples_run(name, tmp_path):
     """So do those that take minutes or other libraries, when asked for."""
     end, library = SLOW[name]
     pytest.importorskip(library)
-    assert end in last_line_of(name, tmp_path)
+    assert end in last_line(printed_by(name, tmp_path))
+
+
+def test_the_shop_is_what_its_script_makes():
+    """``shop.csv`` comes from ``make_shop``, whose code stands beside it."""
+    code = (FOLDER / "plot_shop.py").read_text(encoding="utf-8")
+    names = {}
+    exec(code.split("\nshop = pd.read_csv")[0], names)
+    assert names["make_shop"]().to_csv() == (FOLDER / "shop.csv").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("plot_shop", {"model": 12.9, "ridge": 14.1, "trees": 15.4, "naive": 28.7}),
+        ("plot_airline_passengers", {"LSTM": 12.3, "ridge": 12.1, "smoothing": 10.2}),
+    ],
+)
+def test_the_numbers_of_readme_are_those_of_the_examples(name, numbers, tmp_path):
+    """Its table of errors has what the scripts print."""
+    pytest.importorskip("matplotlib")
+    printed = printed_by(name, tmp_path)
+    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    for model, error in numbers.items():
+        found = re.findall(rf"^.*\b{model}\b\D*([\d.]+)", printed, re.MULTILINE)
+        assert any(float(n) == pytest.approx(error, rel=0.02) for n in found), model
+        assert f"{error}" in readme

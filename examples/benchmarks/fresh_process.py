@@ -28,7 +28,7 @@ from sklstm import LSTMRegressor, SlidingWindow, load_airline_passengers
 X = load_airline_passengers()
 pipe = make_pipeline(SlidingWindow(13), LSTMRegressor(random_state=0))
 pipe.fit(X, X["passengers"])
-pipe.predict(X[-1:])
+pipe.predict(X)
 """
 CODES = {
     "sklstm: import, fit, predict": FIT,
