@@ -147,3 +147,30 @@ def test_other_calendars_are_refused(came, calendar):
             SlidingWindow(2, calendar="month").fit(rows)
     with pytest.raises(ValueError, match=r"stamps of X for calendar='month'. Got 0"):
         SlidingWindow(2, calendar="month").fit(X).transform(X.reset_index(drop=True))
+
+
+@pytest.mark.parametrize("has_freq", [True, False])
+@pytest.mark.parametrize("is_long", [True, False])
+def test_the_calendar_goes_on_after_the_newest_row(has_freq, is_long):
+    """Windows at the end of X are those that they are when later rows are there."""
+    days = pd.date_range("2024-01-01", periods=40)
+    days = days if has_freq else pd.DatetimeIndex(days.to_numpy())
+    X = pd.DataFrame({"load": np.arange(40.0)}, index=days)
+    params, parts = {}, [X[:30], X]
+    if is_long:
+        params = {"groups": "g", "time": "t"}
+        ends = (20, 25)
+        parts = [
+            pd.concat(
+                X[: end + more].rename_axis("t").reset_index().assign(g=end)
+                for end in ends
+            )
+            for more in (0, 4)
+        ]
+    calendar = ["weekday", "month"]
+    windows = SlidingWindow(6, calendar=calendar, known_ahead=3, **params)
+    seen = np.asarray(windows.fit(parts[0]).transform(parts[0]))
+    later = np.asarray(windows.transform(parts[1]))
+    if is_long:
+        later = np.concatenate([later[:20], later[24:49]])
+    np.testing.assert_array_equal(later[: len(seen)], seen)

@@ -13,7 +13,12 @@ import pandas as pd
 
 from sklstm.windows._labels import Grid
 
-__all__ = ["calendar_channels", "calendar_names", "calendar_parts"]
+__all__ = [
+    "calendar_channels",
+    "calendar_names",
+    "calendar_parts",
+    "put_calendar_to_come",
+]
 
 # What a stamp consists of: its number, counted from 0, and how many there are.
 _PARTS = {
@@ -159,3 +164,30 @@ def _is_holiday(labels: pd.DatetimeIndex, calendar: Any) -> np.ndarray:
         return np.asarray(days.isin(holidays))
     codes, every = pd.factorize(days)
     return np.array([day.date() in calendar for day in pd.DatetimeIndex(every)])[codes]
+
+
+def put_calendar_to_come(
+    base: np.ndarray, at: np.ndarray, newest: pd.Index, grid: Grid, parts: list[tuple]
+) -> None:
+    """Write the calendar of the places after the newest row of each group.
+
+    Parameters
+    ----------
+    base : ndarray of shape (n_slots, n_channels)
+        Of windows, channels of the calendar last.
+    at : ndarray of shape (n_groups, n_places), int
+        Where in the base those places are read.
+    newest : Index of length n_groups
+        The newest label of each group.
+    grid : Grid
+        On which the rows lie.
+    parts : list of tuple
+        As :func:`calendar_parts` returns them.
+    """
+    codes, ends = pd.factorize(newest)
+    ends, n_places = pd.Index(ends), at.shape[1]
+    later = [grid.after(ends[i : i + 1], n_places) for i in range(len(ends))]
+    channels = calendar_channels(later[0].append(later[1:]), parts)
+    channels = channels.reshape(len(ends), n_places, -1)[codes]
+    is_there = ~np.isnan(base[at]).any(axis=2)
+    base[at[is_there], -channels.shape[2] :] = channels[is_there]

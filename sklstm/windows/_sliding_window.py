@@ -31,6 +31,7 @@ from sklstm.windows._calendar import (
     calendar_channels,
     calendar_names,
     calendar_parts,
+    put_calendar_to_come,
 )
 from sklstm.windows._context import context_of, placed_rows
 from sklstm.windows._frames import (
@@ -102,12 +103,11 @@ class SlidingWindow(
         predicts the next value; 0 lets the window end on the row itself.
     known : str, int or sequence of them, default=()
         Columns, by name or position, whose value at the predicted row is known
-        beforehand (calendar, price plan). Their part of the window ends at row t. In a
-        long frame they are named.
+        beforehand (promotion, price). Their part of the window ends at row t.
     known_ahead : int, default=0
         Rows after row t whose known values are in the window too, less than ``window``:
         k - 1 for a regressor that predicts k steps at once. For rows that are not there
-        the newest known value stands.
+        the newest known value stands; what ``calendar`` adds is right there too.
     calendar : str, list, dict or holiday calendar, default=None
         Channels made from the stamp alone, known like ``known`` columns, but never
         asked for in ``X_future``: ``"month"``, ``"quarter"``, ``"week"``,
@@ -134,8 +134,7 @@ class SlidingWindow(
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Column names seen in ``fit``, where X had string names.
     is_known_ : ndarray of shape (n_columns,), bool
-        Columns that are known at the predicted row; n_columns leaves out those of
-        ``groups`` and ``time``.
+        Columns that are known at the predicted row, but ``groups`` and ``time``.
     lag_ : int
         ``horizon``, or 0 where all columns are known.
     target_names_ : list or None
@@ -161,9 +160,8 @@ class SlidingWindow(
     :class:`Windows`, an array-like of the same shape that holds each row once;
     indexing it or ``numpy.asarray`` copies windows out of it.
 
-    NumPy arrays have no index: no context is taken, and the first
-    ``window + horizon - 1`` windows of every call are incomplete. To say that new rows
-    follow a fit on n rows, give them labels: ``pd.DataFrame(X, index=range(n, ...))``.
+    NumPy arrays have no index, hence no context. To say that new rows follow a fit on n
+    rows, give them labels: ``pd.DataFrame(X, index=range(n, ...))``.
 
     - *The grid* is the ``freq`` of the index. Without one it is the commonest
       difference between rows, counted in months or on the wall clock where that fits,
@@ -177,9 +175,8 @@ class SlidingWindow(
       lacks it is missing in every channel. The target is not touched: y must be finite,
       so give rows whose y is missing some value, and weight 0.
     - *Daylight saving*: stamps with a time zone are counted in absolute time where they
-      are hours or shorter, on the wall clock where they are days or longer. Without a
-      time zone the hour that the clock skips is a missing row, and the one that it
-      repeats a duplicate: call ``tz_localize`` first.
+      are hours or shorter, on the wall clock where they are days or longer. Without
+      one, call ``tz_localize`` first: clocks skip an hour and repeat another.
 
     Examples
     --------
@@ -197,11 +194,8 @@ class SlidingWindow(
     >>> X = pd.DataFrame({"store": ["a", "b", "a", "b"], "day": [0, 0, 1, 1]})
     >>> X["sales"] = [10.0, 20.0, 11.0, 21.0]
     >>> sliding_window = SlidingWindow(window=2, groups="store", time="day").fit(X)
-    >>> sliding_window.transform(X)[:, :, 0]
-    array([[nan, nan],
-           [nan, nan],
-           [nan, 10.],
-           [nan, 20.]], dtype=float32)
+    >>> sliding_window.transform(X)[:, -1, 0]
+    array([nan, nan, 10., 20.], dtype=float32)
     """
 
     _parameter_constraints = {
@@ -674,6 +668,12 @@ class SlidingWindow(
         base = base_from_rows(
             placed.channels, rows, placed.kept, slots, self.window, self._delays()
         )
+        if self._calendar and self.known_ahead and self.grid_.kind != "rows":
+            last = np.append(np.flatnonzero(rows.is_first)[1:], len(rows.starts)) - 1
+            at = (slots.starts + rows.lengths)[last] + self.window - 1
+            at = at[:, None] - np.arange(self.known_ahead, 0, -1)
+            newest = placed.labels_of(placed.newest)
+            put_calendar_to_come(base, at, newest, self.grid_, self._calendar)
         if len(rows.starts) == 1 and not self._reads_long_frames():
             first = int(slots.starts[0])
             windows: Any = windows_from_base(base, first, rows.n_rows, self.window)
