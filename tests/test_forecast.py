@@ -1,6 +1,7 @@
 """forecast: the values after the last row, against recursions written out by hand."""
 
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -108,6 +109,7 @@ def known_lstms():
     return every, pipes
 
 
+@pytest.mark.filterwarnings("ignore:LSTMRegressor.steps=:UserWarning")
 @pytest.mark.parametrize(("steps", "horizon"), [(1, 1), (1, 2), (3, 1), (2, 2)])
 @pytest.mark.parametrize("n_steps", [1, 2, 7])
 def test_known_columns_of_an_lstm(known_lstms, steps, horizon, n_steps):
@@ -144,6 +146,7 @@ def promoted_pipe(**params):
     return make_pipeline(windows, LSTMRegressor(2, steps=7, epochs=1, random_state=0))
 
 
+@pytest.mark.filterwarnings("ignore:LSTMRegressor.steps=:UserWarning")
 @pytest.mark.parametrize("horizon", [1, 2])
 def test_direct_steps_read_what_is_known_of_them(horizon):
     """A promotion inside a block of steps is in the forecast, for every block."""
@@ -419,6 +422,26 @@ def test_error_steps(steps):
     """Steps must be a positive integer; the error shows what came."""
     X = frame("load")
     pipe = linear().fit(X, X["load"])
-    message = rf"'steps' .*\[1, inf\)\. Got {re.escape(repr(steps))} instead"
+    message = rf"'steps' .*\[1, 10000000\]\. Got {re.escape(repr(steps))} instead"
     with pytest.raises(ValueError, match=message):
         forecast(pipe, X, steps=steps)
+
+
+@pytest.mark.parametrize("known_ahead", [0, 6])
+def test_known_values_that_windows_do_not_show_are_told(known_ahead):
+    """Where a promotion varies within steps that are predicted at once."""
+    X = frame("load", "promo")
+    pipe = make_pipeline(
+        SlidingWindow(8, known="promo", known_ahead=known_ahead),
+        LSTMRegressor(2, steps=7, epochs=1, random_state=0),
+    ).fit(X, X["load"])
+    future = pd.DataFrame(
+        {"promo": [0.0, 0, 0, 1, 0, 0, 0]}, index=days(len(X) + 7)[-7:]
+    )
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        forecast(pipe, X, 7, X_future=future)
+        forecast(pipe, X, 7, X_future=future * 0)  # does not vary
+    words = [str(one.message) for one in told]
+    assert len(words) == (known_ahead == 0)
+    assert all("'promo' varies" in each and "known_ahead=6" in each for each in words)

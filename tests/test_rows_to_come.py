@@ -338,7 +338,8 @@ def test_calendar_channels_need_no_X_future(kind, steps):
             pipe.set_params(slidingwindow__layout="sequence")
     both = X.merge(waves) if kind == "panel" else X.join(waves)
     found = forecast(calendar.fit(X, X["load"]), X, steps)
-    known.fit(both, both["load"])
+    # The end of X knows the calendar to come, but no value of a known column.
+    known.fit(both, both["load"]).steps[-1] = calendar.steps[-1]
     expected = forecast(known, both, steps, X_future=waves)
     if kind == "panel":
         found, expected = found["load"], expected["load"]

@@ -29,6 +29,9 @@ __all__ = ["forecast", "values_to_come", "words_of_other_unit"]
 # Known rows that are predicted too, to see their unit.
 _ROWS_TO_COMPARE = 64
 
+# Rows to come of one forecast, so that a slip of the finger does not fill the memory.
+_MOST_STEPS = 10_000_000
+
 
 def forecast(
     estimator: Any,
@@ -143,10 +146,10 @@ def forecast(
     2024-01-11    5.0
     Freq: D, Name: load, dtype: float64
     """
-    if not is_integer(steps) or steps < 1:
+    if not is_integer(steps) or not 1 <= steps <= _MOST_STEPS:
         raise ValueError(
-            "The 'steps' parameter of forecast must be an int in the range [1, inf). "
-            f"Got {steps!r} instead."
+            "The 'steps' parameter of forecast must be an int in the range [1, "
+            f"{_MOST_STEPS}]. Got {steps!r} instead."
         )
     fitted = Fitted.of(estimator)
     rows = RowsToCome(X, int(steps), fitted)
@@ -156,6 +159,7 @@ def forecast(
     distances = [_distances(fitted, rows, each, residuals) for each in coverages]
     rows.put_given(X_future, predicted)
     _warn_of_short_past(fitted, rows)
+    _warn_of_hidden_columns(fitted, rows)
     values, names = values_to_come(fitted, rows, target)
     if not coverages:
         return rows.result(values, names)
@@ -290,6 +294,23 @@ def _columns_to_feed(
 
 
 # -- warnings -----------------------------------------------------------------------
+
+
+def _warn_of_hidden_columns(fitted: Fitted, rows: RowsToCome) -> None:
+    """Warn where known values vary within steps that the windows do not show."""
+    n_shown, n_direct = fitted.n_ahead + 1, min(fitted.n_direct, rows.n_steps)
+    for column in rows.known if n_direct > n_shown else []:
+        values = rows.values_to_come(column)
+        if (values[n_shown:n_direct] != values[n_shown - 1]).any():
+            warnings.warn(
+                f"LSTMRegressor(steps={fitted.n_direct}) predicts rows whose known "
+                f"values its windows do not show: {rows.columns[column]!r} varies "
+                f"after the first {n_shown}. Fit with SlidingWindow(known_ahead="
+                f"{fitted.n_direct - 1}) and a window longer than that, or steps=1.",
+                UserWarning,
+                stacklevel=3,
+            )
+            return
 
 
 def _warn_of_short_past(fitted: Fitted, rows: RowsToCome) -> None:

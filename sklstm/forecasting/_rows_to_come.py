@@ -325,6 +325,12 @@ class RowsToCome:
         begin = len(self._ages) + start * self.n_groups
         self._table.iloc[begin : begin + len(values), column] = values
 
+    def values_to_come(self, column: int) -> np.ndarray:
+        """Return a column of the rows to come, of shape (n_steps, n_groups)."""
+        begin = len(self._ages)
+        rows = slice(begin, begin + self.n_steps * self.n_groups)
+        return self._table.iloc[rows, column].to_numpy().reshape(self.n_steps, -1)
+
     def until(self, stop: int, start: int) -> Any:
         """Return rows to come up to ``stop``, and the past that ``start`` reads."""
         begin = 0
