@@ -1,7 +1,7 @@
 """Run the tests on the oldest and the newest versions that the package allows.
 
     python tests/versions.py oldest newest
-    python tests/versions.py prerelease --folder /tmp/envs -- tests/test_timeline.py -x
+    python tests/versions.py prerelease --folder /tmp/envs -- tests/test_labels.py -x
 
 ``oldest`` installs the lower bounds of pyproject.toml, ``newest`` what there is now,
 ``prerelease`` the same with scikit-learn's release candidate, where there is one. Each
