@@ -17,6 +17,10 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
             "path must be a str or path-like, the name of a file. Got "
             f"{type(path).__name__}; pass the name of a file."
         )
+    if "\0" in str(path):
+        raise ValueError(
+            f"path must hold no null byte. Got {str(path)!r}; name another file."
+        )
     return Path(path)
 
 
@@ -50,6 +54,6 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> Path:
     except BaseException as error:
         beside.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename == str(beside):
-            error.filename, error.filename2 = str(target), None
+            raise type(error)(error.errno, error.strerror, str(target)) from error
         raise
     return Path(path)
