@@ -792,3 +792,12 @@ def test_even_numbers(even_numbers, seed):
     result = forecast(pipe, even_numbers, steps=3)
     np.testing.assert_allclose(result, [202, 204, 206], rtol=0, atol=1e-6)
     assert result.index.tolist() == [101, 102, 103]
+
+
+def test_a_halving_search_over_rows_says_what_to_halve():
+    """It draws rows at random; the error of its fits names the epochs instead."""
+    X = pd.DataFrame({"load": np.sin(np.arange(200))})
+    pipe = make_pipeline(SlidingWindow(4), LSTMRegressor(2, epochs=1))
+    search = HalvingGridSearchCV(pipe, {"slidingwindow__window": [3, 4]}, cv=2)
+    with pytest.raises(ValueError, match="resource='lstmregressor__epochs'"):
+        search.fit(X, X["load"])

@@ -343,7 +343,8 @@ def check_order(labels: pd.Index, *, owner: str) -> None:
         raise ValueError(
             f"{owner} needs rows in time order, oldest first. Got "
             f"{labels[position]} after {labels[position - 1]} in the index; call "
-            "sort_index() first, and split without shuffling."
+            "sort_index() first, split without shuffling, and give a Halving search "
+            "resource='lstmregressor__epochs'."
         )
     if not labels.is_unique:
         twice = labels[labels.duplicated()]
