@@ -129,6 +129,11 @@ class Placed:
         return np.repeat(self.stretches.codes, self.stretches.lengths)
 
     @property
+    def group_codes(self) -> np.ndarray:
+        """The groups of X that have rows, in increasing order."""
+        return self.stretches.codes[self.stretches.is_first]
+
+    @property
     def firsts(self) -> np.ndarray:
         """The positions of the first row of each group."""
         return self.stretches.starts[self.stretches.is_first]
@@ -164,7 +169,7 @@ def context_of(placed: Placed, n_newest: int) -> Context:
     return Context(
         placed.channels[newest].astype(np.float32),
         placed.labels_of(newest),
-        np.repeat(placed.stretches.codes[placed.stretches.is_first], counts),
+        np.repeat(placed.group_codes, counts),
         placed.labels_of(placed.firsts),
         placed.rows.keys,
     )
@@ -225,17 +230,14 @@ def _stretches_of(
     if rows.keys is not None or order is not None:
         firsts = first_of_groups(codes)
         ranks = rows.ranks if order is None else rows.ranks[order]
-    starts, steps = firsts, np.zeros(0, dtype=np.int64)
+    starts, steps = firsts, np.ones_like(firsts)
     if grid is not None:
-        holes, steps = grid.holes(rows.stamps, ranks)
+        holes, sizes = grid.holes(rows.stamps, ranks)
         is_within = ~np.isin(holes, firsts)
-        holes, steps = holes[is_within], steps[is_within]
-        starts = np.concatenate([firsts, holes])
-        sizes = np.concatenate([np.ones_like(firsts), steps])
+        starts = np.concatenate([firsts, holes[is_within]])
+        steps = np.concatenate([steps, sizes[is_within]])
         in_order = np.argsort(starts, kind="stable")
-        starts, steps = starts[in_order], sizes[in_order]
-    else:
-        steps = np.ones_like(firsts)
+        starts, steps = starts[in_order], steps[in_order]
     return Stretches(starts, codes[starts].astype(np.int64), steps, n_rows)
 
 
@@ -244,7 +246,7 @@ def _behind(
 ) -> tuple[Placed, np.ndarray]:
     """Return rows behind the kept rows of their group, and the newest of these."""
     stretches, firsts = placed.stretches, placed.firsts
-    codes = stretches.codes[stretches.is_first]
+    codes = placed.group_codes
     groups = context.groups_of(placed.rows.keys, owner=owner)
     # Which group of X each kept row belongs to, and when that begins.
     place = np.full(len(context.first_labels) + 1, -1)

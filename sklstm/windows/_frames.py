@@ -18,7 +18,6 @@ __all__ = [
     "check_columns_once",
     "check_same_labels",
     "column_of_target",
-    "frame_from",
     "is_numbered",
     "known_columns",
     "labels_of",
@@ -26,9 +25,7 @@ __all__ = [
     "numeric_frame",
     "positions_of",
     "rows_from",
-    "series_or_frame",
     "stamps_of",
-    "table_from",
 ]
 
 
@@ -192,25 +189,6 @@ def known_columns(
             )
         mask[position] = True
     return mask
-
-
-def frame_from(values: np.ndarray, columns: Any, labels: Any = None) -> pd.DataFrame:
-    """Return a 2-D array as a DataFrame that shares its memory."""
-    return pd.DataFrame(values, columns=columns, index=labels, copy=False)
-
-
-def series_or_frame(
-    values: np.ndarray, labels: pd.Index, names: list
-) -> pd.Series | pd.DataFrame:
-    """Return 1-D values as a Series and 2-D values as a DataFrame, with labels."""
-    if values.ndim == 1:
-        return pd.Series(values, index=labels, name=names[0])
-    return pd.DataFrame(values, index=labels, columns=names)
-
-
-def table_from(columns: dict, labels: Any = None) -> pd.DataFrame:
-    """Return columns of any dtypes, by name, as a DataFrame."""
-    return pd.DataFrame(columns, index=labels)
 
 
 def stamps_of(values: pd.Series) -> np.ndarray:

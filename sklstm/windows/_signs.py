@@ -158,14 +158,14 @@ def check_grid(placed: Placed, grid: Grid) -> None:
 def _first_inside_fit(placed: Placed, context: Context, n_reads: int) -> int | None:
     """Return the first position whose past was read by ``fit``, but not kept."""
     firsts = placed.firsts
-    groups = placed.groups[placed.stretches.codes[placed.stretches.is_first]]
+    groups = placed.groups[placed.group_codes]
     began = np.asarray(
         placed.labels_of(firsts) > context.first_labels[np.maximum(groups, 0)]
     )
     oldest = context.labels[first_of_groups(context.codes)]
     was_dropped = np.asarray(oldest > context.first_labels)[groups]
-    codes = placed.stretches.codes[placed.stretches.is_first]
-    ends = np.searchsorted(placed.kept_stretches.codes, codes, side="right")
+    kept_codes = placed.kept_stretches.codes
+    ends = np.searchsorted(kept_codes, placed.group_codes, side="right")
     n_kept = np.diff(ends, prepend=0)
     is_inside = (groups >= 0) & began & was_dropped & (n_kept < n_reads)
     return int(firsts[np.argmax(is_inside)]) if is_inside.any() else None

@@ -252,8 +252,7 @@ class SlidingWindow(
         ValueError
             If X is empty, not numeric, infinite, shorter than ``horizon + 1`` rows, or
             its labels are out of order, duplicated or dates written as integers; if the
-            labels of y are others; or if a group, a time or a column of a long frame is
-            missing.
+            labels of y are others; or if a group, a time or a column is missing.
 
         Warns
         -----
@@ -280,7 +279,8 @@ class SlidingWindow(
         ndarray, Windows or DataFrame
             As ``transform`` returns.
         """
-        return self._windows(*self._learn(X, y))
+        placed, labels = self._learn(X, y)
+        return self._windows(placed, self._slots(placed), labels)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Move the context along: keep the newest rows of X, as ``fit`` does.
@@ -315,7 +315,7 @@ class SlidingWindow(
         with whole_or_unchanged(self):
             values, labels, rows, order = self._read(X, reset=False)
             rows = self._going_on(X, labels, rows)
-            placed = self._placed(values, rows, order, self._context)
+            placed = self._placed(values, rows, order, self.grid_, self._context)
             if not self._context.is_later(
                 placed.groups, placed.labels_of(placed.newest)
             ).any():
@@ -357,23 +357,23 @@ class SlidingWindow(
         """
         check_is_fitted(self)
         values, labels, rows, order = self._read(X, reset=False)
-        if self._can_follow(values, labels, rows):
-            placed = self._placed(values, rows, order, self._context)
+        follows = self._can_follow(values, labels, rows)
+        # Labels that fit does not know tell nothing but the order.
+        grid, context = (self.grid_, self._context) if follows else (None, None)
+        placed = self._placed(values, rows, order, grid, context)
+        slots = self._slots(placed)
+        if follows:
             check_grid(placed, self.grid_)
             warn_of_missing_past(
                 placed,
                 self._context,
                 self.grid_,
-                self._slots(placed),
+                slots,
                 window=self.window,
                 lag=self.lag_,
                 is_other=not self._begins_like_fit(placed.channels),
             )
-        else:
-            # Labels that fit does not know tell nothing but the order.
-            owner = type(self).__name__
-            placed = placed_rows(rows, order, values, None, None, owner=owner)
-        return self._windows(placed, labels)
+        return self._windows(placed, slots, labels)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the column names of the lag table: ``load_t-24`` … ``load_t-1``.
@@ -467,7 +467,7 @@ class SlidingWindow(
                     f"so that one row has a past. Got {came}; pass more rows."
                 )
             self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(np.float32)
-            placed = self._placed(values, rows, order, None)
+            placed = self._placed(values, rows, order, self.grid_, None)
             self._keep(context_of(placed, self._n_kept))
         warn_of_lost_digits(values, self._columns)
         if self.target_names_ and self._columns and len(y) == len(values):
@@ -520,7 +520,7 @@ class SlidingWindow(
         """Return which rows of X were not seen, and ``n_again`` of those before."""
         values, labels, rows, order = self._read(X, reset=False)
         rows = self._going_on(X, labels, rows)
-        placed = self._placed(values, rows, order, self._context)
+        placed = self._placed(values, rows, order, self.grid_, self._context)
         groups = placed.groups[placed.codes]
         is_new = self._context.is_later(groups, placed.labels_of(...))
         which = rows_to_learn(placed.codes, is_new, n_again)
@@ -591,13 +591,13 @@ class SlidingWindow(
                 f"{columns[position] if columns else position!r}; drop it."
             )
 
-    def _placed(self, values, rows, order, context):
+    def _placed(self, values, rows, order, grid, context):
         """Return rows by group and time, behind those kept (None: they begin anew)."""
         if self._calendar:
             of_stamps = calendar_channels(rows.stamps, self._calendar)
             values = np.hstack([values, of_stamps[rows.ranks]])
         owner = type(self).__name__
-        return placed_rows(rows, order, values, self.grid_, context, owner=owner)
+        return placed_rows(rows, order, values, grid, context, owner=owner)
 
     def _can_follow(self, values, labels, rows):
         """Return whether labels tell how rows follow those of ``fit``."""
@@ -662,9 +662,9 @@ class SlidingWindow(
             placed.stretches, placed.kept_stretches, self.window, self._delays()
         )
 
-    def _windows(self, placed, labels):
+    def _windows(self, placed, slots, labels):
         """Return the windows of rows in the layout that was asked for."""
-        rows, slots = placed.stretches, self._slots(placed)
+        rows = placed.stretches
         base = base_from_rows(
             placed.channels, rows, placed.kept, slots, self.window, self._delays()
         )
