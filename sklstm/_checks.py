@@ -2,11 +2,12 @@
 
 import numbers
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_method_params,
@@ -16,9 +17,11 @@ from sklearn.utils.validation import (
     check_random_state,
     validate_data,
 )
+from threadpoolctl import ThreadpoolController
 
 __all__ = [
     "Interval",
+    "Options",
     "StrOptions",
     "_check_feature_names_in",
     "_check_method_params",
@@ -31,10 +34,27 @@ __all__ = [
     "check_random_state",
     "check_whole_target",
     "is_integer",
+    "one_blas_thread",
     "python_scalar",
     "validate_data",
     "whole_or_unchanged",
 ]
+
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager:
+    """Return a context in which linear algebra has one thread.
+
+    Its results are then the same bits on any number of processors, and small products
+    do not wait for threads to wake.
+    """
+    return _blas().limit(limits=1, user_api="blas")
+
 
 # Rows checked at a time, lest a check need an array as long as the series.
 _CHUNK = 1 << 18

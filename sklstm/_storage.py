@@ -622,7 +622,7 @@ def _try_windows(sliding_window: Any) -> None:
     """Raise unless the rows that follow those of the fit get their windows."""
     own, context = sliding_window, sliding_window._context
     n_groups = len(context.first_labels)
-    n_steps = [own.window, own.horizon, own.known_ahead, own.lag_]
+    n_steps = [own.window_, own.horizon, own.known_ahead, own.lag_]
     n_values = sum(n_steps) * own.n_features_in_ * n_groups
     if not all(is_integer(each) and each >= 0 for each in n_steps):
         raise _UnknownPart(f"windows of {n_steps} steps")

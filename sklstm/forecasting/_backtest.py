@@ -485,7 +485,7 @@ def _recursion_of_all(
     fed = np.flatnonzero(~first.is_known_)
     values = np.empty((len(origins), steps))
     is_panel = isinstance(windows, Windows)
-    shaped = windows if windows.ndim == 3 else _in_steps(windows, first.window)
+    shaped = windows if windows.ndim == 3 else _in_steps(windows, first.window_)
     for rows in row_slices(shaped, len(origins)):
         done = 0
         while done < steps:
@@ -495,10 +495,10 @@ def _recursion_of_all(
                 batch = windows.copied(at) if is_panel else windows[at]
                 # What lies after the origin gives way to what was predicted for it.
                 stop = max(step + 1 - first.lag_, 0)
-                n_fed = min(stop, first.window)
+                n_fed = min(stop, first.window_)
                 newest = values[rows, stop - n_fed : stop, None]
                 own = batch.base.reshape(batch.shape) if is_panel else batch
-                fed_steps = _in_steps(own, first.window)[:, first.window - n_fed :]
+                fed_steps = _in_steps(own, first.window_)[:, first.window_ - n_fed :]
                 fed_steps[:, :, fed] = newest
                 is_last = step == done + n_rows - 1
                 made = _steps_of(fitted, batch)[:, : steps - step if is_last else 1]

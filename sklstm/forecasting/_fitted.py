@@ -104,7 +104,7 @@ class Fitted:
             )
         n_past = None
         if all(each.sees_rows for each in found):
-            n_past = max(window.window + window.lag_ - 1 for window in windows)
+            n_past = max(window.window_ + window.lag_ - 1 for window in windows)
         pipeline = _plain_pipeline(estimator)
         is_plain = pipeline is not None and any(windows_inside(pipeline[:-1]))
         return cls(
@@ -197,7 +197,7 @@ class Fitted:
     def longest_window(self) -> SlidingWindow:
         """The SlidingWindow that reads most rows."""
         every = [each.window for each in windows_inside(self.estimator)]
-        return max(every, key=lambda window: window.window + window.lag_)
+        return max(every, key=lambda window: window.window_ + window.lag_)
 
 
 def _columns_by_kind(windows: list) -> tuple[tuple, tuple, bool]:

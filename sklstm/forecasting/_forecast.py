@@ -316,7 +316,7 @@ def _warn_of_hidden_columns(fitted: Fitted, rows: RowsToCome) -> None:
 def _warn_of_short_past(fitted: Fitted, rows: RowsToCome) -> None:
     """Warn where X has fewer rows than a window reads, and fit has not kept others."""
     window = fitted.longest_window
-    n_reads = window.window + window.lag_ - 1
+    n_reads = window.window_ + window.lag_ - 1
     is_short = rows.n_rows_of_groups < n_reads
     grid = window.grid_ if window._has_labels and rows.has_labels else None
     if is_short.any() and grid is not None and grid.accepts(rows.begins):

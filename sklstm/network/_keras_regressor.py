@@ -115,13 +115,14 @@ class KerasRegressor(WindowRegressor):
         steps=1,
         scaling="auto",
         highway=True,
+        prior="auto",
         learning_rate=0.002,
         quantiles=None,
-        epochs=100,
+        epochs=300,
         batch_size="auto",
         early_stopping="auto",
         validation_fraction=0.2,
-        n_iter_no_change=10,
+        n_iter_no_change="auto",
         n_models=1,
         warm_start=False,
         verbose=0,
@@ -159,9 +160,9 @@ class KerasRegressor(WindowRegressor):
             quantiles=None if self.quantiles is None else self._levels(),
         )
 
-    def _plan(self, epochs, *, is_watched):
+    def _plan(self, epochs, data):
         """Return how the parameters train a network."""
-        plan = super()._plan(epochs, is_watched=is_watched)
+        plan = super()._plan(epochs, data)
         return replace(plan, callbacks=tuple(copy.deepcopy(self.callbacks or ())))
 
     def _check_parameters(self):

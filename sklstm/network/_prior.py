@@ -1,4 +1,4 @@
-"""The prior: a small LSTM trained beforehand on synthetic series, in NumPy.
+"""The prior: a small LSTM trained beforehand on synthetic series.
 
 It forecasts series that it has never seen: from a window and its season alone. The
 program that made its weights is ``examples/prior/train.py``.
@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+import sklstm.network._kernels as kernels
+from sklstm.network._lstm import NetworkSpec
 from sklstm.network._prior_inputs import (
     MAX_READ,
     PriorInputs,
@@ -27,8 +29,10 @@ __all__ = [
     "last_state",
     "load_prior",
     "longest_window",
+    "n_units",
     "network_output",
     "prior_forecast",
+    "prior_reading",
     "read_weights",
 ]
 
@@ -36,8 +40,6 @@ __all__ = [
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 #: Longest horizon that is forecast at once; later steps feed the median back.
 MAX_STEPS = 48
-#: Rows of a block: products of one shape sum in one order, whoever is beside a row.
-_BLOCK = 8
 #: Farthest output in scales, and farthest forecast in ranges of the logarithms.
 _FARTHEST, _LOG_ROOM = 200, 3
 #: Rows that are prepared at once, which bounds the memory.
@@ -58,6 +60,11 @@ def load_prior() -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
         return read_weights(stored)
 
 
+def n_units() -> int:
+    """Return the size of the hidden state."""
+    return len(load_prior()[0]["lstm/recurrent_kernel"])
+
+
 def read_weights(file: Any) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
     """Return float32 weights from a file of ``examples/prior/train.py``."""
     with np.load(file, allow_pickle=False) as stored:
@@ -74,99 +81,86 @@ def last_state(weights: Mapping[str, np.ndarray], inputs: PriorInputs) -> np.nda
     """Return the LSTM's hidden state after each row's window."""
     wide = inputs.patches @ weights["embed_patch/kernel"]
     wide += weights["embed_patch/bias"]
-    wide += (inputs.statics @ weights["embed_static/kernel"])[:, None]
+    wide += inputs.statics[:, None] @ weights["embed_static/kernel"]
     np.maximum(wide, 0, out=wide)
-    # A sigmoid is a tanh of half its argument, so that one tanh serves all gates.
-    units = len(weights["lstm/recurrent_kernel"])
-    half = np.full(4 * units, 0.5, np.float32)
-    half[2 * units : 3 * units] = 1
-    kernel, bias = weights["lstm/kernel"] * half, weights["lstm/bias"] * half
-    recurrent = weights["lstm/recurrent_kernel"] * half
-    # Half by half: products this small are left to one thread by OpenBLAS, whose others
-    # cost more than they bring here, and change the rounding.
-    first, second = np.split(recurrent, 2, axis=1)
-    gates = np.empty((len(wide), 4 * units), np.float32)
-    hidden = cell = np.zeros((len(wide), units), np.float32)
-    for t in range(wide.shape[1]):
-        np.matmul(hidden, first, out=gates[:, : 2 * units])
-        np.matmul(hidden, second, out=gates[:, 2 * units :])
-        gates += wide[:, t] @ kernel
-        gates += bias
-        np.tanh(gates, out=gates)
-        candidate = gates[:, 2 * units : 3 * units].copy()
-        gates *= 0.5
-        gates += 0.5
-        new = gates[:, units : 2 * units] * cell + gates[:, :units] * candidate
-        read = inputs.is_read[:, t, None]
-        hidden = np.where(read, gates[:, 3 * units :] * np.tanh(new), hidden)
-        cell = np.where(read, new, cell)
-    return hidden
+    wide[~inputs.is_read] = np.nan  # missing steps of the network
+    units, n_steps = len(weights["lstm/recurrent_kernel"]), wide.shape[1]
+    spec = NetworkSpec(n_steps, wide.shape[2], n_outputs=units, units=(units,), patch=1)
+    own = [weights[f"lstm/{part}"] for part in ("kernel", "recurrent_kernel", "bias")]
+    unchanged = [np.eye(units, dtype=np.float32), np.zeros(units, np.float32)]
+    return kernels.outputs(spec, [*own, *unchanged], wide)
 
 
 def network_output(
     weights: Mapping[str, np.ndarray], inputs: PriorInputs
-) -> np.ndarray:
-    """Return quantiles in scales from the base, of shape (n_rows, n_steps, 5)."""
-    state = np.concatenate([last_state(weights, inputs), inputs.statics], axis=1)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return quantiles in scales from the base, (n_rows, n_steps, 5), and the state."""
+    own = last_state(weights, inputs)
+    # A product for each row, so that its rounding does not depend on those beside it.
+    state = np.concatenate([own, inputs.statics], axis=1)[:, None]
     seen = state @ weights["head_state/kernel"] + weights["head_state/bias"]
-    at = np.maximum(inputs.steps @ weights["head_step/kernel"] + seen[:, None], 0)
+    at = np.maximum(inputs.steps @ weights["head_step/kernel"] + seen, 0)
     at = at @ weights["head_hidden/kernel"] + weights["head_hidden/bias"]
     out = np.maximum(at, 0) @ weights["head_out/kernel"] + weights["head_out/bias"]
     slopes = state @ weights["trend/kernel"] + weights["trend/bias"]
-    basis = inputs.steps[:, :, -slopes.shape[1] :]
-    return out + (basis * slopes[:, None]).sum(axis=2, keepdims=True)
+    basis = inputs.steps[:, :, -slopes.shape[2] :]
+    return out + (basis * slopes).sum(axis=2, keepdims=True), own
 
 
-def _quantiles(weights: Mapping[str, np.ndarray], parts: list[PriorInputs]):
-    """Return the quantiles of each part, block by block of fixed size."""
-    fields = {k: np.concatenate([vars(p)[k] for p in parts]) for k in vars(parts[0])}
-    n = len(fields["scale"])
-    out = np.empty((n, *fields["base"].shape[1:], len(LEVELS)))
-    for start in range(0, n, _BLOCK):
-        rows = np.arange(start, start + _BLOCK) % n
-        block = PriorInputs(**{k: v[rows] for k, v in fields.items()})
-        z = np.sort(np.clip(network_output(weights, block), -_FARTHEST, _FARTHEST))
-        z = block.base[:, :, None] + block.scale[:, None, None] * z
-        out[start : start + _BLOCK] = z[: n - start]
-    return np.split(out, np.cumsum([len(p.scale) for p in parts])[:-1])
+def _quantiles(
+    weights: Mapping[str, np.ndarray], inputs: PriorInputs
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return quantiles and the state, measured from the base of the inputs."""
+    z, state = network_output(weights, inputs)
+    z = np.sort(np.clip(z, -_FARTHEST, _FARTHEST).astype(np.float64))
+    scale = inputs.scale[:, None]
+    return inputs.base[:, :, None] + scale[:, None] * z, scale * state
 
 
 def _at_once(weights, windows, season, n_steps, use_logarithms):
-    """Return quantiles of up to MAX_STEPS steps, from rows that have values."""
+    """Return what the prior says of up to MAX_STEPS steps, for rows that have values."""
     steps = np.arange(1, n_steps + 1)
     last = fill_forward(windows)[:, -1:]
     # A power of two as unit: scaling by it does not round.
     peak = np.nanmax(np.abs(windows), axis=1, keepdims=True)
     unit = np.exp2(np.clip(np.frexp(peak)[1], -1000, 1000).astype(float))
     moved = windows / unit - last / unit
-    views = [prior_inputs(x, season, steps, False) for x in (moved, -moved)]
+    upright, states = _quantiles(weights, prior_inputs(moved, season, steps, False))
+    mirrored, _ = _quantiles(weights, prior_inputs(-moved, season, steps, False))
+    of_values = 0.5 * upright - 0.5 * mirrored[:, :, ::-1]
+    out = last[:, :, None] + unit[:, :, None] * of_values
     has_logs = np.nanmin(windows, axis=1) > 0
     has_logs &= use_logarithms and season[0] > 1
     if has_logs.any():
         logs = np.log(windows[has_logs])
         last_log = np.log(last[has_logs])
-        views.append(prior_inputs(logs - last_log, season, steps, True))
-    upright, mirrored, *of_logs = _quantiles(weights, views)
-    of_values = 0.5 * upright - 0.5 * mirrored[:, :, ::-1]
-    out = last[:, :, None] + unit[:, :, None] * of_values
-    if of_logs:
+        of_logs, _ = _quantiles(
+            weights, prior_inputs(logs - last_log, season, steps, True)
+        )
         low, high = np.nanmin(logs, axis=1), np.nanmax(logs, axis=1)
         room = _LOG_ROOM * (high - low)
         ends = low - room, np.minimum(high + room, 690)
-        of_logs = last_log[:, :, None] + of_logs[0]
+        of_logs = last_log[:, :, None] + of_logs
         of_logs = np.exp(np.clip(of_logs, *(e[:, None, None] for e in ends)))
         out[has_logs] = 0.5 * (out[has_logs] + of_logs)
-    return out
+    return out, unit * states
 
 
 def prior_forecast(
+    windows: np.ndarray, season: int | tuple[int, ...], n_steps: int, **how: Any
+) -> np.ndarray:
+    """Return the quantiles of :func:`prior_reading`, of shape (n_rows, n_steps, 5)."""
+    return prior_reading(windows, season, n_steps, **how)[0]
+
+
+def prior_reading(
     windows: np.ndarray,
     season: int | tuple[int, ...],
     n_steps: int,
     *,
     use_logarithms: bool = True,
     weights: Mapping[str, np.ndarray] | None = None,
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Forecast quantiles of the steps that follow each window.
 
     Parameters
@@ -189,9 +183,11 @@ def prior_forecast(
 
     Returns
     -------
-    ndarray of shape (n_rows, n_steps, 5)
-        Quantiles at LEVELS, which do not cross, in the unit of the windows; NaN for
-        rows without any value in the longest window.
+    quantiles : ndarray of shape (n_rows, n_steps, 5)
+        Those at LEVELS, which do not cross, in the unit of the windows; NaN for rows
+        without any value in the longest window.
+    state : ndarray of shape (n_rows, n_units)
+        The LSTM's hidden state times the scale of each window, in the same unit.
 
     Examples
     --------
@@ -205,14 +201,14 @@ def prior_forecast(
         season = (int(season),)
     windows = np.asarray(windows, dtype=np.float64)[:, -longest_window(season) :]
     out = np.full((len(windows), n_steps, len(LEVELS)), np.nan)
+    states = np.full((len(windows), len(weights["lstm/recurrent_kernel"])), np.nan)
     has_values = ~np.isnan(windows).all(axis=1)
     if not has_values.any():
-        return out
+        return out, states
     seen, at_once = windows[has_values], min(n_steps, MAX_STEPS)
     parts = (seen[i : i + _ROWS] for i in range(0, len(seen), _ROWS))
-    first = np.concatenate(
-        [_at_once(weights, part, season, at_once, use_logarithms) for part in parts]
-    )
+    made = [_at_once(weights, part, season, at_once, use_logarithms) for part in parts]
+    first, states[has_values] = map(np.concatenate, zip(*made, strict=True))
     out[has_values, :at_once] = first
     if n_steps > MAX_STEPS:
         further = np.concatenate([seen, first[:, :, _MEDIAN]], axis=1)
@@ -224,7 +220,7 @@ def prior_forecast(
             weights=weights,
         )
         out[has_values, at_once:] = _widened(later, first[:, -1:])
-    return out
+    return out, states
 
 
 def _widened(quantiles: np.ndarray, before: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from sklstm._checks import (
     _check_sample_weight,
@@ -19,6 +20,7 @@ from sklstm._checks import (
     validate_data,
 )
 from sklstm.windows._array import Windows, base_from_windows, is_next_window, true_steps
+from sklstm.windows._season import SeasonalArray
 from sklstm.windows._frames import check_same_labels, is_numbered
 
 __all__ = [
@@ -29,9 +31,15 @@ __all__ = [
     "read_target",
     "read_weights",
     "read_windows",
+    "season_of",
     "split_newest",
     "steps_of",
+    "tests_of",
+    "thinned",
 ]
+
+# Tests of the highway, and the most rows that are forecast in all of them.
+_N_TESTS, _MOST_TESTED = 4, 8192
 
 # The columns of a lag table, as SlidingWindow names them: load_t-1, hour_t, hour_t+1.
 LAG_NAME = re.compile(r"(?P<channel>.+)_t(?P<step>[-+]\d+)?")
@@ -76,10 +84,13 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
     if X.ndim == 3:
         windows = X
         # check_array would return plain float32 arrays as they are, only later.
-        is_plain = type(X) is np.ndarray and X.dtype == np.float32 and len(X) > 0
+        is_plain = type(X) in (np.ndarray, SeasonalArray)
+        is_plain = is_plain and X.dtype == np.float32 and len(X) > 0
         if not (is_plain or isinstance(X, Windows)):
             how = {"ensure_all_finite": False, "allow_nd": True}
             windows = check_array(X, dtype=np.float32, estimator=regressor, **how)
+        if isinstance(windows, SeasonalArray):
+            windows = windows.view(np.ndarray)
         if 0 in windows.shape:
             raise ValueError(
                 f"{owner} needs windows of at least one step and channel. Got "
@@ -103,6 +114,14 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
             "with the SlidingWindow of the fit."
         )
     return windows
+
+
+def season_of(X: Any) -> tuple[int, ...]:
+    """Return the season that comes with windows or their table, (1,) for none."""
+    season = getattr(X, "season", None)
+    if isinstance(X, pd.DataFrame):
+        season = X.attrs.get("season")
+    return season if isinstance(season, tuple) else (1,)
 
 
 def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarray:
@@ -247,12 +266,12 @@ def learnable_rows(
     return np.flatnonzero(is_learnable).astype(np.int32)
 
 
-def complete_rows(counts: np.ndarray, rows: np.ndarray, window: int) -> np.ndarray:
-    """Return the rows with complete windows, or all, where these are the fewer half.
+def complete_rows(counts: np.ndarray, rows: np.ndarray, n_read: int) -> np.ndarray:
+    """Return the rows with all steps that are read, or every row, if these are few.
 
     A highway says too much of incomplete windows for a network to learn the rest.
     """
-    complete = rows[counts[rows] == window]
+    complete = rows[counts[rows] >= n_read]
     return complete if 2 * len(complete) >= len(rows) else rows
 
 
@@ -276,3 +295,31 @@ def split_newest(
     first = np.where(n_validation > 0, rows[np.minimum(tails, len(rows) - 1)], np.inf)
     is_early = rows + steps - 1 < np.repeat(first, lengths)
     return rows[is_early & ~is_tail], rows[is_tail]
+
+
+def thinned(rows: np.ndarray, most: int) -> np.ndarray:
+    """Return at most so many rows, evenly spaced."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+
+
+def tests_of(
+    rows: np.ndarray, steps: int, groups: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return from which test on each row may be learned, and its own test, 0 for none.
+
+    Tests are the quarters of the newer half of each group, 1 the oldest. A row whose targets
+    reach into a test is not learned for it.
+    """
+    groups = np.zeros(len(rows)) if groups is None else groups[rows]
+    starts = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))
+    lengths = np.diff(np.append(starts, len(rows)))
+    position = np.arange(len(rows)) - np.repeat(starts, lengths)
+    begins = lengths[:, None] * np.linspace(0.5, 1, _N_TESTS, endpoint=False)
+    begins = np.repeat(begins.astype(np.int64), lengths, axis=0)
+    since = 1 + (position[:, None] + steps - 1 >= begins).sum(axis=1)
+    test = (position[:, None] >= begins).sum(axis=1)
+    tested = np.flatnonzero(test)
+    test[np.delete(tested, np.s_[:: -(-len(tested) // _MOST_TESTED)])] = 0
+    return since, test

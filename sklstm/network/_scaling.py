@@ -19,12 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sklstm.metrics import symmetric_mean_absolute_percentage_error
-from sklstm.network._highway import Highway, fit_highway
+from sklstm.network._highway import Highway, Part, PriorForecast, fit_highway
+from sklstm.network._past import past_slopes
+from sklstm.network._rows import tests_of
 from sklstm.windows._array import (
     Windows,
     base_from_windows,
@@ -32,6 +34,9 @@ from sklstm.windows._array import (
     windows_from_base,
 )
 from sklstm.windows._table import positions_among
+
+if TYPE_CHECKING:
+    from sklstm.network._prior_reader import PriorReader
 
 __all__ = ["Scaling", "fit_scaling", "last_level"]
 
@@ -44,17 +49,12 @@ _FLOOR = 0.1
 _FLAT_SIZE = 0.1
 _GRAIN = 16 * float(np.finfo(np.float32).eps)
 
-# How far, and on how many rows, a channel is compared with the target.
-_FARTHEST_HORIZON, _ROWS_TO_PROBE, _FEWEST_PAIRS = 64, 512, 8
-
 # Variance of the change from a level, as a multiple of that of the target, above which
 # the channel is no level of it: values of a series that alternate come to 4 at most.
 _MOST_VARIANCE = 4.01
 
-# Rows for each value of a window from which standardised windows are considered, and
-# the share of the centred error below which theirs is clearly smaller.
-_ROWS_FOR_EACH_VALUE = 10
-_CLEARLY = 0.98
+# Share of the highway's error that distances from the mean must spare.
+_CLEAR_GAIN = 0.02
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,8 @@ class Scaling:
         of the output for one unit of it.
     target_mean, target_scale : ndarray of shape (n_outputs,)
         Of the relative targets less their level; a scale of 0 did not vary.
+    level_mean : ndarray of shape (n_channels,)
+        Mean newest value of the relative windows.
     last_level : ndarray of shape (n_channels,)
         Stands for the newest value of a window without a true step.
     unit : {"plain", "size", "log"}
@@ -83,6 +85,7 @@ class Scaling:
         each window, 1 in channels that share no target's unit.
     keys : Index, optional
         The names of these groups.
+    prior : PriorReader, optional
     highway : Highway, optional
     remainder_scale : ndarray of shape (n_outputs,)
         Standard deviation of what the highway leaves; 0 where nothing is left.
@@ -97,12 +100,14 @@ class Scaling:
     level_slope: np.ndarray
     target_mean: np.ndarray
     target_scale: np.ndarray
+    level_mean: np.ndarray
     last_level: np.ndarray
     unit: str
     unit_channel: np.ndarray
     floor: np.ndarray
     sizes: np.ndarray
     keys: Any = None
+    prior: PriorReader | None = None
     highway: Highway | None = None
     remainder_scale: np.ndarray | float = 1.0
     network_weight: float = 1.0
@@ -164,6 +169,17 @@ class Scaling:
         own = self.unit_channel
         return self._relative(targets, sizes[:, own], self.floor[own])
 
+    def relative_prior(self, prior: PriorForecast, sizes: np.ndarray) -> PriorForecast:
+        """Return what the prior says of raw windows in relative values."""
+        n_levels = prior.outputs.shape[1] // prior.steps.shape[1]
+        first, own = self.unit_channel[0], self.unit_channel[::n_levels]
+        steps = self._relative(prior.steps, sizes[:, own], self.floor[own])
+        size = sizes[:, [first]] if self.unit == "size" else 1.0
+        if self.unit == "log":
+            size = np.maximum(prior.steps[:, :1], self.floor[first])
+        outputs = self.relative_targets(prior.outputs, sizes)
+        return PriorForecast(outputs, steps, prior.state / size)
+
     def _relative(self, values: Any, sizes: Any, floor: np.ndarray) -> Any:
         """Return values as they are, over sizes, or their logarithms."""
         if self.unit == "plain":
@@ -201,22 +217,63 @@ class Scaling:
         levels = newest[:, self.level_channel].astype(np.float64) * self.level_slope
         return np.where(self.level_channel >= 0, levels, 0.0)
 
-    def targets(self, values: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    def highway_outputs(
+        self, windows: Any, inputs: Any, prior: PriorForecast | None
+    ) -> Any:
+        """Return what the highway says of relative windows, and of scaled ones."""
+        assert self.highway is not None
+        prior = self.scaled_prior(prior, windows)
+        return self.highway.outputs(inputs, self.scaled_levels(windows), prior)
+
+    def scaled_levels(self, windows: Any) -> Any:
+        """Return the newest values of the centred channels, from their mean."""
+        channels = np.flatnonzero(self.is_centred)
+        newest = windows[:, -1, :]
+        newest = np.where(np.isnan(newest), self.last_level, newest)[:, channels]
+        mean, scale = self.level_mean[channels], self.input_scale[channels]
+        return (newest.astype(np.float64) - mean) / scale
+
+    def scaled_prior(
+        self, prior: PriorForecast | None, windows: Any
+    ) -> PriorForecast | None:
+        """Return what the prior says of relative windows as the highway reads it."""
+        if prior is None:
+            return None
+        n_levels = prior.outputs.shape[1] // prior.steps.shape[1]
+        start, scale = self.levels(windows) + self.target_mean, self.target_scale
+        outputs = _divided(prior.outputs - start, scale)
+        steps = _divided(prior.steps - start[:, ::n_levels], scale[::n_levels])
+        # Of windows without a true step it says nothing.
+        made = outputs, steps, _divided(prior.state, scale[0])
+        return PriorForecast(*map(np.nan_to_num, made))
+
+    def targets(
+        self,
+        values: np.ndarray,
+        windows: np.ndarray,
+        prior: PriorForecast | None = None,
+    ) -> np.ndarray:
         """Return relative targets as the network learns them, float32."""
         changes = values - self.levels(windows) - self.target_mean
         scaled = _divided(changes, self.target_scale)
         if self.highway is not None:
-            scaled -= self.highway.outputs(self.inputs(windows))
+            scaled -= self.highway_outputs(windows, self.inputs(windows), prior)
             scaled = _divided(scaled, self.remainder_scale)
         return scaled.astype(np.float32)
 
-    def values(self, outputs: Any, windows: Any, inputs: Any = None) -> Any:
+    def values(
+        self,
+        outputs: Any,
+        windows: Any,
+        inputs: Any = None,
+        prior: PriorForecast | None = None,
+    ) -> Any:
         """Return the network's outputs as relative values, float64."""
         scaled = outputs.astype(np.float64)
         if self.highway is not None:
             inputs = self.inputs(windows) if inputs is None else inputs
             scaled = scaled * (self.remainder_scale * self.network_weight)
-            scaled = scaled + self.highway.outputs(inputs)
+            scaled = scaled + self.highway_outputs(windows, inputs, prior)
         return scaled * self.target_scale + self.target_mean + self.levels(windows)
 
     def slopes(
@@ -235,6 +292,10 @@ class Scaling:
         slopes *= self.target_scale[output] / self.input_scale
         # A centred channel reads its newest value at every step, with the other sign.
         slopes[:, -1] -= np.where(self.is_centred, slopes.sum(axis=1), 0.0)
+        if self.highway is not None:
+            of_levels = self.highway.level_kernel[:, output] * self.target_scale[output]
+            channels = np.flatnonzero(self.is_centred)
+            slopes[:, -1, channels] += of_levels / self.input_scale[channels]
         channel = self.level_channel[output]
         if channel >= 0:
             has_level = ~missing[:, -1]
@@ -247,19 +308,28 @@ class Scaling:
         targets: np.ndarray,
         rows: np.ndarray,
         weights: np.ndarray | None = None,
+        prior: PriorForecast | None = None,
+        steps: int = 1,
     ) -> Scaling:
         """Return the same scaling with a highway fitted on some relative rows."""
         weights = np.ones(len(windows)) if weights is None else weights
         weights = weights / weights[rows].mean()
+        since, test = tests_of(rows, steps, getattr(windows, "groups", None))
         plain = replace(self, highway=None)
 
-        def parts() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        def parts() -> Iterator[Part]:
             for at in row_slices(windows, len(rows)):
-                some = windows[rows[at]]
-                learned = plain.targets(targets[rows[at]], some)
-                yield self.inputs(some), learned, weights[rows[at]]
+                some, own = windows[rows[at]], rows[at]
+                of_prior = plain.scaled_prior(prior and prior[own], some)
+                learned = plain.targets(targets[own], some)
+                seen = self.inputs(some), self.scaled_levels(some)
+                yield Part(*seen, learned, weights[own], since[at], test[at], of_prior)
 
-        highway = fit_highway(parts())
+        channels = np.flatnonzero(self.is_centred)
+        is_own = channels[:, None] == self.level_channel
+        to_mean = -self.level_slope * self.input_scale[channels, None] * is_own
+        to_mean = _divided(to_mean, self.target_scale)
+        highway = fit_highway(parts, len(rows), channels, to_mean, steps)
         remainder = np.sqrt(highway.remainder)
         # Inputs are float32, so what is left of a target below their grain is rounding.
         remainder = np.where(remainder > 16 * np.finfo(np.float32).eps, remainder, 0.0)
@@ -285,20 +355,25 @@ def fit_scaling(
     has_highway: bool = False,
     weights: np.ndarray | None = None,
     watched_rows: np.ndarray | None = None,
+    reader: PriorReader | None = None,
+    prior: PriorForecast | None = None,
 ) -> Scaling:
     """Return the maps of a kind, a ``scaling`` of the regressors, that fit some rows.
 
     Windows and targets are raw; of rows that are not among the training rows no value
     is read, but for its sign. Outputs with the same number in ``target_of_output`` are
     steps or quantiles of one target. On watched rows, if any, sizes and logarithms are
-    compared; weights are those of samples, for the highway.
+    compared; weights are those of samples, for the highway. A reader of the prior comes
+    with what it read of these rows.
     """
-    given = _Given(windows, targets, rows, target_of_output)
+    given = _Given(windows, targets, rows, target_of_output, prior)
     fits = []
     for unit in _fit_units(kind, given):
         sizes = unit.sizes_of(windows)
+        unit = replace(unit, prior=reader)
         own = unit.relative(windows, sizes), unit.relative_targets(targets, sizes)
-        relative = _Given(*own, rows, target_of_output)
+        said = prior and unit.relative_prior(prior, sizes)
+        relative = _Given(*own, rows, target_of_output, said)
         affine = "auto" if kind == "log" else kind
         if has_highway or unit.unit != "plain":
             fits.append(_fit_with_highway(unit, affine, relative, weights))
@@ -308,7 +383,7 @@ def fit_scaling(
     if len(fits) > 1:
         watched = rows if watched_rows is None else watched_rows
         watched = watched if len(watched) else rows
-        errors = [_relative_error(fit, windows, targets, watched) for fit in fits]
+        errors = [_relative_error(fit, given, watched) for fit in fits]
         best = fits[int(np.argmin(errors))]
     return best if has_highway else replace(best, highway=None, remainder_scale=1.0)
 
@@ -321,6 +396,13 @@ class _Given:
     targets: np.ndarray
     rows: np.ndarray
     target_of_output: np.ndarray
+    prior: PriorForecast | None = None
+
+    @property
+    def steps(self) -> int:
+        """How many rows have targets that overlap."""
+        _, outputs = np.unique(self.target_of_output, return_counts=True)
+        return int(outputs.max())
 
     @property
     def newest(self) -> np.ndarray:
@@ -333,38 +415,28 @@ def _fit_with_highway(
 ) -> Scaling:
     """Return the affine maps and the highway that fit relative windows.
 
-    ``"auto"`` centres, a safe guess that few rows cannot improve upon. It standardises
-    where rows are many, and the highway is then estimated to err clearly less.
+    ``"auto"`` centres; it standardises where distances from the mean did clearly better
+    in the highway's tests.
     """
     windows, targets, rows = given.windows, given.targets, given.rows
-    kinds = [kind]
-    if kind == "auto":
-        has_many = len(rows) >= _ROWS_FOR_EACH_VALUE * windows[0].size
-        kinds = ["last", "standard"] if has_many else ["last"]
-    fits = [
-        _fit_affine(unit, each, given).with_highway(windows, targets, rows, weights)
-        for each in kinds
-    ]
-    # The squared errors that the highways expect, as shares of the variance.
-    variance = targets[rows].var(axis=0)
-    errors = [
-        _divided(fit.highway.error * np.square(fit.target_scale), variance).sum()
-        for fit in fits
-        if fit.highway is not None
-    ]
-    return fits[-1] if errors[-1] < _CLEARLY * errors[0] else fits[0]
+    how = windows, targets, rows, weights, given.prior, given.steps
+    first = "last" if kind == "auto" else kind
+    fit = _fit_affine(unit, first, given).with_highway(*how)
+    if kind != "auto" or fit.highway.gain_of_distances < _CLEAR_GAIN:
+        return fit
+    return _fit_affine(unit, "standard", given).with_highway(*how)
 
 
-def _relative_error(
-    scaling: Scaling, windows: Any, targets: np.ndarray, rows: np.ndarray
-) -> float:
+def _relative_error(scaling: Scaling, given: _Given, rows: np.ndarray) -> float:
     """Return the symmetric error of the highway alone on rows of positive values."""
+    windows, targets, prior = given.windows, given.targets, given.prior
     sizes = scaling.sizes_of(windows)
     total = 0.0
     for at in row_slices(windows, len(rows)):
         some, true = rows[at], targets[rows[at]]
         relative = scaling.relative(windows[some], sizes[some])
-        values = scaling.values(np.zeros(true.shape), relative)
+        said = prior and scaling.relative_prior(prior[some], sizes[some])
+        values = scaling.values(np.zeros(true.shape), relative, prior=said)
         # Predictions that overflow in exp() count as the largest error.
         with np.errstate(over="ignore"):
             values = np.nan_to_num(scaling.absolute(values, sizes[some]))
@@ -395,6 +467,7 @@ def _fit_affine(unit: Scaling, kind: str | None, given: _Given) -> Scaling:
         is_centred=is_centred,
         input_mean=mean.astype(np.float32),
         input_scale=scale.astype(np.float32),
+        level_mean=np.nanmean(windows[rows, -1].astype(np.float64), axis=0),
         target_mean=changes.mean(axis=0),
         target_scale=np.where(varies, changes.std(axis=0), 0.0),
     )
@@ -440,7 +513,7 @@ def _level_channels(given: _Given, *, is_forced: bool) -> tuple[np.ndarray, np.n
     for target in np.unique(target_of_output):
         outputs = target_of_output == target
         own = targets[:, outputs]
-        slopes = _past_slopes(newest, own[:, 0], given.rows)
+        slopes = past_slopes(newest, own[:, 0], given.rows)
         slopes = np.where(np.isnan(slopes), 1.0, slopes)
         variances = _variances_of_change(newest * slopes, own)
         best = int(np.argmin(variances))
@@ -455,31 +528,6 @@ def _variances_of_change(levels: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return, per column of levels, the variance of the targets less that column."""
     changes = [(targets - level[:, None]).var(axis=0).mean() for level in levels.T]
     return np.array(changes)
-
-
-def _past_slopes(
-    newest: np.ndarray, target: np.ndarray, rows: np.ndarray
-) -> np.ndarray:
-    """Return, per channel, the unit of the target in units of the channel.
-
-    In a channel that holds the past of the target the newest value, some rows later, is
-    the target of a row but for a slope and an offset. NaN for other channels.
-    """
-    slopes = np.full(newest.shape[1], np.nan)
-    newest, target, rows = (a[-_ROWS_TO_PROBE:] for a in (newest, target, rows))
-    for channel in range(len(slopes)):
-        for later in range(1, min(_FARTHEST_HORIZON, len(rows) - _FEWEST_PAIRS) + 1):
-            is_pair = rows[later:] - rows[:-later] == later
-            x, y = newest[later:, channel][is_pair], target[:-later][is_pair]
-            if len(x) < _FEWEST_PAIRS or np.ptp(x) == 0 or np.ptp(y) == 0:
-                continue
-            slope = np.cov(x, y)[0, 1] / x.var(ddof=1)
-            residual = y - y.mean() - slope * (x - x.mean())
-            if np.abs(residual).max() < 1e-4 * y.std():
-                # The same unit is exact; rounding of float32 must not blur it.
-                slopes[channel] = 1.0 if abs(slope - 1) < 1e-3 else slope
-                break
-    return slopes
 
 
 # -- what values are relative to ----------------------------------------------------
@@ -497,6 +545,7 @@ def _fit_units(kind: str | None, given: _Given) -> list[Scaling]:
         level_slope=np.ones(n_outputs),
         target_mean=np.zeros(n_outputs),
         target_scale=np.ones(n_outputs),
+        level_mean=np.zeros(n_channels),
         last_level=np.zeros(n_channels, dtype=np.float32),
         unit="plain",
         unit_channel=np.full(n_outputs, -1),
@@ -544,7 +593,7 @@ def _positive_channels(given: _Given, lowest: np.ndarray) -> np.ndarray:
     chosen = []
     for target in given.targets[rows].T:
         variances = _variances_of_change(newest, target[:, None])
-        is_past = ~np.isnan(_past_slopes(newest[probed], target[probed], rows[probed]))
+        is_past = ~np.isnan(past_slopes(newest[probed], target[probed], rows[probed]))
         for wanted in (is_past, lowest > 0):
             if np.isfinite(variances[wanted]).any():
                 variances[~wanted] = np.inf

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sklstm.network._highway import PriorForecast
 from sklstm.network._lstm import Weights
 from sklstm.network._progress import Progress
 from sklstm.network._scaling import Scaling
@@ -119,11 +120,16 @@ class Member:
         """The function from scaled windows to the network's outputs; never stored."""
         return self.recipe.predictor(self.weights)
 
-    def values(self, windows: np.ndarray, n_threads: int = 1) -> np.ndarray:
+    def values(
+        self,
+        windows: np.ndarray,
+        n_threads: int = 1,
+        prior: PriorForecast | None = None,
+    ) -> np.ndarray:
         """Return relative predictions (n_rows, n_outputs) for relative windows."""
         inputs = self.scaling.inputs(windows)
         outputs = self.outputs(inputs, n_threads=n_threads)
-        return self.scaling.values(outputs, windows, inputs)
+        return self.scaling.values(outputs, windows, inputs, prior)
 
     def after(self, weights: Weights, history: dict[str, Any]) -> Member:
         """Return the same network with other weights, after some more epochs."""
@@ -140,7 +146,8 @@ class TrainingSet:
 
     Windows, usually a view, are never copied all at once; of each, ``counts`` are the
     true steps. Weights have the mean 1 over the training rows. After early stopping a
-    network gets the highway of ``final``, and goes on with ``refit_rows``.
+    network gets the highway of ``final``, and goes on with ``refit_rows``. What the prior
+    says of the rows is relative, too.
     """
 
     windows: np.ndarray
@@ -152,6 +159,12 @@ class TrainingSet:
     weights: np.ndarray | None = None
     refit_rows: np.ndarray | None = None
     final: Scaling | None = None
+    prior: PriorForecast | None = None
+
+    def scaled_targets_of(self, rows: Any) -> np.ndarray:
+        """Return the targets of some rows as the network learns them."""
+        prior = self.prior and self.prior[rows]
+        return self.scaling.targets(self.targets[rows], self.windows[rows], prior)
 
     def base(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the base of all windows, a view, and where in it each begins."""
@@ -167,7 +180,7 @@ class TrainingSet:
         """Return the targets of all rows as the network learns them, 0 for none."""
         scaled = np.empty(self.targets.shape, dtype=np.float32)
         for rows in row_slices(self.windows, len(self.windows)):
-            scaled[rows] = self.scaling.targets(self.targets[rows], self.windows[rows])
+            scaled[rows] = self.scaled_targets_of(rows)
         return np.nan_to_num(scaled, nan=0.0)
 
     def orders(self, seed: tuple[int, ...]) -> Iterator[np.ndarray]:
@@ -183,7 +196,7 @@ class TrainingSet:
         windows = self.windows[rows]
         inputs = self.scaling.inputs(windows)
         np.copyto(inputs, fill, where=np.isnan(inputs))
-        targets = self.scaling.targets(self.targets[rows], windows)
+        targets = self.scaled_targets_of(rows)
         weights = np.ones(len(rows)) if self.weights is None else self.weights[rows]
         return inputs, targets, weights.astype(np.float32)
 
@@ -400,9 +413,8 @@ def _supported_weight(member: Member, data: TrainingSet) -> float:
     said, product = np.zeros((2, len(data.validation_rows)))
     for at in row_slices(data.windows, len(data.validation_rows)):
         rows = data.validation_rows[at]
-        windows: Any = data.windows[rows]
-        outputs = member.outputs(data.scaling.inputs(windows))
-        left = data.scaling.targets(data.targets[rows], windows)
+        outputs = member.outputs(data.scaling.inputs(data.windows[rows]))
+        left = data.scaled_targets_of(rows)
         weight = 1.0 if data.weights is None else data.weights[rows]
         said[at] = weight * np.square(outputs).sum(axis=1)
         product[at] = weight * (outputs * left).sum(axis=1)

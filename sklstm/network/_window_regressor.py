@@ -15,11 +15,14 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklstm._checks import (
     Interval,
+    Options,
     StrOptions,
     check_is_fitted,
     check_random_state,
     whole_or_unchanged,
 )
+from sklstm.network._highway import steps_read
+from sklstm.network._prior_reader import prior_reader
 from sklstm.network._progress import CallbackSupportMixin, Progress, with_callbacks
 from sklstm.network._rows import (
     complete_rows,
@@ -28,8 +31,10 @@ from sklstm.network._rows import (
     read_target,
     read_weights,
     read_windows,
+    season_of,
     split_newest,
     steps_of,
+    thinned,
 )
 from sklstm.network._scaling import fit_scaling, last_level
 from sklstm.network._training import (
@@ -51,6 +56,14 @@ __all__ = ["AT_LEAST_1", "POSITIVE", "SHARE", "WindowRegressor"]
 AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 SHARE = Interval(Real, 0, 1, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
+
+# Rows of the sample on which the prior must show its worth, where there are more, and
+# rows that are learned at most where it does: each costs a tenth of a millisecond.
+_ROWS_OF_SAMPLE, _MOST_ROWS_WITH_PRIOR = 2048, 32_768
+
+# Training rows up to which an epoch costs so little that more are waited for.
+_FEW_ROWS = 10_000
+
 # What the docstrings of both regressors say alike.
 _PARAMETERS = """\
     steps : int, default=1
@@ -80,14 +93,22 @@ _PARAMETERS = """\
         loss of means (``"huber"``, ``"log_cosh"``, ``"mse"``) the network's output is
         weighted by what the validation rows support, which may be nothing (see
         ``network_weight_``). Without effect where ``scaling`` is None.
+    prior : "auto" or False, default="auto"
+        Whether the highway may start from the forecast of a small LSTM that was trained
+        beforehand on synthetic series (``examples/prior``). ``"auto"``: where a single
+        target has a channel that holds its past. How much it counts is decided by tests
+        on later rows; of more than 2,048 rows a sample decides whether it is read at
+        all, and if so at most 32,768 rows, evenly spaced, are learned from. Needs
+        ``highway``.
     learning_rate : float, default=0.002
         Step size of the optimizer.
     quantiles : sequence of float, default=None
         Levels in (0, 1), increasing, of the quantiles that are predicted, learned with
         the pinball loss (Koenker & Bassett 1978, doi:10.2307/1913643); see
         :meth:`predict_quantiles`. ``predict`` returns the quantile closest to 0.5.
-    epochs : int, default=100
-        Passes over the training rows, at most.
+    epochs : int, default=300
+        Passes over the training rows, at most. 0 trains no network: the highway
+        predicts alone.
     batch_size : int or "auto", default="auto"
         Rows in a gradient step. ``"auto"`` takes 32, and from 96,000 training rows on
         the next power of 2, up to 512, with which an epoch has at most 3,000 steps.
@@ -99,8 +120,9 @@ _PARAMETERS = """\
         learning rate that falls to 0 along half a cosine.
     validation_fraction : float, default=0.2
         Share of the rows, the newest ones, that early stopping watches.
-    n_iter_no_change : int, default=10
-        Epochs without a better validation loss after which training stops.
+    n_iter_no_change : int or "auto", default="auto"
+        Epochs without a better validation loss after which training stops. ``"auto"``
+        waits for 30 where there are up to 10,000 training rows, else for 10.
     n_models : int, default=1
         Number of networks that are trained from different initial weights, and whose
         predictions are averaged, in logarithms where those are learned (an ensemble:
@@ -147,13 +169,14 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         "steps": [AT_LEAST_1],
         "scaling": [StrOptions({"auto", "last", "standard", "log"}), None],
         "highway": ["boolean"],
+        "prior": [StrOptions({"auto"}), Options(bool, {False})],
         "learning_rate": [POSITIVE],
         "quantiles": ["array-like", None],
-        "epochs": [AT_LEAST_1],
+        "epochs": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [AT_LEAST_1, StrOptions({"auto"})],
         "early_stopping": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [AT_LEAST_1],
+        "n_iter_no_change": [AT_LEAST_1, StrOptions({"auto"})],
         "n_models": [AT_LEAST_1],
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
@@ -275,7 +298,13 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if not goes_on:
             _warn_of_long_window(windows, int(counts[rows].max()))
         if self._scaling.highway is not None if goes_on else self._has_highway():
-            rows = complete_rows(counts, rows, windows.shape[1])
+            rows = complete_rows(counts, rows, steps_read(len(rows), *windows.shape[1:]))
+        if goes_on:
+            reader = self._scaling.prior
+        else:
+            reader = self._reader(windows, targets, rows, season_of(X))
+        if reader is not None:
+            rows = thinned(rows, _MOST_ROWS_WITH_PRIOR)
         training_rows, validation_rows = self._split(rows, windows, early_stopping)
         if goes_on:
             takes_incomplete |= self._takes_incomplete
@@ -289,13 +318,18 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             target_of_output = np.arange(y_read[:1].size).repeat(
                 targets.shape[1] // y_read[:1].size
             )
+            said = reader and reader.read(windows, rows)
             given = windows, targets, training_rows, target_of_output
-            members = self._new_members(given, weights, validation_rows)
+            how = {"weights": weights, "watched_rows": validation_rows}
+            how |= {"reader": reader, "prior": said}
+            members = self._new_members(given, how)
         # What training does not come to is there all the same, or was there before.
         self._members = members if goes_on else members[:1]
         self._takes_incomplete = takes_incomplete
         self._warn_of_filled_steps(counts[rows])
         sizes = self._scaling.sizes_of(windows)
+        if goes_on:
+            said = reader and reader.read(windows, rows)
         if weights is not None:
             weights = weights / weights[training_rows].mean()
         data = TrainingSet(
@@ -306,6 +340,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             training_rows,
             validation_rows,
             weights,
+            prior=said and self._scaling.relative_prior(said, sizes),
         )
         if len(validation_rows) and not goes_on:
             data = replace(
@@ -318,10 +353,27 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         with Progress(self, X, y, sample_weight, *most) as progress:
             return self._train(members, data, epochs, progress)
 
-    def _new_members(self, given, weights, watched_rows):
+    def _reader(self, windows, targets, rows, season):
+        """Return who reads the prior, None where there is nothing or no gain in it.
+
+        Of many rows a sample must show that it is worth its time.
+        """
+        if self.prior is False or not self._has_highway() or self._y_ndim == 2:
+            return None
+        what = self.steps, self._levels(), season
+        reader = prior_reader(windows, targets, rows, *what)
+        some = thinned(rows, _ROWS_OF_SAMPLE)
+        if reader is None or len(some) == len(rows):
+            return reader
+        outputs = np.zeros(targets.shape[1], dtype=np.int64)
+        how = {"reader": reader, "prior": reader.read(windows, some)}
+        given = windows, targets, some, outputs
+        scaling = fit_scaling(self.scaling, *given, has_highway=True, **how)
+        return reader if scaling.highway.prior_weight > 0.5 else None
+
+    def _new_members(self, given, how):
         """Return networks with their first weights, and the maps around them."""
         has_highway = self._has_highway()
-        how = {"weights": weights, "watched_rows": watched_rows}
         scaling = fit_scaling(self.scaling, *given, has_highway=has_highway, **how)
         recipe = self._recipe()
         generator = check_random_state(self.random_state)
@@ -337,7 +389,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
         Where training was interrupted, return the number of epochs until then.
         """
-        plan = self._plan(epochs, is_watched=len(data.validation_rows) > 0)
+        plan = self._plan(epochs, data)
         with Interrupt() as interrupt:
             for place, member in enumerate(members):
                 monitor = partial(
@@ -367,7 +419,8 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         scaling = replace(data.scaling, last_level=last_level(data.windows, rows))
         if scaling.highway is None:
             return scaling
-        return scaling.with_highway(data.windows, data.targets, rows, data.weights)
+        given = data.windows, data.targets, rows, data.weights, data.prior, self.steps
+        return scaling.with_highway(*given)
 
     @property
     def _first(self):
@@ -397,13 +450,16 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """Return how many threads train and predict."""
         return 1
 
-    def _plan(self, epochs, *, is_watched):
+    def _plan(self, epochs, data):
         """Return how the parameters train a network."""
+        patience = self.n_iter_no_change
+        if patience == "auto":
+            patience = 30 if len(data.rows) <= _FEW_ROWS else 10
         return Plan(
             epochs=epochs,
             batch_size=self.batch_size,
             learning_rate=float(self.learning_rate),
-            patience=self.n_iter_no_change if is_watched else None,
+            patience=patience if len(data.validation_rows) else None,
             n_threads=self._n_threads(),
         )
 
@@ -491,17 +547,19 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         sizes = scaling.sizes_of(windows)
         for rows in row_slices(windows, len(windows)):
             some = scaling.relative(windows[rows], sizes[rows])
-            values[rows] = scaling.absolute(self._means(some), sizes[rows])
+            said = None
+            if scaling.prior is not None:
+                said = scaling.prior.read(windows[rows])
+                said = scaling.relative_prior(said, sizes[rows])
+            values[rows] = scaling.absolute(self._means(some, said), sizes[rows])
         values = values.reshape(len(windows), self.n_outputs_, -1)
         values.sort(axis=2)
         return values
 
-    def _means(self, windows):
+    def _means(self, windows, prior=None):
         """Return the ensemble's relative predictions for relative windows."""
-        n_threads = self._n_threads()
-        return np.mean(
-            [one.values(windows, n_threads) for one in self._members], axis=0
-        )
+        given = windows, self._n_threads(), prior
+        return np.mean([one.values(*given) for one in self._members], axis=0)
 
     @property
     def weights_(self) -> list[np.ndarray]:

@@ -51,6 +51,8 @@ class Windows:
         Steps of a window.
     keys : Index, optional
         What the groups are called; None for a single series.
+    season : tuple of int, optional
+        Steps after which the pattern repeats.
     """
 
     base: np.ndarray
@@ -58,6 +60,7 @@ class Windows:
     groups: np.ndarray
     window: int
     keys: Any = None
+    season: tuple[int, ...] | None = None
 
     ndim = 3
 

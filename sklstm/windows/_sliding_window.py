@@ -47,6 +47,7 @@ from sklstm.windows._labels import (
     check_plain_numbers,
     counts_rows,
 )
+from sklstm.windows._season import longest_useful_window, seasons_of, with_season
 from sklstm.windows._signs import (
     check_grid,
     fitted_grid,
@@ -96,8 +97,11 @@ class SlidingWindow(
 
     Parameters
     ----------
-    window : int, default=10
-        Number of past rows in a window; at least 1.
+    window : int or "auto", default="auto"
+        Number of past rows in a window; at least 1. ``"auto"`` takes 96, or more where
+        three seasons are longer, or two of the longer season within 336 rows; but at
+        most two thirds of the rows of the longest series, and no more than 672 values
+        where channels are many.
     horizon : int, default=1
         Distance from the newest row of the window to the row that it predicts. 1
         predicts the next value; 0 lets the window end on the row itself.
@@ -116,6 +120,10 @@ class SlidingWindow(
         cosine; a dict such as ``{"weekday": "one-hot", "month": "cyclic"}`` says which
         form. A holiday calendar of pandas, or a country of the ``holidays`` package,
         becomes a channel that is 1 on holidays; it may stand in the list.
+    season : int, tuple of int or None, default=None
+        Rows after which the pattern repeats, 1 for none, which the regressor's prior
+        is told; a tuple adds a longer season, ``(24, 168)``. None takes that of the
+        grid: 12 for months, 4 for quarters, 7 for days, 24 and 168 for hours.
     groups : str, int, sequence of them or None, default=None
         Columns of a long frame that tell its series apart, by name. Keys may be
         strings, numbers, categories or time stamps. None reads one series.
@@ -133,6 +141,10 @@ class SlidingWindow(
         Number of columns seen in ``fit``, those of ``groups`` and ``time`` included.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Column names seen in ``fit``, where X had string names.
+    window_ : int
+        Number of past rows in a window.
+    season_ : tuple of int
+        Rows after which the pattern repeats.
     is_known_ : ndarray of shape (n_columns,), bool
         Columns that are known at the predicted row, but ``groups`` and ``time``.
     lag_ : int
@@ -199,11 +211,12 @@ class SlidingWindow(
     """
 
     _parameter_constraints = {
-        "window": [Interval(Integral, 1, None, closed="left")],
+        "window": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "horizon": [Interval(Integral, 0, None, closed="left")],
         "known": [str, Interval(Integral, 0, None, closed="left"), "array-like"],
         "known_ahead": [Interval(Integral, 0, None, closed="left")],
         "calendar": "no_validation",
+        "season": "no_validation",
         "groups": [str, Integral, "array-like", None],
         "time": [str, Integral, None],
         "layout": [StrOptions({"sequence", "flat"})],
@@ -211,12 +224,13 @@ class SlidingWindow(
 
     def __init__(
         self,
-        window: int = 10,
+        window: int | str = "auto",
         *,
         horizon: int = 1,
         known: Any = (),
         known_ahead: int = 0,
         calendar: Any = None,
+        season: Any = None,
         groups: Any = None,
         time: str | int | None = None,
         layout: str = "sequence",
@@ -226,6 +240,7 @@ class SlidingWindow(
         self.known = known
         self.known_ahead = known_ahead
         self.calendar = calendar
+        self.season = season
         self.groups = groups
         self.time = time
         self.layout = layout
@@ -369,7 +384,7 @@ class SlidingWindow(
                 self._context,
                 self.grid_,
                 slots,
-                window=self.window,
+                window=self.window_,
                 lag=self.lag_,
                 is_other=not self._begins_like_fit(placed.channels),
             )
@@ -398,7 +413,7 @@ class SlidingWindow(
         return np.array(
             [
                 f"{name}_t{-(delay + back):+d}" if delay + back else f"{name}_t"
-                for back in range(self.window - 1, -1, -1)
+                for back in range(self.window_ - 1, -1, -1)
                 for name, delay in zip(names, self._delays(), strict=True)
             ],
             dtype=object,
@@ -447,17 +462,22 @@ class SlidingWindow(
                 by_name=self._reads_long_frames(),
             )
             self.lag_ = 0 if self.is_known_.all() else self.horizon
-            self._n_kept = max(self.window + self.lag_ - 1, 1)
             self._has_labels = labels is not None
             self.grid_ = fitted_grid(
                 rows, order, labels, is_long=self._reads_long_frames()
             )
+            longest = int(np.bincount(rows.codes).max())
+            self.season_ = seasons_of(self.season, self.grid_)
+            self.window_ = self.window
+            if self.window == "auto":
+                n_channels = values.shape[1]
+                self.window_ = longest_useful_window(self.season_, longest, n_channels)
+            self._n_kept = max(self.window_ + self.lag_ - 1, 1)
             self._calendar = calendar_parts(
                 self.calendar, self.grid_, owner=type(self).__name__
             )
             self._check_ahead()
             self._check_size(values, rows)
-            longest = int(np.bincount(rows.codes).max())
             if longest <= self.lag_:
                 came = f"{longest} sample(s) (shape={values.shape})"
                 if self._reads_long_frames():
@@ -487,7 +507,7 @@ class SlidingWindow(
         """Raise unless parameters have legal values; True is no number of rows."""
         self._validate_params()
         for name in ("window", "horizon", "known_ahead"):
-            if not is_integer(getattr(self, name)):
+            if not is_integer(getattr(self, name)) and getattr(self, name) != "auto":
                 raise ValueError(
                     f"The {name!r} parameter of SlidingWindow must be an int. Got "
                     f"{getattr(self, name)!r} instead."
@@ -622,7 +642,7 @@ class SlidingWindow(
         is_seen = labels is None and not self._has_labels
         is_seen = is_seen and self._begins_like_fit(values)
         if not is_seen and (labels is None or grid is not None):
-            n_reads = self.window + self.lag_ - 1
+            n_reads = self.window_ + self.lag_ - 1
             warn_of_lost_index(labels, grid if self._has_labels else None, n_reads)
         return False
 
@@ -637,21 +657,21 @@ class SlidingWindow(
     def _check_ahead(self):
         """Raise where nothing is known ahead, or all that a window holds is."""
         has_known = self.is_known_.any() or bool(self._calendar)
-        if self.known_ahead >= self.window or not (has_known or self.known_ahead == 0):
+        if self.known_ahead >= self.window_ or not (has_known or self.known_ahead == 0):
             raise ValueError(
                 "The 'known_ahead' parameter of SlidingWindow needs known columns and "
                 f"a longer window. Got known_ahead={self.known_ahead!r} with known="
-                f"{self.known!r} and window={self.window!r}; name the columns in known "
+                f"{self.known!r} and window={self.window_!r}; name the columns in known "
                 "and raise window."
             )
 
     def _check_size(self, values, rows):
         """Raise where windows ask for far more memory than there are values."""
         n_groups = 1 if rows.keys is None else len(rows.keys)
-        n_values = 2 * (self.window + self.horizon) * values.shape[1] * n_groups
+        n_values = 2 * (self.window_ + self.horizon) * values.shape[1] * n_groups
         if n_values > max(_MOST_VALUES, 1000 * values.size):
             raise ValueError(
-                f"SlidingWindow needs a window that fits X. Got window={self.window} "
+                f"SlidingWindow needs a window that fits X. Got window={self.window_} "
                 f"and horizon={self.horizon} for {len(values)} rows, which would take "
                 f"{4 * n_values / 1e9:.1f} GB; choose a shorter window."
             )
@@ -659,39 +679,40 @@ class SlidingWindow(
     def _slots(self, placed):
         """Return where rows lie in the base of their windows."""
         return slots_of(
-            placed.stretches, placed.kept_stretches, self.window, self._delays()
+            placed.stretches, placed.kept_stretches, self.window_, self._delays()
         )
 
     def _windows(self, placed, slots, labels):
         """Return the windows of rows in the layout that was asked for."""
         rows = placed.stretches
         base = base_from_rows(
-            placed.channels, rows, placed.kept, slots, self.window, self._delays()
+            placed.channels, rows, placed.kept, slots, self.window_, self._delays()
         )
         if self._calendar and self.known_ahead and self.grid_.kind != "rows":
             last = np.append(np.flatnonzero(rows.is_first)[1:], len(rows.starts)) - 1
-            at = (slots.starts + rows.lengths)[last] + self.window - 1
+            at = (slots.starts + rows.lengths)[last] + self.window_ - 1
             at = at[:, None] - np.arange(self.known_ahead, 0, -1)
             newest = placed.labels_of(placed.newest)
             put_calendar_to_come(base, at, newest, self.grid_, self._calendar)
         if len(rows.starts) == 1 and not self._reads_long_frames():
             first = int(slots.starts[0])
-            windows: Any = windows_from_base(base, first, rows.n_rows, self.window)
+            windows: Any = windows_from_base(base, first, rows.n_rows, self.window_)
         else:
             starts = placed.as_they_came(ranges(slots.starts, rows.lengths))
             groups = placed.as_they_came(placed.groups[placed.codes])
-            windows = Windows(base, starts, groups, self.window, self.groups_)
+            windows = Windows(base, starts, groups, self.window_, self.groups_)
         wished = getattr(self, "_sklearn_output_config", {}).get("transform")
         is_frame = wished == "pandas" or (
             wished is None
             and self.layout == "flat"
             and get_config()["transform_output"] == "pandas"
         )
-        if self.layout == "sequence" and not is_frame:
-            return windows
-        table = np.asarray(windows).reshape(len(windows), -1)
-        names = self.get_feature_names_out() if is_frame else None
-        return pd.DataFrame(table, labels, names, copy=False) if is_frame else table
+        if self.layout == "flat" or is_frame:
+            windows = np.asarray(windows).reshape(len(windows), -1)
+        if is_frame:
+            names = self.get_feature_names_out()
+            windows = pd.DataFrame(windows, labels, names, copy=False)
+        return with_season(windows, self.season_)
 
     def _begins_like_fit(self, values):
         """Return whether rows begin with the rows that ``fit`` began with."""

@@ -1,0 +1,53 @@
+"""The past of a target: which channel holds it, how many rows later, in what unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+__all__ = ["past_fits", "past_slopes"]
+
+# How far, and on how many rows, a channel is compared with the target.
+_FARTHEST_HORIZON, _ROWS_TO_PROBE, _FEWEST_PAIRS = 64, 512, 8
+
+# A deviation from the channel, in standard deviations of the target, that is rounding.
+_GRAIN = 1e-4
+
+
+def past_slopes(newest: np.ndarray, target: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return, per channel, the unit of the target in units of the channel.
+
+    In a channel that holds the past of the target the newest value, some rows later, is
+    the target of a row but for a slope and an offset. NaN for other channels.
+    """
+    fits = past_fits(newest, target, rows)
+    return np.array([np.nan if fit is None else fit[1] for fit in fits])
+
+
+def past_fits(newest: np.ndarray, target: np.ndarray, rows: np.ndarray) -> Iterator:
+    """Yield, per channel, how many rows later it shows the target, slope and offset."""
+    newest, target, rows = (a[-_ROWS_TO_PROBE:] for a in (newest, target, rows))
+    farthest = min(_FARTHEST_HORIZON, len(rows) - _FEWEST_PAIRS)
+    for values in newest.T:
+        fits = (
+            _line(later, values, target, rows) for later in range(1, farthest + 1)
+        )
+        yield next((fit for fit in fits if fit is not None), None)
+
+
+def _line(later: int, values: np.ndarray, target: np.ndarray, rows: np.ndarray) -> Any:
+    """Return the line from newest values to targets some rows before, if it is one."""
+    is_pair = rows[later:] - rows[:-later] == later
+    x, y = values[later:][is_pair], target[:-later][is_pair]
+    if len(x) < _FEWEST_PAIRS or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    slope = np.cov(x, y)[0, 1] / x.var(ddof=1)
+    # The same unit is exact; rounding of float32 must not blur it.
+    slope = 1.0 if abs(slope - 1) < 1e-3 else slope
+    residual = y - y.mean() - slope * (x - x.mean())
+    if not np.abs(residual).max() < _GRAIN * y.std():
+        return None
+    offset = y.mean() - slope * x.mean()
+    return later, slope, 0.0 if abs(offset) < _GRAIN * y.std() else offset

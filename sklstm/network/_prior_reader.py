@@ -1,0 +1,89 @@
+"""Who reads the prior: of which channel, in what unit, how far ahead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from sklstm.network._highway import PriorForecast
+from sklstm.network._past import past_fits
+from sklstm.network._prior import LEVELS, n_units, prior_reading
+from sklstm.windows._array import row_slices
+
+__all__ = ["PriorReader", "prior_reader"]
+
+
+@dataclass(frozen=True)
+class PriorReader:
+    """What the prior is to forecast: the target, ``slope`` times a channel + ``offset``.
+
+    The first of ``steps`` lies ``horizon`` steps after the newest of a window.
+    """
+
+    channel: int
+    slope: float
+    offset: float
+    horizon: int
+    steps: int
+    season: tuple[int, ...]
+    levels: tuple[float, ...]
+
+    def read(self, windows: Any, rows: np.ndarray | None = None) -> PriorForecast:
+        """Return the forecasts of raw windows; NaN for rows that are not asked for."""
+        rows = np.arange(len(windows)) if rows is None else rows
+        n_rows, n_outputs = len(windows), self.steps * len(self.levels)
+        forecast = PriorForecast(
+            np.full((n_rows, n_outputs), np.nan),
+            np.full((n_rows, self.steps), np.nan),
+            np.full((n_rows, n_units()), np.nan),
+        )
+        for some in row_slices(windows, len(rows)):
+            at = rows[some]
+            past = windows[at][:, :, self.channel].astype(np.float64)
+            ahead = self.horizon + self.steps - 1
+            quantiles, state = prior_reading(past, self.season, ahead)
+            quantiles = self.slope * quantiles[:, self.horizon - 1 :] + self.offset
+            forecast.steps[at] = quantiles[:, :, LEVELS.index(0.5)]
+            forecast.outputs[at] = _at_levels(quantiles, self.levels)
+            forecast.state[at] = self.slope * state
+        return forecast
+
+
+def prior_reader(
+    windows: Any,
+    targets: np.ndarray,
+    rows: np.ndarray,
+    steps: int,
+    levels: tuple[float, ...],
+    season: tuple[int, ...],
+) -> PriorReader | None:
+    """Return the reader of the channel that holds the past of a target, None for none.
+
+    The first column of targets is the target itself; rows are those of fit.
+    """
+    # A season that no window shows twice says nothing.
+    season = tuple(m for m in season if 2 * m <= windows.shape[1]) or (1,)
+    groups = getattr(windows, "groups", None)
+    if groups is not None:
+        rows = rows[groups[rows] == np.bincount(groups[rows]).argmax()]
+    newest, target = windows[rows, -1, :].astype(np.float64), targets[rows, 0]
+    for channel, fit in enumerate(past_fits(newest, target, rows)):
+        if fit is not None and fit[1] > 0:
+            horizon, slope, offset = fit
+            return PriorReader(channel, slope, offset, horizon, steps, season, levels)
+    return None
+
+
+def _at_levels(quantiles: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
+    """Return quantiles at other levels, (n_rows, n_steps * n_levels).
+
+    Between the prior's own and beyond, they are as straight as a normal distribution's.
+    """
+    own, wanted = ndtri(LEVELS), ndtri(levels)
+    at = np.clip(np.searchsorted(own, wanted) - 1, 0, len(own) - 2)
+    share = (wanted - own[at]) / (own[at + 1] - own[at])
+    made = quantiles[:, :, at] * (1 - share) + quantiles[:, :, at + 1] * share
+    return made.reshape(len(quantiles), -1)

@@ -1,0 +1,115 @@
+"""Seasons of a grid: after how many rows a pattern is likely to repeat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklstm._checks import is_integer
+from sklstm.windows._array import Windows
+from sklstm.windows._labels import Grid
+
+__all__ = ["SeasonalArray", "longest_useful_window", "seasons_of", "with_season"]
+
+_WEEK, _DAY = pd.Timedelta(days=7), pd.Timedelta(days=1)
+
+# The rule of window="auto", measured with the prior's forecasts: at least so many
+# steps, seasons, and seasons of the longer kind within so many steps; and at most this
+# share of the rows of the longest series, so that most windows are complete. Windows of
+# many channels have so many values at most, but two seasons, and so many steps.
+_FEWEST, _SEASONS, _LONG_SEASONS, _FEW = 96, 3, 2, 336
+_SHARE, _MOST_VALUES, _FEWEST_OF_MANY = 2 / 3, 672, 24
+
+
+class SeasonalArray(np.ndarray):
+    """An array of windows that carries its season along, as a view of the same data."""
+
+    season: tuple[int, ...] | None = None
+
+    def __array_finalize__(self, of: Any) -> None:
+        self.season = getattr(of, "season", None)
+
+    def __reduce__(self) -> Any:
+        made, arguments, state = super().__reduce__()
+        return made, arguments, (state, self.season)
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state[0])
+        self.season = state[1]
+
+
+def with_season(windows: Any, season: tuple[int, ...]) -> Any:
+    """Return windows that carry a season: Windows, an array or a DataFrame."""
+    if isinstance(windows, Windows):
+        return replace(windows, season=season)
+    if isinstance(windows, np.ndarray):
+        windows = windows.view(SeasonalArray)
+        windows.season = season
+    elif isinstance(windows, pd.DataFrame):
+        windows.attrs["season"] = season
+    return windows
+
+
+def seasons_of(season: Any, grid: Grid | None) -> tuple[int, ...]:
+    """Return the season, as it was given or as the grid has it, and a longer one."""
+    if season is None:
+        return _seasons_of_grid(grid)
+    given = (season,) if is_integer(season) else season
+    is_right = isinstance(given, tuple | list) and 0 < len(given) <= 2
+    is_right = is_right and all(is_integer(each) and each >= 1 for each in given)
+    if not is_right or given[-1] % given[0] or (len(given) == 2 and given[0] < 2):
+        raise ValueError(
+            "The 'season' parameter of SlidingWindow must be a number of rows, or a "
+            "tuple of a season and a longer one that it divides, such as (24, 168). "
+            f"Got {season!r} instead."
+        )
+    return tuple(int(each) for each in given)
+
+
+def _seasons_of_grid(grid: Grid | None) -> tuple[int, ...]:
+    """Return how many rows of a grid a day, a week or a year has."""
+    if grid is None or grid.kind in ("rows", "integer"):
+        return (1,)
+    if grid.kind == "month":
+        return _whole(12 / grid.step)
+    if grid.weekdays:
+        in_a_day = int(sum(grid.times))
+        in_a_week = in_a_day * int(sum(grid.weekdays))
+        return (in_a_week,) if in_a_day == 1 else (in_a_day, in_a_week)
+    step = _duration(grid)
+    if step > pd.Timedelta(days=8):
+        return _whole(pd.Timedelta(days=365) / step)
+    if step == _WEEK:
+        return (52,)
+    if step >= _DAY:
+        return _whole(_WEEK / step)
+    in_a_day = _whole(_DAY / step)
+    return in_a_day if in_a_day == (1,) else (*in_a_day, 7 * in_a_day[0])
+
+
+def _duration(grid: Grid) -> pd.Timedelta:
+    """Return about how long a step of a grid lasts: the mean of four."""
+    if isinstance(grid.step, pd.Timedelta):
+        return grid.step
+    offset = grid.last.freq * grid.step if grid.kind == "period" else grid.step
+    first = pd.Timestamp("2001-01-01") + offset
+    return (first + 4 * offset - first) / 4
+
+
+def _whole(count: float) -> tuple[int]:
+    """Return a season of about so many rows, 1 where that is no whole number."""
+    whole = round(count)
+    return (whole,) if whole > 1 and abs(count - whole) < 0.05 * whole else (1,)
+
+
+def longest_useful_window(
+    season: tuple[int, ...], n_rows: int, n_channels: int = 1
+) -> int:
+    """Return the window that "auto" stands for, for a longest series of so many rows."""
+    few = min(_LONG_SEASONS * season[-1], _FEW)
+    wanted = max(_FEWEST, _SEASONS * season[0], few)
+    most = max(_MOST_VALUES // n_channels, 2 * season[0], _FEWEST_OF_MANY)
+    return max(1, min(wanted, most, int(_SHARE * n_rows)))
