@@ -254,7 +254,17 @@ class LSTMRegressor(WindowRegressor):
             second input ``groups``, int64 of shape (n_rows,): the position of each
             row's group among ``groups_`` of the :class:`SlidingWindow` of the fit, -1
             for a new one.
+
+        Raises
+        ------
+        ValueError
+            If the prior had a part in the fit.
         """
         check_is_fitted(self)
+        if self._scaling.prior is not None:
+            raise ValueError(
+                "to_onnx needs a fit without the prior, whose forecast is no part of "
+                f"the file. Got prior={self.prior!r}; set prior=False and fit."
+            )
         model = onnx_model(self._members, self.n_outputs_)
         return write_file(path, model)

@@ -546,19 +546,18 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         values = np.empty((len(windows), self.n_outputs_ * n_levels))
         sizes = scaling.sizes_of(windows)
         for rows in row_slices(windows, len(windows)):
-            some = scaling.relative(windows[rows], sizes[rows])
-            said = None
-            if scaling.prior is not None:
-                said = scaling.prior.read(windows[rows])
-                said = scaling.relative_prior(said, sizes[rows])
-            values[rows] = scaling.absolute(self._means(some, said), sizes[rows])
+            made = self._relative_values(windows[rows], sizes[rows])
+            values[rows] = scaling.absolute(made, sizes[rows])
         values = values.reshape(len(windows), self.n_outputs_, -1)
         values.sort(axis=2)
         return values
 
-    def _means(self, windows, prior=None):
-        """Return the ensemble's relative predictions for relative windows."""
-        given = windows, self._n_threads(), prior
+    def _relative_values(self, windows, sizes):
+        """Return the ensemble's relative predictions for raw windows."""
+        scaling = self._scaling
+        prior = scaling.prior and scaling.prior.read(windows)
+        prior = prior and scaling.relative_prior(prior, sizes)
+        given = scaling.relative(windows, sizes), self._n_threads(), prior
         return np.mean([one.values(*given) for one in self._members], axis=0)
 
     @property

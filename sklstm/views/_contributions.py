@@ -18,6 +18,9 @@ __all__ = ["ContributionDisplay", "contributions"]
 # Panels beyond which a picture of default size cannot be read.
 _MOST_CHANNELS = 6
 
+# Relative difference of predictions below which it has no slope.
+_TINY = 1e-9
+
 # Points of the Gauss-Legendre rule along the path from a flat window.
 _N_POINTS = 64
 
@@ -68,6 +71,11 @@ def contributions(
     they add up. The integral has 64 points; where a network with abrupt answers needs
     more, the sum shows it.
 
+    The prior, which has no gradient, is looked at otherwise: in a flat window steps
+    become true one by one, once from the oldest on and once from the newest on, and
+    each is given the mean of what it changed (Shapley values of two orders: Štrumbelj &
+    Kononenko 2014, doi:10.1007/s10115-013-0679-x).
+
     References
     ----------
     Sundararajan, Taly & Yan 2017, "Axiomatic attribution for deep networks", ICML,
@@ -105,20 +113,50 @@ def _integrated_gradients(
     """Return the contributions of windows, of their shape; NaN at missing steps."""
     windows = windows.astype(np.float64)
     scaling = regressor._scaling
-    end = scaling.relative(windows, sizes)
-    begin = scaling.relative(_flat_windows(windows), sizes)
+    ends = [_flat_windows(windows), windows]
+    begin, end = (scaling.relative(each, sizes) for each in ends)
     # From relative values on the maps are affine: the way stays straight.
     points, shares = np.polynomial.legendre.leggauss(_N_POINTS)
     total = np.zeros_like(windows)
     for point, share in zip(points, shares, strict=True):
         at = begin + (point + 1) / 2 * (end - begin)
         each = [_value_slopes(member, at, output) for member in regressor._members]
-        values = np.ones((len(at), regressor._fitted_recipe.spec.n_outputs))
-        if scaling.unit == "log":
-            values = regressor._means(at)
-        slopes = scaling.absolute_slopes(values, sizes)[:, output]
-        total += share / 2 * np.mean(each, axis=0) * slopes[:, None, None]
-    return total * (end - begin)
+        total += share / 2 * np.mean(each, axis=0)
+    total *= end - begin
+    if scaling.prior is not None:
+        total[:, :, scaling.prior.channel] += [
+            _contributions_to_prior(scaling, *each, output)
+            for each in zip(*ends, sizes, strict=True)
+        ]
+    # Relative contributions add up to a relative difference.
+    relative = [regressor._relative_values(each, sizes) for each in ends]
+    step = (relative[1] - relative[0])[:, output]
+    start, stop = (scaling.absolute(each, sizes)[:, output] for each in relative)
+    slopes = scaling.absolute_slopes(relative[1], sizes)[:, output]
+    slopes = np.divide(stop - start, step, out=slopes, where=np.abs(step) > _TINY)
+    return total * slopes[:, None, None]
+
+
+def _contributions_to_prior(
+    scaling: Any, flat: np.ndarray, window: np.ndarray, size: np.ndarray, output: int
+) -> np.ndarray:
+    """Return what each step adds to the prior's part, in relative values.
+
+    From a flat window to the true one steps become true one by one: from the oldest on,
+    and from the newest on, of which this is the mean. Both add up.
+    """
+    n_steps = len(window)
+    is_true = np.tri(n_steps + 1, n_steps, -1, dtype=bool)[:, :, None]
+    ways = [np.where(is_true, window, flat), np.where(is_true[:, ::-1], window, flat)]
+    windows = np.concatenate(ways)
+    sizes = np.broadcast_to(size, (len(windows), len(size)))
+    prior = scaling.relative_prior(scaling.prior.read(windows), sizes)
+    relative = scaling.relative(windows, sizes)
+    seen = relative, scaling.inputs(relative)
+    part = scaling.highway_outputs(*seen, prior) - scaling.highway_outputs(*seen, None)
+    oldest_first, newest_first = np.split(part[:, output], 2)
+    added = 0.5 * (np.diff(oldest_first) + np.diff(newest_first)[::-1])
+    return added * scaling.target_scale[output]
 
 
 def _value_slopes(member: Any, relative: np.ndarray, output: int) -> np.ndarray:
