@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 )
 
 __all__ = [
+    "GREATEST",
     "Interval",
     "StrOptions",
     "_check_feature_names_in",
@@ -35,6 +36,9 @@ __all__ = [
     "validate_data",
     "whole_or_unchanged",
 ]
+
+# The greatest value that is read, so that float64 holds sums, and forecasts beyond it.
+GREATEST = np.float64(1e300)
 
 # Rows checked at a time, lest a check need an array as long as the series.
 _CHUNK = 1 << 18
@@ -61,8 +65,7 @@ def check_finite(
     """Raise on the first infinity of a table, by the names of its row and column."""
     for start in range(0, len(values), _CHUNK):
         chunk = values[start : start + _CHUNK]
-        with np.errstate(over="ignore"):
-            finite = ~np.isinf(chunk.astype(np.float32, copy=False))
+        finite = ~((chunk > GREATEST) | (chunk < -GREATEST))
         if finite.all():
             continue
         row, column = np.argwhere(~finite)[0]
@@ -71,8 +74,8 @@ def check_finite(
         where = int(row) if labels is None else repr(python_scalar(labels[row]))
         name = columns[column] if columns is not None else int(column)
         raise ValueError(
-            f"{owner} needs finite values (no infinity, nothing beyond float32). Got "
-            f"{value:.3g} in row {where}, column {name!r}; fix or drop such rows."
+            f"{owner} needs finite values (no infinity, nothing beyond {GREATEST:g}). "
+            f"Got {value:.3g} in row {where}, column {name!r}; fix or drop such rows."
         )
 
 

@@ -18,15 +18,11 @@ __all__ = [
     "check_grid",
     "fitted_grid",
     "quiet_windows",
-    "warn_of_lost_digits",
     "warn_of_lost_index",
     "warn_of_missing_past",
     "warn_of_missing_rows",
     "warn_of_target",
 ]
-
-# Rows looked at to judge whether float32 is fine enough for a column.
-_ROWS_FOR_DIGITS = 1 << 16
 
 # Share of the grid that may be missing without a word, and places for it to matter.
 _FEW_MISSING = 0.1
@@ -116,6 +112,7 @@ def _has_past_of(target: np.ndarray, columns: np.ndarray) -> bool:
         x, y = column[is_there], target[is_there]
         if len(x) < _FEWEST_CHANGES or np.ptp(x) == 0 or np.ptp(y) == 0:
             continue
+        x, y = ((each - each[0]) / np.ptp(each) for each in (x, y))
         if abs(np.corrcoef(x, y)[0, 1]) > _MOST_AGREE:
             return True
     return len(target) < _FEWEST_CHANGES or np.ptp(target) == 0
@@ -182,27 +179,6 @@ def warn_of_missing_rows(placed: Placed, grid: Grid) -> None:
             "has from the first row of X to the last are missing. Windows hold the "
             "newest earlier value in their place; resample X, or use "
             "reset_index(drop=True) where rows simply follow each other.",
-            UserWarning,
-            stacklevel=4,
-        )
-
-
-def warn_of_lost_digits(values: np.ndarray, columns: Sequence | None) -> None:
-    """Warn where float32 cannot tell neighbouring values of a column apart."""
-    newest = np.asarray(values[-_ROWS_FOR_DIGITS:], dtype=np.float64)
-    newest = newest[np.isfinite(newest).all(axis=1)]
-    if not len(newest):
-        return
-    is_constant = newest.min(axis=0) == newest.max(axis=0)
-    spread = np.where(is_constant, 0, newest.std(axis=0))
-    grain = np.abs(newest).max(axis=0) * np.finfo(np.float32).eps
-    coarse = np.flatnonzero((grain > 1e-2 * spread) & (spread > 0))
-    if len(coarse):
-        name = columns[coarse[0]] if columns else int(coarse[0])
-        warnings.warn(
-            f"Windows hold float32, which is too coarse for column {name!r}: it "
-            f"varies by {spread[coarse[0]]:.3g} around values of "
-            f"{np.abs(newest[:, coarse[0]]).max():.3g}; subtract a constant first.",
             UserWarning,
             stacklevel=4,
         )
