@@ -63,7 +63,8 @@ _PARAMETERS = """\
         the training rows. ``"last"`` predicts the change from the newest value of the
         channel that is closest to the target. ``"auto"`` does so, and standardises only
         where many rows and the estimated error of the highway speak for it; without a
-        highway, where the target varies less than that change. None changes nothing.
+        highway, where the target varies less than that change. None changes nothing:
+        the network sees the float32 of all values.
 
         With the windows of a panel (``groups`` of :class:`SlidingWindow`) ``"auto"``
         and ``"last"`` divide each series by its size, the standard deviation of its
