@@ -344,13 +344,11 @@ def test_series_frame_and_array_are_read_alike():
     "Int64 Float32 Float64 UInt8 boolean int8 uint64 float16 bool object >f4 g".split(),
 )
 def test_numbers_of_any_dtype_become_floats(dtype):
-    """Nullable, small, large and swapped dtypes are numbers; float32 stays float32."""
+    """Nullable, small, large and swapped dtypes are numbers all the same."""
     numbers = pd.DataFrame({"load": [0, 1, 1, 0, 1, 0], "temp": [1.5, 2, 3, 4, 5, 6]})
     windows = SlidingWindow(2).fit_transform(numbers.astype({"load": dtype}))
     assert windows.dtype == np.float64
     np.testing.assert_array_equal(windows, SlidingWindow(2).fit_transform(numbers))
-    short = SlidingWindow(2).fit(numbers.astype("f4")).transform(numbers.astype("f4"))
-    assert short.dtype == np.float32
 
 
 KEYS = {
@@ -527,6 +525,14 @@ def test_labels_that_count_nothing_warn_in_fit(labels):
     assert found[0].filename == __file__ and sliding_window.grid_ is None
     expected = SlidingWindow(3).fit_transform(X.iloc[6:].to_numpy())
     np.testing.assert_array_equal(sliding_window.transform(X.iloc[6:]), expected)
+
+
+def test_numbers_too_coarse_for_a_column_are_told():
+    """float32 stays float32, and the column that it cannot hold is named."""
+    X = np.column_stack([np.arange(50.0), 1e9 + np.arange(50), np.full(50, 1e9)])
+    assert SlidingWindow(3).fit_transform(X)[3, 1, 1] == 1e9 + 1
+    with pytest.warns(UserWarning, match=r"float32.* column 1:.*1e\+09. Pass float64"):
+        assert SlidingWindow(3).fit_transform(np.float32(X)).dtype == np.float32
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 
-from sklstm.windows._array import Slots
+from sklstm.windows._array import Slots, float_type
 from sklstm.windows._context import Context, Placed
 from sklstm.windows._labels import Grid, counts_rows, grid_of
 from sklstm.windows._table import RowLabels, first_of_groups
@@ -18,6 +18,7 @@ __all__ = [
     "check_grid",
     "fitted_grid",
     "quiet_windows",
+    "warn_of_lost_digits",
     "warn_of_lost_index",
     "warn_of_missing_past",
     "warn_of_missing_rows",
@@ -179,6 +180,27 @@ def warn_of_missing_rows(placed: Placed, grid: Grid) -> None:
             "has from the first row of X to the last are missing. Windows hold the "
             "newest earlier value in their place; resample X, or use "
             "reset_index(drop=True) where rows simply follow each other.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def warn_of_lost_digits(values: np.ndarray, columns: Sequence | None) -> None:
+    """Warn where the type of windows cannot tell neighbouring values apart."""
+    kind = float_type(values)
+    newest = np.asarray(values[-_ROWS_TO_COMPARE:], dtype=np.float64)
+    newest = newest[np.isfinite(newest).all(axis=1)]
+    if not len(newest):
+        return
+    spread = np.ptp(newest, axis=0)
+    grain = np.abs(newest).max(axis=0) * np.finfo(kind).eps
+    coarse = np.flatnonzero((grain > 3e-3 * spread) & (spread > 0))
+    if len(coarse):
+        name = columns[coarse[0]] if columns else int(coarse[0])
+        warnings.warn(
+            f"Windows hold {kind.__name__}, which is too coarse for column {name!r}: "
+            f"its values lie within {spread[coarse[0]]:.3g} of each other around "
+            f"{newest[-1, coarse[0]]:.3g}. Pass float64, or subtract a constant first.",
             UserWarning,
             stacklevel=4,
         )

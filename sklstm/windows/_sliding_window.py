@@ -51,6 +51,7 @@ from sklstm.windows._labels import (
 from sklstm.windows._signs import (
     check_grid,
     fitted_grid,
+    warn_of_lost_digits,
     warn_of_lost_index,
     warn_of_missing_past,
     warn_of_missing_rows,
@@ -157,8 +158,7 @@ class SlidingWindow(
     -----
     Windows are float64, or float32 where X is. Those of contiguous rows are a read-only
     view that costs no more memory than the series. Others come as :class:`Windows`, an
-    array-like of the same shape that holds each row once; indexing it or
-    ``numpy.asarray`` copies windows out of it.
+    array-like of the same shape that holds each row once; indexing it copies windows.
 
     NumPy arrays have no index, hence no context. To say that new rows follow a fit on n
     rows, give them labels: ``pd.DataFrame(X, index=range(n, ...))``.
@@ -258,7 +258,8 @@ class SlidingWindow(
         -----
         UserWarning
             If y is a known column of X, or a column shifted by one row; if none holds
-            the past of y; if a tenth of the grid is missing; if no index counts rows.
+            the past of y; if a tenth of the grid is missing; if no index counts rows;
+            if float32 or float64 is too coarse for a column.
         """
         self._learn(X, y)
         return self
@@ -305,9 +306,8 @@ class SlidingWindow(
         Raises
         ------
         ValueError
-            If X has labels of another kind than the rows of ``fit``, ends no later than
-            the rows seen before, or is not as ``fit`` needs it; the transformer is then
-            as it was.
+            If X has labels of another kind than in ``fit``, ends no later than the rows
+            seen before, or is not as ``fit`` needs it; nothing has then changed.
         """
         if not hasattr(self, "context_"):
             return self.fit(X, y)
@@ -468,6 +468,7 @@ class SlidingWindow(
             self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(float_type(values))
             placed = self._placed(values, rows, order, self.grid_, None)
             self._keep(context_of(placed, self._n_kept))
+        warn_of_lost_digits(values, self._columns)
         if self.target_names_ and self._columns and len(y) == len(values):
             warn_of_target(
                 values if placed.order is None else values[placed.order],
@@ -695,6 +696,5 @@ class SlidingWindow(
         """Return whether rows begin with the rows that ``fit`` began with."""
         n_rows = min(len(values), len(self._first_rows))
         first = values[:n_rows, : self._first_rows.shape[1]]
-        first = first.astype(float_type(first))
-        own = self._first_rows[:n_rows].astype(first.dtype)
+        own = self._first_rows[:n_rows].astype(float_type(first))
         return np.array_equal(first, own, equal_nan=True)
