@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
 from threadpoolctl import ThreadpoolController
 
 __all__ = [
+    "GREATEST",
     "Interval",
     "Options",
     "StrOptions",
@@ -40,6 +41,8 @@ __all__ = [
     "whole_or_unchanged",
 ]
 
+# The greatest value that is read, so that float64 holds sums, and forecasts beyond it.
+GREATEST = np.float64(1e300)
 
 
 @cache
@@ -81,8 +84,7 @@ def check_finite(
     """Raise on the first infinity of a table, by the names of its row and column."""
     for start in range(0, len(values), _CHUNK):
         chunk = values[start : start + _CHUNK]
-        with np.errstate(over="ignore"):
-            finite = ~np.isinf(chunk.astype(np.float32, copy=False))
+        finite = ~((chunk > GREATEST) | (chunk < -GREATEST))
         if finite.all():
             continue
         row, column = np.argwhere(~finite)[0]
@@ -91,8 +93,8 @@ def check_finite(
         where = int(row) if labels is None else repr(python_scalar(labels[row]))
         name = columns[column] if columns is not None else int(column)
         raise ValueError(
-            f"{owner} needs finite values (no infinity, nothing beyond float32). Got "
-            f"{value:.3g} in row {where}, column {name!r}; fix or drop such rows."
+            f"{owner} needs finite values (no infinity, nothing beyond {GREATEST:g}). "
+            f"Got {value:.3g} in row {where}, column {name!r}; fix or drop such rows."
         )
 
 

@@ -610,10 +610,13 @@ def _try_regressor(regressor: Any) -> None:
         shapes = [array.shape for array in member.weights]
         if shapes != weight_shapes(spec):
             raise _UnknownPart(f"weights of the shapes {shapes}")
-    windows = np.linspace(1, 2, window * n_channels, dtype=np.float32)
+    scaling = regressor._scaling
+    windows = np.linspace(1, 2, window * n_channels).reshape(1, window, n_channels)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        values = regressor.predict(windows.reshape(1, window, n_channels))
+        # In the unit of the training rows, as far as any unit counts.
+        windows = scaling.last_level + windows * scaling.input_scale
+        values = regressor.predict(windows)
     if not np.isfinite(values).all():
         raise _UnknownPart("a network that predicts NaN or infinity")
 
@@ -629,7 +632,8 @@ def _try_windows(sliding_window: Any) -> None:
     if n_values > max(_MOST_VALUES, 100 * context.values.size):
         raise _UnknownPart(f"windows of {n_values} values in {n_groups} groups")
     n_rows = {len(context.values), len(context.labels), len(context.codes)}
-    if context.values.dtype != np.float32 or len(n_rows) > 1 or n_groups > max(n_rows):
+    is_float = context.values.dtype in (np.float32, np.float64)
+    if not is_float or len(n_rows) > 1 or n_groups > max(n_rows):
         raise _UnknownPart(f"a context of {context.values.dtype} and {n_rows} rows")
     own.context_, own.groups_ = context.values, context.keys
     names = getattr(own, "feature_names_in_", range(own.n_features_in_))

@@ -63,7 +63,7 @@ def lag_row(table, row, window, horizon, known):
 def fit_by_hand(regressor, table, y, window, horizon=1, known=()):
     """Return a regressor fitted on a lag table that a loop has built."""
     lags = [lag_row(table, row, window, horizon, known) for row in range(len(table))]
-    return clone(regressor).fit(np.array(lags, dtype=np.float32), y)
+    return clone(regressor).fit(np.array(lags), y)
 
 
 def forecast_by_hand(
@@ -76,7 +76,7 @@ def forecast_by_hand(
         table[n_rows:, column] = values
     forecasts = []
     for row in range(n_rows, n_rows + steps):
-        lags = np.array([lag_row(table, row, window, horizon, known)], np.float32)
+        lags = np.array([lag_row(table, row, window, horizon, known)])
         forecasts.append(regressor.predict(lags)[0])
         table[row, list(targets)] = forecasts[-1]
     return np.array(forecasts, dtype=np.float64)

@@ -73,7 +73,7 @@ def test_every_window_is_what_a_loop_reads(case):
         own = values[first : first + len(places)]
         first += len(places)
         for place in places[n_kept:]:
-            block = np.full((window, len(delays)), np.nan, dtype=np.float32)
+            block = np.full((window, len(delays)), np.nan)
             for step in range(window):
                 read = place - delays - window + 1 + step
                 if (read >= 0).all():
@@ -87,7 +87,7 @@ def test_every_window_is_what_a_loop_reads(case):
     assert slots.n_without_past == has_past.count(False)
     if slots.n_without_past:
         assert slots.first_without_past == has_past.index(False)
-    assert base.dtype == np.float32
+    assert base.dtype == np.float64
     # A hole costs no more slots than windows read of it.
     n_longest = window + max(*delays, 0) - min(*delays, 0)
     n_holes = sum((np.diff(places) > 1).sum() for places, _ in groups)
@@ -192,8 +192,8 @@ def test_windows_are_an_array_like():
     windows = some_windows()
     array = np.asarray(windows)
     assert (windows.shape, windows.ndim, len(windows)) == (array.shape, 3, 12)
-    assert windows.dtype == array.dtype == np.float32
-    assert repr(windows) == "<Windows of shape (12, 3, 2), float32>"
+    assert windows.dtype == array.dtype == np.float64
+    assert repr(windows) == "<Windows of shape (12, 3, 2), float64>"
     assert np.asarray(windows, dtype=float).dtype == float
     with pytest.raises(ValueError, match="only be copied"):
         windows.__array__(copy=False)

@@ -489,14 +489,14 @@ def test_ridge_leaves_out_rows_of_weight_zero(steps):
             if (w[row : row + steps] > 0).all()
         ]
         assert len(rows) < train[-1] + 2 - steps - 5
-        lags = np.array([values[r - 5 : r] for r in rows], dtype=np.float32)
+        lags = np.array([values[r - 5 : r] for r in rows])
         targets = np.array([y.iloc[r : r + steps] for r in rows])
         least = np.array([min(w[r : r + steps]) for r in rows])
         scaler = StandardScaler().fit(lags)
         ridge = RidgeCV(10.0 ** np.arange(-3, 5))
         ridge.fit(scaler.transform(lags), targets, sample_weight=least / least.mean())
         for origin in range(test[0] - 1, min(test[-1], 60 - steps)):
-            newest = values[None, origin - 4 : origin + 1].astype(np.float32)
+            newest = values[None, origin - 4 : origin + 1]
             expected += ridge.predict(scaler.transform(newest)).ravel().tolist()
     np.testing.assert_allclose(result.baselines["ridge"], expected, rtol=1e-5)
 
@@ -551,7 +551,7 @@ def ridge_by_hand(y, train, origin, window, horizon, k, steps):
     """Return what RidgeCV on complete lag rows forecasts, k steps at once, by loops."""
     rows = range(window + horizon - 1, train[-1] + 2 - k)
     lags = [y[r - horizon - window + 1 : r - horizon + 1] for r in rows]
-    lags = np.array(lags, dtype=np.float32)
+    lags = np.array(lags)
     scaler = StandardScaler().fit(lags)
     ridge = RidgeCV(10.0 ** np.arange(-3, 5))
     ridge.fit(scaler.transform(lags), [y[r : r + k] for r in rows])
@@ -560,7 +560,7 @@ def ridge_by_hand(y, train, origin, window, horizon, k, steps):
         made = []
         for r in range(len(values), len(values) + horizon):
             newest = [values[r - horizon - window + 1 : r - horizon + 1]]
-            at_once = ridge.predict(scaler.transform(np.float32(newest))).ravel()
+            at_once = ridge.predict(scaler.transform(newest)).ravel()
             is_last = r == len(values) + horizon - 1
             made += at_once.tolist() if is_last else [at_once[0]]
         values += made

@@ -255,7 +255,7 @@ def test_fitted_attributes_are_what_the_docstrings_say(cls, fitted):
     assert window.is_known_.dtype == bool
     assert window.lag_ == 1
     assert window.context_.shape == (3, 2)
-    assert window.context_.dtype == np.float32
+    assert window.context_.dtype == np.float64
     assert type(window.grid_).__name__ == "Grid"
     assert all(type(w) is np.ndarray for w in regressor.weights_)
     assert all(w.dtype == np.float32 for w in regressor.weights_)

@@ -120,7 +120,7 @@ def test_baselines_are_those_of_a_loop_over_groups():
                 if np.isfinite(y[row : row + 2]).all():
                     lags.append(filled[row - 4 : row])
                     targets.append(y[row : row + 2])
-        lags = np.array(lags, dtype=np.float32)
+        lags = np.array(lags)
         scaler = StandardScaler().fit(lags)
         ridge = RidgeCV(10.0 ** np.arange(-3, 5)).fit(scaler.transform(lags), targets)
         parts = table[table["fold"] == fold]
@@ -131,7 +131,7 @@ def test_baselines_are_those_of_a_loop_over_groups():
                 value = y.get(origin + pd.Timedelta(days=step - 3), np.nan)
                 value = y[origin] if np.isnan(value) else value
                 assert part["seasonal naive"].iloc[step - 1] == value
-            newest = y.ffill()[:origin].to_numpy()[None, -4:].astype(np.float32)
+            newest = y.ffill()[:origin].to_numpy()[None, -4:]
             expected = ridge.predict(scaler.transform(newest))[0]
             np.testing.assert_allclose(part["ridge"], expected, rtol=1e-4)
 

@@ -63,7 +63,7 @@ def direct_pipes():
 
 def window_by_hand(values, end):
     """Return the one window that ends before position ``end`` of a list."""
-    return np.array(values[end - WINDOW : end], dtype=np.float32)[None, :, None]
+    return np.array(values[end - WINDOW : end])[None, :, None]
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 7])
@@ -123,7 +123,7 @@ def test_known_columns_of_an_lstm(known_lstms, steps, horizon, n_steps):
         for row in range(len(load), len(load) + horizon):
             lagged = load[row - horizon - WINDOW + 1 : row - horizon + 1]
             known = price[row - WINDOW + 1 : row + 1]
-            window = np.array([lagged, known], dtype=np.float32).T[None]
+            window = np.array([lagged, known]).T[None]
             values = lstm.predict_steps(window)[0].tolist()
             at_once += values[:1] if row < len(load) + horizon - 1 else values
         load += at_once

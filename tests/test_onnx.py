@@ -22,9 +22,9 @@ TOLERANCE = 1e-6
 
 @pytest.fixture(scope="module")
 def table():
-    """Return two columns, the first of them the target, at a level of 500."""
+    """Return two columns, the first of them the target, at a level of 5 million."""
     rng = np.random.default_rng(0)
-    load = 500 + 20 * np.sin(np.arange(80) / 3) + rng.normal(size=80).cumsum()
+    load = 5e6 + 20 * np.sin(np.arange(80) / 3) + rng.normal(size=80).cumsum()
     return np.column_stack([load, rng.normal(size=80)])
 
 
@@ -32,7 +32,7 @@ def run(path, windows, **more):
     """Return the outputs of an ONNX file by name."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    windows = np.ascontiguousarray(windows, dtype=np.float32)
+    windows = np.ascontiguousarray(windows, dtype=np.float64)
     values = session.run(names, {"windows": windows, **more})
     return dict(zip(names, values, strict=True))
 

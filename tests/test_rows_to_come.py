@@ -416,7 +416,7 @@ def test_columns_beside_the_windows_are_asked_for():
     pipe.fit(X, X["load"])
     load = X["load"].tolist()
     for price in to_come["price"]:
-        row = [[*np.float32(load[-WINDOW:]), price]]
+        row = [[*load[-WINDOW:], price]]
         load.append(float(pipe[1:].predict(row)[0]))
     found = forecast(pipe, X, 3, X_future=to_come)
     np.testing.assert_allclose(found, load[N_ROWS:], rtol=1e-6)

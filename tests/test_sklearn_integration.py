@@ -106,7 +106,7 @@ def lag_table(values, positions, past, window=WINDOW):
     A row that is not seen is a row of missing values: the newest earlier one is taken.
     """
     past = np.sort(list(past))
-    table = np.full((len(positions), window), np.nan, dtype=np.float32)
+    table = np.full((len(positions), window), np.nan)
     for row, position in enumerate(positions):
         for lag in range(1, window + 1):
             seen = past[past <= position - lag]
@@ -218,7 +218,7 @@ def test_test_rows_see_their_true_past(kind, cv, horizon):
         expected = lag_table(values, test - horizon + 1, seen, 1)[:, 0]
         np.testing.assert_array_equal(newest, expected)
         if isinstance(cv, TimeSeriesSplit) and not cv.gap:
-            np.testing.assert_array_equal(expected, np.float32(values[test - horizon]))
+            np.testing.assert_array_equal(expected, values[test - horizon])
 
 
 def test_search_predicts_new_rows_with_their_past():
@@ -230,7 +230,7 @@ def test_search_predicts_new_rows_with_their_past():
         cv=TimeSeriesSplit(2),
         scoring=lambda *_: 0.0,
     ).fit(X[:50], X["load"][:50])
-    values = X["load"].to_numpy(dtype=np.float32)
+    values = X["load"].to_numpy(dtype=float)
     np.testing.assert_array_equal(search.predict(X[50:]), values[49:-1])
     np.testing.assert_array_equal(search.predict(X[50:51]), values[49:50])
 

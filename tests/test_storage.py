@@ -87,7 +87,7 @@ def stored():
     X = series()
     options = {"epochs": 1, "random_state": 0}
     ensemble = LSTMRegressor(3, n_models=2, warm_start=True, **options)
-    long = panel()
+    long = panel().assign(load=lambda rows: rows["load"] * 1e-60)
     quantiles = LSTMRegressor(3, quantiles=(0.1, 0.5), steps=2, **options)
     return {
         "series": (

@@ -368,6 +368,8 @@ def words_of_other_unit(
     x, y = predicted[is_finite], column[is_finite]
     if len(x) < 8 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
+    unit = max(np.abs(x).max(), np.abs(y).max())  # so that no square overflows
+    x, y = x / unit, y / unit
     if np.square(y - x).mean() < y.var():
         return None
     is_far = abs(y.mean() - x.mean()) > 3 * y.std()
@@ -376,6 +378,7 @@ def words_of_other_unit(
     follows = abs(np.corrcoef(x, y)[0, 1]) > 0.95
     if not (is_far and is_multiple) and not (is_other_slope and follows):
         return None
+    x, y = x * unit, y * unit
     return (
         f"Predictions for {name!r} seem to be in a different unit from the column they "
         f"are fed back into ({x[-1]:.4g} for a row that holds {y[-1]:.4g}). Fit the "

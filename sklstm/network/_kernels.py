@@ -312,11 +312,11 @@ class LSTMRecipe(Recipe):
         seeds = np.random.SeedSequence([*plan.seed, 2])
         base, starts = data.base()
         windows = extension.Windows(
-            np.ascontiguousarray(base),
+            base,
             starts,
             _missing_steps(spec, data.counts),
-            data.scaling.input_mean,
-            data.scaling.input_scale,
+            np.zeros(spec.n_channels, dtype=np.float32),
+            np.ones(spec.n_channels, dtype=np.float32),
             data.scaling.is_centred.astype(np.uint8),
         )
         return extension.Trainer(

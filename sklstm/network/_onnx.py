@@ -116,6 +116,11 @@ class _Value(NDArrayOperatorsMixin):
         """That of the example; an input may have any number of rows."""
         return self.example.shape
 
+    @property
+    def dtype(self) -> np.dtype:
+        """That of the example."""
+        return self.example.dtype
+
     def add(self, operator: str, example: np.ndarray, *others: Any, **how: Any) -> Any:
         """Return what an operator makes of this value and others."""
         return self.graph.add(operator, [self, *others], example, **how)
@@ -154,6 +159,12 @@ class _Value(NDArrayOperatorsMixin):
         value = self if dtype is None else self.astype(dtype)
         example = value.example.sum(axis=axis)
         return value.add("ReduceSum", example, [axis], keepdims=0)
+
+    def max(self, axis: int) -> _Value:
+        """Return the greatest values along an axis."""
+        return self.add(
+            "ReduceMax", self.example.max(axis=axis), axes=[axis], keepdims=0
+        )
 
     def any(self) -> bool:
         """Return whether anything in the example is true."""
@@ -208,7 +219,7 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
             "to_onnx needs the package onnx. Got none; pip install 'sklstm[onnx]'."
         ) from error
     graph = _Graph(onnx)
-    example = np.zeros((1, spec.window, spec.n_channels), dtype=np.float32)
+    example = np.zeros((1, spec.window, spec.n_channels))
     example[:, 0] = np.nan  # so that what is done about missing steps is recorded
     raw = graph.input("windows", example, "n_rows")
     sizes = None

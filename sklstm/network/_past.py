@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["past_fits", "past_slopes"]
+__all__ = ["past_fits", "past_slopes", "unit_of"]
 
 # How far, and on how many rows, a channel is compared with the target.
 _FARTHEST_HORIZON, _ROWS_TO_PROBE, _FEWEST_PAIRS = 64, 512, 8
@@ -31,9 +31,7 @@ def past_fits(newest: np.ndarray, target: np.ndarray, rows: np.ndarray) -> Itera
     newest, target, rows = (a[-_ROWS_TO_PROBE:] for a in (newest, target, rows))
     farthest = min(_FARTHEST_HORIZON, len(rows) - _FEWEST_PAIRS)
     for values in newest.T:
-        fits = (
-            _line(later, values, target, rows) for later in range(1, farthest + 1)
-        )
+        fits = (_line(later, values, target, rows) for later in range(1, farthest + 1))
         yield next((fit for fit in fits if fit is not None), None)
 
 
@@ -43,11 +41,22 @@ def _line(later: int, values: np.ndarray, target: np.ndarray, rows: np.ndarray) 
     x, y = values[later:][is_pair], target[:-later][is_pair]
     if len(x) < _FEWEST_PAIRS or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
-    slope = np.cov(x, y)[0, 1] / x.var(ddof=1)
+    units = unit_of(np.array([np.ptp(x), np.ptp(y)]))
+    from_first, own = (x - x[0]) / units[0], (y - y[0]) / units[1]
+    slope = np.cov(from_first, own)[0, 1] / from_first.var(ddof=1)
+    left = own - own.mean() - slope * (from_first - from_first.mean())
+    if not np.abs(left).max() < _GRAIN * own.std():
+        return None
+    with np.errstate(over="ignore"):
+        slope *= units[1] / units[0]
     # The same unit is exact; rounding of float32 must not blur it.
     slope = 1.0 if abs(slope - 1) < 1e-3 else slope
-    residual = y - y.mean() - slope * (x - x.mean())
-    if not np.abs(residual).max() < _GRAIN * y.std():
+    offset = y[0] - slope * x[0]
+    if not np.isfinite([slope, offset]).all():
         return None
-    offset = y.mean() - slope * x.mean()
-    return later, slope, 0.0 if abs(offset) < _GRAIN * y.std() else offset
+    return later, slope, 0.0 if abs(offset) < _GRAIN * np.ptp(y) else offset
+
+
+def unit_of(values: np.ndarray) -> np.ndarray:
+    """Return powers of two of the size of values, 1 for 0; dividing is exact."""
+    return np.ldexp(1.0, np.frexp(values)[1])

@@ -246,14 +246,14 @@ class LSTMRegressor(WindowRegressor):
         Returns
         -------
         pathlib.Path
-            The file. Its input ``windows`` is float32, of shape
-            (n_rows, window, n_channels), with NaN in missing oldest steps, unchecked.
-            Its outputs, float64, are ``values``, as :meth:`predict_steps` returns them,
-            and after a fit with quantiles ``quantiles``. They agree to float32
-            rounding. Where the series of a panel are divided by their sizes, there is a
-            second input ``groups``, int64 of shape (n_rows,): the position of each
-            row's group among ``groups_`` of the :class:`SlidingWindow` of the fit, -1
-            for a new one.
+            The file. Its input ``windows`` is float64, so that a large level costs no
+            digits, of shape (n_rows, window, n_channels), with NaN in missing oldest
+            steps, unchecked. Its outputs, float64, are ``values``, as
+            :meth:`predict_steps` returns them, and after a fit with quantiles
+            ``quantiles``. They agree to float32 rounding of what varies. Where the
+            series of a panel are divided by their sizes, there is a second input
+            ``groups``, int64 of shape (n_rows,): the position of each row's group among
+            ``groups_`` of the :class:`SlidingWindow` of the fit, -1 for a new one.
 
         Raises
         ------

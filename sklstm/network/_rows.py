@@ -14,14 +14,15 @@ import numpy as np
 import pandas as pd
 
 from sklstm._checks import (
+    GREATEST,
     _check_sample_weight,
     check_array,
     check_whole_target,
     validate_data,
 )
 from sklstm.windows._array import Windows, base_from_windows, is_next_window, true_steps
-from sklstm.windows._season import SeasonalArray
 from sklstm.windows._frames import check_same_labels, is_numbered
+from sklstm.windows._season import SeasonalArray
 
 __all__ = [
     "LAG_NAME",
@@ -44,22 +45,25 @@ _N_TESTS, _MOST_TESTED = 4, 8192
 # The columns of a lag table, as SlidingWindow names them: load_t-1, hour_t, hour_t+1.
 LAG_NAME = re.compile(r"(?P<channel>.+)_t(?P<step>[-+]\d+)?")
 
+# What windows may be kept as; the first is what other numbers become.
+_FLOATS = [np.float64, np.float32]
+
 
 def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarray]:
-    """Return X as float32 windows, an array or Windows, and the true steps of each.
+    """Return X as windows, an array or Windows, and the true steps of each.
 
     With ``reset``, a first fit, the regressor learns the columns of X.
     """
-    owner = type(regressor).__name__
-    with np.errstate(over="ignore"):  # beyond float32 is reported as infinity
-        windows = _shaped_windows(regressor, X, reset=reset)
+    owner, most = type(regressor).__name__, _greatest_for(regressor)
+    windows = _shaped_windows(regressor, X, reset=reset)
     counts = true_steps(windows)
     base = base_from_windows(windows)
-    infinite = np.isinf(windows if base is None else base).nonzero()
+    values = windows if base is None else base
+    infinite = ((values > most) | (values < -most)).nonzero()
     if len(infinite[0]):
         raise ValueError(
             f"{owner} needs finite windows. Got infinity or a value beyond "
-            f"float32 in row {infinite[0][0]}; fix or drop such rows."
+            f"{most:.3g} in row {infinite[0][0]}; fix or drop such rows."
         )
     if (counts < 0).any():
         raise ValueError(
@@ -76,19 +80,25 @@ def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarra
     return windows, counts
 
 
+def _greatest_for(regressor: Any) -> np.float64:
+    """Return the greatest value that is read; of float32 where nothing is scaled."""
+    is_scaled = regressor.scaling is not None
+    return GREATEST if is_scaled else np.float64(np.finfo(np.float32).max)
+
+
 def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
-    """Return X as float32 windows of the right shape, contents unchecked."""
+    """Return X as float windows of the right shape, contents unchecked."""
     owner = type(regressor).__name__
     if not hasattr(X, "ndim"):
         X = np.asarray(X)
     if X.ndim == 3:
         windows = X
-        # check_array would return plain float32 arrays as they are, only later.
+        # check_array would return plain float arrays as they are, only later.
         is_plain = type(X) in (np.ndarray, SeasonalArray)
-        is_plain = is_plain and X.dtype == np.float32 and len(X) > 0
+        is_plain = is_plain and X.dtype in _FLOATS and len(X) > 0
         if not (is_plain or isinstance(X, Windows)):
             how = {"ensure_all_finite": False, "allow_nd": True}
-            windows = check_array(X, dtype=np.float32, estimator=regressor, **how)
+            windows = check_array(X, dtype=_FLOATS, estimator=regressor, **how)
         if isinstance(windows, SeasonalArray):
             windows = windows.view(np.ndarray)
         if 0 in windows.shape:
@@ -102,7 +112,7 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
             regressor.__dict__.pop("feature_names_in_", None)
     else:
         table = validate_data(
-            regressor, X, reset=reset, dtype=np.float32, ensure_all_finite=False
+            regressor, X, reset=reset, dtype=_FLOATS, ensure_all_finite=False
         )
         n_channels = _channels_from_names(regressor) if reset else regressor.n_channels_
         windows = table.reshape(len(table), -1, n_channels)
@@ -143,9 +153,10 @@ def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarr
         weights=f"sample_weight ({owner.lower()}__sample_weight in a pipeline)",
         estimator=regressor,
     )
-    if np.abs(y).max() > np.finfo(np.float32).max:
+    most = _greatest_for(regressor)
+    if np.abs(y).max() > most:
         raise ValueError(
-            f"{owner} needs values of y within float32. Got "
+            f"{owner} needs values of y up to {most:.3g}. Got "
             f"{np.abs(y).max():.3g}; divide y by a constant."
         )
     if len(y) != n_rows:

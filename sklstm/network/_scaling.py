@@ -11,6 +11,10 @@ They are one chain, which training, prediction, contributions and export share:
    centred on a channel is predicted as its change from that value, its *level*.
 3. What a linear *highway* predicts is taken off; the network learns the rest.
 
+All this is done in the type of the windows, float64 as a rule, and what the network
+sees is rounded to float32 at the end: neither a level far above the variation nor a
+very small or large unit costs digits. Powers of two keep squares within float64.
+
 Methods whose arrays are of type Any are recorded by :mod:`sklstm.network._onnx`, which
 knows the functions of NumPy that they call.
 """
@@ -25,7 +29,7 @@ import numpy as np
 
 from sklstm.metrics import symmetric_mean_absolute_percentage_error
 from sklstm.network._highway import Highway, Part, PriorForecast, fit_highway
-from sklstm.network._past import past_slopes
+from sklstm.network._past import past_slopes, unit_of
 from sklstm.network._rows import tests_of
 from sklstm.windows._array import (
     Windows,
@@ -47,7 +51,7 @@ _FLOOR = 0.1
 # Size of a series that does not vary, and what of a standard deviation is rounding, as
 # shares of the mean absolute value.
 _FLAT_SIZE = 0.1
-_GRAIN = 16 * float(np.finfo(np.float32).eps)
+_GRAIN = 16 * float(np.finfo(np.float64).eps)
 
 # Variance of the change from a level, as a multiple of that of the target, above which
 # the channel is no level of it: values of a series that alternate come to 4 at most.
@@ -157,12 +161,12 @@ class Scaling:
         return windows_from_base(base, 0, len(windows), windows.shape[1])
 
     def relative_values(self, values: Any, sizes: Any) -> Any:
-        """Return raw values, whose last axis is channels, as relative ones, float32."""
+        """Return raw values, whose last axis is channels, as relative ones."""
         if self.unit == "plain":
             return values
-        values = values.astype(np.float64)
-        relative = self._relative(values, sizes, self.floor)
-        return np.where(self.has_unit, relative, values).astype(np.float32)
+        exact = values.astype(np.float64)
+        relative = self._relative(exact, sizes, self.floor)
+        return np.where(self.has_unit, relative, exact).astype(values.dtype)
 
     def relative_targets(self, targets: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         """Return raw targets of shape (n_rows, n_outputs) as relative ones."""
@@ -208,7 +212,30 @@ class Scaling:
         """Return what the network sees of relative windows: float32, NaN kept."""
         newest = windows[:, -1:, :]
         shift = np.where(self.is_centred, newest, self.input_mean[None, None, :])
-        return (windows - shift) / self.input_scale
+        with np.errstate(over="ignore"):
+            inputs = ((windows - shift) / self.input_scale).astype(np.float32)
+        return _within_float32(inputs, "Windows")
+
+    def base(self, base: np.ndarray, starts: np.ndarray, window: int) -> np.ndarray:
+        """Return a relative base as the network sees it, but for centring; float32.
+
+        What is centred is taken less the last level, or the newest value of each series
+        of a panel, so that a level costs no digits. ``starts``, the slots at which
+        windows begin, increase.
+        """
+        ends, levels = starts[:0], self.last_level[None]
+        if self.unit == "size":
+            ends = starts[np.append(np.diff(starts) >= window, True)] + window
+            levels = np.nan_to_num(np.append(base[ends - 1], levels, axis=0))
+        scaled = np.empty(base.shape, dtype=np.float32)
+        for some in row_slices(base[:, None], len(base)):
+            part = base[some]
+            slots = np.arange(some.start, some.start + len(part))
+            shift = levels[np.searchsorted(ends, slots, side="right")]
+            shift = np.where(self.is_centred, shift, self.input_mean)
+            with np.errstate(over="ignore"):
+                scaled[some] = (part - shift) / self.input_scale
+        return _within_float32(scaled, "Windows")
 
     def levels(self, windows: Any) -> Any:
         """Return the level of each output, of shape (n_rows, n_outputs), float64."""
@@ -259,7 +286,8 @@ class Scaling:
         if self.highway is not None:
             scaled -= self.highway_outputs(windows, self.inputs(windows), prior)
             scaled = _divided(scaled, self.remainder_scale)
-        return scaled.astype(np.float32)
+        with np.errstate(over="ignore"):
+            return _within_float32(scaled.astype(np.float32), "Targets")
 
     def values(
         self,
@@ -334,6 +362,16 @@ class Scaling:
         # Inputs are float32, so what is left of a target below their grain is rounding.
         remainder = np.where(remainder > 16 * np.finfo(np.float32).eps, remainder, 0.0)
         return replace(self, highway=highway, remainder_scale=remainder)
+
+
+def _within_float32(scaled: Any, what: str) -> Any:
+    """Return scaled values, once none of them is infinite; ONNX cannot be asked."""
+    if isinstance(scaled, np.ndarray) and np.isinf(scaled).any():
+        raise ValueError(
+            f"{what} must lie within 1e38 times the variation of the training rows. "
+            "Got a value further away; scale it as in fit."
+        )
+    return scaled
 
 
 def _divided(values: np.ndarray, scale: np.ndarray | float) -> np.ndarray:
@@ -459,17 +497,17 @@ def _fit_affine(unit: Scaling, kind: str | None, given: _Given) -> Scaling:
     is_centred = np.isin(np.arange(windows.shape[2]), unit.level_channel)
     mean, scale = _input_moments(windows, rows, is_centred)
     changes = targets - unit.levels(windows[rows, -1:])
-    # A level is float32, so changes smaller than its grain are rounding.
-    grain = np.finfo(np.float32).eps * np.abs(targets).max(axis=0)
+    # Changes smaller than the grain of the level are rounding.
+    grain = _grain_of(windows) * np.abs(targets).max(axis=0)
     varies = np.ptp(changes, axis=0) > np.where(unit.level_channel >= 0, grain, 0.0)
     return replace(
         unit,
         is_centred=is_centred,
-        input_mean=mean.astype(np.float32),
-        input_scale=scale.astype(np.float32),
-        level_mean=np.nanmean(windows[rows, -1].astype(np.float64), axis=0),
+        input_mean=mean,
+        input_scale=scale,
+        level_mean=np.nanmean(windows[rows, -1], axis=0, dtype=np.float64),
         target_mean=changes.mean(axis=0),
-        target_scale=np.where(varies, changes.std(axis=0), 0.0),
+        target_scale=np.where(varies, _deviation(changes), 0.0),
     )
 
 
@@ -477,8 +515,19 @@ def last_level(windows: Any, rows: np.ndarray) -> np.ndarray:
     """Return the level of relative windows without a true step."""
     # The series of a panel end on many levels, of which the last is no better.
     if isinstance(windows, Windows) and windows.has_many_groups:
-        return np.median(windows[rows, -1, :].astype(np.float32), axis=0)
-    return windows[rows[-1], -1, :].astype(np.float32)
+        return np.median(windows[rows, -1, :].astype(np.float64), axis=0)
+    return windows[rows[-1], -1, :].astype(np.float64)
+
+
+def _grain_of(windows: Any) -> float:
+    """Return what is rounding in windows, as a share of their values."""
+    return max(float(np.finfo(windows.dtype).eps), _GRAIN)
+
+
+def _deviation(values: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of columns, whatever their unit."""
+    unit = unit_of(np.ptp(values, axis=0))
+    return ((values - values[0]) / unit).std(axis=0) * unit
 
 
 def _input_moments(
@@ -488,18 +537,22 @@ def _input_moments(
     n_channels = windows.shape[2]
     count = total = squares = np.zeros(n_channels)
     # Sums of squares about a typical value, so that a large level costs no digits.
-    pivot = np.where(is_centred, 0.0, windows[rows[-1], -1, :])
+    newest = windows[rows, -1, :].astype(np.float64)
+    unit = np.ptp(newest, axis=0)
+    unit = unit_of(np.where(unit > 0, unit, np.abs(newest[-1])))
+    pivot = np.where(is_centred, 0.0, newest[-1])
     for some in row_slices(windows, len(rows)):
         part = windows[rows[some]].astype(np.float64)
         part -= np.where(is_centred, part[:, -1:, :], pivot)
+        part /= unit
         count = count + (~np.isnan(part)).sum(axis=(0, 1))
         total = total + np.nansum(part, axis=(0, 1))
         squares = squares + np.nansum(np.square(part), axis=(0, 1))
     mean = np.where(is_centred, 0.0, total / count)
     variance = np.maximum(squares / count - np.square(mean), 0.0)
-    grain = np.finfo(np.float32).eps * np.abs(pivot)
-    scale = np.sqrt(variance)
-    return mean + pivot, np.where(scale > grain, scale, 1.0)
+    grain = _grain_of(windows) * np.abs(pivot)
+    scale = np.sqrt(variance) * unit
+    return mean * unit + pivot, np.where(scale > grain, scale, 1.0)
 
 
 # -- which channel is the level of a target -----------------------------------------
@@ -515,19 +568,26 @@ def _level_channels(given: _Given, *, is_forced: bool) -> tuple[np.ndarray, np.n
         own = targets[:, outputs]
         slopes = past_slopes(newest, own[:, 0], given.rows)
         slopes = np.where(np.isnan(slopes), 1.0, slopes)
-        variances = _variances_of_change(newest * slopes, own)
+        variances, variance = _variances_of_change(newest * slopes, own)
         best = int(np.argmin(variances))
-        variance = own.var(axis=0).mean()
         is_close = is_forced and variances[best] <= _MOST_VARIANCE * variance
         if is_close or variances[best] < variance:
             chosen[outputs], unit[outputs] = best, slopes[best]
     return chosen, unit
 
 
-def _variances_of_change(levels: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return, per column of levels, the variance of the targets less that column."""
-    changes = [(targets - level[:, None]).var(axis=0).mean() for level in levels.T]
-    return np.array(changes)
+def _variances_of_change(
+    levels: np.ndarray, targets: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return the variances of targets less each column of levels, and of targets."""
+    targets, levels = targets - targets[0], levels - levels[0]
+    unit = unit_of(np.ptp(targets))
+    with np.errstate(over="ignore", invalid="ignore"):  # channels of quite another unit
+        changes = [
+            ((targets - level[:, None]) / unit).var(axis=0).mean() for level in levels.T
+        ]
+    variance = float((targets / unit).var(axis=0).mean())
+    return np.nan_to_num(np.array(changes), nan=np.inf), variance
 
 
 # -- what values are relative to ----------------------------------------------------
@@ -539,14 +599,14 @@ def _fit_units(kind: str | None, given: _Given) -> list[Scaling]:
     n_channels, n_outputs = windows.shape[2], targets.shape[1]
     plain = Scaling(
         is_centred=np.zeros(n_channels, dtype=bool),
-        input_mean=np.zeros(n_channels, dtype=np.float32),
-        input_scale=np.ones(n_channels, dtype=np.float32),
+        input_mean=np.zeros(n_channels),
+        input_scale=np.ones(n_channels),
         level_channel=np.full(n_outputs, -1),
         level_slope=np.ones(n_outputs),
         target_mean=np.zeros(n_outputs),
         target_scale=np.ones(n_outputs),
         level_mean=np.zeros(n_channels),
-        last_level=np.zeros(n_channels, dtype=np.float32),
+        last_level=np.zeros(n_channels),
         unit="plain",
         unit_channel=np.full(n_outputs, -1),
         floor=np.ones(n_channels),
@@ -592,7 +652,7 @@ def _positive_channels(given: _Given, lowest: np.ndarray) -> np.ndarray:
         probed = windows.groups[rows] == windows.groups[rows[-1]]
     chosen = []
     for target in given.targets[rows].T:
-        variances = _variances_of_change(newest, target[:, None])
+        variances, _ = _variances_of_change(newest, target[:, None])
         is_past = ~np.isnan(past_slopes(newest[probed], target[probed], rows[probed]))
         for wanted in (is_past, lowest > 0):
             if np.isfinite(variances[wanted]).any():
@@ -609,10 +669,17 @@ def _sizes_by_group(windows: Windows, rows: np.ndarray) -> np.ndarray:
     newest = windows[rows, -1].astype(np.float64)
     sizes = np.zeros((n_groups + 1, newest.shape[1]))
     for channel, values in enumerate(newest.T):
+        mean_size = np.bincount(groups, np.abs(values), n_groups) / n_rows
+        # Less some value of the group, so that a constant has the size 0 exactly.
+        pivot, unit = np.zeros((2, n_groups))
+        pivot[groups] = values
+        values = values - pivot[groups]
+        np.maximum.at(unit, groups, np.abs(values))
+        unit = unit_of(unit)
+        values /= unit[groups]
         mean = np.bincount(groups, values, n_groups) / n_rows
         squares = np.bincount(groups, np.square(values - mean[groups]), n_groups)
-        mean_size = np.bincount(groups, np.abs(values), n_groups) / n_rows
-        sizes[:-1, channel] = _size(np.sqrt(squares / n_rows), mean_size)
+        sizes[:-1, channel] = _size(np.sqrt(squares / n_rows) * unit, mean_size)
     return np.where(sizes > 0, sizes, np.nan)
 
 
@@ -620,11 +687,16 @@ def _sizes_of_windows(windows: Any) -> Any:
     """Return the size of each window in each channel; 0 for none."""
     is_true = ~np.isnan(windows)
     n_true = np.maximum(is_true.astype(np.float64).sum(axis=1), 1.0)
-    values = np.where(is_true, windows, 0.0)
-    mean = values.sum(axis=1) / n_true
-    distance = np.where(is_true, windows - mean[:, None], 0.0)
-    deviation = np.sqrt((distance * distance).sum(axis=1) / n_true)
-    return _size(deviation, np.abs(values).sum(axis=1) / n_true)
+    mean_size = np.abs(np.where(is_true, windows, 0.0)).sum(axis=1) / n_true
+    # Less the newest value, so that a constant has the size 0 exactly.
+    distance = np.where(is_true, windows - windows[:, -1:, :], 0.0)
+    unit = np.abs(distance).max(axis=1)
+    unit = np.where(unit > 0, unit, 1.0)
+    distance = distance / unit[:, None]
+    mean = distance.sum(axis=1) / n_true
+    distance = np.where(is_true, distance - mean[:, None], 0.0)
+    deviation = np.sqrt((distance * distance).sum(axis=1) / n_true) * unit
+    return _size(deviation, mean_size)
 
 
 def _size(deviation: Any, mean_size: Any) -> Any:

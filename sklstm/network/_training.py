@@ -167,14 +167,14 @@ class TrainingSet:
         return self.scaling.targets(self.targets[rows], self.windows[rows], prior)
 
     def base(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the base of all windows, a view, and where in it each begins."""
+        """Return the scaled base of all windows, and where in it each begins."""
         n_rows, window, n_channels = self.windows.shape
         base, starts = base_from_windows(self.windows), np.arange(n_rows)
         if isinstance(self.windows, Windows):
             starts = self.windows.starts
         elif base is None:
             base, starts = self.windows.reshape(-1, n_channels), starts * window
-        return base, starts.astype(np.int32)
+        return self.scaling.base(base, starts, window), starts.astype(np.int32)
 
     def scaled_targets(self) -> np.ndarray:
         """Return the targets of all rows as the network learns them, 0 for none."""

@@ -76,7 +76,8 @@ _PARAMETERS = """\
         the training rows. ``"last"`` predicts the change from the newest value of the
         channel that is closest to the target. ``"auto"`` does so, and standardises only
         where many rows and the estimated error of the highway speak for it; without a
-        highway, where the target varies less than that change. None changes nothing.
+        highway, where the target varies less than that change. None changes nothing:
+        the network sees the float32 of all values.
 
         With the windows of a panel (``groups`` of :class:`SlidingWindow`) ``"auto"``
         and ``"last"`` divide each series by its size, the standard deviation of its
@@ -298,7 +299,9 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if not goes_on:
             _warn_of_long_window(windows, int(counts[rows].max()))
         if self._scaling.highway is not None if goes_on else self._has_highway():
-            rows = complete_rows(counts, rows, steps_read(len(rows), *windows.shape[1:]))
+            rows = complete_rows(
+                counts, rows, steps_read(len(rows), *windows.shape[1:])
+            )
         if goes_on:
             reader = self._scaling.prior
         else:

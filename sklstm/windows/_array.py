@@ -19,6 +19,7 @@ __all__ = [
     "Windows",
     "base_from_rows",
     "base_from_windows",
+    "float_type",
     "is_next_window",
     "ranges",
     "row_slices",
@@ -42,7 +43,7 @@ class Windows:
 
     Parameters
     ----------
-    base : ndarray of shape (n_slots, n_channels), float32
+    base : ndarray of shape (n_slots, n_channels), float32 or float64
     starts : ndarray of shape (n_rows,), int
         The slot at which the window of each row begins; one more for the next row.
     groups : ndarray of shape (n_rows,), int
@@ -76,7 +77,7 @@ class Windows:
 
     @property
     def dtype(self) -> np.dtype:
-        """float32."""
+        """That of the base."""
         return self.base.dtype
 
     def __repr__(self) -> str:
@@ -287,9 +288,10 @@ def base_from_rows(
 
     Returns
     -------
-    ndarray of shape (n_slots, n_channels), float32
+    ndarray of shape (n_slots, n_channels), in the float type of both
     """
-    base = np.full((slots.n_slots, values.shape[1]), np.nan, dtype=np.float32)
+    shape = slots.n_slots, values.shape[1]
+    base: np.ndarray = np.full(shape, np.nan, dtype=float_type(values, kept))
     one_by_one = np.arange(len(kept))
     for delay in np.unique(delays):
         channels = delays == delay
@@ -313,6 +315,12 @@ def base_from_rows(
                 _put(base, after, which, own[np.repeat(stops - 1, n_after)])
     base[np.isnan(base).any(axis=1)] = np.nan
     return base
+
+
+def float_type(*arrays: np.ndarray) -> type:
+    """Return float32 where all arrays are floats and no longer, else float64."""
+    is_short = all(a.dtype.kind == "f" and a.dtype.itemsize <= 4 for a in arrays)
+    return np.float32 if is_short else np.float64
 
 
 def _put(base: np.ndarray, at: np.ndarray, channels: Any, rows: np.ndarray) -> None:

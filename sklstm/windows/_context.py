@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklstm.windows._array import Stretches, ranges
+from sklstm.windows._array import Stretches, float_type, ranges
 from sklstm.windows._labels import Grid, labels_together
 from sklstm.windows._table import (
     RowLabels,
@@ -30,7 +30,7 @@ class Context:
 
     Parameters
     ----------
-    values : ndarray of shape (n_kept, n_channels), float32
+    values : ndarray of shape (n_kept, n_channels), float32 or float64
         Missing values are filled.
     labels : Index of length n_kept
         Their labels of time.
@@ -167,7 +167,7 @@ def context_of(placed: Placed, n_newest: int) -> Context:
     counts = np.minimum(stops - placed.firsts, n_newest)
     newest = ranges(stops - counts, counts)
     return Context(
-        placed.channels[newest].astype(np.float32),
+        placed.channels[newest].astype(float_type(placed.channels)),
         placed.labels_of(newest),
         np.repeat(placed.group_codes, counts),
         placed.labels_of(placed.firsts),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 
-from sklstm.windows._array import Slots
+from sklstm.windows._array import Slots, float_type
 from sklstm.windows._context import Context, Placed
 from sklstm.windows._labels import Grid, counts_rows, grid_of
 from sklstm.windows._table import RowLabels, first_of_groups
@@ -24,9 +24,6 @@ __all__ = [
     "warn_of_missing_rows",
     "warn_of_target",
 ]
-
-# Rows looked at to judge whether float32 is fine enough for a column.
-_ROWS_FOR_DIGITS = 1 << 16
 
 # Share of the grid that may be missing without a word, and places for it to matter.
 _FEW_MISSING = 0.1
@@ -116,6 +113,7 @@ def _has_past_of(target: np.ndarray, columns: np.ndarray) -> bool:
         x, y = column[is_there], target[is_there]
         if len(x) < _FEWEST_CHANGES or np.ptp(x) == 0 or np.ptp(y) == 0:
             continue
+        x, y = ((each - each[0]) / np.ptp(each) for each in (x, y))
         if abs(np.corrcoef(x, y)[0, 1]) > _MOST_AGREE:
             return True
     return len(target) < _FEWEST_CHANGES or np.ptp(target) == 0
@@ -188,21 +186,21 @@ def warn_of_missing_rows(placed: Placed, grid: Grid) -> None:
 
 
 def warn_of_lost_digits(values: np.ndarray, columns: Sequence | None) -> None:
-    """Warn where float32 cannot tell neighbouring values of a column apart."""
-    newest = np.asarray(values[-_ROWS_FOR_DIGITS:], dtype=np.float64)
+    """Warn where the type of windows cannot tell neighbouring values apart."""
+    kind = float_type(values)
+    newest = np.asarray(values[-_ROWS_TO_COMPARE:], dtype=np.float64)
     newest = newest[np.isfinite(newest).all(axis=1)]
     if not len(newest):
         return
-    is_constant = newest.min(axis=0) == newest.max(axis=0)
-    spread = np.where(is_constant, 0, newest.std(axis=0))
-    grain = np.abs(newest).max(axis=0) * np.finfo(np.float32).eps
-    coarse = np.flatnonzero((grain > 1e-2 * spread) & (spread > 0))
+    spread = np.ptp(newest, axis=0)
+    grain = np.abs(newest).max(axis=0) * np.finfo(kind).eps
+    coarse = np.flatnonzero((grain > 3e-3 * spread) & (spread > 0))
     if len(coarse):
         name = columns[coarse[0]] if columns else int(coarse[0])
         warnings.warn(
-            f"Windows hold float32, which is too coarse for column {name!r}: it "
-            f"varies by {spread[coarse[0]]:.3g} around values of "
-            f"{np.abs(newest[:, coarse[0]]).max():.3g}; subtract a constant first.",
+            f"Windows hold {kind.__name__}, which is too coarse for column {name!r}: "
+            f"its values lie within {spread[coarse[0]]:.3g} of each other around "
+            f"{newest[-1, coarse[0]]:.3g}. Pass float64, or subtract a constant first.",
             UserWarning,
             stacklevel=4,
         )

@@ -23,6 +23,7 @@ from sklstm._checks import (
 from sklstm.windows._array import (
     Windows,
     base_from_rows,
+    float_type,
     ranges,
     slots_of,
     windows_from_base,
@@ -151,7 +152,7 @@ class SlidingWindow(
         ``horizon``, or 0 where all columns are known.
     target_names_ : list or None
         Names of the columns of y, where it had some.
-    context_ : ndarray of shape (n_kept, n_channels), float32
+    context_ : ndarray of shape (n_kept, n_channels), float32 or float64
         The newest rows seen in ``fit``, group by group, at least one of each. Channels
         are the columns, and what ``calendar`` adds.
     groups_ : Index or None
@@ -167,10 +168,9 @@ class SlidingWindow(
 
     Notes
     -----
-    The windows of contiguous rows are a read-only float32 view that costs no more
-    memory than the series. Those of a panel, and of a series with missing rows, come as
-    :class:`Windows`, an array-like of the same shape that holds each row once;
-    indexing it or ``numpy.asarray`` copies windows out of it.
+    Windows are float64, or float32 where X is. Those of contiguous rows are a read-only
+    view that costs no more memory than the series. Others come as :class:`Windows`, an
+    array-like of the same shape that holds each row once; indexing it copies windows.
 
     NumPy arrays have no index, hence no context. To say that new rows follow a fit on n
     rows, give them labels: ``pd.DataFrame(X, index=range(n, ...))``.
@@ -197,7 +197,7 @@ class SlidingWindow(
     >>> X = pd.DataFrame({"load": [1.0, 2.0, 3.0, 4.0]})
     >>> sliding_window = SlidingWindow(window=2).fit(X[:3])
     >>> sliding_window.transform(X[3:])[0, :, 0]
-    array([2., 3.], dtype=float32)
+    array([2., 3.])
     >>> sliding_window.get_feature_names_out()
     array(['load_t-2', 'load_t-1'], dtype=object)
 
@@ -207,7 +207,7 @@ class SlidingWindow(
     >>> X["sales"] = [10.0, 20.0, 11.0, 21.0]
     >>> sliding_window = SlidingWindow(window=2, groups="store", time="day").fit(X)
     >>> sliding_window.transform(X)[:, -1, 0]
-    array([nan, nan, 10., 20.], dtype=float32)
+    array([nan, nan, 10., 20.])
     """
 
     _parameter_constraints = {
@@ -272,9 +272,9 @@ class SlidingWindow(
         Warns
         -----
         UserWarning
-            If y is a known column of X, or a column shifted by one row; if no column of
-            X holds the past of y; if more than a tenth of the grid is missing; if
-            float32 is too coarse for a column; if the index does not count rows.
+            If y is a known column of X, or a column shifted by one row; if none holds
+            the past of y; if a tenth of the grid is missing; if no index counts rows;
+            if float32 or float64 is too coarse for a column.
         """
         self._learn(X, y)
         return self
@@ -321,9 +321,8 @@ class SlidingWindow(
         Raises
         ------
         ValueError
-            If X has labels of another kind than the rows of ``fit``, ends no later than
-            the rows seen before, or is not as ``fit`` needs it; the transformer is then
-            as it was.
+            If X has labels of another kind than in ``fit``, ends no later than the rows
+            seen before, or is not as ``fit`` needs it; nothing has then changed.
         """
         if not hasattr(self, "context_"):
             return self.fit(X, y)
@@ -354,7 +353,7 @@ class SlidingWindow(
         Returns
         -------
         ndarray of shape (n_rows, window, n_columns) or (n_rows, window * n_columns)
-            float32 windows, oldest step first, by ``layout``; a DataFrame of the lag
+            Float windows, oldest step first, by ``layout``; a DataFrame of the lag
             table after ``set_output(transform="pandas")``; :class:`Windows` for
             sequences of a panel, or with missing rows.
 
@@ -486,7 +485,7 @@ class SlidingWindow(
                     f"SlidingWindow needs at least horizon + 1 = {self.lag_ + 1} rows, "
                     f"so that one row has a past. Got {came}; pass more rows."
                 )
-            self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(np.float32)
+            self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(float_type(values))
             placed = self._placed(values, rows, order, self.grid_, None)
             self._keep(context_of(placed, self._n_kept))
         warn_of_lost_digits(values, self._columns)
@@ -673,7 +672,7 @@ class SlidingWindow(
             raise ValueError(
                 f"SlidingWindow needs a window that fits X. Got window={self.window_} "
                 f"and horizon={self.horizon} for {len(values)} rows, which would take "
-                f"{4 * n_values / 1e9:.1f} GB; choose a shorter window."
+                f"{8 * n_values / 1e9:.1f} GB; choose a shorter window."
             )
 
     def _slots(self, placed):
@@ -717,5 +716,6 @@ class SlidingWindow(
     def _begins_like_fit(self, values):
         """Return whether rows begin with the rows that ``fit`` began with."""
         n_rows = min(len(values), len(self._first_rows))
-        first = values[:n_rows, : self._first_rows.shape[1]].astype(np.float32)
-        return np.array_equal(first, self._first_rows[:n_rows], equal_nan=True)
+        first = values[:n_rows, : self._first_rows.shape[1]]
+        own = self._first_rows[:n_rows].astype(float_type(first))
+        return np.array_equal(first, own, equal_nan=True)
