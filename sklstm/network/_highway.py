@@ -72,10 +72,11 @@ class Highway:
     """A linear map to scaled targets from scaled windows, their levels, and the prior.
 
     The kernels are of shape (n_values, n_outputs), (n_levels, n_outputs),
-    (n_steps, n_outputs) and (n_units, n_outputs). The candidates that start from the prior have a weight from 0
-    to 1; those of distances from the mean have a gain, the share of the error of the
-    others that they spare. For each output ``error`` is the mean absolute error on later rows, infinite
-    where there were none, and ``remainder`` the mean squared error on all rows.
+    (n_steps, n_outputs) and (n_units, n_outputs). The candidates that start from the
+    prior have a weight from 0 to 1; those of distances from the mean have a gain, the
+    share of the others' error that they spare. For each output ``error`` is the mean
+    absolute error on later rows, infinite where there were none, and ``remainder`` the
+    mean squared error on all rows.
     """
 
     kernel: np.ndarray
@@ -121,9 +122,10 @@ class Highway:
 class Part:
     """Some rows to fit a highway to.
 
-    ``levels`` are the newest values of the centred channels, less their mean. ``test`` is the test in which a row is forecast, 0 for none, and ``since`` the first
-    one for which it may be learned, or one more than there are. Weights have the mean 1
-    over all rows.
+    ``levels`` are the newest values of the centred channels, less their mean. ``test``
+    is the test in which a row is forecast, 0 for none, and ``since`` the first one for
+    which it may be learned, or one more than there are. Weights have the mean 1 over
+    all rows.
     """
 
     inputs: np.ndarray
@@ -324,10 +326,21 @@ class _Sums:
         mean = np.tensordot(shares, candidates, 1)
         fitted = (mean * (2 * self.cross[-1] - self.gram[-1] @ mean)).sum(axis=0)
         remainder = np.maximum(self.squares - fitted, 0.0) / self.n_rows[-1]
-        values, *others, bias = np.split(mean, [*self.ends, len(mean) - 1])
+        parts = np.split(mean, [*self.ends, len(mean) - 1])
         n_plain = n_each * (len(kinds) // 2 if self.has_prior else len(kinds))
         weight = float(shares[n_plain:].sum())
-        return Highway(values, bias[0], error, remainder, *others, weight, gain)
+        kernel, level_kernel, step_kernel, state_kernel, bias = parts
+        return Highway(
+            kernel=kernel,
+            bias=bias[0],
+            error=error,
+            remainder=remainder,
+            level_kernel=level_kernel,
+            step_kernel=step_kernel,
+            state_kernel=state_kernel,
+            prior_weight=weight,
+            gain_of_distances=float(gain),
+        )
 
 
 @dataclass(frozen=True)

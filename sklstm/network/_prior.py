@@ -118,7 +118,7 @@ def _quantiles(
 
 
 def _at_once(weights, windows, season, n_steps, use_logarithms):
-    """Return what the prior says of up to MAX_STEPS steps, for rows that have values."""
+    """Return what the prior says of up to MAX_STEPS steps after rows with values."""
     steps = np.arange(1, n_steps + 1)
     last = fill_forward(windows)[:, -1:]
     # A power of two as unit: scaling by it does not round.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from sklstm.network._highway import PriorForecast
 from sklstm.network._past import past_fits
@@ -18,7 +18,7 @@ __all__ = ["PriorReader", "prior_reader"]
 
 @dataclass(frozen=True)
 class PriorReader:
-    """What the prior is to forecast: the target, ``slope`` times a channel + ``offset``.
+    """What the prior forecasts: a target, ``slope`` times a channel + ``offset``.
 
     The first of ``steps`` lies ``horizon`` steps after the newest of a window.
     """
@@ -82,7 +82,10 @@ def _at_levels(quantiles: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
 
     Between the prior's own and beyond, they are as straight as a normal distribution's.
     """
-    own, wanted = ndtri(LEVELS), ndtri(levels)
+    own, wanted = (
+        np.array([NormalDist().inv_cdf(level) for level in each])
+        for each in (LEVELS, levels)
+    )
     at = np.clip(np.searchsorted(own, wanted) - 1, 0, len(own) - 2)
     share = (wanted - own[at]) / (own[at + 1] - own[at])
     made = quantiles[:, :, at] * (1 - share) + quantiles[:, :, at + 1] * share

@@ -320,8 +320,8 @@ def tests_of(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return from which test on each row may be learned, and its own test, 0 for none.
 
-    Tests are the quarters of the newer half of each group, 1 the oldest. A row whose targets
-    reach into a test is not learned for it.
+    Tests are the quarters of the newer half of each group, 1 the oldest. A row whose
+    targets reach into a test is not learned for it.
     """
     groups = np.zeros(len(rows)) if groups is None else groups[rows]
     starts = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))

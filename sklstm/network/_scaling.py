@@ -460,6 +460,7 @@ def _fit_with_highway(
     how = windows, targets, rows, weights, given.prior, given.steps
     first = "last" if kind == "auto" else kind
     fit = _fit_affine(unit, first, given).with_highway(*how)
+    assert fit.highway is not None
     if kind != "auto" or fit.highway.gain_of_distances < _CLEAR_GAIN:
         return fit
     return _fit_affine(unit, "standard", given).with_highway(*how)
@@ -505,7 +506,7 @@ def _fit_affine(unit: Scaling, kind: str | None, given: _Given) -> Scaling:
         is_centred=is_centred,
         input_mean=mean,
         input_scale=scale,
-        level_mean=np.nanmean(windows[rows, -1], axis=0, dtype=np.float64),
+        level_mean=np.asarray(np.nanmean(given.newest, axis=0)),
         target_mean=changes.mean(axis=0),
         target_scale=np.where(varies, _deviation(changes), 0.0),
     )

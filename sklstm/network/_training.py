@@ -146,8 +146,8 @@ class TrainingSet:
 
     Windows, usually a view, are never copied all at once; of each, ``counts`` are the
     true steps. Weights have the mean 1 over the training rows. After early stopping a
-    network gets the highway of ``final``, and goes on with ``refit_rows``. What the prior
-    says of the rows is relative, too.
+    network gets the highway of ``final``, and goes on with ``refit_rows``. What the
+    prior says of the rows is relative, too.
     """
 
     windows: np.ndarray

@@ -368,11 +368,17 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         some = thinned(rows, _ROWS_OF_SAMPLE)
         if reader is None or len(some) == len(rows):
             return reader
-        outputs = np.zeros(targets.shape[1], dtype=np.int64)
-        how = {"reader": reader, "prior": reader.read(windows, some)}
-        given = windows, targets, some, outputs
-        scaling = fit_scaling(self.scaling, *given, has_highway=True, **how)
-        return reader if scaling.highway.prior_weight > 0.5 else None
+        # With it a highway of the sample must err less than one of all rows without.
+        kind = "last" if self.scaling == "auto" else self.scaling
+        errors = []
+        for own, how in (
+            (some, {"reader": reader, "prior": reader.read(windows, some)}),
+            (rows, {}),
+        ):
+            given = windows, targets, own, np.zeros(targets.shape[1], dtype=np.int64)
+            scaling = fit_scaling(kind, *given, has_highway=True, **how)
+            errors.append((scaling.highway.error * scaling.target_scale).mean())
+        return reader if errors[0] < errors[1] else None
 
     def _new_members(self, given, how):
         """Return networks with their first weights, and the maps around them."""

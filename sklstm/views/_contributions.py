@@ -125,8 +125,8 @@ def _integrated_gradients(
     total *= end - begin
     if scaling.prior is not None:
         total[:, :, scaling.prior.channel] += [
-            _contributions_to_prior(scaling, *each, output)
-            for each in zip(*ends, sizes, strict=True)
+            _contributions_to_prior(scaling, flat, true, size, output)
+            for flat, true, size in zip(*ends, sizes, strict=True)
         ]
     # Relative contributions add up to a relative difference.
     relative = [regressor._relative_values(each, sizes) for each in ends]

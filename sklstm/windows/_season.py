@@ -14,20 +14,20 @@ from sklstm.windows._labels import Grid
 
 __all__ = ["SeasonalArray", "longest_useful_window", "seasons_of", "with_season"]
 
-_WEEK, _DAY = pd.Timedelta(days=7), pd.Timedelta(days=1)
+_YEAR, _WEEK, _DAY = (pd.Timedelta(days=days) for days in (365, 7, 1))
 
 # The rule of window="auto", measured with the prior's forecasts: at least so many
 # steps, seasons, and seasons of the longer kind within so many steps; and at most this
 # share of the rows of the longest series, so that most windows are complete. Windows of
 # many channels have so many values at most, but two seasons, and so many steps.
 _FEWEST, _SEASONS, _LONG_SEASONS, _FEW = 96, 3, 2, 336
-_SHARE, _MOST_VALUES, _FEWEST_OF_MANY = 2 / 3, 672, 24
+_SHARE, _MOST_VALUES, _FEWEST_OF_MANY = 0.75, 672, 24
 
 
 class SeasonalArray(np.ndarray):
     """An array of windows that carries its season along, as a view of the same data."""
 
-    season: tuple[int, ...] | None = None
+    season: Any = None
 
     def __array_finalize__(self, of: Any) -> None:
         self.season = getattr(of, "season", None)
@@ -74,41 +74,39 @@ def _seasons_of_grid(grid: Grid | None) -> tuple[int, ...]:
     if grid is None or grid.kind in ("rows", "integer"):
         return (1,)
     if grid.kind == "month":
-        return _whole(12 / grid.step)
+        return (_whole(12 / grid.step),)
+    in_a_day, in_a_week = 1, 1
     if grid.weekdays:
         in_a_day = int(sum(grid.times))
         in_a_week = in_a_day * int(sum(grid.weekdays))
-        return (in_a_week,) if in_a_day == 1 else (in_a_day, in_a_week)
-    step = _duration(grid)
-    if step > pd.Timedelta(days=8):
-        return _whole(pd.Timedelta(days=365) / step)
-    if step == _WEEK:
-        return (52,)
-    if step >= _DAY:
-        return _whole(_WEEK / step)
-    in_a_day = _whole(_DAY / step)
-    return in_a_day if in_a_day == (1,) else (*in_a_day, 7 * in_a_day[0])
+    else:
+        step = _duration(grid)
+        if step >= _WEEK:
+            return (_whole(_YEAR / step),)
+        in_a_day = _whole(_DAY / step) if step < _DAY else 1
+        in_a_week = 7 * in_a_day if step <= _DAY else _whole(_WEEK / step)
+    return (in_a_week,) if in_a_day == 1 else (in_a_day, in_a_week)
 
 
 def _duration(grid: Grid) -> pd.Timedelta:
-    """Return about how long a step of a grid lasts: the mean of four."""
+    """Return about how long a step of a grid lasts: the mean of twenty."""
     if isinstance(grid.step, pd.Timedelta):
         return grid.step
     offset = grid.last.freq * grid.step if grid.kind == "period" else grid.step
     first = pd.Timestamp("2001-01-01") + offset
-    return (first + 4 * offset - first) / 4
+    return (first + 20 * offset - first) / 20
 
 
-def _whole(count: float) -> tuple[int]:
+def _whole(count: float) -> int:
     """Return a season of about so many rows, 1 where that is no whole number."""
     whole = round(count)
-    return (whole,) if whole > 1 and abs(count - whole) < 0.05 * whole else (1,)
+    return whole if whole > 1 and abs(count - whole) < 0.05 * whole else 1
 
 
 def longest_useful_window(
     season: tuple[int, ...], n_rows: int, n_channels: int = 1
 ) -> int:
-    """Return the window that "auto" stands for, for a longest series of so many rows."""
+    """Return what "auto" stands for where the longest series has so many rows."""
     few = min(_LONG_SEASONS * season[-1], _FEW)
     wanted = max(_FEWEST, _SEASONS * season[0], few)
     most = max(_MOST_VALUES // n_channels, 2 * season[0], _FEWEST_OF_MANY)

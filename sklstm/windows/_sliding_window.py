@@ -101,8 +101,8 @@ class SlidingWindow(
     window : int or "auto", default="auto"
         Number of past rows in a window; at least 1. ``"auto"`` takes 96, or more where
         three seasons are longer, or two of the longer season within 336 rows; but at
-        most two thirds of the rows of the longest series, and no more than 672 values
-        where channels are many.
+        most three quarters of the rows of the longest series, and no more than 672
+        values where channels are many.
     horizon : int, default=1
         Distance from the newest row of the window to the row that it predicts. 1
         predicts the next value; 0 lets the window end on the row itself.
@@ -660,8 +660,8 @@ class SlidingWindow(
             raise ValueError(
                 "The 'known_ahead' parameter of SlidingWindow needs known columns and "
                 f"a longer window. Got known_ahead={self.known_ahead!r} with known="
-                f"{self.known!r} and window={self.window_!r}; name the columns in known "
-                "and raise window."
+                f"{self.known!r} and window={self.window_!r}; name the columns in "
+                "known and raise window."
             )
 
     def _check_size(self, values, rows):
