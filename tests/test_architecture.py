@@ -248,18 +248,6 @@ def test_importing_the_package_loads_none_of_its_rooms():
     assert run_python(code).stdout == "[]\n"
 
 
-def test_predicting_loads_no_backend():
-    """The forward pass is NumPy alone, in an interpreter that has no TensorFlow yet."""
-    code = (
-        "import sys, numpy as np\n"
-        "from sklstm.network._lstm import NetworkSpec, forward, initial_weights\n"
-        "spec = NetworkSpec(3, 1, 1, (2,))\n"
-        "forward(spec, initial_weights(spec, 0), np.zeros((2, 3, 1), 'float32'))\n"
-        f"print([m for m in {HEAVY} if m in sys.modules])"
-    )
-    assert run_python(code).stdout == "[]\n"
-
-
 def test_public_names_are_pinned():
     """``__all__`` is sorted and holds these names, all of which are there."""
     assert sklstm.__all__ == [

@@ -151,9 +151,6 @@ def test_direct_or_recursive(wrapper, steps):
     np.testing.assert_allclose(result - X["load"].iloc[-1], jump[:steps])
 
 
-# -- what is found -----------------------------------------------------------------
-
-
 # -- what is refused ---------------------------------------------------------------
 
 

@@ -23,26 +23,12 @@ from by_hand import (
 )
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
-from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklstm import LSTMRegressor, SlidingWindow, forecast
 
 # -- one step fed back -------------------------------------------------------------
-
-
-@pytest.mark.parametrize("horizon", [1, 3])
-def test_trees(horizon):
-    """Trees, which jump at thresholds, forecast exactly what a naive loop does."""
-    X = frame("load")
-    boosting = HistGradientBoostingRegressor(max_iter=5, min_samples_leaf=5)
-    windows = SlidingWindow(WINDOW, horizon=horizon, layout="flat")
-    pipe = make_pipeline(windows, boosting).fit(X, X["load"])
-    table = X.to_numpy()
-    regressor = fit_by_hand(pipe[1:], table, table[:, 0], WINDOW, horizon)
-    expected = forecast_by_hand(regressor, table, 9, WINDOW, horizon)
-    np.testing.assert_array_equal(forecast(pipe, X, steps=9), expected)
 
 
 # -- direct: several steps at once -------------------------------------------------
@@ -329,18 +315,6 @@ def test_predictions_that_grow_without_bound():
 
 
 # -- steps in front of the windows -------------------------------------------------
-
-
-def test_scaler_in_front():
-    """Predictions are fed back in their own unit, through the scaler in front."""
-    X = frame("load")
-    scaler = StandardScaler().set_output(transform="pandas")
-    pipe = behind(scaler).fit(X, X["load"])
-    result = forecast(pipe, X, steps=6)
-    expected = forecast_by_predict(pipe, X, steps=6)
-    np.testing.assert_allclose(result, expected, rtol=1e-5)
-    unscaled = forecast(linear().fit(X, X["load"]), X, steps=6)
-    np.testing.assert_allclose(result, unscaled, rtol=1e-3)
 
 
 def test_scaler_in_front_that_loses_the_index():

@@ -145,9 +145,6 @@ def test_patches_are_read_as_keras_reads_them(series, patch, bidirectional):
     assert_same_training(one, other)
 
 
-# -- losses ----------------------------------------------------------------------------
-
-
 # -- interruption ----------------------------------------------------------------------
 
 
@@ -495,40 +492,6 @@ def test_a_builder_is_needed(data):
 
 
 # -- parameters ------------------------------------------------------------------------
-
-CHANGED = {
-    "model": masked_network,
-    "keras_params": {"model__hidden": 5, "optimizer__clipnorm": 1.0},
-    "steps": 3,
-    "n_models": 2,
-    "scaling": None,
-    "highway": False,
-    "optimizer": "sgd",
-    "learning_rate": 0.5,
-    "loss": "mae",
-    "quantiles": (0.2, 0.8),
-    "epochs": 7,
-    "batch_size": 5,
-    "early_stopping": False,
-    "validation_fraction": 0.3,
-    "n_iter_no_change": 2,
-    "callbacks": (),
-    "warm_start": True,
-    "verbose": 2,
-    "random_state": 3,
-}
-
-
-def test_parameters_round_trip():
-    """What `get_params` returns, `set_params` takes; routed names among it."""
-    regressor = KerasRegressor(**CHANGED)
-    params = regressor.get_params()
-    assert params["model__hidden"] == 5
-    assert params["optimizer__clipnorm"] == 1.0
-    assert regressor.get_params(deep=False) == CHANGED
-    other = KerasRegressor().set_params(**params)
-    assert other.get_params() == params
-    assert other.get_params(deep=False) == CHANGED
 
 
 @pytest.mark.parametrize(

@@ -138,15 +138,6 @@ def test_any_shape_is_predicted(
         assert_allclose(found, expected, rtol=0, atol=2e-6 * scale)
 
 
-def test_no_rows_have_no_predictions():
-    """An empty array in, an empty array out."""
-    spec = SPECS["plain"]
-    inputs = np.empty((0, 6, 2), np.float32)
-    assert kernels.outputs(spec, random_weights(spec), inputs).shape == (0, 1)
-    slopes = kernels.input_slopes(spec, random_weights(spec), inputs, 0)
-    assert slopes.shape == inputs.shape
-
-
 @pytest.mark.parametrize("level", LEVELS)
 def test_activations_are_exact_far_out(level):
     """Gates that saturate are 0 or 1, and nothing overflows on the way."""

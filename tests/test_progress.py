@@ -226,12 +226,6 @@ def test_a_stop_under_early_stopping_keeps_the_best(data):
     assert "refit-epoch" not in recorder.most
 
 
-def test_callbacks_of_scikit_learn_have_their_own_place(data):
-    """One that is given as a Keras callback is told where it belongs."""
-    with pytest.raises(ValueError, match=r"'callbacks'.*set_callbacks"):
-        tiny(KerasRegressor, callbacks=[Recorder()]).fit(*data)
-
-
 @needs_callbacks
 @pytest.mark.parametrize(
     "place",

@@ -197,18 +197,6 @@ def test_read_only_memmap(data, fitted, tmp_path):
     assert_array_equal(regressor.predict(on_disk[0]), fitted.predict(X))
 
 
-def test_inputs_are_not_written_to():
-    """`fit` and `predict` leave X, y and the weights as they were."""
-    X, y = tiny_data()
-    X[0, :2] = np.nan
-    weights = np.linspace(0.0, 2.0, len(y))
-    copies = X.copy(), y.copy(), weights.copy()
-    regressor = tiny(epochs=1).fit(X, y, sample_weight=weights)
-    regressor.predict(X)
-    for array, copy in zip((X, y, weights), copies, strict=True):
-        assert_array_equal(array, copy)
-
-
 def test_weights_of_other_rows_are_refused(data):
     """Weights that were shifted against y would teach the wrong rows."""
     X, y = data

@@ -12,20 +12,6 @@ MANY = settings(max_examples=200)
 # -- targets of several steps -------------------------------------------------------
 
 
-@MANY
-@given(n_rows=st.integers(1, 12), steps=st.integers(1, 15))
-def test_steps_are_the_values_from_each_row_on(n_rows, steps):
-    """Column j of row t is y[t + j], and NaN where the series has ended."""
-    y = np.arange(1, n_rows + 1)
-    targets = steps_of(y, steps)
-    assert targets.shape == (n_rows, steps)
-    assert targets.dtype == np.float64
-    for row in range(n_rows):
-        for step in range(steps):
-            expected = y[row + step] if row + step < n_rows else np.nan
-            np.testing.assert_equal(targets[row, step], expected)
-
-
 def test_steps_are_not_copied():
     """Many steps of a long series are a view: they cost one series, not ``steps``."""
     targets = steps_of(np.zeros(1000), 100)

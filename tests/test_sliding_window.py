@@ -4,7 +4,6 @@ The references are a loop over the filled grid, ``pandas.DataFrame.shift``, and
 scikit-learn's own checks of an estimator.
 """
 
-import pickle
 import re
 import warnings
 from datetime import time
@@ -18,7 +17,7 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -235,45 +234,7 @@ def test_groups_know_nothing_of_each_other(case):
     np.testing.assert_array_equal(found[: len(more) - 1 : -1], alone)
 
 
-@settings(max_examples=60)
-@given(cases(), st.data())
-def test_partial_fit_is_fit_on_all_rows(case, data):
-    """The context that moves along is that of one fit on all rows, group by group."""
-    rows = {code: rows.ffill().fillna(0.5) for code, rows in case.fitted.items()}
-    cut = data.draw(st.integers(5, 10))
-    parts = [
-        {code: r[at(r)] for code, r in rows.items() if at(r).any()}
-        for at in (lambda r: r.index < cut, lambda r: r.index >= cut - 3)
-    ]
-    one, other = case.transformer(), case.transformer()
-    quietly(one.fit, case.X(rows)[0])
-    for part in parts:
-        quietly(other.partial_fit, case.X(part)[0])
-    np.testing.assert_array_equal(one.context_, other.context_)
-    X_new = case.X(case.new)[0]
-    np.testing.assert_array_equal(
-        quietly(one.transform, X_new), quietly(other.transform, X_new)
-    )
-
-
 # -- context --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("make_labels", FREQS.values(), ids=FREQS)
-@pytest.mark.parametrize("has_freq", [True, False])
-def test_time_series_split_gives_every_row_its_past(make_labels, has_freq):
-    """In scikit-learn's folds each test row has the window of the complete series."""
-    X = frame_of(40, make_labels(40))
-    if not has_freq and isinstance(X.index, pd.DatetimeIndex):
-        X.index.freq = None
-    expected = SlidingWindow(4, horizon=2).fit_transform(X.to_numpy())
-    for train, test in TimeSeriesSplit(3).split(X):
-        sliding_window = SlidingWindow(4, horizon=2).fit(X.iloc[train])
-        np.testing.assert_array_equal(
-            sliding_window.transform(X.iloc[test]), expected[test]
-        )
-        pickled = pickle.loads(pickle.dumps(sliding_window))
-        np.testing.assert_array_equal(pickled.transform(X.iloc[test]), expected[test])
 
 
 def test_arrays_can_be_numbered_on():
@@ -741,22 +702,6 @@ def test_time_of_another_kind_or_of_several_series_is_refused():
     for known in ("g", 0):
         with pytest.raises(ValueError, match=r"'known' .*must name columns of X"):
             SlidingWindow(2, known=known, **PANEL).fit(X)
-
-
-def test_rows_that_do_not_go_on_are_refused_by_partial_fit():
-    """It needs later rows, of labels that go on; the transformer stays as it was."""
-    X = frame_of(30, FREQS["hours"](30))
-    sliding_window = SlidingWindow(3).fit(X[:20])
-    before = dict(vars(sliding_window))
-    for rows, words in (
-        (X[5:20], "rows after those seen before.*19:00.*Got rows up to .*19:00"),
-        (X[20:].reset_index(drop=True), "count rows as those of fit do. Got Range"),
-        (X[20:].iloc[::-1], "in time order"),
-        (X[20:].tz_localize("UTC"), "in one time zone"),
-    ):
-        with pytest.raises(ValueError, match=words):
-            sliding_window.partial_fit(rows)
-        assert all(vars(sliding_window)[name] is before[name] for name in before)
 
 
 def test_columns_must_be_those_of_fit():
