@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 import pytest
+from parity import masked_network
 
 import sklstm
 from sklstm import KerasRegressor, LSTMRegressor, PanelTimeSeriesSplit, SlidingWindow
@@ -179,20 +180,6 @@ def test_docstrings_have_their_sections(thing):
     assert "+SKIP" not in inspect.getdoc(thing)
 
 
-def small_network(meta):
-    """Return a recurrent network."""
-    import keras
-
-    return keras.Sequential(
-        [
-            keras.Input(meta["X_shape_"][1:]),
-            keras.layers.Masking(meta["mask_value_"]),
-            keras.layers.SimpleRNN(1),
-            keras.layers.Dense(meta["n_outputs_"]),
-        ]
-    )
-
-
 def test_shared_parameters_are_documented_alike():
     """What means the same in both regressors is said in the same words."""
     one, other = (sections_of(cls)["Parameters"] for cls in REGRESSORS)
@@ -216,7 +203,7 @@ def fitted():
     table = window.fit_transform(X)
     lstm = LSTMRegressor(1, epochs=1, early_stopping=True)
     keras = KerasRegressor(
-        small_network,
+        masked_network,
         epochs=1,
         early_stopping=True,
         keras_params={"compile__run_eagerly": True},

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from parity import assert_same_training, both_fitted
+from parity import assert_same_training, both_fitted, dense_network, masked_network
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
@@ -20,7 +20,6 @@ from test_regressor import (
     frozen,
     global_states,
     incomplete,
-    masked_network,
     walk,
     windows_of,
 )
@@ -243,20 +242,9 @@ def test_callbacks_can_steer_training(data, fitted):
 # -- an own network --------------------------------------------------------------------
 
 
-def unmasked_network(meta):
-    """Build a network that reads every step, missing or not."""
-    return keras.Sequential(
-        [
-            keras.Input(meta["X_shape_"][1:]),
-            keras.layers.Flatten(),
-            keras.layers.Dense(meta["n_outputs_"]),
-        ]
-    )
-
-
 def compiled_network(meta, compile_kwargs):
     """Build and compile a network with another loss than the parameter says."""
-    model = unmasked_network(meta)
+    model = dense_network(meta)
     model.compile(optimizer=compile_kwargs["optimizer"], loss="mae")
     return model
 
@@ -286,7 +274,7 @@ def test_what_is_done_with_model_changes_no_prediction(data, kind):
 def test_an_own_network_without_masking_warns(data):
     """Without Masking, incomplete windows are filled, with a warning that says so."""
     X, y = data
-    regressor = tiny(unmasked_network, epochs=1)
+    regressor = tiny(dense_network, epochs=1)
     words = r"3 window\(s\) are incomplete and the network has no Masking layer"
     with pytest.warns(UserWarning, match=words):
         regressor.fit(incomplete(X), y)
@@ -404,8 +392,8 @@ def test_a_changed_own_network_cannot_go_on(data):
         regressor.fit(X, y)
     regressor.set_params(keras_params=None)
     assert_array_equal(regressor.predict(X), expected)
-    regressor.set_params(model=unmasked_network)
-    with pytest.raises(ValueError, match=r"Got model=<.*unmasked_network.*masked_net"):
+    regressor.set_params(model=dense_network)
+    with pytest.raises(ValueError, match=r"Got model=<.*dense_network.*masked_net"):
         regressor.fit(X, y)
     routed = tiny(warm_start=True, epochs=1).set_params(model__hidden=3).fit(X, y)
     routed.set_params(keras_params=None)
@@ -473,7 +461,7 @@ def test_a_network_that_compiles_itself_learns_no_quantiles(data):
     """Its loss is not the pinball loss, unless it compiles with what it is given."""
 
     def obedient(meta, compile_kwargs):
-        model = unmasked_network(meta)
+        model = dense_network(meta)
         model.compile(**compile_kwargs)
         return model
 

@@ -10,12 +10,11 @@ import sys
 from pathlib import Path
 
 import joblib
-import keras
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
-from parity import LSTMWithoutRefit
+from parity import LSTMWithoutRefit, dense_network
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
@@ -47,22 +46,11 @@ def data():
     return SlidingWindow(window=4).fit_transform(y[:, None])[4:], y[4:]
 
 
-def build_network(meta):
-    """Return a network of one's own."""
-    return keras.Sequential(
-        [
-            keras.Input(meta["X_shape_"][1:]),
-            keras.layers.Flatten(),
-            keras.layers.Dense(meta["n_outputs_"]),
-        ]
-    )
-
-
 def tiny(kind=LSTMRegressor, **params):
     own = {"units": 2}
     if kind is KerasRegressor:
         eager = {"compile__run_eagerly": True}
-        own = {"model": build_network, "keras_params": eager}
+        own = {"model": dense_network, "keras_params": eager}
     defaults = {"epochs": 3, "early_stopping": False, "random_state": 0}
     return kind(**{**own, **defaults, **params})
 

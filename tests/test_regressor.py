@@ -608,18 +608,6 @@ def test_an_interrupt_keeps_the_best_that_was_learned(stopped, monkeypatch):
     assert_same_weights(interrupted, regressor)
 
 
-def masked_network(meta, hidden=2):
-    """Build a small LSTM that masks missing steps."""
-    return keras.Sequential(
-        [
-            keras.Input(meta["X_shape_"][1:]),
-            keras.layers.Masking(meta["mask_value_"]),
-            keras.layers.LSTM(hidden),
-            keras.layers.Dense(meta["n_outputs_"]),
-        ]
-    )
-
-
 def test_an_interrupt_before_training_leaves_nothing_fitted(data):
     """Ctrl-C while the data are read raises as Python does."""
     X, y = data
