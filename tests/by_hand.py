@@ -32,6 +32,16 @@ def frame(*names, n_rows=N_ROWS, index=None):
     return pd.DataFrame(values, columns=list(names), index=index)
 
 
+# Where rows in shops have their groups and times.
+OF_SHOPS = {"groups": "shop", "time": "day"}
+
+
+def in_shops(rows, names="ab"):
+    """Return a long frame of shops, each of which has the same rows."""
+    parts = [rows.assign(shop=name, day=rows.index) for name in names]
+    return pd.concat(parts, ignore_index=True)
+
+
 def linear(window=WINDOW, **parameters):
     """Return windows, imputation and least squares."""
     windows = SlidingWindow(window, layout="flat", **parameters)

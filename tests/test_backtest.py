@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from by_hand import (
     KEYS,
+    OF_SHOPS,
     assert_is_loop,
     backtest_by_hand,
     flat_ridge,
+    in_shops,
     series,
     stores,
     tiny_lstm,
@@ -195,9 +197,8 @@ def test_columns_that_known_ones_are_made_from_are_read(is_panel):
     X["stock"] = rng.normal(size=60)
     columns, keys, cv = ["load"], {}, last_rows(60, 12)
     if is_panel:
-        X = pd.concat([X.assign(shop=s, hour=X.index) for s in "ab"], ignore_index=True)
-        columns, keys = ["load", "shop", "hour"], {"groups": "shop", "time": "hour"}
-        cv = PanelTimeSeriesSplit(2, time="hour", test_size=12)
+        X, keys, columns = in_shops(X), OF_SHOPS, ["load", "shop", "day"]
+        cv = PanelTimeSeriesSplit(2, time="day", test_size=12)
     front = FunctionTransformer(
         lambda X: X[columns].assign(promo=1.0 * (X["name"] == "promo"))
     )
@@ -614,8 +615,7 @@ def test_ridge_reads_what_the_model_reads(kind):
     pipe, y = flat_ridge(14, known="promo"), X["sales"]
     stride = 1
     if kind == "panel":
-        X = pd.concat([X.assign(shop=s, day=X.index) for s in "ab"], ignore_index=True)
-        pipe = flat_ridge(14, known="promo", groups="shop", time="day")
+        X, pipe = in_shops(X), flat_ridge(14, known="promo", **OF_SHOPS)
         y, cv = X["sales"], PanelTimeSeriesSplit(2, time="day", test_size=40)
     elif kind == "behind a scaler":
         scaler = StandardScaler().set_output(transform="pandas")
@@ -769,10 +769,8 @@ def test_a_target_that_was_scaled_by_hand_is_told(is_panel):
     """Where predictions are fed back, their unit must be that of the column."""
     X, pipe, cv = series(), flat_ridge(), last_rows(60, 20)
     if is_panel:
-        parts = [X.assign(shop=shop, hour=X.index) for shop in "ab"]
-        X = pd.concat(parts, ignore_index=True)
-        pipe = flat_ridge(groups="shop", time="hour")
-        cv = PanelTimeSeriesSplit(2, time="hour", test_size=20)
+        X, pipe = in_shops(X), flat_ridge(**OF_SHOPS)
+        cv = PanelTimeSeriesSplit(2, time="day", test_size=20)
     backtest(pipe, X, X["load"], cv=cv, steps=2)
     with pytest.warns(
         UserWarning, match=r"for 'load' seem to be in a different unit .*\("

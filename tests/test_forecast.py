@@ -9,6 +9,7 @@ import pytest
 import sklearn
 from by_hand import (
     N_ROWS,
+    OF_SHOPS,
     WINDOW,
     JumpRegressor,
     behind,
@@ -18,6 +19,7 @@ from by_hand import (
     forecast_by_hand,
     forecast_by_predict,
     frame,
+    in_shops,
     linear,
     tree,
 )
@@ -276,9 +278,7 @@ def test_a_target_that_was_scaled_by_hand_is_told(kind, done):
     X = frame("load", n_rows=N_ROWS + 30)
     pipe = linear()
     if kind == "panel":
-        parts = [X.assign(shop=shop, day=X.index) for shop in "ab"]
-        X = pd.concat(parts, ignore_index=True).sample(frac=1, random_state=0)
-        pipe = linear(groups="shop", time="day")
+        X, pipe = in_shops(X).sample(frac=1, random_state=0), linear(**OF_SHOPS)
     y = SCALED_BY_HAND[done](X["load"])
     if kind == "array":
         X, y = X.to_numpy(), y.to_numpy()
