@@ -53,18 +53,9 @@ def warn_of_target(
 ) -> None:
     """Warn where y stands at the wrong row, or X does not hold its past.
 
-    Parameters
-    ----------
-    values : ndarray of shape (n_rows, n_columns)
-        X by group and time.
-    y : ndarray of shape (n_rows,) or (n_rows, n_targets)
-        The targets.
-    names, columns : sequence
-        Names of the targets and of the columns of X.
-    is_fed_back : ndarray of shape (n_columns,), bool
-        Columns of which a window ends before the row that it predicts.
-    horizon : int
-        Where it is 0 a window shows its own row, and need not hold the past of y.
+    Rows of X and y are by group and time; names are those of the targets. In columns
+    that are fed back a window ends before the row that it predicts; with horizon 0 it
+    shows that row, and need not hold the past of y.
     """
     targets = y.reshape(len(y), -1)[-_ROWS_TO_COMPARE:]
     if targets.dtype.kind not in "fiu" or values.dtype.kind not in "fiub":
@@ -229,16 +220,7 @@ def fitted_grid(
 ) -> Grid | None:
     """Return the grid of the rows of ``fit``; None where labels do not count rows.
 
-    Parameters
-    ----------
-    rows : RowLabels
-        Group and time of each row.
-    order : ndarray of shape (n_rows,), int, or None
-        The rows by group and time; None where they come so.
-    labels : Index or None
-        The index of X.
-    is_long : bool
-        Whether columns tell groups apart, or time.
+    Labels are the index of X, which is long where columns tell groups apart, or time.
     """
     if labels is not None and not (is_long or counts_rows(labels)):
         warnings.warn(
@@ -279,20 +261,7 @@ def warn_of_missing_past(
 ) -> None:
     """Warn of rows whose windows lack what lies before them.
 
-    Parameters
-    ----------
-    placed : Placed
-        The rows, behind those kept.
-    context : Context
-        Rows kept from ``fit``.
-    grid : Grid
-        That of ``fit``.
-    slots : Slots
-        Where they lie in the base.
-    window, lag : int
-        Steps of a window, and rows from its end to the row that it predicts.
-    is_other : bool
-        Whether the first rows are others than those of ``fit``.
+    ``is_other`` tells whether the first rows are others than those of ``fit``.
     """
     n_reads = window + lag - 1
     at = _first_inside_fit(placed, context, n_reads)
