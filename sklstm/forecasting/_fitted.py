@@ -46,37 +46,19 @@ class _Found(NamedTuple):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted estimator, and how it reads rows.
-
-    Parameters
-    ----------
-    estimator : estimator
-    windows : SlidingWindow
-        One of those inside; all have the same groups and time.
-    known, lagged : tuple
-        Columns that windows hold, by name or, unless ``has_names``, by position.
-    has_names : bool
-    lag : int
-        Rows that can be predicted before a prediction must be fed back; 0 for all.
-    n_past : int or None
-        Rows before the first predicted one that are read; None for all.
-    n_ahead : int
-        Rows after the predicted one whose known values are read.
-    has_columns_beside : bool
-        Whether columns may go around the windows, to the regressor.
-    front, regressor : Pipeline and regressor, or None
-        What makes windows, and what predicts from them, where one pipeline does.
-    """
+    """A fitted estimator, and how it reads rows."""
 
     estimator: Any
-    windows: SlidingWindow
+    windows: SlidingWindow  # one of those inside; all have the same groups and time
+    # Columns that windows hold, by name or, unless they have names, by position.
     known: tuple
     lagged: tuple
     has_names: bool
-    lag: int
-    n_past: int | None
-    n_ahead: int
-    has_columns_beside: bool
+    lag: int  # rows that can be predicted before one must be fed back; 0 for all
+    n_past: int | None  # rows read before the first predicted one; None for all
+    n_ahead: int  # rows after the predicted one whose known values are read
+    has_columns_beside: bool  # may go around the windows, to the regressor
+    # What makes windows, and what predicts from them, where one pipeline does.
     front: Pipeline | None
     regressor: Any
 

@@ -74,7 +74,7 @@ def warn_of_target(
             at = list(columns).index(name)
             words = _words_of_shift(name, target, values[:, at], bool(is_fed_back[at]))
         if words is not None:
-            warnings.warn(words, UserWarning, stacklevel=5)
+            warnings.warn(words, stacklevel=5)
 
 
 def _words_of_shift(
@@ -173,7 +173,6 @@ def warn_of_missing_rows(placed: Placed, grid: Grid) -> None:
             "has from the first row of X to the last are missing. Windows hold the "
             "newest earlier value in their place; resample X, or use "
             "reset_index(drop=True) where rows simply follow each other.",
-            UserWarning,
             stacklevel=4,
         )
 
@@ -194,7 +193,6 @@ def warn_of_lost_digits(values: np.ndarray, columns: Sequence | None) -> None:
             f"Windows hold float32, which is too coarse for column {name!r}: it "
             f"varies by {spread[coarse[0]]:.3g} around values of "
             f"{np.abs(newest[:, coarse[0]]).max():.3g}; subtract a constant first.",
-            UserWarning,
             stacklevel=4,
         )
 
@@ -210,7 +208,6 @@ def _warn_of_utc_days(stamps: pd.Index, grid: Grid | None) -> None:
             f"at {hours[0]} and {hours[1]} after midnight. Call tz_convert on the "
             "index (tz_localize('UTC') before, where it has no zone), so that the "
             "days to come begin at midnight.",
-            UserWarning,
             stacklevel=5,
         )
 
@@ -228,7 +225,6 @@ def fitted_grid(
             "count rows, so rows are taken as contiguous and no context is kept; use a "
             "DatetimeIndex (pd.to_datetime), a PeriodIndex or integers, and for many "
             "series a long frame (reset_index) with 'groups' and 'time'.",
-            UserWarning,
             stacklevel=4,
         )
         return None
@@ -243,7 +239,6 @@ def fitted_grid(
             "The time stamps of X have no common step, so each row is taken to follow "
             "the one before, however far apart they are; resample or round them where "
             "a step is meant.",
-            UserWarning,
             stacklevel=4,
         )
     return grid
@@ -271,7 +266,6 @@ def warn_of_missing_past(
             "of which only the newest are kept, so its first windows are incomplete. "
             f"Pass the {n_reads} rows before it too; of predictions keep those that "
             "you need.",
-            UserWarning,
             stacklevel=3,
         )
     begins_anew = placed.labels_of([0])[0] == context.first_labels[0]
@@ -281,7 +275,6 @@ def warn_of_missing_past(
             f"so its first {n_reads} windows are incomplete. If these rows follow "
             "those of fit, number them on: "
             f"X.index = range({int(grid.last[0]) + 1}, ...).",
-            UserWarning,
             stacklevel=3,
         )
     n_far, first = slots.n_without_past, slots.first_without_past
@@ -291,7 +284,6 @@ def warn_of_missing_past(
             f"window; the first is {placed.rows.words(placed.row(first))}. The newest "
             "earlier value of their series stands in its place; pass the rows between "
             "too, or choose a longer window.",
-            UserWarning,
             stacklevel=3,
         )
 
@@ -308,7 +300,6 @@ def warn_of_lost_index(
         f"fit, and its first {n_reads} windows are incomplete. Pass a DataFrame with "
         "the index that continues the one of fit, and call "
         "set_output(transform='pandas') on the steps in front.",
-        UserWarning,
         stacklevel=4,
     )
 
