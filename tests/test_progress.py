@@ -202,11 +202,13 @@ def test_a_callback_may_stop_training(data, kind):
 
 
 @needs_callbacks
-def test_a_stop_under_early_stopping_keeps_the_best(data):
+@pytest.mark.filterwarnings("ignore:Training was interrupted after")
+@pytest.mark.parametrize("act", [stop, press])
+def test_a_stop_under_early_stopping_keeps_the_best(data, act):
     """The best weights until then are kept, and not learned further in a refit."""
     refitted = tiny(**WHOLE | {"n_models": 1}).fit(*data)
     best = int(np.argmin(refitted.history_["val_loss"]))
-    recorder = Recorder(("end", "epoch", best + 1), stop)
+    recorder = Recorder(("end", "epoch", best + 1), act)
     stopped = tiny(**WHOLE | {"n_models": 1}).set_callbacks(recorder).fit(*data)
     expected = LSTMWithoutRefit(**refitted.get_params()).fit(*data)
     assert stopped.n_iter_ == best + 2

@@ -24,14 +24,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from parity import LSTMWithoutRefit
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from tensorflow.python.eager import context as tf_context
 from tensorflow.python.framework import config as tf_config
 
 from sklstm import LSTMRegressor, SlidingWindow
-from sklstm.network._training import Monitor
 
 WINDOW, N_ROWS = 4, 60
 
@@ -271,22 +269,13 @@ def test_model_is_the_network_that_predicts(data, case):
 def test_numbers_of_numpy_are_numbers(data):
     """Parameters may be NumPy's integers, floats and bools, as searches draw them."""
     X, y = data
-    # Of a size that no other test uses, so that the network is built from them.
-    params = {
-        "units": np.int64(7),
-        "steps": np.int64(1),
-        "epochs": np.int64(1),
-        "batch_size": np.int64(64),
-        "n_iter_no_change": np.int64(3),
-        "dropout": np.float64(0.0),
-        "learning_rate": np.float64(0.005),
-        "validation_fraction": np.float32(0.5),
-        "bidirectional": np.bool_(False),
-        "warm_start": np.bool_(False),
-        "early_stopping": np.bool_(True),
-        "verbose": np.int64(0),
-        "random_state": np.int64(0),
-    }
+    integers = {"units": 7, "steps": 1, "epochs": 1, "batch_size": 64}
+    integers |= {"n_iter_no_change": 3, "verbose": 0, "random_state": 0}
+    params = {name: np.int64(value) for name, value in integers.items()}
+    params |= {"dropout": np.float64(0.0), "learning_rate": np.float64(0.005)}
+    params |= {"validation_fraction": np.float32(0.5)}
+    bools = {"bidirectional": False, "warm_start": False, "early_stopping": True}
+    params |= {name: np.bool_(value) for name, value in bools.items()}
     one = LSTMRegressor(**params).fit(X[:, :, 0], y)
     other = LSTMRegressor(**{name: value.item() for name, value in params.items()})
     assert_same_weights(one, other.fit(X[:, :, 0], y))
@@ -338,21 +327,6 @@ def stopped(data):
         early_stopping=True, validation_fraction=0.2, scaling="standard", **params
     )
     return regressor.fit(X, y), X, y
-
-
-def test_training_stops_after_idle_epochs(stopped):
-    """Training ends `n_iter_no_change` epochs after the best one, and not before."""
-    regressor, _, _ = stopped
-    losses = regressor.history_["val_loss"]
-    best, last = 0, None
-    for epoch, loss in enumerate(losses):
-        if loss < losses[best]:
-            best = epoch
-        if epoch - best >= 2:
-            last = epoch
-            break
-    assert last == len(losses) - 1
-    assert regressor.n_iter_ == len(losses) == len(regressor.history_["loss"]) < 30
 
 
 def test_the_best_weights_are_those_of_a_shorter_fit(stopped):
@@ -485,6 +459,7 @@ def test_another_optimizer_goes_on_afresh(data, optimizer):
         ({"bidirectional": True}, "needs the network of the fit before"),
         ({"activation": "relu"}, "needs the network of the fit before"),
         ({"steps": 2}, r"goes on from a fit with 1 output\(s\)"),
+        ({"n_models": 3}, "Got n_models=3 after 1,.*; set n_models=1 to"),
     ],
 )
 def test_a_fit_that_goes_on_needs_the_same_network(data, params, words):
@@ -586,26 +561,6 @@ def test_no_global_generator_is_touched(data):
 
 
 # -- interruption and divergence -------------------------------------------------------
-
-
-def test_an_interrupt_keeps_the_best_that_was_learned(stopped, monkeypatch):
-    """Ctrl-C leaves the best weights until then where there is a validation loss."""
-    regressor, X, y = stopped
-    best = int(np.argmin(regressor.history_["val_loss"]))
-    after_epoch = Monitor.after_epoch
-
-    def press(monitor, *losses):
-        after_epoch(monitor, *losses)
-        # One epoch after the best, and one before training would have stopped.
-        if len(monitor.history["loss"]) == best + 2:
-            signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(Monitor, "after_epoch", press)
-    # What prints epochs trains them one by one.
-    interrupted = clone(regressor).set_params(verbose=2)
-    with pytest.warns(ConvergenceWarning, match=f"after {best + 2} of 30 epochs"):
-        interrupted.fit(X, y)
-    assert_same_weights(interrupted, regressor)
 
 
 def test_an_interrupt_before_training_leaves_nothing_fitted(data):
@@ -1039,15 +994,3 @@ def test_a_forgotten_sliding_window_is_told():
         UserWarning, match="holds y itself, column 'load'.*SlidingWindow"
     ):
         LSTMRegressor(2, epochs=1, random_state=0).fit(X, X["load"])
-
-
-@pytest.mark.parametrize("n_models", [1, 3])
-def test_error_another_number_of_networks_that_go_on(n_models):
-    """An ensemble neither grows nor shrinks where a fit goes on."""
-    X, y = np.random.default_rng(0).normal(size=(20, 3, 1)), np.arange(20.0)
-    regressor = LSTMRegressor(2, n_models=2, epochs=1, random_state=0).fit(X, y)
-    regressor.set_params(n_models=n_models)
-    with pytest.raises(
-        ValueError, match=rf"Got n_models={n_models} after 2,.*; set n_models=2 to"
-    ):
-        regressor.partial_fit(X, y)

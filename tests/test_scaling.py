@@ -127,42 +127,6 @@ def test_values_restore_targets(kind, has_highway):
         assert_array_equal(learned, targets.astype(np.float32))
 
 
-@settings(max_examples=60)
-@given(
-    seed=st.integers(0, 99),
-    kind=st.sampled_from(["auto", "last", "standard"]),
-    exponent=st.integers(-6, 6),
-    offset=st.integers(-60_000, 60_000),
-    is_walk=st.booleans(),
-)
-def test_unit_and_origin_of_the_series_do_not_matter(
-    seed, kind, exponent, offset, is_walk
-):
-    """With a*y + b the network sees what it sees with y, and values follow the map."""
-    rng = np.random.default_rng(seed)
-    series = rng.integers(-100, 100, size=50).astype(np.float64)
-    if is_walk:
-        series = series.cumsum() / 2
-    # Powers of 2 times half-integers: the map itself is exact in float32.
-    factor = 2.0**exponent
-    moved = factor * (series + offset)
-    windows, moved_windows = windows_of(series, 4), windows_of(moved, 4)
-    one, other = fitted(kind, windows, series), fitted(kind, moved_windows, moved)
-    assert_array_equal(one.level_channel, other.level_channel)
-    # The mean is held in float32, whose grain at the offset counts against the scale.
-    grain = EPSILON * (abs(offset) + np.abs(series).max()) / one.input_scale[0]
-    close = {"rtol": 1e-6, "atol": 2 * grain}
-    assert_allclose(other.inputs(moved_windows), one.inputs(windows), **close)
-    assert_allclose(
-        other.targets(moved[:, None], moved_windows),
-        one.targets(series[:, None], windows),
-        **close,
-    )
-    outputs = rng.normal(size=(50, 1)).astype(np.float32)
-    expected = factor * (one.values(outputs, windows) + offset)
-    assert_allclose(other.values(outputs, moved_windows), expected, rtol=1e-6)
-
-
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e8 + 0.1])
 @pytest.mark.parametrize("kind", ["auto", "standard"])
 def test_what_does_not_vary_is_not_blown_up(kind, value):
