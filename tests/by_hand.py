@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from sklstm import LSTMRegressor, SlidingWindow, forecast
@@ -223,6 +224,14 @@ def backtest_by_hand(estimator, X, cv, steps, stride=1, known=()):
                     rows.append((*place, *values))
     names = ["fold", "group", "origin", "step", "y_true", "y_pred"]
     return pd.DataFrame(rows, columns=names)
+
+
+def ridge_by_hand(lags, targets, sample_weight=None):
+    """Return the function from lags to what scikit-learn's ridge predicts of them."""
+    lags = np.array(lags, dtype=np.float32)
+    scaler, ridge = StandardScaler().fit(lags), RidgeCV(10.0 ** np.arange(-3, 5))
+    ridge.fit(scaler.transform(lags), targets, sample_weight=sample_weight)
+    return lambda row: ridge.predict(scaler.transform(np.float32([row]))).ravel()
 
 
 def assert_is_loop(result, expected, rtol=1e-6):

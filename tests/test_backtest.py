@@ -10,6 +10,7 @@ from by_hand import (
     backtest_by_hand,
     flat_ridge,
     in_shops,
+    ridge_by_hand,
     series,
     stores,
     tiny_lstm,
@@ -21,7 +22,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, Ridge, RidgeCV, SGDRegressor
+from sklearn.linear_model import LinearRegression, Ridge, SGDRegressor
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -80,6 +81,8 @@ LOOPS = [
     (GridSearchCV(flat_ridge(), {"ridge__alpha": [0.1, 1e3]}, cv=SPLIT), 2, 1),
     (make_pipeline(flat_ridge()[0], make_pipeline(*flat_ridge()[1:])), 3, 1),
 ]
+scaled = TransformedTargetRegressor(flat_ridge(3, **KEYS), transformer=StandardScaler())
+search = GridSearchCV(flat_ridge(**KEYS), {"ridge__alpha": [0.5, 5]}, cv=CV_OF_PANEL)
 OF_PANEL = [
     (flat_ridge(3, **KEYS), 1, 1),
     (flat_ridge(3, **KEYS), 3, 2),
@@ -87,16 +90,8 @@ OF_PANEL = [
     (tiny_lstm(3, **KEYS), 3, 1),
     (tiny_lstm(3, steps=3, **KEYS), 3, 1),
     (tiny_lstm(3, steps=2, **KEYS), 5, 1),
-    (
-        TransformedTargetRegressor(flat_ridge(3, **KEYS), transformer=StandardScaler()),
-        2,
-        1,
-    ),
-    (
-        GridSearchCV(flat_ridge(**KEYS), {"ridge__alpha": [0.5, 5]}, cv=CV_OF_PANEL),
-        2,
-        1,
-    ),
+    (scaled, 2, 1),
+    (search, 2, 1),
 ]
 
 
@@ -490,15 +485,12 @@ def test_ridge_leaves_out_rows_of_weight_zero(steps):
             if (w[row : row + steps] > 0).all()
         ]
         assert len(rows) < train[-1] + 2 - steps - 5
-        lags = np.array([values[r - 5 : r] for r in rows], dtype=np.float32)
+        lags = [values[r - 5 : r] for r in rows]
         targets = np.array([y.iloc[r : r + steps] for r in rows])
         least = np.array([min(w[r : r + steps]) for r in rows])
-        scaler = StandardScaler().fit(lags)
-        ridge = RidgeCV(10.0 ** np.arange(-3, 5))
-        ridge.fit(scaler.transform(lags), targets, sample_weight=least / least.mean())
+        predict = ridge_by_hand(lags, targets, least / least.mean())
         for origin in range(test[0] - 1, min(test[-1], 60 - steps)):
-            newest = values[None, origin - 4 : origin + 1].astype(np.float32)
-            expected += ridge.predict(scaler.transform(newest)).ravel().tolist()
+            expected += predict(values[origin - 4 : origin + 1]).tolist()
     np.testing.assert_allclose(result.baselines["ridge"], expected, rtol=1e-5)
 
 
@@ -548,20 +540,16 @@ def test_missing_targets_are_told_with_their_row_and_a_way_out(kind):
 # -- baselines ---------------------------------------------------------------------
 
 
-def ridge_by_hand(y, train, origin, window, horizon, k, steps):
+def ridge_forecast(y, train, origin, window, horizon, k, steps):
     """Return what RidgeCV on complete lag rows forecasts, k steps at once, by loops."""
     rows = range(window + horizon - 1, train[-1] + 2 - k)
     lags = [y[r - horizon - window + 1 : r - horizon + 1] for r in rows]
-    lags = np.array(lags, dtype=np.float32)
-    scaler = StandardScaler().fit(lags)
-    ridge = RidgeCV(10.0 ** np.arange(-3, 5))
-    ridge.fit(scaler.transform(lags), [y[r : r + k] for r in rows])
+    predict = ridge_by_hand(lags, [y[r : r + k] for r in rows])
     values = y[: origin + 1].tolist()
     while len(values) <= origin + steps:
         made = []
         for r in range(len(values), len(values) + horizon):
-            newest = [values[r - horizon - window + 1 : r - horizon + 1]]
-            at_once = ridge.predict(scaler.transform(np.float32(newest))).ravel()
+            at_once = predict(values[r - horizon - window + 1 : r - horizon + 1])
             is_last = r == len(values) + horizon - 1
             made += at_once.tolist() if is_last else [at_once[0]]
         values += made
@@ -587,7 +575,7 @@ def test_baselines_are_those_of_a_loop(estimator, horizon, k):
     expected = {"naive": [], "seasonal naive": [], "ridge": []}
     for train, test in cv.split(X):
         for origin in range(test[0] - 1, min(test[-1], len(y) - 4)):
-            expected["ridge"] += ridge_by_hand(y, train, origin, 5, horizon, k, 4)
+            expected["ridge"] += ridge_forecast(y, train, origin, 5, horizon, k, 4)
             expected["naive"] += [y[origin]] * 4
             for row in range(origin + 1, origin + 5):
                 while row > origin:
