@@ -164,6 +164,16 @@ def series(n_rows=60, seed=0):
     return pd.DataFrame({"load": values}, index=index)
 
 
+def promoted(n_rows, noise=0.0):
+    """Return sales that follow the week and the promotions of their own day."""
+    rng = np.random.default_rng(0)
+    promo = (rng.random(n_rows) < 0.3) * 1.0
+    sales = 100 + 20 * promo + 5 * np.sin(np.arange(n_rows) * 2 * np.pi / 7)
+    walk, jitter = rng.normal(size=n_rows).cumsum(), 2 * rng.normal(size=n_rows)
+    sales += noise * (walk + jitter)
+    return pd.DataFrame({"sales": sales, "promo": promo}, index=days(n_rows))
+
+
 def stores(days=None, seed=0):
     """Return the rows of several stores in one shuffled frame."""
     rng = np.random.default_rng(seed)

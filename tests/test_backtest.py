@@ -10,6 +10,7 @@ from by_hand import (
     backtest_by_hand,
     flat_ridge,
     in_shops,
+    promoted,
     ridge_by_hand,
     series,
     stores,
@@ -586,20 +587,10 @@ def test_baselines_are_those_of_a_loop(estimator, horizon, k):
         np.testing.assert_allclose(result.baselines[name], values, rtol=1e-5)
 
 
-def promoted(n_rows=300):
-    """Return sales with a week and a promotion that is known beforehand."""
-    rng = np.random.default_rng(0)
-    promo = (rng.random(n_rows) < 0.3) * 1.0
-    sales = 100 + 20 * promo + 5 * np.sin(np.arange(n_rows) * 2 * np.pi / 7)
-    sales += rng.normal(size=n_rows).cumsum() + 2 * rng.normal(size=n_rows)
-    index = pd.date_range("2024-01-01", periods=n_rows)
-    return pd.DataFrame({"sales": sales, "promo": promo}, index=index)
-
-
 @pytest.mark.parametrize("kind", ["series", "panel", "behind a scaler"])
 def test_ridge_reads_what_the_model_reads(kind):
     """A backtest of a ridge pipeline shows about the same error for both."""
-    X, cv = promoted(), TimeSeriesSplit(2, test_size=40)
+    X, cv = promoted(300, noise=1.0), TimeSeriesSplit(2, test_size=40)
     pipe, y = flat_ridge(14, known="promo"), X["sales"]
     stride = 1
     if kind == "panel":
@@ -626,15 +617,9 @@ def test_few_complete_windows_leave_ridge_to_the_naive_forecast():
 
 def test_ridge_reads_what_is_known_ahead_too():
     """The baseline finds a promotion inside the block that it predicts."""
-    t = np.arange(120)
-    promo = (np.random.default_rng(0).random(120) < 0.3) * 1.0
-    load = 100 + 20 * promo + 5 * np.sin(t * 2 * np.pi / 7)
-    index = pd.date_range("2024-01-01", periods=120, freq="D")
-    X = pd.DataFrame({"load": load, "promo": promo}, index=index)
-    windows = SlidingWindow(14, known="promo", known_ahead=3)
-    pipe = make_pipeline(windows, LSTMRegressor(2, steps=4, epochs=1, random_state=0))
-    cv = last_rows(120, 20)
-    result = backtest(pipe, X, X["load"], cv=cv, steps=4)
+    X, windows = promoted(120), SlidingWindow(14, known="promo", known_ahead=3)
+    pipe = make_pipeline(windows, tiny_lstm(steps=4)[-1])
+    result = backtest(pipe, X, X["sales"], cv=last_rows(120, 20), steps=4)
     assert result.summary().loc["ridge", "MAE"] < 0.1
 
 

@@ -410,15 +410,6 @@ def test_a_line_is_overwritten_in_a_terminal(monkeypatch):
     assert screen_of(terminal.getvalue()) == ["done", "half way", ""]
 
 
-def test_elsewhere_only_the_end_is_printed(capsys):
-    """A file or notebook gets no passing state and no carriage return."""
-    for is_silent in (False, True):
-        with Line(is_silent=is_silent) as line:
-            line.show("passing")
-            line.end("done")
-    assert capsys.readouterr().out == "done\n"
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fit_is_one_line(data, kind, capsys):
     """verbose=1: the epochs, the losses of the last one, and the best."""
