@@ -27,9 +27,6 @@ def series_windows(n_rows=20, window=5, n_channels=2, horizon=1):
     return SlidingWindow(window, horizon=horizon).fit_transform(X)
 
 
-# -- views ----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("window", [1, 5, 30])
 def test_windows_of_a_series_are_a_view(window):
     """They are read-only, share nothing with X, and lead back to their base."""
@@ -86,9 +83,6 @@ def test_memory_is_that_of_the_rows(kind):
     assert peak < (14 if is_view else 30) * values.nbytes
 
 
-# -- Windows --------------------------------------------------------------------------
-
-
 def some_windows(window=3):
     rng = np.random.default_rng(1)
     X = pd.DataFrame({"g": [*"aaaaaaabbbbb"], "t": [*range(7), *range(5)]})
@@ -136,9 +130,6 @@ def test_windows_are_an_array_like():
     for windows in (in_order, take_rows(some_windows(1), order)):
         is_next = is_next_window(windows, true_steps(windows))
         assert np.flatnonzero(~is_next).tolist() == [6]
-
-
-# -- true steps, and windows that follow each other -----------------------------------
 
 
 def count_by_loop(window):

@@ -393,48 +393,6 @@ def holed(n_rows=60):
     return X, y, weights
 
 
-@pytest.mark.parametrize(
-    ("refit", "steps", "kind"),
-    [
-        (True, 1, pd.Series),
-        (True, 3, np.asarray),
-        (2, 3, list),
-        (False, 1, list),
-        ("update", 1, np.asarray),
-        ("update", 3, pd.Series),
-    ],
-)
-def test_weights_of_a_pipeline_are_taken_by_the_rows_of_each_fold(refit, steps, kind):
-    """Predictions are bit for bit those of a loop that fits with the fold's weights."""
-    X, y, weights = holed()
-    cv = TimeSeriesSplit(3, test_size=6)
-    params = {"lstmregressor__sample_weight": kind(weights)}
-    kwargs = {"cv": cv, "steps": steps, "refit": refit}
-    result = backtest(tiny_lstm(steps=steps), X, y, params=params, **kwargs)
-    windows = SlidingWindow(4).fit_transform(X)
-    w = weights.to_numpy()
-    model, learned = None, 0
-    for fold, (train, test) in enumerate(cv.split(X)):
-        stop = train[-1] + 1
-        is_fitted = refit is True or (refit == 2 and fold % 2 == 0)
-        if model is None or is_fitted:
-            model = clone(tiny_lstm(steps=steps)[-1])
-            model.fit(windows[train], y.iloc[train], sample_weight=w[train])
-        elif refit == "update":
-            new = slice(learned - (steps - 1), stop)
-            model.partial_fit(windows[new], y.iloc[new], sample_weight=w[new])
-        learned = stop
-        origins = np.arange(test[0] - 1, min(test[-1], 60 - steps))
-        expected = model.predict_steps(windows[origins + 1])
-        rows = result.predictions[result.predictions["fold"] == fold]
-        np.testing.assert_array_equal(rows["y_pred"], expected.ravel())
-        assert rows["y_true"].tolist() == [
-            y.iloc[at] for o in origins for at in range(o + 1, o + 1 + steps)
-        ]
-    plain = backtest(tiny_lstm(steps=steps), X, y, **kwargs)
-    assert (plain.predictions["y_pred"] != result.predictions["y_pred"]).all()
-
-
 def test_weights_go_through_a_search_and_other_parameters_as_they_are():
     """A search takes the names of its pipeline; what is not as long as X is whole."""
 

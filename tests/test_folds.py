@@ -76,14 +76,19 @@ def test_one_series_with_its_time_in_a_column_has_no_groups():
     )
 
 
-@pytest.mark.parametrize("steps", [1, 2])
-@pytest.mark.parametrize("refit", [True, False, "update"])
-def test_weights_of_a_panel_go_with_their_rows(refit, steps):
+@pytest.mark.parametrize(
+    ("refit", "steps", "kind"),
+    [
+        *((refit, 1, pd.Series) for refit in (True, False, "update")),
+        *((refit, 2, kind) for refit, kind in ((True, list), ("update", np.asarray))),
+    ],
+)
+def test_weights_go_with_their_rows(refit, steps, kind):
     """Rows come in any order; each fold learns from its own with their weights."""
     X = stores().drop(columns="price")
     weights = pd.Series(np.linspace(0, 2, len(X)).round(1), X.index)
     estimator = tiny_lstm(3, steps=steps, **KEYS)
-    own = {"lstmregressor__sample_weight": weights}
+    own = {"lstmregressor__sample_weight": kind(weights)}
     kwargs = {"cv": CV, "steps": steps, "refit": refit}
     result = backtest(estimator, X, X["load"], params=own, **kwargs)
     model = None

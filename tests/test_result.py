@@ -17,8 +17,6 @@ from sklstm import (
     symmetric_mean_absolute_percentage_error,
 )
 
-# -- errors ------------------------------------------------------------------------
-
 
 def test_summary_is_that_of_the_rows():
     """Errors of each model over the same rows; MASE by each fold's training rows."""

@@ -9,16 +9,10 @@ from sklstm.network._rows import learnable_rows, split_newest, steps_of
 MANY = settings(max_examples=200)
 
 
-# -- targets of several steps -------------------------------------------------------
-
-
 def test_steps_are_not_copied():
     """Many steps of a long series are a view: they cost one series, not ``steps``."""
     targets = steps_of(np.zeros(1000), 100)
     assert targets.strides == (8, 8)
-
-
-# -- rows that can be learned from --------------------------------------------------
 
 
 def series_with_holes(lengths, window, n_channels=1):
@@ -82,9 +76,6 @@ def test_complete_windows_on_two_sides_of_a_hole_are_told_apart():
     assert learnable_rows(windows, counts, 2, None).tolist() == [0, 1, 2, 4, 5]
     assert learnable_rows(windows, counts, 3, None).tolist() == [0, 1, 4]
     assert learnable_rows(windows, counts, 1, None).tolist() == list(range(7))
-
-
-# -- the tail -----------------------------------------------------------------------
 
 
 @MANY

@@ -13,9 +13,6 @@ from sklstm.network._training import Interrupt, Monitor, Plan
 MANY = settings(max_examples=200)
 
 
-# -- the monitor --------------------------------------------------------------------
-
-
 def told(monitor, losses, training_loss=1.0):
     """Tell a monitor of validation losses; return the epochs heard until the stop."""
     for epoch, loss in enumerate(losses):
@@ -72,9 +69,6 @@ def test_a_validation_loss_of_nan_is_no_better():
     assert monitor.best_weights[0] == 1
 
 
-# -- batches ------------------------------------------------------------------------
-
-
 @MANY
 @given(st.integers(1, 2_000_000))
 def test_default_batches_make_few_enough_steps(n_rows):
@@ -83,9 +77,6 @@ def test_default_batches_make_few_enough_steps(n_rows):
     enough = [size for size in sizes if -(-n_rows // size) <= 3000]
     plan = Plan(1, "auto", 0.1, None)
     assert plan.n_rows_of_batch(n_rows) == (enough or [512])[0]
-
-
-# -- Ctrl-C -------------------------------------------------------------------------
 
 
 def press():
