@@ -308,12 +308,12 @@ class Counting(RegressorMixin, BaseEstimator):
 
     fits: list = []
 
-    def fit(self, X, y):  # noqa: ARG002, D102
+    def fit(self, X, y):
         type(self).fits.append(len(X))
         self.n_ = len(X)
         return self
 
-    def predict(self, X):  # noqa: D102
+    def predict(self, X):
         return np.full(len(X), float(self.n_))
 
 
@@ -589,13 +589,13 @@ class Unfittable(RegressorMixin, BaseEstimator):
 
     steps = 1
 
-    def fit(self, X, y):  # noqa: ARG002, D102
+    def fit(self, X, y):
         pytest.fail("fitted before everything was checked")
 
-    def partial_fit(self, X, y):  # noqa: ARG002, D102
+    def partial_fit(self, X, y):
         pytest.fail("fitted before everything was checked")
 
-    def predict(self, X):  # noqa: D102
+    def predict(self, X):
         return np.zeros(len(X))
 
 

@@ -98,7 +98,7 @@ def test_auto_does_not_depend_on_the_day_on_which_rows_end():
 class Country(dict):
     """A country of the ``holidays`` package: a dict that is filled when it is asked."""
 
-    def __contains__(self, day):  # noqa: D105
+    def __contains__(self, day):
         return (day.month, day.day) in {(7, 4), (12, 25)}
 
 

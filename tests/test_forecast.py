@@ -227,7 +227,7 @@ def test_predictions_that_grow_without_bound():
     """What cannot be fed back is told as such, not as a row of X."""
 
     class Growing(RegressorMixin, BaseEstimator):
-        def fit(self, X, y):  # noqa: ARG002
+        def fit(self, X, y):
             self.fitted_ = True
             return self
 

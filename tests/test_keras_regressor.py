@@ -154,12 +154,10 @@ class PressAt(keras.callbacks.Callback):
         super().__init__()
         self.epoch, self.now = epoch, None
 
-    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
-        """Note the epoch."""
+    def on_epoch_begin(self, epoch, logs=None):
         self.now = epoch
 
-    def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002
-        """Interrupt."""
+    def on_train_batch_begin(self, batch, logs=None):
         if self.now == self.epoch and batch == 0:
             signal.raise_signal(signal.SIGINT)
 
@@ -203,7 +201,6 @@ class Recorder(keras.callbacks.Callback):
         self.epochs = []
 
     def on_epoch_end(self, epoch, logs=None):
-        """Record the epoch and the names of its losses."""
         self.epochs.append(epoch)
         EPOCHS_SEEN.append((epoch, sorted(logs)))
 
@@ -228,7 +225,7 @@ def test_callbacks_can_steer_training(data, fitted):
     X, y = data
 
     class Still(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):  # noqa: ARG002
+        def on_train_begin(self, logs=None):
             self.model.optimizer.learning_rate = 0.0
 
     one = tiny(callbacks=[Still()]).fit(X, y)

@@ -69,20 +69,16 @@ class Recorder:
         self.fitted[own] = fitted_estimator
         return self.act() if self.at in (own, hook) else None
 
-    def setup(self, estimator, context):  # noqa: ARG002
-        """Hear that a fit begins."""
+    def setup(self, estimator, context):
         self._heard("setup", context)
 
-    def teardown(self, estimator, context):  # noqa: ARG002
-        """Hear that it is over."""
+    def teardown(self, estimator, context):
         self._heard("teardown", context)
 
-    def on_fit_task_begin(self, estimator, context):  # noqa: ARG002
-        """Hear that a task begins."""
+    def on_fit_task_begin(self, estimator, context):
         self._heard("begin", context)
 
-    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):  # noqa: ARG002
-        """Hear that a task ends."""
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
         return self._heard("end", context, fitted_estimator)
 
 
@@ -377,7 +373,6 @@ class Terminal(io.StringIO):
     """An output that says it is a terminal."""
 
     def isatty(self):
-        """Say so."""
         return True
 
 

@@ -98,11 +98,9 @@ class OnlyAnArray:
         self.values = values
 
     def __array__(self, dtype=None, copy=None):
-        """Return the values."""
         return np.array(self.values, dtype=dtype)
 
     def __array_function__(self, func, types, args, kwargs):
-        """Refuse to stand for an array in any function of NumPy."""
         raise TypeError(f"{func.__name__} was called on what is not an array")
 
 
