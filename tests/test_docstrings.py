@@ -69,9 +69,12 @@ def parameters_of(function):
     }
 
 
-def check_defaults(function, entries):
-    """Assert that entries and signature have the same names, order and defaults."""
-    parameters = parameters_of(function)
+@pytest.mark.parametrize(
+    "thing", [*CLASSES, *DISPLAYS, PanelTimeSeriesSplit, *FUNCTIONS, *METHODS]
+)
+def test_parameters_are_documented_with_their_defaults(thing):
+    """Every parameter is in the docstring, in order, with its real default."""
+    entries, parameters = entries_of(thing, "Parameters"), parameters_of(thing)
     assert list(entries) == list(parameters)
     for name, parameter in parameters.items():
         documented = documented_default(entries[name])
@@ -82,12 +85,6 @@ def check_defaults(function, entries):
         else:
             assert type(documented) is type(parameter.default), name
             assert documented == parameter.default, name
-
-
-@pytest.mark.parametrize("cls", CLASSES + DISPLAYS)
-def test_parameters_are_documented_with_their_defaults(cls):
-    """Every parameter is in the docstring, in order, with its real default."""
-    check_defaults(cls, entries_of(cls, "Parameters"))
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -121,22 +118,6 @@ def test_none_is_documented_where_it_is_accepted(cls):
             continue
         accepts_none = None in legal or "random_state" in legal
         assert ("None" in kind) == accepts_none, name
-
-
-@pytest.mark.parametrize("function", [*FUNCTIONS, PanelTimeSeriesSplit])
-def test_functions_are_documented_with_their_defaults(function):
-    """Every parameter of a public function is documented with its real default."""
-    check_defaults(function, entries_of(function, "Parameters"))
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_methods_are_documented_with_their_defaults(method):
-    """Every parameter of a public method is documented with its real default."""
-    entries = entries_of(method, "Parameters")
-    if "**params" in inspect.getdoc(method):
-        assert set(entries) == {"params"}
-        return
-    check_defaults(method, entries)
 
 
 @pytest.mark.parametrize("method", METHODS)
