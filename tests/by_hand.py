@@ -1,5 +1,8 @@
 """Pipelines of lags and their forecasts by loops, which several test files share."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin, clone
@@ -13,6 +16,19 @@ from sklstm import LSTMRegressor, SlidingWindow, forecast
 
 WINDOW = 4
 N_ROWS = 40
+
+
+def printed_afresh(code, *options, **settings):
+    """Return what some code prints in a new interpreter, once it has not failed."""
+    done = subprocess.run(
+        [sys.executable, *options, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **settings,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def numbers(n_rows=N_ROWS, n_columns=1, seed=0):

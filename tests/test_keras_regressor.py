@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from parity import assert_same_training, both_fitted, dense_network, masked_network
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -18,7 +17,6 @@ from test_regressor import (
     WINDOW,
     assert_same_weights,
     frozen,
-    global_states,
     incomplete,
     walk,
     windows_of,
@@ -290,17 +288,6 @@ def test_an_own_network_may_compile_itself(data):
     residuals = np.abs(regressor.predict(X) - y) / y.std()
     regressor.fit(X, y)
     assert_allclose(regressor.history_["loss"][1], residuals.mean(), rtol=1e-4)
-
-
-def test_an_own_network_is_determined_by_the_seed(own, data):
-    """Its initial weights come from `random_state`, and from nothing global."""
-    X, y = incomplete(data[0]), data[1]
-    before = global_states()
-    again = clone(own).fit(X, y)
-    assert global_states() == before
-    assert_array_equal(again.predict(X), own.predict(X))
-    other = clone(own).set_params(random_state=1).fit(X, y)
-    assert not np.allclose(other.predict(X), own.predict(X))
 
 
 def test_a_fitted_own_network_can_be_pickled(own, data):

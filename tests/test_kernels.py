@@ -1,8 +1,6 @@
 """Kernels: NumPy's pass defines them; no bit depends on neighbours or on threads."""
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -10,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import sklstm._lstm_kernels as extension
+from by_hand import printed_afresh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -377,15 +376,8 @@ print(kernels._LEVEL, kernels.levels()[0])
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_level_can_be_forced_and_no_floating_point_mode_changes(level):
     """SKLSTM_LEVEL names a level; subnormal numbers survive the extension."""
-    done = subprocess.run(
-        [sys.executable, "-c", CODE],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"SKLSTM_LEVEL": level},
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [level, "baseline"]
+    out = printed_afresh(CODE, env=os.environ | {"SKLSTM_LEVEL": level})
+    assert out.split() == [level, "baseline"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -1,11 +1,11 @@
 """to_onnx: raw windows in, values in their unit out, as predict computes them."""
 
-import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from by_hand import printed_afresh
 from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -159,14 +159,7 @@ def test_a_fresh_process_needs_the_runtime_alone(table, tmp_path):
     regressor = LSTMRegressor(6, epochs=1, n_models=2, random_state=0).fit(windows, y)
     regressor.to_onnx(tmp_path / "model.onnx")
     np.save(tmp_path / "windows.npy", windows)
-    done = subprocess.run(
-        [sys.executable, "-c", FRESH],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.stdout == "[]\n", done.stderr
+    assert printed_afresh(FRESH, cwd=tmp_path) == "[]\n"
     values = np.load(tmp_path / "values.npy")
     expected = regressor.predict_steps(windows)
     assert_allclose(values, expected, rtol=0, atol=TOLERANCE * y.std())

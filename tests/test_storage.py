@@ -7,7 +7,6 @@ import json
 import os
 import pickle
 import re
-import subprocess
 import sys
 import textwrap
 import time
@@ -19,6 +18,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from by_hand import printed_afresh
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
@@ -138,14 +138,8 @@ def test_a_fresh_process_predicts_the_same(name, stored, tmp_path):
     joblib.dump(pipe, tmp_path / "joblib")
     joblib.dump(X, tmp_path / "rows")
     save(pipe, tmp_path / "save")
-    done = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", "-c", FRESH],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.stdout == "[]\n", done.stderr
+    out = printed_afresh(FRESH, "-W", "error::UserWarning", cwd=tmp_path)
+    assert out == "[]\n"
     for route in ("pickle", "joblib", "save"):
         assert_array_equal(np.load(tmp_path / f"{route}.npy"), pipe.predict(X))
 
