@@ -670,36 +670,29 @@ def future_rows(frame, steps, columns=("price",), seed=3):
     return pd.concat(parts, ignore_index=True).sample(frac=1, random_state=4)
 
 
-@pytest.mark.parametrize("horizon", [1, 3])
-@pytest.mark.parametrize("kind", TIMES)
-def test_recursion_on_every_kind_of_time(kind, horizon):
-    """All groups advance together as each would alone, each from its own end."""
-    frame = shops(kind, columns=["sales"])
-    pipe = ridge_pipe(horizon=horizon).fit(frame, frame["sales"])
-    found = forecast(pipe, frame, steps=5)
-    assert found.columns.tolist() == ["shop", "time", "sales"]
-    assert found["time"].dtype == frame["time"].dtype
-    check_each_group(pipe, frame, 5, found)
-
-
 @pytest.mark.parametrize(
-    ("pipe", "steps"),
+    ("kind", "pipe", "steps", "columns"),
     [
-        *((ridge_pipe(horizon=horizon, known="price"), 4) for horizon in (1, 2)),
-        (ridge_pipe(regressor=LinearRegression()), 4),
-        *((at_once(horizon=1), steps) for steps in (2, 3, 7)),
-        (at_once(horizon=2), 5),
+        *(
+            (kind, ridge_pipe(horizon=h), 5, ["sales"])
+            for kind in TIMES
+            for h in (1, 3)
+        ),
+        *(("day", ridge_pipe(horizon=h, known="price"), 4, ["sales"]) for h in (1, 2)),
+        ("day", ridge_pipe(regressor=LinearRegression()), 4, ["sales", "price"]),
+        *(("day", at_once(horizon=1), steps, ["sales"]) for steps in (2, 3, 7)),
+        ("day", at_once(horizon=2), 5, ["sales"]),
     ],
 )
-def test_groups_are_forecast_as_each_would_be_alone(pipe, steps):
-    """Known columns, several outputs that are fed back, and several steps at once."""
-    is_known, is_direct = pipe[0].known == "price", len(pipe) == 2
-    frame = shops(columns=["sales"] if is_direct else ["sales", "price"])
-    columns = ["sales"] if is_direct or is_known else ["sales", "price"]
+def test_groups_are_forecast_as_each_would_be_alone(kind, pipe, steps, columns):
+    """From their own ends, with known columns, several outputs or steps at once."""
+    is_known = pipe[0].known == "price"
+    frame = shops(kind, columns=["sales", "price"] if is_known else columns)
     pipe.fit(frame, frame[columns[0] if len(columns) == 1 else columns])
     future = future_rows(frame, steps) if is_known else None
     found = forecast(pipe, frame, steps, X_future=future)
     assert found.columns.tolist() == ["shop", "time", *columns]
+    assert found["time"].dtype == frame["time"].dtype
     check_each_group(pipe, frame, steps, found, future, columns)
 
 
