@@ -661,16 +661,15 @@ def test_wrong_rows_are_named_before_the_first_fit():
     """Values missing in a late fold, other labels, other lengths, several targets."""
     X = series()
     y = X["load"]
-    with pytest.raises(ValueError, match="y at the index of X"):
-        backtest(never(), X, y.shift(1, freq="h"), cv=SPLIT)
-    with pytest.raises(ValueError, match="y contains NaN"):
-        backtest(never(), X, y.shift(-1), cv=SPLIT)
-    with pytest.raises(ValueError, match=r"shape \(60, 2\) for 60 rows"):
-        backtest(never(), X, np.ones((60, 2)), cv=SPLIT)
-    with pytest.raises(ValueError, match=r"shape \(59,\) for 60 rows"):
-        backtest(never(), X, np.ones(59), cv=SPLIT)
-    with pytest.raises(ValueError, match="rows in time order"):
-        backtest(never(), X[::-1], y[::-1], cv=SPLIT)
+    for rows, target, words in (
+        (X, y.shift(1, freq="h"), "y at the index of X"),
+        (X, y.shift(-1), "y contains NaN"),
+        (X, np.ones((60, 2)), r"shape \(60, 2\) for 60 rows"),
+        (X, np.ones(59), r"shape \(59,\) for 60 rows"),
+        (X[::-1], y[::-1], "rows in time order"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            backtest(never(), rows, target, cv=SPLIT)
     with pytest.raises(ValueError, match="'known' parameter"):
         backtest(never(known="price"), X, y, cv=SPLIT)
 
@@ -679,18 +678,17 @@ def test_forecasts_that_cannot_be_made_are_named_before_the_first_fit():
     """Several steps without windows, or with columns that would be fed back."""
     X = series()
     y = X["load"]
-    with pytest.raises(ValueError, match="SlidingWindow inside for several steps"):
-        backtest(Unfittable(), X, y, cv=SPLIT, steps=2)
-    two = X.assign(wind=1.0)
-    for target in (None, "load"):
-        came = r"Got the columns \['load', 'wind'\] and y, .*; predict"
-        with pytest.raises(ValueError, match=came):
-            backtest(never(), two, y, cv=SPLIT, steps=2, target=target)
-    with pytest.raises(ValueError, match=r"\['wind'\] and y, named \['load'\]"):
-        backtest(never(), two[["wind"]], y, cv=SPLIT, steps=2)
+    two, came = X.assign(wind=1.0), r"Got the columns \['load', 'wind'\] and y, .*; pre"
+    for estimator, rows, steps, target, words in (
+        (Unfittable(), X, 2, None, "SlidingWindow inside for several steps"),
+        (never(), two, 2, None, came),
+        (never(), two, 2, "load", came),
+        (never(), two[["wind"]], 2, None, r"\['wind'\] and y, named \['load'\]"),
+        (tiny_lstm(steps=2), two, 3, None, "beyond step 2"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            backtest(estimator, rows, y, cv=SPLIT, steps=steps, target=target)
     assert backtest(tiny_lstm(steps=2), two, y, cv=SPLIT, steps=2).summary().size
-    with pytest.raises(ValueError, match="beyond step 2"):
-        backtest(tiny_lstm(steps=2), two, y, cv=SPLIT, steps=3)
     with pytest.raises(TypeError, match="needs a regressor with partial_fit"):
         backtest(flat_ridge(), X, y, cv=SPLIT, refit="update")
 

@@ -370,22 +370,18 @@ def test_a_coverage_that_is_none_is_named(frame, pipe, result, coverage):
 
 def test_intervals_that_cannot_be_made_are_named(frame, pipe, quantile_pipe, result):
     """No residuals, too few of them or of the steps, other quantiles, two values."""
-    with pytest.raises(ValueError, match="needs 'residuals' for intervals"):
-        forecast(pipe, frame, 3, coverage=0.9)
-    with pytest.raises(ValueError, match=r"for a 'coverage'. Got None"):
-        forecast(pipe, frame, 3, residuals=result)
-    with pytest.raises(ValueError, match=r"each of the 4 steps. Got 3; call backtest"):
-        forecast(pipe, frame, 4, coverage=0.9, residuals=result)
-    with pytest.raises(ValueError, match=r"needs 10 residuals of each step.*Got 9"):
-        forecast(pipe, frame, 3, coverage=0.9, residuals=result.residuals[:9])
-    with pytest.raises(ValueError, match=r"up to 0\.989.*Got coverage=0\.99; lower"):
-        forecast(pipe, frame, 3, coverage=0.99, residuals=np.ones((999, 3)))
-    with pytest.raises(ValueError, match="residuals contains NaN"):
-        forecast(pipe, frame, 1, coverage=0.9, residuals=np.full((20, 1), np.nan))
-    with pytest.raises(ValueError, match=r"needs the quantiles 0.15 and 0.85"):
-        forecast(quantile_pipe, frame, 3, coverage=0.7)
-    with pytest.raises(ValueError, match=r"up to step 3.*Got steps=4"):
-        forecast(quantile_pipe, frame, 4, coverage=0.9)
+    for fitted, steps, coverage, residuals, words in (
+        (pipe, 3, 0.9, None, "needs 'residuals' for intervals"),
+        (pipe, 3, None, result, r"for a 'coverage'\. Got None"),
+        (pipe, 4, 0.9, result, r"each of the 4 steps\. Got 3; call backtest"),
+        (pipe, 3, 0.9, result.residuals[:9], "10 residuals of each step.*Got 9"),
+        (pipe, 3, 0.99, np.ones((999, 3)), r"up to 0\.989.*Got coverage=0\.99; lower"),
+        (pipe, 1, 0.9, np.full((20, 1), np.nan), "residuals contains NaN"),
+        (quantile_pipe, 3, 0.7, None, r"needs the quantiles 0\.15 and 0\.85"),
+        (quantile_pipe, 4, 0.9, None, "up to step 3.*Got steps=4"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            forecast(fitted, frame, steps, coverage=coverage, residuals=residuals)
     two = frame.assign(wind=1.0)
     pipe = make_pipeline(SlidingWindow(2, layout="flat"), SimpleImputer(), Ridge())
     with pytest.raises(ValueError, match=r"one value a row. Got 2 values"):

@@ -108,16 +108,6 @@ def test_weighted_targets_are_learned_alike(series):
     assert_same_training(*both_fitted(X, targets, sample_weight=weight))
 
 
-def test_partial_fit_goes_on_alike(series):
-    """Weights and optimizer state go on in both classes alike."""
-    X, y = series
-    twins = [
-        each.partial_fit(X, y).partial_fit(X[50:], y[50:]) for each in both_fitted(X, y)
-    ]
-    assert twins[0].n_iter_ == 5
-    assert_same_training(*twins)
-
-
 @pytest.mark.parametrize(
     "params", [{}, {"units": (4, 3), "optimizer": "rmsprop"}, {"highway": True}]
 )

@@ -755,16 +755,6 @@ def test_other_losses_than_mse_keep_their_aim():
     assert np.mean(y < regressor.predict(X)) == pytest.approx(0.5, abs=0.06)
 
 
-def test_an_incomplete_window_of_a_table_is_accepted_after_a_fit_on_some():
-    """Rows without a past that fit saw, predict sees as well, one by one."""
-    X, y = windows_of(noisy())
-    table = X[:, :, 0].copy()
-    for row in range(3):
-        table[row, : 3 - row] = np.nan
-    regressor = LSTMRegressor(3, epochs=1).fit(table, y)
-    assert np.isfinite(regressor.predict(table[:1])).all()
-
-
 def test_the_highway_can_be_left_out():
     """highway=False, and scaling=None, leave everything to the network."""
     X, y = windows_of(noisy())

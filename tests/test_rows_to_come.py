@@ -558,17 +558,15 @@ def test_error_rows_of_a_single_series():
     """Rows out of order, twice, in another zone or none at all."""
     X = frame("load")
     pipe = linear().fit(X, X["load"])
-    with pytest.raises(ValueError, match=r"time order.*2024-02-08 .* after 2024-02-09"):
-        forecast(pipe, X[::-1], steps=2)
-    with pytest.raises(ValueError, match=r"one row per label.*2024-02-09"):
-        forecast(pipe, pd.concat([X, X[-1:]]), steps=2)
-    with pytest.raises(ValueError, match="one time zone throughout"):
-        forecast(pipe, X.tz_localize("UTC"), steps=2)
-    for rows in (X[:0], X.to_numpy()[:0]):
-        with pytest.raises(
-            ValueError, match=r"at least one row|minimum of 1 is requir"
-        ):
-            forecast(pipe, rows, steps=1)
+    for rows, words in (
+        (X[::-1], "time order.*2024-02-08 .* after 2024-02-09"),
+        (pd.concat([X, X[-1:]]), "one row per label.*2024-02-09"),
+        (X.tz_localize("UTC"), "one time zone throughout"),
+        (X[:0], "at least one row"),
+        (X.to_numpy()[:0], "minimum of 1 is required"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            forecast(pipe, rows, steps=2)
 
 
 def test_arguments_are_not_changed():

@@ -245,16 +245,6 @@ def test_arrays_can_be_numbered_on():
     np.testing.assert_array_equal(sliding_window.transform(later[5:]), expected[25:])
 
 
-def test_another_zone_is_the_same_past():
-    """Rows that follow in another time zone see the rows before them."""
-    X = frame_of(30, pd.date_range("2024-03-20", periods=30, tz=BERLIN))
-    sliding_window = SlidingWindow(4).fit(X[:20])
-    later = sliding_window.transform(X[20:].tz_convert("Asia/Tokyo"))
-    np.testing.assert_array_equal(later, SlidingWindow(4).fit_transform(X)[20:])
-    with pytest.raises(ValueError, match="in one time zone throughout"):
-        sliding_window.transform(X[20:].tz_localize(None))
-
-
 def test_context_is_a_copy_that_transform_does_not_change():
     """Neither the user's rows nor rows transformed in between reach the context."""
     X = np.arange(20.0, dtype=np.float32).reshape(-1, 1)
