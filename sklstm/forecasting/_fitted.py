@@ -29,7 +29,6 @@ __all__ = [
     "leaves_of",
     "prefix_of",
     "sliding_windows_of",
-    "windows_inside",
 ]
 
 # Attributes that hold what a meta-estimator has fitted; the first one counts.
@@ -65,7 +64,7 @@ class Fitted:
     @classmethod
     def of(cls, estimator: Any) -> Fitted:
         """Return what is inside a fitted estimator."""
-        found = list(windows_inside(estimator))
+        found = list(_windows_inside(estimator))
         if not found and sliding_windows_of(estimator):
             raise NotFittedError(
                 "forecast needs a fitted estimator. Got one whose SlidingWindow is not "
@@ -88,7 +87,7 @@ class Fitted:
         if all(each.sees_rows for each in found):
             n_past = max(window.window + window.lag_ - 1 for window in windows)
         pipeline = _plain_pipeline(estimator)
-        is_plain = pipeline is not None and any(windows_inside(pipeline[:-1]))
+        is_plain = pipeline is not None and any(_windows_inside(pipeline[:-1]))
         return cls(
             estimator,
             windows[0],
@@ -178,7 +177,7 @@ class Fitted:
     @property
     def longest_window(self) -> SlidingWindow:
         """The SlidingWindow that reads most rows."""
-        every = [each.window for each in windows_inside(self.estimator)]
+        every = [each.window for each in _windows_inside(self.estimator)]
         return max(every, key=lambda window: window.window + window.lag_)
 
 
@@ -224,7 +223,7 @@ def _fitted_parts(estimator: Any) -> list:
     return [part for part in parts if hasattr(part, "get_params")]
 
 
-def windows_inside(
+def _windows_inside(
     estimator: Any, sees_rows: bool = True, has_columns_beside: bool = False
 ) -> Iterator[_Found]:
     """Yield each fitted SlidingWindow inside an estimator, and how rows come to it."""
@@ -235,7 +234,7 @@ def windows_inside(
     takes_columns = hasattr(estimator, "transformers_")
     for position, part in enumerate(_fitted_parts(estimator)):
         is_behind = position > 0 and _is_pipeline(estimator)
-        yield from windows_inside(
+        yield from _windows_inside(
             part,
             sees_rows and not is_behind and not takes_columns,
             has_columns_beside or takes_columns,

@@ -27,7 +27,6 @@ __all__ = [
     "check_plain_numbers",
     "counts_rows",
     "grid_of",
-    "grid_of_rows",
     "is_row_number",
     "labels_together",
 ]
@@ -367,7 +366,7 @@ def check_plain_numbers(labels: pd.Index, *, owner: str) -> None:
 # -- the grid of labels ----------------------------------------------------------------
 
 
-def grid_of_rows(labels: pd.Index) -> Grid:
+def _grid_of_rows(labels: pd.Index) -> Grid:
     """Return the grid on which every row follows the one before."""
     return Grid("rows", None, labels[-1:])
 
@@ -390,13 +389,13 @@ def grid_of(labels: pd.Index, *, pairs: Pairs | None = None) -> Grid:
     n_pairs = len(labels) - 1 if pairs is None else len(pairs[0])
     if n_pairs < 1:
         if family == "stamp":
-            return grid_of_rows(labels)
+            return _grid_of_rows(labels)
         return Grid(str(family), 1 if family == "integer" else labels.freq.n, last)
     if family == "integer":
         counts = _differences(_numbers(labels), pairs)
         step, n_have = _commonest(counts)
         is_common = n_have >= _MOST_HAVE * n_pairs
-        return Grid("integer", step, last) if is_common else grid_of_rows(labels)
+        return Grid("integer", step, last) if is_common else _grid_of_rows(labels)
     if family == "period":
         return _grid_of_periods(labels, pairs)
     return _grid_of_stamps(labels, pairs)
@@ -435,7 +434,7 @@ def _grid_of_stamps(labels: pd.DatetimeIndex, pairs: Pairs | None) -> Grid:
         counts = _differences(labels.asi8, pairs)
         step, _ = _commonest(counts)
     if not _is_common(step, counts):
-        return grid_of_rows(labels)
+        return _grid_of_rows(labels)
     kind = "day" if is_daily else "stamp"
     plain = Grid(kind, step * tick, last)
     divisor = int(np.gcd.reduce(list(counts)))
