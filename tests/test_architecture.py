@@ -250,29 +250,12 @@ def test_importing_the_package_loads_none_of_its_rooms():
 
 def test_public_names_are_pinned():
     """``__all__`` is sorted and holds these names, all of which are there."""
-    assert sklstm.__all__ == [
-        "BacktestResult",
-        "ContributionDisplay",
-        "ForecastDisplay",
-        "GateDisplay",
-        "KerasRegressor",
-        "LSTMRegressor",
-        "PanelTimeSeriesSplit",
-        "SlidingWindow",
-        "backtest",
-        "contributions",
-        "forecast",
-        "gates",
-        "interval_coverage",
-        "load",
-        "load_airline_passengers",
-        "load_m4_hourly",
-        "mean_absolute_scaled_error",
-        "mean_interval_score",
-        "save",
-        "symmetric_mean_absolute_percentage_error",
-        "update",
-    ]
+    classes = "BacktestResult ContributionDisplay ForecastDisplay GateDisplay "
+    classes += "KerasRegressor LSTMRegressor PanelTimeSeriesSplit SlidingWindow "
+    functions = "backtest contributions forecast gates interval_coverage load "
+    functions += "load_airline_passengers load_m4_hourly mean_absolute_scaled_error "
+    functions += "mean_interval_score save symmetric_mean_absolute_percentage_error "
+    assert sklstm.__all__ == f"{classes}{functions}update".split()
     assert sklstm.__all__ == sorted(sklstm.__all__)
     assert set(sklstm.__all__) <= set(dir(sklstm))
     for name in sklstm.__all__:
