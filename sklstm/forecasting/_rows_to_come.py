@@ -74,7 +74,7 @@ class RowsToCome:
         self._X, self._last = X, order[stops - 1]
         longest = int(np.argmax(sizes))
         self._longest = order[stops[longest] - sizes[longest] : stops[longest]]
-        self.begins = panel.times_of(order[stops - sizes])
+        self.begins = panel.times_of(order[stops - sizes])  # of each group
         self._ends = panel.times_of(self._last)
         grid = self._grid(fitted.windows.grid_, panel, order)
         self._labels = _labels_after_each(grid, self._ends, steps + self.n_ahead)

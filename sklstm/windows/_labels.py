@@ -134,11 +134,11 @@ class Grid:
     def holes(
         self, labels: pd.Index, ranks: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return which rows are not the next place after the row before, and how far.
+        """Return the rows that are not one place after the row before, and how many.
 
         Labels are distinct and in increasing order; ranks say which of them is the
-        label of each row, None that each is that of one row. Steps are less than 1
-        where the row before is later.
+        label of each row, None that each is that of one row. The number of places is
+        less than 1 where the row before is later.
         """
         n_rows = len(labels) if ranks is None else len(ranks)
         none = np.zeros(0, dtype=np.int64)
