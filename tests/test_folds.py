@@ -6,7 +6,6 @@ import pytest
 from by_hand import DAYS, KEYS, flat_ridge, ridge_by_hand, stores, tiny_lstm
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.dummy import DummyRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import TimeSeriesSplit
@@ -295,10 +294,3 @@ def test_windows_must_agree_on_their_groups():
     )
     with pytest.raises(ValueError, match="the same 'groups' and 'time'"):
         backtest(one, X, X["load"], cv=CV)
-
-
-def test_a_regressor_without_windows_reads_rows_as_they_are():
-    """Without windows there are no groups to know of."""
-    X = stores({"a": range(40)})[["load"]].reset_index(drop=True)
-    result = backtest(DummyRegressor(), X, X["load"], cv=TimeSeriesSplit(2))
-    assert result.groups is None

@@ -68,15 +68,6 @@ def test_outputs_are_those_of_keras(
     assert np.abs(outputs - expected).max() <= 1e-6
 
 
-def test_weights_go_into_keras_as_they_are():
-    """Order, names and shapes of the weights are those of the Keras model."""
-    spec = NetworkSpec(3, 2, 2, (3, 4), bidirectional=True)
-    model = build_keras_model(spec)
-    shapes = [tuple(variable.shape) for variable in model.weights]
-    assert [w.shape for w in initial_weights(spec, 0)] == shapes
-    assert all(not w.any() for w in model.get_weights() if w.ndim == 2)
-
-
 # -- against a loop over scalars ----------------------------------------------------
 
 

@@ -755,15 +755,6 @@ def test_other_losses_than_mse_keep_their_aim():
     assert np.mean(y < regressor.predict(X)) == pytest.approx(0.5, abs=0.06)
 
 
-def test_the_highway_can_be_left_out():
-    """highway=False, and scaling=None, leave everything to the network."""
-    X, y = windows_of(noisy())
-    for params in ({"highway": False}, {"scaling": None}):
-        regressor = LSTMRegressor(3, epochs=1, random_state=0, **params).fit(X, y)
-        assert regressor.network_weight_ == 1
-        assert np.any(regressor.weights_[-2] != 0)
-
-
 @pytest.mark.parametrize(("n_jobs", "counts"), [(None, [2, 1]), (3, [3, 3])])
 def test_threads_are_counted_as_joblib_counts_them(n_jobs, counts):
     """`n_jobs` is 1, unless it or a context says more."""
