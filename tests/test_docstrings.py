@@ -212,28 +212,3 @@ def test_fitted_attributes_are_documented(cls, fitted):
     assert set_by_fit <= documented
     others = {name for name in vars(fitted[cls]) if not name.startswith("_")}
     assert others - set_by_fit == set(parameters_of(cls))
-
-
-@pytest.mark.parametrize("cls", REGRESSORS)
-def test_fitted_attributes_are_what_the_docstrings_say(cls, fitted):
-    """Types and shapes are those that stand behind the colons."""
-    window, regressor = fitted[SlidingWindow], fitted[cls]
-    assert window.n_features_in_ == 2
-    assert window.is_known_.tolist() == [False, True]
-    assert window.is_known_.dtype == bool
-    assert window.lag_ == 1
-    assert window.context_.shape == (3, 2)
-    assert window.context_.dtype == np.float32
-    assert type(window.grid_).__name__ == "Grid"
-    assert all(type(w) is np.ndarray for w in regressor.weights_)
-    assert all(w.dtype == np.float32 for w in regressor.weights_)
-    assert set(regressor.history_) == {"loss", "val_loss"}
-    for losses in regressor.history_.values():
-        assert all(type(loss) is float for loss in losses)
-    assert regressor.n_iter_ == len(regressor.history_["loss"]) == 1
-    assert (regressor.window_, regressor.n_channels_, regressor.n_outputs_) == (3, 2, 1)
-    assert regressor.n_features_in_ == 6
-    assert (
-        regressor.feature_names_in_.tolist() == window.get_feature_names_out().tolist()
-    )
-    assert type(regressor.model_).__module__.startswith("keras.")
