@@ -258,7 +258,7 @@ def test_model_is_the_network_that_predicts(data, case):
     assert isinstance(model, keras.Model)
     assert regressor.model_ is model
     for array, weights in zip(model.get_weights(), regressor.weights_, strict=True):
-        assert_array_equal(array, weights)
+        assert_array_equal(array, weights, strict=True)
     scaled = (X - np.nanmean(X)) / np.nanstd(X)
     mask_value = model.layers[0].mask_value
     outputs = keras_outputs(regressor, np.where(np.isnan(scaled), mask_value, scaled))
@@ -314,6 +314,7 @@ def test_early_stopping_begins_at_4_validation_rows(n_rows, params, is_watched):
     X, y = windows_of(walk(n_rows + WINDOW))
     regressor = tiny(epochs=1, **{"early_stopping": "auto", **params}).fit(X, y)
     assert ("val_loss" in regressor.history_) == is_watched
+    assert all(type(losses[0]) is float for losses in regressor.history_.values())
 
 
 @pytest.fixture(scope="session")
