@@ -345,14 +345,17 @@ def test_unknown_routed_names_are_errors(data):
         (lambda meta: 3, "must"),
         (lambda meta: masked_network({**meta, "n_outputs_": 2}), r"Got \(2,\)"),
         (lambda: keras.Sequential([keras.layers.Dense(1)]), "must"),
+        (keras.Sequential([keras.Input((4, 1))]), "must be a function.*a Sequential"),
     ],
-    ids=["no model", "outputs that do not fit", "no input shape"],
+    ids=["no model", "outputs that do not fit", "no input shape", "built"],
 )
 def test_a_builder_that_builds_no_fitting_network(data, builder, words):
     """What a builder returns is checked, in words that name the parameter."""
     regressor = tiny(builder)
     with pytest.raises(ValueError, match=f"'model' parameter of KerasReg.*{words}"):
         regressor.fit(*data)
+    with pytest.raises(ValueError, match=r"needs a function that builds.*model=None"):
+        regressor.set_params(model=None).fit(*data)
     assert not hasattr(regressor, "weights_")
 
 
@@ -443,14 +446,6 @@ def test_a_network_that_compiles_itself_learns_no_quantiles(data):
     assert tiny(obedient, **params).fit(*data).predict_quantiles(data[0]).shape[2] == 2
     with pytest.raises(ValueError, match=r"pinball.*compiles itself with loss='mae'"):
         tiny(compiled_network, **params).fit(*data)
-
-
-def test_a_builder_is_needed(data):
-    """Without one `fit` says what to pass, and the constructor nothing."""
-    with pytest.raises(ValueError, match=r"needs a function that builds.*model=None"):
-        KerasRegressor().fit(*data)
-    with pytest.raises(ValueError, match=r"function that builds.*Got a Sequential"):
-        KerasRegressor(keras.Sequential([keras.Input((4, 1))])).fit(*data)
 
 
 # -- parameters ------------------------------------------------------------------------

@@ -452,45 +452,33 @@ def test_another_optimizer_goes_on_afresh(data, optimizer):
     assert regressor.history_["loss"][-1] == pytest.approx(before, rel=0.2)
 
 
+OF_BEFORE = "needs the network of the fit before"
+
+
 @pytest.mark.parametrize(
-    ("params", "words"),
+    ("params", "change", "words"),
     [
-        ({"units": 3}, "needs the network of the fit before.*units=.3,"),
-        ({"units": (2, 2)}, "needs the network of the fit before"),
-        ({"bidirectional": True}, "needs the network of the fit before"),
-        ({"activation": "relu"}, "needs the network of the fit before"),
-        ({"steps": 2}, r"goes on from a fit with 1 output\(s\)"),
-        ({"n_models": 3}, "Got n_models=3 after 1,.*; set n_models=1 to"),
+        ({"units": 3}, None, f"{OF_BEFORE}.*units=.3,"),
+        ({"units": (2, 2)}, None, OF_BEFORE),
+        ({"bidirectional": True}, None, OF_BEFORE),
+        ({"activation": "relu"}, None, OF_BEFORE),
+        ({"steps": 2}, None, r"goes on from a fit with 1 output\(s\)"),
+        ({"n_models": 3}, None, "Got n_models=3 after 1,.*; set n_models=1 to"),
+        ({}, lambda X, y: (X[:, 1:], y), "needs windows as in fit: 4 steps"),
+        ({}, lambda X, y: (X, np.column_stack([y, y])), "Got 2 output.*keep its shape"),
+        ({}, lambda X, y: (X, y[:, None]), "Got 1 output.* 2-D y; keep its shape"),
     ],
 )
-def test_a_fit_that_goes_on_needs_the_same_network(data, params, words):
-    """What cannot go on is refused in words, and leaves the fit before as it was."""
-    X, y = data
-    regressor = tiny(epochs=1, warm_start=True).fit(X, y)
-    expected = regressor.predict(X)
+def test_a_fit_that_goes_on_needs_the_same_network(data, params, change, words):
+    """Other networks and shapes are refused, and leave the fit before as it was."""
+    regressor = tiny(epochs=1, warm_start=True).fit(*data)
+    expected = regressor.predict(data[0])
     regressor.set_params(**params)
-    with pytest.raises(ValueError, match=words):
-        regressor.fit(X, y)
-    assert_array_equal(regressor.predict(X), expected)
+    for fit in (regressor.fit, regressor.partial_fit):
+        with pytest.raises(ValueError, match=words):
+            fit(*(data if change is None else change(*data)))
+    assert_array_equal(regressor.predict(data[0]), expected)
     assert regressor.n_iter_ == 1
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda X, y: (X[:, 1:], y), "needs windows as in fit: 4 steps"),
-        (lambda X, y: (X, np.column_stack([y, y])), "Got 2 output.*keep its shape"),
-        (lambda X, y: (X, y[:, None]), "Got 1 output.* 2-D y; keep its shape"),
-    ],
-)
-def test_rows_that_go_on_need_the_same_shape(data, change, words):
-    """`partial_fit` refuses windows and targets of another shape than before."""
-    X, y = data
-    regressor = tiny().partial_fit(X, y)
-    expected = regressor.predict(X)
-    with pytest.raises(ValueError, match=words):
-        regressor.partial_fit(*change(X, y))
-    assert_array_equal(regressor.predict(X), expected)
 
 
 # -- randomness ------------------------------------------------------------------------
