@@ -1,17 +1,34 @@
 """Pipelines of lags and their forecasts by loops, which several test files share."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from sklstm import LSTMRegressor, SlidingWindow, forecast
 
 WINDOW = 4
 N_ROWS = 40
+
+
+def printed_afresh(code, *options, **settings):
+    """Return what some code prints in a new interpreter, once it has not failed."""
+    done = subprocess.run(
+        [sys.executable, *options, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **settings,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def numbers(n_rows=N_ROWS, n_columns=1, seed=0):
@@ -30,6 +47,16 @@ def frame(*names, n_rows=N_ROWS, index=None):
     values = numbers(N_ROWS + 30, len(names))[:n_rows]
     index = days(n_rows) if index is None else index
     return pd.DataFrame(values, columns=list(names), index=index)
+
+
+# Where rows in shops have their groups and times.
+OF_SHOPS = {"groups": "shop", "time": "day"}
+
+
+def in_shops(rows, names="ab"):
+    """Return a long frame of shops, each of which has the same rows."""
+    parts = [rows.assign(shop=name, day=rows.index) for name in names]
+    return pd.concat(parts, ignore_index=True)
 
 
 def linear(window=WINDOW, **parameters):
@@ -100,18 +127,15 @@ class JumpRegressor(RegressorMixin, BaseEstimator):
     def __init__(self, steps=3):
         self.steps = steps
 
-    def fit(self, X, y):  # noqa: ARG002
-        """Learn nothing."""
+    def fit(self, X, y):
         self.is_fitted_ = True
         return self
 
     def predict_steps(self, X):
-        """Return the newest value plus a power of ten for each step."""
         newest = np.asarray(X).reshape(len(X), -1)[:, -1:].astype(float)
         return np.nan_to_num(newest) + 10.0 ** np.arange(self.steps)
 
     def predict(self, X):
-        """Return the first step."""
         return self.predict_steps(X)[:, 0]
 
 
@@ -151,6 +175,16 @@ def series(n_rows=60, seed=0):
     values = np.random.default_rng(seed).normal(size=n_rows).cumsum() + 50
     index = pd.date_range("2024-01-01", periods=n_rows, freq="h")
     return pd.DataFrame({"load": values}, index=index)
+
+
+def promoted(n_rows, noise=0.0):
+    """Return sales that follow the week and the promotions of their own day."""
+    rng = np.random.default_rng(0)
+    promo = (rng.random(n_rows) < 0.3) * 1.0
+    sales = 100 + 20 * promo + 5 * np.sin(np.arange(n_rows) * 2 * np.pi / 7)
+    walk, jitter = rng.normal(size=n_rows).cumsum(), 2 * rng.normal(size=n_rows)
+    sales += noise * (walk + jitter)
+    return pd.DataFrame({"sales": sales, "promo": promo}, index=days(n_rows))
 
 
 def stores(days=None, seed=0):
@@ -213,6 +247,14 @@ def backtest_by_hand(estimator, X, cv, steps, stride=1, known=()):
                     rows.append((*place, *values))
     names = ["fold", "group", "origin", "step", "y_true", "y_pred"]
     return pd.DataFrame(rows, columns=names)
+
+
+def ridge_by_hand(lags, targets, sample_weight=None):
+    """Return the function from lags to what scikit-learn's ridge predicts of them."""
+    lags = np.array(lags, dtype=np.float32)
+    scaler, ridge = StandardScaler().fit(lags), RidgeCV(10.0 ** np.arange(-3, 5))
+    ridge.fit(scaler.transform(lags), targets, sample_weight=sample_weight)
+    return lambda row: ridge.predict(scaler.transform(np.float32([row]))).ravel()
 
 
 def assert_is_loop(result, expected, rtol=1e-6):

@@ -1,4 +1,4 @@
-"""Twins: an LSTMRegressor, and a KerasRegressor with the same LSTM built by Keras."""
+"""Networks that tests share, and twins: an LSTMRegressor and the same LSTM by Keras."""
 
 import functools
 
@@ -20,6 +20,25 @@ class LSTMWithoutRefit(LSTMRegressor):
     """Keep the best weights after early stopping, as KerasRegressor does."""
 
     _refits = False
+
+
+def masked_network(meta, hidden=2):
+    """Return a small LSTM that masks missing steps."""
+    import keras
+
+    layers = [keras.layers.Masking(meta["mask_value_"]), keras.layers.LSTM(hidden)]
+    layers.append(keras.layers.Dense(meta["n_outputs_"]))
+    return keras.Sequential([keras.Input(meta["X_shape_"][1:]), *layers])
+
+
+def dense_network(meta, hidden=0):
+    """Return a network that reads every step, missing or not."""
+    import keras
+
+    layers = [keras.Input(meta["X_shape_"][1:]), keras.layers.Flatten()]
+    if hidden:
+        layers.append(keras.layers.Dense(hidden, activation="relu"))
+    return keras.Sequential([*layers, keras.layers.Dense(meta["n_outputs_"])])
 
 
 def lstm_by_keras(meta, *, units, bidirectional, patch, has_highway):

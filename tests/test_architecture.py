@@ -1,6 +1,7 @@
 """Architecture: imports go strictly downward, and each library has its room."""
 
 import ast
+import functools
 import graphlib
 import re
 import subprocess
@@ -55,7 +56,7 @@ ROOMS_OF_LIBRARIES = {
 
 # Lines that a file may have, and each of the two folders: raise a bound knowingly.
 MOST_LINES_OF_A_FILE = 700
-MOST_LINES = {"sklstm": 13_500, "tests": 14_750}
+MOST_LINES = {"sklstm": 13_155, "tests": 13_555}
 
 FILES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
@@ -94,6 +95,11 @@ def imports_of(name):
             continue
         found += [(module, id(node) not in inside) for module in modules]
     return found
+
+
+@functools.cache
+def words_of(path):
+    return {*re.findall(r"\w+", path.read_text(encoding="utf-8"))}
 
 
 def wing_of(name):
@@ -248,43 +254,14 @@ def test_importing_the_package_loads_none_of_its_rooms():
     assert run_python(code).stdout == "[]\n"
 
 
-def test_predicting_loads_no_backend():
-    """The forward pass is NumPy alone, in an interpreter that has no TensorFlow yet."""
-    code = (
-        "import sys, numpy as np\n"
-        "from sklstm.network._lstm import NetworkSpec, forward, initial_weights\n"
-        "spec = NetworkSpec(3, 1, 1, (2,))\n"
-        "forward(spec, initial_weights(spec, 0), np.zeros((2, 3, 1), 'float32'))\n"
-        f"print([m for m in {HEAVY} if m in sys.modules])"
-    )
-    assert run_python(code).stdout == "[]\n"
-
-
 def test_public_names_are_pinned():
     """``__all__`` is sorted and holds these names, all of which are there."""
-    assert sklstm.__all__ == [
-        "BacktestResult",
-        "ContributionDisplay",
-        "ForecastDisplay",
-        "GateDisplay",
-        "KerasRegressor",
-        "LSTMRegressor",
-        "PanelTimeSeriesSplit",
-        "SlidingWindow",
-        "backtest",
-        "contributions",
-        "forecast",
-        "gates",
-        "interval_coverage",
-        "load",
-        "load_airline_passengers",
-        "load_m4_hourly",
-        "mean_absolute_scaled_error",
-        "mean_interval_score",
-        "save",
-        "symmetric_mean_absolute_percentage_error",
-        "update",
-    ]
+    classes = "BacktestResult ContributionDisplay ForecastDisplay GateDisplay "
+    classes += "KerasRegressor LSTMRegressor PanelTimeSeriesSplit SlidingWindow "
+    functions = "backtest contributions forecast gates interval_coverage load "
+    functions += "load_airline_passengers load_m4_hourly mean_absolute_scaled_error "
+    functions += "mean_interval_score save symmetric_mean_absolute_percentage_error "
+    assert sklstm.__all__ == f"{classes}{functions}update".split()
     assert sklstm.__all__ == sorted(sklstm.__all__)
     assert set(sklstm.__all__) <= set(dir(sklstm))
     for name in sklstm.__all__:
@@ -299,17 +276,22 @@ def test_completion_offers_public_names_alone():
 
 @pytest.mark.parametrize("name", ROOMS)
 def test_each_file_says_what_it_offers(name):
-    """Every file has a docstring of one sentence and a sorted, true ``__all__``."""
+    """In one sentence, and by names without an underscore, which others call.
+
+    Where a room hands on names of other libraries, ``__all__`` holds all it offers.
+    """
     tree = ast.parse(FILES[name].read_text(encoding="utf-8"))
     assert ast.get_docstring(tree).splitlines()[0].endswith((".", ":"))
-    offers = next(
-        ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-    )
-    assert offers == sorted(offers)
-    module = __import__(f"sklstm.{name}", fromlist=offers)
-    assert all(hasattr(module, offer) for offer in offers)
+    module = __import__(f"sklstm.{name}", fromlist=["__all__"])
+    if hasattr(module, "__all__"):
+        assert module.__all__ == sorted(module.__all__)
+        assert all(hasattr(module, offer) for offer in module.__all__)
+        return
+    kinds = ast.FunctionDef | ast.ClassDef
+    own = {node.name for node in tree.body if isinstance(node, kinds)}
+    files = {*FILES.values(), *Path(__file__).parent.glob("*.py")} - {FILES[name]}
+    called = set().union(*map(words_of, files))
+    assert {each for each in own if not each.startswith("_")} <= called
 
 
 def test_unknown_name_is_an_attribute_error():

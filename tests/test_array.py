@@ -11,13 +11,9 @@ from hypothesis import strategies as st
 
 from sklstm import SlidingWindow
 from sklstm.windows._array import (
-    Stretches,
     Windows,
-    base_from_rows,
     base_from_windows,
     is_next_window,
-    ranges,
-    slots_of,
     take_rows,
     true_steps,
     windows_from_base,
@@ -26,83 +22,9 @@ from sklstm.windows._array import (
 MANY = settings(max_examples=150)
 
 
-@st.composite
-def groups_with_kept_rows(draw):
-    """Draw groups of rows at places of a grid, some kept from earlier, and windows."""
-    window, n_channels = draw(st.integers(1, 5)), draw(st.integers(1, 3))
-    ahead = draw(st.integers(0, window - 1))
-    delay = st.sampled_from([draw(st.integers(0, 3)), -ahead])
-    delays = draw(st.lists(delay, min_size=n_channels, max_size=n_channels))
-    groups = []
-    for _ in range(draw(st.integers(1, 3))):
-        spans = draw(st.lists(st.sampled_from([1, 1, 1, 2, 3, 9]), max_size=9))
-        places = np.cumsum([0, *spans])
-        groups.append((places, draw(st.integers(0, len(places) - 1))))
-    return window, np.array(delays), groups
-
-
-def base_and_slots(window, delays, groups):
-    """Return values of all groups, and the slots and the base of rows not kept."""
-    n_rows = sum(len(places) for places, _ in groups)
-    values = np.arange(1.0, n_rows * len(delays) + 1).reshape(n_rows, -1)
-    codes = np.repeat(np.arange(len(groups)), [len(places) for places, _ in groups])
-    is_kept = np.concatenate([np.arange(len(p)) < n_kept for p, n_kept in groups])
-    steps = np.concatenate([np.diff(places, prepend=0) for places, _ in groups])
-    own, kept = codes[~is_kept], codes[is_kept]
-    is_start = np.append(True, np.diff(own) != 0) | (steps[~is_kept] != 1)
-    starts = np.flatnonzero(is_start)
-    rows = Stretches(starts, own[starts], steps[~is_kept][starts], len(own))
-    kept_rows = Stretches(np.arange(len(kept)), kept, steps[is_kept], len(kept))
-    slots = slots_of(rows, kept_rows, window, delays)
-    base = base_from_rows(
-        values[~is_kept], rows, values[is_kept], slots, window, delays
-    )
-    return values, rows, slots, base
-
-
-@MANY
-@given(groups_with_kept_rows())
-def test_every_window_is_what_a_loop_reads(case):
-    """Kept rows, holes, horizons and known channels give the rows they promise."""
-    window, delays, groups = case
-    values, rows, slots, base = base_and_slots(*case)
-    begins = ranges(slots.starts, rows.lengths)
-    windows = np.array([base[slot : slot + window] for slot in begins])
-    expected, has_past, first = [], [], 0
-    for places, n_kept in groups:
-        own = values[first : first + len(places)]
-        first += len(places)
-        for place in places[n_kept:]:
-            block = np.full((window, len(delays)), np.nan)
-            for step in range(window):
-                read = place - delays - window + 1 + step
-                if (read >= 0).all():
-                    newest = np.searchsorted(places, read, side="right") - 1
-                    block[step] = own[newest, np.arange(len(delays))]
-            expected.append(block)
-            ends = place - max(*delays, 0)
-            is_there = (places > ends - window) & (places <= ends)
-            has_past.append(is_there.any() or ends < 0)
-    np.testing.assert_array_equal(windows, expected)
-    assert slots.n_without_past == has_past.count(False)
-    if slots.n_without_past:
-        assert slots.first_without_past == has_past.index(False)
-    assert base.dtype == np.float64
-    # A hole costs no more slots than windows read of it.
-    n_longest = window + max(*delays, 0) - min(*delays, 0)
-    n_holes = sum((np.diff(places) > 1).sum() for places, _ in groups)
-    assert len(base) <= len(values) + (n_holes + 2 * len(groups) + 1) * n_longest
-    counts = true_steps(Windows(base, begins, begins, window))
-    np.testing.assert_array_equal(counts, [count_by_loop(one) for one in windows])
-    assert min(counts) >= 0
-
-
 def series_windows(n_rows=20, window=5, n_channels=2, horizon=1):
     X = np.random.default_rng(0).normal(size=(n_rows, n_channels))
     return SlidingWindow(window, horizon=horizon).fit_transform(X)
-
-
-# -- views ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("window", [1, 5, 30])
@@ -161,9 +83,6 @@ def test_memory_is_that_of_the_rows(kind):
     assert peak < (14 if is_view else 30) * values.nbytes
 
 
-# -- Windows --------------------------------------------------------------------------
-
-
 def some_windows(window=3):
     rng = np.random.default_rng(1)
     X = pd.DataFrame({"g": [*"aaaaaaabbbbb"], "t": [*range(7), *range(5)]})
@@ -211,9 +130,6 @@ def test_windows_are_an_array_like():
     for windows in (in_order, take_rows(some_windows(1), order)):
         is_next = is_next_window(windows, true_steps(windows))
         assert np.flatnonzero(~is_next).tolist() == [6]
-
-
-# -- true steps, and windows that follow each other -----------------------------------
 
 
 def count_by_loop(window):

@@ -5,9 +5,13 @@ import pandas as pd
 import pytest
 from by_hand import (
     KEYS,
+    OF_SHOPS,
     assert_is_loop,
     backtest_by_hand,
     flat_ridge,
+    in_shops,
+    promoted,
+    ridge_by_hand,
     series,
     stores,
     tiny_lstm,
@@ -19,7 +23,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, Ridge, RidgeCV, SGDRegressor
+from sklearn.linear_model import LinearRegression, Ridge, SGDRegressor
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -78,6 +82,8 @@ LOOPS = [
     (GridSearchCV(flat_ridge(), {"ridge__alpha": [0.1, 1e3]}, cv=SPLIT), 2, 1),
     (make_pipeline(flat_ridge()[0], make_pipeline(*flat_ridge()[1:])), 3, 1),
 ]
+scaled = TransformedTargetRegressor(flat_ridge(3, **KEYS), transformer=StandardScaler())
+search = GridSearchCV(flat_ridge(**KEYS), {"ridge__alpha": [0.5, 5]}, cv=CV_OF_PANEL)
 OF_PANEL = [
     (flat_ridge(3, **KEYS), 1, 1),
     (flat_ridge(3, **KEYS), 3, 2),
@@ -85,16 +91,8 @@ OF_PANEL = [
     (tiny_lstm(3, **KEYS), 3, 1),
     (tiny_lstm(3, steps=3, **KEYS), 3, 1),
     (tiny_lstm(3, steps=2, **KEYS), 5, 1),
-    (
-        TransformedTargetRegressor(flat_ridge(3, **KEYS), transformer=StandardScaler()),
-        2,
-        1,
-    ),
-    (
-        GridSearchCV(flat_ridge(**KEYS), {"ridge__alpha": [0.5, 5]}, cv=CV_OF_PANEL),
-        2,
-        1,
-    ),
+    (scaled, 2, 1),
+    (search, 2, 1),
 ]
 
 
@@ -195,9 +193,8 @@ def test_columns_that_known_ones_are_made_from_are_read(is_panel):
     X["stock"] = rng.normal(size=60)
     columns, keys, cv = ["load"], {}, last_rows(60, 12)
     if is_panel:
-        X = pd.concat([X.assign(shop=s, hour=X.index) for s in "ab"], ignore_index=True)
-        columns, keys = ["load", "shop", "hour"], {"groups": "shop", "time": "hour"}
-        cv = PanelTimeSeriesSplit(2, time="hour", test_size=12)
+        X, keys, columns = in_shops(X), OF_SHOPS, ["load", "shop", "day"]
+        cv = PanelTimeSeriesSplit(2, time="day", test_size=12)
     front = FunctionTransformer(
         lambda X: X[columns].assign(promo=1.0 * (X["name"] == "promo"))
     )
@@ -311,12 +308,12 @@ class Counting(RegressorMixin, BaseEstimator):
 
     fits: list = []
 
-    def fit(self, X, y):  # noqa: ARG002, D102
+    def fit(self, X, y):
         type(self).fits.append(len(X))
         self.n_ = len(X)
         return self
 
-    def predict(self, X):  # noqa: D102
+    def predict(self, X):
         return np.full(len(X), float(self.n_))
 
 
@@ -396,48 +393,6 @@ def holed(n_rows=60):
     return X, y, weights
 
 
-@pytest.mark.parametrize(
-    ("refit", "steps", "kind"),
-    [
-        (True, 1, pd.Series),
-        (True, 3, np.asarray),
-        (2, 3, list),
-        (False, 1, list),
-        ("update", 1, np.asarray),
-        ("update", 3, pd.Series),
-    ],
-)
-def test_weights_of_a_pipeline_are_taken_by_the_rows_of_each_fold(refit, steps, kind):
-    """Predictions are bit for bit those of a loop that fits with the fold's weights."""
-    X, y, weights = holed()
-    cv = TimeSeriesSplit(3, test_size=6)
-    params = {"lstmregressor__sample_weight": kind(weights)}
-    kwargs = {"cv": cv, "steps": steps, "refit": refit}
-    result = backtest(tiny_lstm(steps=steps), X, y, params=params, **kwargs)
-    windows = SlidingWindow(4).fit_transform(X)
-    w = weights.to_numpy()
-    model, learned = None, 0
-    for fold, (train, test) in enumerate(cv.split(X)):
-        stop = train[-1] + 1
-        is_fitted = refit is True or (refit == 2 and fold % 2 == 0)
-        if model is None or is_fitted:
-            model = clone(tiny_lstm(steps=steps)[-1])
-            model.fit(windows[train], y.iloc[train], sample_weight=w[train])
-        elif refit == "update":
-            new = slice(learned - (steps - 1), stop)
-            model.partial_fit(windows[new], y.iloc[new], sample_weight=w[new])
-        learned = stop
-        origins = np.arange(test[0] - 1, min(test[-1], 60 - steps))
-        expected = model.predict_steps(windows[origins + 1])
-        rows = result.predictions[result.predictions["fold"] == fold]
-        np.testing.assert_array_equal(rows["y_pred"], expected.ravel())
-        assert rows["y_true"].tolist() == [
-            y.iloc[at] for o in origins for at in range(o + 1, o + 1 + steps)
-        ]
-    plain = backtest(tiny_lstm(steps=steps), X, y, **kwargs)
-    assert (plain.predictions["y_pred"] != result.predictions["y_pred"]).all()
-
-
 def test_weights_go_through_a_search_and_other_parameters_as_they_are():
     """A search takes the names of its pipeline; what is not as long as X is whole."""
 
@@ -489,15 +444,12 @@ def test_ridge_leaves_out_rows_of_weight_zero(steps):
             if (w[row : row + steps] > 0).all()
         ]
         assert len(rows) < train[-1] + 2 - steps - 5
-        lags = np.array([values[r - 5 : r] for r in rows])
+        lags = [values[r - 5 : r] for r in rows]
         targets = np.array([y.iloc[r : r + steps] for r in rows])
         least = np.array([min(w[r : r + steps]) for r in rows])
-        scaler = StandardScaler().fit(lags)
-        ridge = RidgeCV(10.0 ** np.arange(-3, 5))
-        ridge.fit(scaler.transform(lags), targets, sample_weight=least / least.mean())
+        predict = ridge_by_hand(lags, targets, least / least.mean())
         for origin in range(test[0] - 1, min(test[-1], 60 - steps)):
-            newest = values[None, origin - 4 : origin + 1]
-            expected += ridge.predict(scaler.transform(newest)).ravel().tolist()
+            expected += predict(values[origin - 4 : origin + 1]).tolist()
     np.testing.assert_allclose(result.baselines["ridge"], expected, rtol=1e-5)
 
 
@@ -547,20 +499,16 @@ def test_missing_targets_are_told_with_their_row_and_a_way_out(kind):
 # -- baselines ---------------------------------------------------------------------
 
 
-def ridge_by_hand(y, train, origin, window, horizon, k, steps):
+def ridge_forecast(y, train, origin, window, horizon, k, steps):
     """Return what RidgeCV on complete lag rows forecasts, k steps at once, by loops."""
     rows = range(window + horizon - 1, train[-1] + 2 - k)
     lags = [y[r - horizon - window + 1 : r - horizon + 1] for r in rows]
-    lags = np.array(lags)
-    scaler = StandardScaler().fit(lags)
-    ridge = RidgeCV(10.0 ** np.arange(-3, 5))
-    ridge.fit(scaler.transform(lags), [y[r : r + k] for r in rows])
+    predict = ridge_by_hand(lags, [y[r : r + k] for r in rows])
     values = y[: origin + 1].tolist()
     while len(values) <= origin + steps:
         made = []
         for r in range(len(values), len(values) + horizon):
-            newest = [values[r - horizon - window + 1 : r - horizon + 1]]
-            at_once = ridge.predict(scaler.transform(newest)).ravel()
+            at_once = predict(values[r - horizon - window + 1 : r - horizon + 1])
             is_last = r == len(values) + horizon - 1
             made += at_once.tolist() if is_last else [at_once[0]]
         values += made
@@ -586,7 +534,7 @@ def test_baselines_are_those_of_a_loop(estimator, horizon, k):
     expected = {"naive": [], "seasonal naive": [], "ridge": []}
     for train, test in cv.split(X):
         for origin in range(test[0] - 1, min(test[-1], len(y) - 4)):
-            expected["ridge"] += ridge_by_hand(y, train, origin, 5, horizon, k, 4)
+            expected["ridge"] += ridge_forecast(y, train, origin, 5, horizon, k, 4)
             expected["naive"] += [y[origin]] * 4
             for row in range(origin + 1, origin + 5):
                 while row > origin:
@@ -597,25 +545,14 @@ def test_baselines_are_those_of_a_loop(estimator, horizon, k):
         np.testing.assert_allclose(result.baselines[name], values, rtol=1e-5)
 
 
-def promoted(n_rows=300):
-    """Return sales with a week and a promotion that is known beforehand."""
-    rng = np.random.default_rng(0)
-    promo = (rng.random(n_rows) < 0.3) * 1.0
-    sales = 100 + 20 * promo + 5 * np.sin(np.arange(n_rows) * 2 * np.pi / 7)
-    sales += rng.normal(size=n_rows).cumsum() + 2 * rng.normal(size=n_rows)
-    index = pd.date_range("2024-01-01", periods=n_rows)
-    return pd.DataFrame({"sales": sales, "promo": promo}, index=index)
-
-
 @pytest.mark.parametrize("kind", ["series", "panel", "behind a scaler"])
 def test_ridge_reads_what_the_model_reads(kind):
     """A backtest of a ridge pipeline shows about the same error for both."""
-    X, cv = promoted(), TimeSeriesSplit(2, test_size=40)
+    X, cv = promoted(300, noise=1.0), TimeSeriesSplit(2, test_size=40)
     pipe, y = flat_ridge(14, known="promo"), X["sales"]
     stride = 1
     if kind == "panel":
-        X = pd.concat([X.assign(shop=s, day=X.index) for s in "ab"], ignore_index=True)
-        pipe = flat_ridge(14, known="promo", groups="shop", time="day")
+        X, pipe = in_shops(X), flat_ridge(14, known="promo", **OF_SHOPS)
         y, cv = X["sales"], PanelTimeSeriesSplit(2, time="day", test_size=40)
     elif kind == "behind a scaler":
         scaler = StandardScaler().set_output(transform="pandas")
@@ -638,15 +575,9 @@ def test_few_complete_windows_leave_ridge_to_the_naive_forecast():
 
 def test_ridge_reads_what_is_known_ahead_too():
     """The baseline finds a promotion inside the block that it predicts."""
-    t = np.arange(120)
-    promo = (np.random.default_rng(0).random(120) < 0.3) * 1.0
-    load = 100 + 20 * promo + 5 * np.sin(t * 2 * np.pi / 7)
-    index = pd.date_range("2024-01-01", periods=120, freq="D")
-    X = pd.DataFrame({"load": load, "promo": promo}, index=index)
-    windows = SlidingWindow(14, known="promo", known_ahead=3)
-    pipe = make_pipeline(windows, LSTMRegressor(2, steps=4, epochs=1, random_state=0))
-    cv = last_rows(120, 20)
-    result = backtest(pipe, X, X["load"], cv=cv, steps=4)
+    X, windows = promoted(120), SlidingWindow(14, known="promo", known_ahead=3)
+    pipe = make_pipeline(windows, tiny_lstm(steps=4)[-1])
+    result = backtest(pipe, X, X["sales"], cv=last_rows(120, 20), steps=4)
     assert result.summary().loc["ridge", "MAE"] < 0.1
 
 
@@ -658,13 +589,13 @@ class Unfittable(RegressorMixin, BaseEstimator):
 
     steps = 1
 
-    def fit(self, X, y):  # noqa: ARG002, D102
+    def fit(self, X, y):
         pytest.fail("fitted before everything was checked")
 
-    def partial_fit(self, X, y):  # noqa: ARG002, D102
+    def partial_fit(self, X, y):
         pytest.fail("fitted before everything was checked")
 
-    def predict(self, X):  # noqa: D102
+    def predict(self, X):
         return np.zeros(len(X))
 
 
@@ -730,16 +661,15 @@ def test_wrong_rows_are_named_before_the_first_fit():
     """Values missing in a late fold, other labels, other lengths, several targets."""
     X = series()
     y = X["load"]
-    with pytest.raises(ValueError, match="y at the index of X"):
-        backtest(never(), X, y.shift(1, freq="h"), cv=SPLIT)
-    with pytest.raises(ValueError, match="y contains NaN"):
-        backtest(never(), X, y.shift(-1), cv=SPLIT)
-    with pytest.raises(ValueError, match=r"shape \(60, 2\) for 60 rows"):
-        backtest(never(), X, np.ones((60, 2)), cv=SPLIT)
-    with pytest.raises(ValueError, match=r"shape \(59,\) for 60 rows"):
-        backtest(never(), X, np.ones(59), cv=SPLIT)
-    with pytest.raises(ValueError, match="rows in time order"):
-        backtest(never(), X[::-1], y[::-1], cv=SPLIT)
+    for rows, target, words in (
+        (X, y.shift(1, freq="h"), "y at the index of X"),
+        (X, y.shift(-1), "y contains NaN"),
+        (X, np.ones((60, 2)), r"shape \(60, 2\) for 60 rows"),
+        (X, np.ones(59), r"shape \(59,\) for 60 rows"),
+        (X[::-1], y[::-1], "rows in time order"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            backtest(never(), rows, target, cv=SPLIT)
     with pytest.raises(ValueError, match="'known' parameter"):
         backtest(never(known="price"), X, y, cv=SPLIT)
 
@@ -748,18 +678,17 @@ def test_forecasts_that_cannot_be_made_are_named_before_the_first_fit():
     """Several steps without windows, or with columns that would be fed back."""
     X = series()
     y = X["load"]
-    with pytest.raises(ValueError, match="SlidingWindow inside for several steps"):
-        backtest(Unfittable(), X, y, cv=SPLIT, steps=2)
-    two = X.assign(wind=1.0)
-    for target in (None, "load"):
-        came = r"Got the columns \['load', 'wind'\] and y, .*; predict"
-        with pytest.raises(ValueError, match=came):
-            backtest(never(), two, y, cv=SPLIT, steps=2, target=target)
-    with pytest.raises(ValueError, match=r"\['wind'\] and y, named \['load'\]"):
-        backtest(never(), two[["wind"]], y, cv=SPLIT, steps=2)
+    two, came = X.assign(wind=1.0), r"Got the columns \['load', 'wind'\] and y, .*; pre"
+    for estimator, rows, steps, target, words in (
+        (Unfittable(), X, 2, None, "SlidingWindow inside for several steps"),
+        (never(), two, 2, None, came),
+        (never(), two, 2, "load", came),
+        (never(), two[["wind"]], 2, None, r"\['wind'\] and y, named \['load'\]"),
+        (tiny_lstm(steps=2), two, 3, None, "beyond step 2"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            backtest(estimator, rows, y, cv=SPLIT, steps=steps, target=target)
     assert backtest(tiny_lstm(steps=2), two, y, cv=SPLIT, steps=2).summary().size
-    with pytest.raises(ValueError, match="beyond step 2"):
-        backtest(tiny_lstm(steps=2), two, y, cv=SPLIT, steps=3)
     with pytest.raises(TypeError, match="needs a regressor with partial_fit"):
         backtest(flat_ridge(), X, y, cv=SPLIT, refit="update")
 
@@ -769,10 +698,8 @@ def test_a_target_that_was_scaled_by_hand_is_told(is_panel):
     """Where predictions are fed back, their unit must be that of the column."""
     X, pipe, cv = series(), flat_ridge(), last_rows(60, 20)
     if is_panel:
-        parts = [X.assign(shop=shop, hour=X.index) for shop in "ab"]
-        X = pd.concat(parts, ignore_index=True)
-        pipe = flat_ridge(groups="shop", time="hour")
-        cv = PanelTimeSeriesSplit(2, time="hour", test_size=20)
+        X, pipe = in_shops(X), flat_ridge(**OF_SHOPS)
+        cv = PanelTimeSeriesSplit(2, time="day", test_size=20)
     backtest(pipe, X, X["load"], cv=cv, steps=2)
     with pytest.warns(
         UserWarning, match=r"for 'load' seem to be in a different unit .*\("

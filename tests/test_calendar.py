@@ -98,7 +98,7 @@ def test_auto_does_not_depend_on_the_day_on_which_rows_end():
 class Country(dict):
     """A country of the ``holidays`` package: a dict that is filled when it is asked."""
 
-    def __contains__(self, day):  # noqa: D105
+    def __contains__(self, day):
         return (day.month, day.day) in {(7, 4), (12, 25)}
 
 
@@ -113,17 +113,6 @@ def test_holidays_are_a_channel(calendar):
     np.testing.assert_array_equal(channels(X, calendar)[:, 0], is_holiday)
     found = SlidingWindow(2, calendar=["weekday", calendar, Country()]).fit(X)
     assert found.get_feature_names_out()[-2:].tolist() == ["holiday_t", "holiday_2_t"]
-
-
-def test_channels_of_a_panel_are_those_of_each_row():
-    """Rows in any order, and groups of their own length, have their own stamps."""
-    days = pd.date_range("2024-01-01", periods=9)
-    X = pd.DataFrame({"g": [*"aaaaaabbbbbbb"], "t": [*days[:6], *days[2:]]})
-    X = X.assign(load=np.arange(13.0)).sample(frac=1, random_state=0)
-    windows = SlidingWindow(2, horizon=0, groups="g", time="t", calendar="weekday")
-    found = np.asarray(windows.fit_transform(X))[:, 1, 1]
-    expected = np.sin(2 * np.pi * X["t"].dt.day_of_week / 7)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 OTHERS = {

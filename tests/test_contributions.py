@@ -34,14 +34,6 @@ def X():
     return X.assign(month=X.index.month)
 
 
-@pytest.fixture(scope="module")
-def plain(X):
-    pipe = make_pipeline(
-        SlidingWindow(WINDOW, known="month"), LSTMRegressor(2, epochs=2, random_state=0)
-    )
-    return pipe.fit(X, X["passengers"])
-
-
 @pytest.fixture(scope="module", params=[(4, 1), (4, 3), (2, 4), (3, 0)])
 def planned(request, set_trust):
     """Return a pipeline of sales that a promotion raises by 5, days, and its horizon.

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 import pytest
+from parity import masked_network
 
 import sklstm
 from sklstm import KerasRegressor, LSTMRegressor, PanelTimeSeriesSplit, SlidingWindow
@@ -68,9 +69,12 @@ def parameters_of(function):
     }
 
 
-def check_defaults(function, entries):
-    """Assert that entries and signature have the same names, order and defaults."""
-    parameters = parameters_of(function)
+@pytest.mark.parametrize(
+    "thing", [*CLASSES, *DISPLAYS, PanelTimeSeriesSplit, *FUNCTIONS, *METHODS]
+)
+def test_parameters_are_documented_with_their_defaults(thing):
+    """Every parameter is in the docstring, in order, with its real default."""
+    entries, parameters = entries_of(thing, "Parameters"), parameters_of(thing)
     assert list(entries) == list(parameters)
     for name, parameter in parameters.items():
         documented = documented_default(entries[name])
@@ -81,12 +85,6 @@ def check_defaults(function, entries):
         else:
             assert type(documented) is type(parameter.default), name
             assert documented == parameter.default, name
-
-
-@pytest.mark.parametrize("cls", CLASSES + DISPLAYS)
-def test_parameters_are_documented_with_their_defaults(cls):
-    """Every parameter is in the docstring, in order, with its real default."""
-    check_defaults(cls, entries_of(cls, "Parameters"))
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -120,22 +118,6 @@ def test_none_is_documented_where_it_is_accepted(cls):
             continue
         accepts_none = None in legal or "random_state" in legal
         assert ("None" in kind) == accepts_none, name
-
-
-@pytest.mark.parametrize("function", [*FUNCTIONS, PanelTimeSeriesSplit])
-def test_functions_are_documented_with_their_defaults(function):
-    """Every parameter of a public function is documented with its real default."""
-    check_defaults(function, entries_of(function, "Parameters"))
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_methods_are_documented_with_their_defaults(method):
-    """Every parameter of a public method is documented with its real default."""
-    entries = entries_of(method, "Parameters")
-    if "**params" in inspect.getdoc(method):
-        assert set(entries) == {"params"}
-        return
-    check_defaults(method, entries)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -179,20 +161,6 @@ def test_docstrings_have_their_sections(thing):
     assert "+SKIP" not in inspect.getdoc(thing)
 
 
-def small_network(meta):
-    """Return a recurrent network."""
-    import keras
-
-    return keras.Sequential(
-        [
-            keras.Input(meta["X_shape_"][1:]),
-            keras.layers.Masking(meta["mask_value_"]),
-            keras.layers.SimpleRNN(1),
-            keras.layers.Dense(meta["n_outputs_"]),
-        ]
-    )
-
-
 def test_shared_parameters_are_documented_alike():
     """What means the same in both regressors is said in the same words."""
     one, other = (sections_of(cls)["Parameters"] for cls in REGRESSORS)
@@ -216,7 +184,7 @@ def fitted():
     table = window.fit_transform(X)
     lstm = LSTMRegressor(1, epochs=1, early_stopping=True)
     keras = KerasRegressor(
-        small_network,
+        masked_network,
         epochs=1,
         early_stopping=True,
         keras_params={"compile__run_eagerly": True},
@@ -244,28 +212,3 @@ def test_fitted_attributes_are_documented(cls, fitted):
     assert set_by_fit <= documented
     others = {name for name in vars(fitted[cls]) if not name.startswith("_")}
     assert others - set_by_fit == set(parameters_of(cls))
-
-
-@pytest.mark.parametrize("cls", REGRESSORS)
-def test_fitted_attributes_are_what_the_docstrings_say(cls, fitted):
-    """Types and shapes are those that stand behind the colons."""
-    window, regressor = fitted[SlidingWindow], fitted[cls]
-    assert window.n_features_in_ == 2
-    assert window.is_known_.tolist() == [False, True]
-    assert window.is_known_.dtype == bool
-    assert window.lag_ == 1
-    assert window.context_.shape == (3, 2)
-    assert window.context_.dtype == np.float64
-    assert type(window.grid_).__name__ == "Grid"
-    assert all(type(w) is np.ndarray for w in regressor.weights_)
-    assert all(w.dtype == np.float32 for w in regressor.weights_)
-    assert set(regressor.history_) == {"loss", "val_loss"}
-    for losses in regressor.history_.values():
-        assert all(type(loss) is float for loss in losses)
-    assert regressor.n_iter_ == len(regressor.history_["loss"]) == 1
-    assert (regressor.window_, regressor.n_channels_, regressor.n_outputs_) == (3, 2, 1)
-    assert regressor.n_features_in_ == 6
-    assert (
-        regressor.feature_names_in_.tolist() == window.get_feature_names_out().tolist()
-    )
-    assert type(regressor.model_).__module__.startswith("keras.")

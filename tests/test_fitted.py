@@ -24,8 +24,6 @@ from sklearn.preprocessing import StandardScaler
 
 from sklstm import SlidingWindow, forecast
 
-# -- any estimator forecasts -------------------------------------------------------
-
 
 def search():
     return GridSearchCV(
@@ -109,9 +107,6 @@ def test_windows_of_a_union():
     assert found.index[0] == X.index[-1] + pd.Timedelta(days=1)
 
 
-# -- several steps at once, or one fed back ----------------------------------------
-
-
 def jumps():
     return make_pipeline(SlidingWindow(WINDOW), JumpRegressor())
 
@@ -149,12 +144,6 @@ def test_direct_or_recursive(wrapper, steps):
     inner.fit(X, X["load"])
     result = forecast(estimator, X, steps=steps)
     np.testing.assert_allclose(result - X["load"].iloc[-1], jump[:steps])
-
-
-# -- what is found -----------------------------------------------------------------
-
-
-# -- what is refused ---------------------------------------------------------------
 
 
 NO_WINDOWS = (ValueError, "needs a fitted estimator with a Sliding")

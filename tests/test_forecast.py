@@ -9,6 +9,7 @@ import pytest
 import sklearn
 from by_hand import (
     N_ROWS,
+    OF_SHOPS,
     WINDOW,
     JumpRegressor,
     behind,
@@ -18,106 +19,33 @@ from by_hand import (
     forecast_by_hand,
     forecast_by_predict,
     frame,
+    in_shops,
     linear,
+    promoted,
+    tiny_lstm,
     tree,
 )
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
-from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklstm import LSTMRegressor, SlidingWindow, forecast
 
-# -- one step fed back -------------------------------------------------------------
-
-
-@pytest.mark.parametrize("horizon", [1, 3])
-def test_trees(horizon):
-    """Trees, which jump at thresholds, forecast exactly what a naive loop does."""
-    X = frame("load")
-    boosting = HistGradientBoostingRegressor(max_iter=5, min_samples_leaf=5)
-    windows = SlidingWindow(WINDOW, horizon=horizon, layout="flat")
-    pipe = make_pipeline(windows, boosting).fit(X, X["load"])
-    table = X.to_numpy()
-    regressor = fit_by_hand(pipe[1:], table, table[:, 0], WINDOW, horizon)
-    expected = forecast_by_hand(regressor, table, 9, WINDOW, horizon)
-    np.testing.assert_array_equal(forecast(pipe, X, steps=9), expected)
-
-
 # -- direct: several steps at once -------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def direct_pipes():
-    """Two-step LSTM pipelines by horizon, and the rows that they were fitted on."""
-    X = frame("load")
-    lstm = LSTMRegressor(4, steps=2, epochs=3, batch_size=64, random_state=0)
-    return X, {
-        horizon: make_pipeline(SlidingWindow(WINDOW, horizon=horizon), lstm).fit(
-            X, X["load"]
-        )
-        for horizon in (1, 3)
-    }
-
-
-def window_by_hand(values, end):
-    """Return the one window that ends before position ``end`` of a list."""
-    return np.array(values[end - WINDOW : end])[None, :, None]
-
-
-@pytest.mark.parametrize("steps", [1, 2, 3, 7])
-def test_direct_steps_of_an_lstm(direct_pipes, steps):
-    """Fewer, as many and more steps than ``steps=2`` come two at a time."""
-    X, pipes = direct_pipes
-    values = X["load"].tolist()
-    while len(values) < N_ROWS + steps:
-        window = window_by_hand(values, len(values))
-        values += pipes[1][-1].predict_steps(window)[0].tolist()
-    result = forecast(pipes[1], X, steps=steps)
-    np.testing.assert_allclose(result, values[N_ROWS : N_ROWS + steps], rtol=1e-6)
-    check_labels(result, days(N_ROWS + steps)[N_ROWS:])
-    assert result.name == "load"
-    assert result.dtype == np.float64
-
-
-@pytest.mark.parametrize("steps", [1, 3, 4, 9])
-def test_direct_steps_with_a_horizon(direct_pipes, steps):
-    """Horizon 3 and 2 steps: rows t, t+1 by their own windows, t+2 and t+3 at once."""
-    X, pipes = direct_pipes
-    lstm = pipes[3][-1]
-    values = X["load"].tolist()
-    while len(values) < N_ROWS + steps:
-        end = len(values)
-        for row in (end, end + 1):
-            values.append(lstm.predict(window_by_hand(values, row - 2))[0])
-        values += lstm.predict_steps(window_by_hand(values, end))[0].tolist()
-    result = forecast(pipes[3], X, steps=steps)
-    np.testing.assert_allclose(result, values[N_ROWS : N_ROWS + steps], rtol=1e-6)
-
-
-@pytest.fixture(scope="module")
-def known_lstms():
-    """LSTM pipelines with a known column by (steps, horizon), and all rows."""
-    every = frame("load", "price", n_rows=N_ROWS + 10)
-    X = every[:N_ROWS]
-    pipes = {}
-    for steps, horizon in ((1, 1), (1, 2), (3, 1), (2, 2)):
-        windows = SlidingWindow(WINDOW, horizon=horizon, known="price")
-        lstm = LSTMRegressor(2, steps=steps, epochs=2, batch_size=64, random_state=0)
-        pipes[steps, horizon] = make_pipeline(windows, lstm).fit(X, X["load"])
-    return every, pipes
 
 
 @pytest.mark.filterwarnings("ignore:LSTMRegressor.steps=:UserWarning")
 @pytest.mark.parametrize(("steps", "horizon"), [(1, 1), (1, 2), (3, 1), (2, 2)])
-@pytest.mark.parametrize("n_steps", [1, 2, 7])
-def test_known_columns_of_an_lstm(known_lstms, steps, horizon, n_steps):
+def test_known_columns_of_an_lstm(steps, horizon):
     """One step fed back, or several at once, are those of a loop over windows."""
-    every, pipes = known_lstms
-    lstm = pipes[steps, horizon][-1]
-    load, price = every["load"].tolist()[:N_ROWS], every["price"].tolist()
-    while len(load) < N_ROWS + n_steps:
+    every = frame("load", "price", n_rows=N_ROWS + 10)
+    X, to_come = every[:N_ROWS], every[["price"]][N_ROWS:].sample(frac=1)
+    windows = SlidingWindow(WINDOW, horizon=horizon, known="price")
+    lstm = LSTMRegressor(2, steps=steps, epochs=2, batch_size=64, random_state=0)
+    pipe = make_pipeline(windows, lstm).fit(X, X["load"])
+    load, price = X["load"].tolist(), every["price"].tolist()
+    while len(load) < N_ROWS + 7:
         at_once = []
         # Rows up to horizon - 1 ahead have windows of true or predicted rows.
         for row in range(len(load), len(load) + horizon):
@@ -127,32 +55,19 @@ def test_known_columns_of_an_lstm(known_lstms, steps, horizon, n_steps):
             values = lstm.predict_steps(window)[0].tolist()
             at_once += values[:1] if row < len(load) + horizon - 1 else values
         load += at_once
-    X, to_come = every[:N_ROWS], every[["price"]][N_ROWS:].sample(frac=1)
-    result = forecast(pipes[steps, horizon], X, n_steps, X_future=to_come)
-    np.testing.assert_allclose(result, load[N_ROWS : N_ROWS + n_steps], rtol=1e-6)
-
-
-def promoted(n_rows=160, seed=0):
-    """Return sales that follow the week and the promotions of their own day."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(n_rows)
-    promo = (rng.random(n_rows) < 0.3) * 1.0
-    sales = 100 + 20 * promo + 5 * np.sin(t * 2 * np.pi / 7)
-    return pd.DataFrame({"sales": sales, "promo": promo}, index=days(n_rows))
-
-
-def promoted_pipe(**params):
-    windows = SlidingWindow(14, known="promo", known_ahead=6, **params)
-    return make_pipeline(windows, LSTMRegressor(2, steps=7, epochs=1, random_state=0))
+    for n_steps in (1, 2, 7):  # fewer and more than are predicted at once
+        result = forecast(pipe, X, n_steps, X_future=to_come)
+        np.testing.assert_allclose(result, load[N_ROWS : N_ROWS + n_steps], rtol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:LSTMRegressor.steps=:UserWarning")
 @pytest.mark.parametrize("horizon", [1, 2])
 def test_direct_steps_read_what_is_known_of_them(horizon):
     """A promotion inside a block of steps is in the forecast, for every block."""
-    X = promoted()
+    X = promoted(160)
     train, rest = X[:-14], X[-14:]
-    pipe = promoted_pipe(horizon=horizon).fit(train, train["sales"])
+    windows = SlidingWindow(14, known="promo", known_ahead=6, horizon=horizon)
+    pipe = make_pipeline(windows, tiny_lstm(steps=7)[-1]).fit(train, train["sales"])
     found = forecast(pipe, train, 14, X_future=rest[["promo"]])
     np.testing.assert_allclose(found, rest["sales"], atol=1e-3)
     without = pipe.set_params(slidingwindow__known_ahead=0)
@@ -290,9 +205,7 @@ def test_a_target_that_was_scaled_by_hand_is_told(kind, done):
     X = frame("load", n_rows=N_ROWS + 30)
     pipe = linear()
     if kind == "panel":
-        parts = [X.assign(shop=shop, day=X.index) for shop in "ab"]
-        X = pd.concat(parts, ignore_index=True).sample(frac=1, random_state=0)
-        pipe = linear(groups="shop", time="day")
+        X, pipe = in_shops(X).sample(frac=1, random_state=0), linear(**OF_SHOPS)
     y = SCALED_BY_HAND[done](X["load"])
     if kind == "array":
         X, y = X.to_numpy(), y.to_numpy()
@@ -314,7 +227,7 @@ def test_predictions_that_grow_without_bound():
     """What cannot be fed back is told as such, not as a row of X."""
 
     class Growing(RegressorMixin, BaseEstimator):
-        def fit(self, X, y):  # noqa: ARG002
+        def fit(self, X, y):
             self.fitted_ = True
             return self
 
@@ -329,18 +242,6 @@ def test_predictions_that_grow_without_bound():
 
 
 # -- steps in front of the windows -------------------------------------------------
-
-
-def test_scaler_in_front():
-    """Predictions are fed back in their own unit, through the scaler in front."""
-    X = frame("load")
-    scaler = StandardScaler().set_output(transform="pandas")
-    pipe = behind(scaler).fit(X, X["load"])
-    result = forecast(pipe, X, steps=6)
-    expected = forecast_by_predict(pipe, X, steps=6)
-    np.testing.assert_allclose(result, expected, rtol=1e-5)
-    unscaled = forecast(linear().fit(X, X["load"]), X, steps=6)
-    np.testing.assert_allclose(result, unscaled, rtol=1e-3)
 
 
 def test_scaler_in_front_that_loses_the_index():

@@ -131,23 +131,6 @@ def result(frame, pipe):
     return backtest(pipe, frame, frame["load"], cv=cv, steps=3)
 
 
-def test_intervals_of_a_backtest_are_those_of_their_time(frame, pipe, result):
-    """Each is what forecast makes of the residuals that were known at its origin."""
-    intervals = result.intervals(0.8)
-    for origin in (frame.index[130], frame.index[170]):
-        row = frame.index.get_loc(origin)
-        for step in (1, 2, 3):
-            known = result.residuals[result.origins + step <= row]
-            made = forecast(pipe, frame[: row + 1], 3, coverage=0.8, residuals=known)
-            half = (made["load_upper"] - made["load_lower"]).iloc[step - 1] / 2
-            ours = intervals[
-                (intervals["origin"] == origin) & (intervals["step"] == step)
-            ]
-            middle, lower, upper = ours[["y_pred", "y_lower", "y_upper"]].iloc[0]
-            assert middle - lower == pytest.approx(half)
-            assert upper - middle == pytest.approx(half)
-
-
 def test_the_first_rows_have_no_interval(result):
     """0.9 begins when ten residuals of the step are known."""
     intervals = result.intervals(0.9)
@@ -233,39 +216,28 @@ def quantile_pipe(frame):
     return make_pipeline(SlidingWindow(8), regressor).fit(frame, frame["load"])
 
 
-def test_a_quantile_network_gives_its_own_intervals(frame, quantile_pipe):
-    """Ends are the predicted quantiles of the row after the last, for each step."""
-    padded = pd.concat(
-        [frame, frame[-1:].set_axis(frame.index[-1:] + pd.Timedelta("1D"))]
-    )
-    windows = SlidingWindow(8).fit_transform(padded)[-1:]
-    levels = quantile_pipe[-1].predict_quantiles(windows)[0]
-    for steps in (1, 3):
-        made = forecast(quantile_pipe, frame, steps, coverage=0.8)
-        np.testing.assert_array_equal(made["load_lower"], levels[:steps, 1])
-        np.testing.assert_array_equal(made["load"], levels[:steps, 2])
-        np.testing.assert_array_equal(made["load_upper"], levels[:steps, 3])
-    wide = forecast(quantile_pipe, frame, 3, coverage=0.9)
+@pytest.mark.parametrize("horizon", [1, 2])
+def test_a_quantile_network_gives_its_own_intervals(frame, quantile_pipe, horizon):
+    """Ends are the predicted quantiles of the rows after the last, for each step.
+
+    With horizon=2 the first step comes from the window one row earlier.
+    """
+    windows = SlidingWindow(8, horizon=horizon)
+    pipe = make_pipeline(windows, clone(quantile_pipe[-1])).fit(frame, frame["load"])
+    later = pd.date_range("2024", periods=200 + horizon, freq="D")
+    rows = windows.fit_transform(frame.reindex(later).ffill())[-horizon:]
+    levels = pipe[-1].predict_quantiles(rows)
+    expected = np.concatenate([levels[:-1, 0], levels[-1]])
+    names = ["load_lower", "load", "load_upper"]
+    for steps in (1, 2 + horizon):
+        made = forecast(pipe, frame, steps, coverage=0.8)
+        np.testing.assert_allclose(made[names], expected[:steps, 1:4], rtol=1e-12)
+    wide = forecast(pipe, frame, 2 + horizon, coverage=0.9)
     assert (wide["load_lower"] <= made["load_lower"]).all()
     assert (made["load_upper"] <= wide["load_upper"]).all()
-
-
-def test_quantiles_reach_further_with_a_horizon(frame):
-    """With horizon=2 the first of three steps comes from the window one row earlier."""
-    regressor = LSTMRegressor(2, epochs=1, steps=2, quantiles=(0.1, 0.5, 0.9))
-    pipe = make_pipeline(SlidingWindow(8, horizon=2), regressor)
-    pipe.fit(frame, frame["load"])
-    made = forecast(pipe, frame, 3, coverage=0.8)
-    index = pd.date_range("2024", periods=202, freq="D")
-    padded = frame.reindex(index).ffill()
-    windows = SlidingWindow(8, horizon=2).fit_transform(padded)[-2:]
-    levels = pipe[-1].predict_quantiles(windows)
-    expected = [levels[0, 0], levels[1, 0], levels[1, 1]]
-    np.testing.assert_array_equal(
-        made[["load_lower", "load", "load_upper"]].to_numpy(), expected
-    )
-    with pytest.raises(ValueError, match="up to step 3: quantiles cannot be fed back"):
-        forecast(pipe, frame, 4, coverage=0.8)
+    words = f"up to step {2 + horizon}: quantiles cannot be fed back"
+    with pytest.raises(ValueError, match=words):
+        forecast(pipe, frame, 3 + horizon, coverage=0.8)
 
 
 @pytest.fixture(scope="module")
@@ -320,28 +292,31 @@ def test_quantiles_are_widened_by_what_a_backtest_says(
     assert width.std() > 0
 
 
-def test_past_intervals_widen_quantiles_by_what_was_known(
-    frame, quantile_pipe, quantile_result
+@pytest.mark.parametrize("has_quantiles", [False, True])
+def test_past_intervals_are_widened_by_what_was_known(
+    frame, result, quantile_result, has_quantiles
 ):
-    """intervals() moves the quantiles of an origin by sizes that were known by then."""
-    intervals = quantile_result.intervals(0.9)
-    sizes = quantile_result.quantile_residuals(0.9)
-    table = quantile_result.predictions.assign(
-        low=quantile_result.quantiles[0.05], high=quantile_result.quantiles[0.95]
-    )
+    """intervals() moves the quantiles, or the forecast, by sizes known by then."""
+    table, sizes = result.predictions, np.abs(result.residuals)
+    table = table.assign(low=table["y_pred"], high=table["y_pred"])
+    if has_quantiles:
+        result, levels = quantile_result, quantile_result.quantiles
+        table = result.predictions.assign(low=levels[0.05], high=levels[0.95])
+        sizes = result.quantile_residuals(0.9)
+    intervals = result.intervals(0.9)
     for origin in (frame.index[150], frame.index[190]):
         row = frame.index.get_loc(origin)
         own, ends = (t[t["origin"] == origin] for t in (intervals, table))
         for step in (1, 2, 3):
-            is_known = quantile_result.origins + step <= row
+            is_known = result.origins + step <= row
             distance = naive_distance(sizes[is_known, step - 1], 0.9)
             low, high = ends[["low", "high"]].iloc[step - 1]
             middle, lower, upper = own[["y_pred", "y_lower", "y_upper"]].iloc[step - 1]
             assert lower == pytest.approx(min(low - distance, middle))
             assert upper == pytest.approx(max(high + distance, middle))
-    # Three epochs learn quantiles that hold anything but 0.9.
+    # Sizes alone hold anything but 0.9: quantiles of three epochs, and points.
     held = np.mean(sizes <= 0)
-    table = quantile_result.calibration((0.9,))
+    table = result.calibration((0.9,))
     assert abs(table["measured"].item() - 0.9) < 0.06 < abs(held - 0.9)
 
 
@@ -395,22 +370,18 @@ def test_a_coverage_that_is_none_is_named(frame, pipe, result, coverage):
 
 def test_intervals_that_cannot_be_made_are_named(frame, pipe, quantile_pipe, result):
     """No residuals, too few of them or of the steps, other quantiles, two values."""
-    with pytest.raises(ValueError, match="needs 'residuals' for intervals"):
-        forecast(pipe, frame, 3, coverage=0.9)
-    with pytest.raises(ValueError, match=r"for a 'coverage'. Got None"):
-        forecast(pipe, frame, 3, residuals=result)
-    with pytest.raises(ValueError, match=r"each of the 4 steps. Got 3; call backtest"):
-        forecast(pipe, frame, 4, coverage=0.9, residuals=result)
-    with pytest.raises(ValueError, match=r"needs 10 residuals of each step.*Got 9"):
-        forecast(pipe, frame, 3, coverage=0.9, residuals=result.residuals[:9])
-    with pytest.raises(ValueError, match=r"up to 0\.989.*Got coverage=0\.99; lower"):
-        forecast(pipe, frame, 3, coverage=0.99, residuals=np.ones((999, 3)))
-    with pytest.raises(ValueError, match="residuals contains NaN"):
-        forecast(pipe, frame, 1, coverage=0.9, residuals=np.full((20, 1), np.nan))
-    with pytest.raises(ValueError, match=r"needs the quantiles 0.15 and 0.85"):
-        forecast(quantile_pipe, frame, 3, coverage=0.7)
-    with pytest.raises(ValueError, match=r"up to step 3.*Got steps=4"):
-        forecast(quantile_pipe, frame, 4, coverage=0.9)
+    for fitted, steps, coverage, residuals, words in (
+        (pipe, 3, 0.9, None, "needs 'residuals' for intervals"),
+        (pipe, 3, None, result, r"for a 'coverage'\. Got None"),
+        (pipe, 4, 0.9, result, r"each of the 4 steps\. Got 3; call backtest"),
+        (pipe, 3, 0.9, result.residuals[:9], "10 residuals of each step.*Got 9"),
+        (pipe, 3, 0.99, np.ones((999, 3)), r"up to 0\.989.*Got coverage=0\.99; lower"),
+        (pipe, 1, 0.9, np.full((20, 1), np.nan), "residuals contains NaN"),
+        (quantile_pipe, 3, 0.7, None, r"needs the quantiles 0\.15 and 0\.85"),
+        (quantile_pipe, 4, 0.9, None, "up to step 3.*Got steps=4"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            forecast(fitted, frame, steps, coverage=coverage, residuals=residuals)
     two = frame.assign(wind=1.0)
     pipe = make_pipeline(SlidingWindow(2, layout="flat"), SimpleImputer(), Ridge())
     with pytest.raises(ValueError, match=r"one value a row. Got 2 values"):

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from parity import assert_same_training, both_fitted
-from sklearn.base import clone
+from parity import assert_same_training, both_fitted, dense_network, masked_network
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -18,9 +17,7 @@ from test_regressor import (
     WINDOW,
     assert_same_weights,
     frozen,
-    global_states,
     incomplete,
-    masked_network,
     walk,
     windows_of,
 )
@@ -111,16 +108,6 @@ def test_weighted_targets_are_learned_alike(series):
     assert_same_training(*both_fitted(X, targets, sample_weight=weight))
 
 
-def test_partial_fit_goes_on_alike(series):
-    """Weights and optimizer state go on in both classes alike."""
-    X, y = series
-    twins = [
-        each.partial_fit(X, y).partial_fit(X[50:], y[50:]) for each in both_fitted(X, y)
-    ]
-    assert twins[0].n_iter_ == 5
-    assert_same_training(*twins)
-
-
 @pytest.mark.parametrize(
     "params", [{}, {"units": (4, 3), "optimizer": "rmsprop"}, {"highway": True}]
 )
@@ -145,9 +132,6 @@ def test_patches_are_read_as_keras_reads_them(series, patch, bidirectional):
     assert_same_training(one, other)
 
 
-# -- losses ----------------------------------------------------------------------------
-
-
 # -- interruption ----------------------------------------------------------------------
 
 
@@ -158,12 +142,10 @@ class PressAt(keras.callbacks.Callback):
         super().__init__()
         self.epoch, self.now = epoch, None
 
-    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
-        """Note the epoch."""
+    def on_epoch_begin(self, epoch, logs=None):
         self.now = epoch
 
-    def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002
-        """Interrupt."""
+    def on_train_batch_begin(self, batch, logs=None):
         if self.now == self.epoch and batch == 0:
             signal.raise_signal(signal.SIGINT)
 
@@ -207,7 +189,6 @@ class Recorder(keras.callbacks.Callback):
         self.epochs = []
 
     def on_epoch_end(self, epoch, logs=None):
-        """Record the epoch and the names of its losses."""
         self.epochs.append(epoch)
         EPOCHS_SEEN.append((epoch, sorted(logs)))
 
@@ -232,7 +213,7 @@ def test_callbacks_can_steer_training(data, fitted):
     X, y = data
 
     class Still(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):  # noqa: ARG002
+        def on_train_begin(self, logs=None):
             self.model.optimizer.learning_rate = 0.0
 
     one = tiny(callbacks=[Still()]).fit(X, y)
@@ -246,20 +227,9 @@ def test_callbacks_can_steer_training(data, fitted):
 # -- an own network --------------------------------------------------------------------
 
 
-def unmasked_network(meta):
-    """Build a network that reads every step, missing or not."""
-    return keras.Sequential(
-        [
-            keras.Input(meta["X_shape_"][1:]),
-            keras.layers.Flatten(),
-            keras.layers.Dense(meta["n_outputs_"]),
-        ]
-    )
-
-
 def compiled_network(meta, compile_kwargs):
     """Build and compile a network with another loss than the parameter says."""
-    model = unmasked_network(meta)
+    model = dense_network(meta)
     model.compile(optimizer=compile_kwargs["optimizer"], loss="mae")
     return model
 
@@ -289,7 +259,7 @@ def test_what_is_done_with_model_changes_no_prediction(data, kind):
 def test_an_own_network_without_masking_warns(data):
     """Without Masking, incomplete windows are filled, with a warning that says so."""
     X, y = data
-    regressor = tiny(unmasked_network, epochs=1)
+    regressor = tiny(dense_network, epochs=1)
     words = r"3 window\(s\) are incomplete and the network has no Masking layer"
     with pytest.warns(UserWarning, match=words):
         regressor.fit(incomplete(X), y)
@@ -308,17 +278,6 @@ def test_an_own_network_may_compile_itself(data):
     residuals = np.abs(regressor.predict(X) - y) / y.std()
     regressor.fit(X, y)
     assert_allclose(regressor.history_["loss"][1], residuals.mean(), rtol=1e-4)
-
-
-def test_an_own_network_is_determined_by_the_seed(own, data):
-    """Its initial weights come from `random_state`, and from nothing global."""
-    X, y = incomplete(data[0]), data[1]
-    before = global_states()
-    again = clone(own).fit(X, y)
-    assert global_states() == before
-    assert_array_equal(again.predict(X), own.predict(X))
-    other = clone(own).set_params(random_state=1).fit(X, y)
-    assert not np.allclose(other.predict(X), own.predict(X))
 
 
 def test_a_fitted_own_network_can_be_pickled(own, data):
@@ -386,14 +345,17 @@ def test_unknown_routed_names_are_errors(data):
         (lambda meta: 3, "must"),
         (lambda meta: masked_network({**meta, "n_outputs_": 2}), r"Got \(2,\)"),
         (lambda: keras.Sequential([keras.layers.Dense(1)]), "must"),
+        (keras.Sequential([keras.Input((4, 1))]), "must be a function.*a Sequential"),
     ],
-    ids=["no model", "outputs that do not fit", "no input shape"],
+    ids=["no model", "outputs that do not fit", "no input shape", "built"],
 )
 def test_a_builder_that_builds_no_fitting_network(data, builder, words):
     """What a builder returns is checked, in words that name the parameter."""
     regressor = tiny(builder)
     with pytest.raises(ValueError, match=f"'model' parameter of KerasReg.*{words}"):
         regressor.fit(*data)
+    with pytest.raises(ValueError, match=r"needs a function that builds.*model=None"):
+        regressor.set_params(model=None).fit(*data)
     assert not hasattr(regressor, "weights_")
 
 
@@ -407,8 +369,8 @@ def test_a_changed_own_network_cannot_go_on(data):
         regressor.fit(X, y)
     regressor.set_params(keras_params=None)
     assert_array_equal(regressor.predict(X), expected)
-    regressor.set_params(model=unmasked_network)
-    with pytest.raises(ValueError, match=r"Got model=<.*unmasked_network.*masked_net"):
+    regressor.set_params(model=dense_network)
+    with pytest.raises(ValueError, match=r"Got model=<.*dense_network.*masked_net"):
         regressor.fit(X, y)
     routed = tiny(warm_start=True, epochs=1).set_params(model__hidden=3).fit(X, y)
     routed.set_params(keras_params=None)
@@ -476,7 +438,7 @@ def test_a_network_that_compiles_itself_learns_no_quantiles(data):
     """Its loss is not the pinball loss, unless it compiles with what it is given."""
 
     def obedient(meta, compile_kwargs):
-        model = unmasked_network(meta)
+        model = dense_network(meta)
         model.compile(**compile_kwargs)
         return model
 
@@ -486,49 +448,7 @@ def test_a_network_that_compiles_itself_learns_no_quantiles(data):
         tiny(compiled_network, **params).fit(*data)
 
 
-def test_a_builder_is_needed(data):
-    """Without one `fit` says what to pass, and the constructor nothing."""
-    with pytest.raises(ValueError, match=r"needs a function that builds.*model=None"):
-        KerasRegressor().fit(*data)
-    with pytest.raises(ValueError, match=r"function that builds.*Got a Sequential"):
-        KerasRegressor(keras.Sequential([keras.Input((4, 1))])).fit(*data)
-
-
 # -- parameters ------------------------------------------------------------------------
-
-CHANGED = {
-    "model": masked_network,
-    "keras_params": {"model__hidden": 5, "optimizer__clipnorm": 1.0},
-    "steps": 3,
-    "n_models": 2,
-    "scaling": None,
-    "highway": False,
-    "optimizer": "sgd",
-    "learning_rate": 0.5,
-    "loss": "mae",
-    "quantiles": (0.2, 0.8),
-    "epochs": 7,
-    "batch_size": 5,
-    "early_stopping": False,
-    "validation_fraction": 0.3,
-    "n_iter_no_change": 2,
-    "callbacks": (),
-    "warm_start": True,
-    "verbose": 2,
-    "random_state": 3,
-}
-
-
-def test_parameters_round_trip():
-    """What `get_params` returns, `set_params` takes; routed names among it."""
-    regressor = KerasRegressor(**CHANGED)
-    params = regressor.get_params()
-    assert params["model__hidden"] == 5
-    assert params["optimizer__clipnorm"] == 1.0
-    assert regressor.get_params(deep=False) == CHANGED
-    other = KerasRegressor().set_params(**params)
-    assert other.get_params() == params
-    assert other.get_params(deep=False) == CHANGED
 
 
 @pytest.mark.parametrize(

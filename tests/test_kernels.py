@@ -1,8 +1,6 @@
 """Kernels: NumPy's pass defines them; no bit depends on neighbours or on threads."""
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -10,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import sklstm._lstm_kernels as extension
+from by_hand import printed_afresh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -23,7 +22,6 @@ from sklstm.network._lstm import (
     backend,
     build_keras_model,
     forward,
-    initial_weights,
 )
 from sklstm.network._scaling import fit_scaling
 from sklstm.network._training import Monitor, Plan, TrainingSet
@@ -53,24 +51,6 @@ LARGE = {
 }
 
 
-def random_weights(spec, seed=0):
-    """Return weights of which none is 0."""
-    rng = np.random.default_rng(seed)
-    return [
-        array + rng.normal(scale=0.1, size=array.shape).astype(np.float32)
-        for array in initial_weights(spec, seed)
-    ]
-
-
-def random_inputs(spec, n_rows, seed=0):
-    """Return windows of which every second one lacks some of its oldest steps."""
-    rng = np.random.default_rng(seed)
-    inputs = rng.normal(size=(n_rows, spec.window, spec.n_channels))
-    for row in range(0, n_rows, 2):
-        inputs[row, : rng.integers(spec.window + 1)] = np.nan
-    return inputs.astype(np.float32)
-
-
 # -- prediction ---------------------------------------------------------------------
 
 
@@ -79,7 +59,7 @@ def random_inputs(spec, n_rows, seed=0):
 def test_every_level_predicts_what_numpy_defines(name, level):
     """Float32 sums of the kernels are within 1e-6 of a float64 pass."""
     spec = SPECS[name]
-    weights, inputs = random_weights(spec), random_inputs(spec, 45)
+    weights, inputs = weights_of(spec), inputs_of(spec, n_rows=45)
     expected = forward(spec, weights, inputs)
     found = kernels.outputs(spec, weights, inputs, level=level)
     assert found.dtype == np.float32
@@ -91,7 +71,7 @@ def test_every_level_predicts_what_numpy_defines(name, level):
 def test_a_row_is_the_same_bits_in_any_company(name, level):
     """Alone, among others, at any place, for any number of threads."""
     spec = LARGE[name]
-    weights, inputs = random_weights(spec), random_inputs(spec, 100)
+    weights, inputs = weights_of(spec), inputs_of(spec, n_rows=100)
     found = kernels.outputs(spec, weights, inputs, level=level)
     for n_threads in (2, 3):
         shared = kernels.outputs(
@@ -130,21 +110,12 @@ def test_any_shape_is_predicted(
         bidirectional=both_ways,
         patch=min(patch, window),
     )
-    weights, inputs = random_weights(spec, seed), random_inputs(spec, 5, seed)
+    weights, inputs = weights_of(spec, seed), inputs_of(spec, n_rows=5, seed=seed)
     expected = forward(spec, weights, inputs)
     scale = max(1.0, np.abs(expected).max())
     for level in LEVELS:
         found = kernels.outputs(spec, weights, inputs, level=level)
         assert_allclose(found, expected, rtol=0, atol=2e-6 * scale)
-
-
-def test_no_rows_have_no_predictions():
-    """An empty array in, an empty array out."""
-    spec = SPECS["plain"]
-    inputs = np.empty((0, 6, 2), np.float32)
-    assert kernels.outputs(spec, random_weights(spec), inputs).shape == (0, 1)
-    slopes = kernels.input_slopes(spec, random_weights(spec), inputs, 0)
-    assert slopes.shape == inputs.shape
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -195,7 +166,7 @@ def trained(spec, *, n_threads=1, level="", epochs=3, batch_size=32, **params):
     plan = Plan(epochs, batch_size, 0.01, 10, (3, 0), n_threads=n_threads)
     monitor = Monitor(plan.patience)
     weights, state = recipe.train(
-        data, plan, monitor, random_weights(spec), None, level=level
+        data, plan, monitor, weights_of(spec), None, level=level
     )
     return weights, state, monitor.history
 
@@ -254,7 +225,7 @@ def test_a_step_goes_down_the_slope_of_the_loss(name):
     spec = SPECS[name]
     data = training_set(spec, 40, n_validation=5, is_weighted=True)
     recipe = LSTMRecipe(spec=spec, optimizer="sgd", loss="mse")
-    weights, rate = random_weights(spec), 0.1
+    weights, rate = weights_of(spec), 0.1
     plan = Plan(1, 1000, rate, None, (0, 0))
     learned, _ = recipe.train(data, plan, Monitor(None), weights, None)
     inputs = data.scaling.inputs(data.windows[data.rows])
@@ -273,22 +244,13 @@ def test_a_step_goes_down_the_slope_of_the_loss(name):
         assert_allclose(found, expected, rtol=2e-2, atol=3e-3)
 
 
-def test_dropout_drops_its_share():
-    """Means of a dropped network's losses are those of the share, drawn each time."""
-    spec = NetworkSpec(4, 1, 1, (64,), dropout=0.5)
-    plain = replace(spec, dropout=0.0)
-    dropped = trained(spec, epochs=2)[2]["loss"]
-    assert dropped != trained(plain, epochs=2)[2]["loss"]
-    assert dropped == trained(spec, epochs=2)[2]["loss"]
-
-
 def test_the_rate_of_a_refit_falls_to_zero():
     """Half a cosine over all steps of the plan: full at first, 0 after the last."""
     spec = SPECS["plain"]
     data = training_set(spec, n_validation=0)
     recipe = LSTMRecipe(spec=spec, optimizer="sgd")
     plan = Plan(2, 50, 0.1, None, (0, 0), is_annealed=True)
-    begin = random_weights(spec)
+    begin = weights_of(spec)
     found, _ = recipe.train(data, plan, Monitor(None), begin, None)
     weights, orders = begin, data.orders(plan.seed)
     for epoch in range(2):
@@ -310,7 +272,7 @@ def test_a_call_returns_soon():
     data = training_set(spec, 4000, n_validation=0)
     recipe = LSTMRecipe(spec=spec)
     plan = Plan(1, 512, 0.01, None, (0, 0))
-    trainer = recipe._trainer(data, plan, random_weights(spec), None, "")
+    trainer = recipe._trainer(data, plan, weights_of(spec), None, "")
     trainer.begin(data.rows[None], data.validation_rows, 1)
     seconds = []
     for _ in range(5):
@@ -327,9 +289,7 @@ def test_cut_epochs_are_whole():
     plan = Plan(1, 64, 0.01, None, (0, 0))
     results = []
     for seconds in (0.0, 60.0):
-        trainer = LSTMRecipe(spec=spec)._trainer(
-            data, plan, random_weights(spec), None, ""
-        )
+        trainer = LSTMRecipe(spec=spec)._trainer(data, plan, weights_of(spec), None, "")
         trainer.begin(np.stack([data.rows] * 2), data.validation_rows, 9)
         n_calls = 1
         while not trainer.go_on(seconds):
@@ -344,8 +304,8 @@ def test_cut_epochs_are_whole():
 def test_fits_in_threads_do_not_wait_for_each_other():
     """While a kernel runs, other Python threads do."""
     spec = NetworkSpec(100, 1, 1, (64,))
-    weights = random_weights(spec)
-    inputs = random_inputs(spec, 2000)
+    weights = weights_of(spec)
+    inputs = inputs_of(spec, n_rows=2000)
     ticks, is_over = [], threading.Event()
 
     def tick():
@@ -416,15 +376,8 @@ print(kernels._LEVEL, kernels.levels()[0])
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_level_can_be_forced_and_no_floating_point_mode_changes(level):
     """SKLSTM_LEVEL names a level; subnormal numbers survive the extension."""
-    done = subprocess.run(
-        [sys.executable, "-c", CODE],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"SKLSTM_LEVEL": level},
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [level, "baseline"]
+    out = printed_afresh(CODE, env=os.environ | {"SKLSTM_LEVEL": level})
+    assert out.split() == [level, "baseline"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -1,12 +1,11 @@
 """to_onnx: raw windows in, values in their unit out, as predict computes them."""
 
-import os
-import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from by_hand import printed_afresh
 from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -160,14 +159,7 @@ def test_a_fresh_process_needs_the_runtime_alone(table, tmp_path):
     regressor = LSTMRegressor(6, epochs=1, n_models=2, random_state=0).fit(windows, y)
     regressor.to_onnx(tmp_path / "model.onnx")
     np.save(tmp_path / "windows.npy", windows)
-    done = subprocess.run(
-        [sys.executable, "-c", FRESH],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.stdout == "[]\n", done.stderr
+    assert printed_afresh(FRESH, cwd=tmp_path) == "[]\n"
     values = np.load(tmp_path / "values.npy")
     expected = regressor.predict_steps(windows)
     assert_allclose(values, expected, rtol=0, atol=TOLERANCE * y.std())
@@ -192,22 +184,12 @@ def test_the_file_says_what_it_is(table, tmp_path):
 
 
 def test_what_cannot_be_written_leaves_no_file(table, tmp_path, monkeypatch):
-    """Neither an unfitted network, nor without onnx, nor an interrupt on the way."""
+    """Neither an unfitted network, nor one without onnx."""
     windows, y = SlidingWindow(3).fit_transform(table), table[:, 0]
     path = tmp_path / "model.onnx"
     with pytest.raises(NotFittedError):
         LSTMRegressor().to_onnx(path)
     lstm = LSTMRegressor(2, epochs=1, random_state=0).fit(windows, y)
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    for function in ("fsync", "replace"):
-        with monkeypatch.context() as patch:
-            patch.setattr(os, function, interrupt)
-            with pytest.raises(KeyboardInterrupt):
-                lstm.to_onnx(path)
-        assert not list(tmp_path.iterdir())
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install 'sklstm\[onnx\]'"):
         lstm.to_onnx(path)

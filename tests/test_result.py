@@ -17,8 +17,6 @@ from sklstm import (
     symmetric_mean_absolute_percentage_error,
 )
 
-# -- errors ------------------------------------------------------------------------
-
 
 def test_summary_is_that_of_the_rows():
     """Errors of each model over the same rows; MASE by each fold's training rows."""
@@ -102,11 +100,11 @@ def test_errors_by_step_are_those_of_the_summary(metric):
 class Weighing(RegressorMixin, BaseEstimator):
     """Predicts 0, with a network weight of a hundredth of its training rows."""
 
-    def fit(self, X, y):  # noqa: ARG002, D102
+    def fit(self, X, y):
         self.network_weight_ = len(X) / 100
         return self
 
-    def predict(self, X):  # noqa: D102
+    def predict(self, X):
         return np.zeros(len(X))
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from by_hand import (
     N_ROWS,
+    OF_SHOPS,
     WINDOW,
     behind,
     check_labels,
@@ -14,8 +15,10 @@ from by_hand import (
     fit_by_hand,
     forecast_by_hand,
     frame,
+    in_shops,
     linear,
     numbers,
+    tiny_lstm,
     tree,
     without,
 )
@@ -286,9 +289,8 @@ def test_known_rows_after_those_to_come_are_read(kind):
         X, future = X.to_numpy(), future.to_numpy()
         pipe, y = linear(known=[1], known_ahead=2), X[:, 0]
     elif kind == "panel":
-        X = pd.concat([X.assign(shop=s, day=X.index) for s in "ab"], ignore_index=True)
-        future = pd.concat([future.assign(shop=s, day=future.index) for s in "ab"])
-        pipe, y = linear(groups="shop", time="day", **known), X["load"]
+        X, future = in_shops(X), in_shops(future)
+        pipe, y = linear(**OF_SHOPS, **known), X["load"]
     elif kind == "made in front":
         weekday = FunctionTransformer(lambda t: t.assign(open=t.index.day_of_week))
         X, future = X[["load"]], None
@@ -324,11 +326,8 @@ def test_calendar_channels_need_no_X_future(kind, steps):
     waves = waves.set_axis(days(N_ROWS + 10))
     keys = {"known_ahead": 2}
     if kind == "panel":
-        keys |= {"groups": "shop", "time": "day"}
-        X, waves = (
-            pd.concat([t.assign(shop=s, day=t.index) for s in "ab"], ignore_index=True)
-            for t in (X, waves)
-        )
+        keys |= OF_SHOPS
+        X, waves = in_shops(X), in_shops(waves)
     calendar = linear(calendar="weekday", **keys)
     known = linear(known=["sin", "cos"], **keys)
     if kind == "at once":
@@ -383,12 +382,8 @@ def test_columns_that_known_ones_are_made_from_are_asked_for(is_panel, is_wrappe
     expected = forecast(plain, ready[:-steps], steps, X_future=ready[["promo"]])
     assert np.abs(expected - X["sales"][-steps:]).max() < 1
     if is_panel:
-        past, later = (
-            pd.concat([rows.assign(shop=shop, day=rows.index) for shop in "ab"])
-            for rows in (past, later)
-        )
-        pipe = encoded("shop", "day", groups="shop", time="day")
-        past = past.sample(frac=1, random_state=0)
+        past, later = in_shops(past).sample(frac=1, random_state=0), in_shops(later)
+        pipe = encoded("shop", "day", **OF_SHOPS)
         expected = np.tile(expected, 2)
     if is_wrapped:
         pipe = TransformedTargetRegressor(pipe)
@@ -478,20 +473,15 @@ def test_missing_values_in_the_past_are_filled(kind):
     X.iloc[-7:, 1] = np.nan
     X.iloc[-3, 0] = np.nan
     filled, y = X.ffill(), frame("load")["load"]
-    pipe, target = linear(), ["load", "wind"]
+    pipe, target = linear(), "load"
     if kind == "array":
         X, filled, y = X.to_numpy(), filled.to_numpy(), y.to_numpy()
         target = 0
     elif kind == "panel":
-        X, filled = (
-            table.rename_axis("day").reset_index().assign(shop="a")
-            for table in (X, filled)
-        )
-        y = y.reset_index(drop=True)
-        pipe = linear(groups="shop", time="day")
+        X, filled, y = in_shops(X, "a"), in_shops(filled, "a"), y.reset_index(drop=True)
+        pipe = linear(**OF_SHOPS)
     pipe.fit(filled, y)
-    found = forecast(pipe, X, 1, target="load" if kind != "array" else target)
-    expected = forecast(pipe, filled, 1, target="load" if kind != "array" else target)
+    found, expected = (forecast(pipe, rows, 1, target=target) for rows in (X, filled))
     np.testing.assert_array_equal(found, expected)
 
 
@@ -503,9 +493,9 @@ def test_newest_rows_without_values_are_refused(is_panel):
     pipe, of = linear(known="open"), ""
     past = X[:-7]
     if is_panel:
-        full = frame("load").assign(open=1.0, shop="a", day=days())
-        X = pd.concat([full, X.assign(shop="b", day=X.index)], ignore_index=True)
-        pipe, of = linear(known="open", groups="shop", time="day"), "of group 'b'"
+        full = in_shops(frame("load").assign(open=1.0), "a")
+        X = pd.concat([full, in_shops(X, "b")], ignore_index=True)
+        pipe, of = linear(known="open", **OF_SHOPS), "of group 'b'"
         past = X[X["load"].notna()]
     pipe.fit(past, past["load"])
     with pytest.raises(
@@ -533,8 +523,8 @@ def test_too_short_a_past_is_told_unless_fit_kept_more():
     with pytest.warns(UserWarning, match=r"X has 1 row\(s\), fewer than the 4"):
         forecast(pipe, X[-1:], steps=1)
     forecast(pipe, X[-2:], steps=1)
-    long = pd.concat([X.assign(shop=s, day=X.index) for s in "abc"], ignore_index=True)
-    panel = linear(groups="shop", time="day").fit(long, long["load"])
+    long = in_shops(X, "abc")
+    panel = linear(**OF_SHOPS).fit(long, long["load"])
     forecast(panel, long[long["day"] > days()[-3]], steps=1)
     new = long.assign(shop=long["shop"] + " new")
     short = new[(new["shop"] == "a new") | (new["day"] >= days()[-2])]
@@ -568,17 +558,15 @@ def test_error_rows_of_a_single_series():
     """Rows out of order, twice, in another zone or none at all."""
     X = frame("load")
     pipe = linear().fit(X, X["load"])
-    with pytest.raises(ValueError, match=r"time order.*2024-02-08 .* after 2024-02-09"):
-        forecast(pipe, X[::-1], steps=2)
-    with pytest.raises(ValueError, match=r"one row per label.*2024-02-09"):
-        forecast(pipe, pd.concat([X, X[-1:]]), steps=2)
-    with pytest.raises(ValueError, match="one time zone throughout"):
-        forecast(pipe, X.tz_localize("UTC"), steps=2)
-    for rows in (X[:0], X.to_numpy()[:0]):
-        with pytest.raises(
-            ValueError, match=r"at least one row|minimum of 1 is requir"
-        ):
-            forecast(pipe, rows, steps=1)
+    for rows, words in (
+        (X[::-1], "time order.*2024-02-08 .* after 2024-02-09"),
+        (pd.concat([X, X[-1:]]), "one row per label.*2024-02-09"),
+        (X.tz_localize("UTC"), "one time zone throughout"),
+        (X[:0], "at least one row"),
+        (X.to_numpy()[:0], "minimum of 1 is required"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            forecast(pipe, rows, steps=2)
 
 
 def test_arguments_are_not_changed():
@@ -601,23 +589,18 @@ def test_arguments_are_not_changed():
 # -- panels ------------------------------------------------------------------------
 
 
-FREQUENCIES = {
-    "day": ("2024-01-01", "D", None),
-    "hour across the switch": ("2024-03-29", "h", "Europe/Berlin"),
-    "month": ("2020-01-01", "MS", None),
-    "month end": ("2020-01-31", "ME", None),
-    "business day": ("2024-01-01", "B", None),
-    "week": ("2024-01-01", "7D", None),
+TIMES = {
+    "day": pd.date_range("2024-01-01", periods=31),
+    "hour across the switch": pd.date_range(
+        "2024-03-29", periods=31, freq="h", tz="Europe/Berlin"
+    ),
+    "month": pd.date_range("2020-01-01", periods=31, freq="MS"),
+    "month end": pd.date_range("2020-01-31", periods=31, freq="ME"),
+    "business day": pd.date_range("2024-01-01", periods=31, freq="B"),
+    "week": pd.date_range("2024-01-01", periods=31, freq="7D"),
+    "integer": pd.Index(range(0, 62, 2)),
+    "period": pd.period_range("2020-01", periods=31, freq="M"),
 }
-
-
-def times_of(kind, n_rows):
-    if kind == "integer":
-        return pd.Index(range(0, 2 * n_rows, 2))
-    if kind == "period":
-        return pd.period_range("2020-01", periods=n_rows, freq="M")
-    start, freq, zone = FREQUENCIES[kind]
-    return pd.date_range(start, periods=n_rows, freq=freq, tz=zone)
 
 
 def shops(kind="day", n_rows=(30, 25, 28), columns=("sales", "price")):
@@ -625,7 +608,7 @@ def shops(kind="day", n_rows=(30, 25, 28), columns=("sales", "price")):
     rng = np.random.default_rng(0)
     parts = []
     for code, n in enumerate(n_rows):
-        times = times_of(kind, 31)[code : code + n]
+        times = TIMES[kind][code : code + n]
         values = rng.normal(size=(n, len(columns))).cumsum(axis=0) + 10 * code
         part = pd.DataFrame(values, columns=list(columns))
         parts.append(part.assign(shop=f"shop {code}", time=times))
@@ -638,9 +621,10 @@ def ridge_pipe(window=3, regressor=None, **params):
     return make_pipeline(windows, SimpleImputer(), regressor or Ridge())
 
 
-def one_scale_lstm(steps):
-    """Return a regressor that need not know which shop a window is of."""
-    return LSTMRegressor(2, steps=steps, epochs=1, scaling="standard", random_state=0)
+def at_once(horizon):
+    """Return a network of three steps that need not know which shop a window is of."""
+    windows = SlidingWindow(3, groups="shop", time="time", horizon=horizon)
+    return make_pipeline(windows, tiny_lstm(steps=3, scaling="standard")[-1])
 
 
 def of_one_shop(pipe, rows, columns):
@@ -684,48 +668,30 @@ def future_rows(frame, steps, columns=("price",), seed=3):
     return pd.concat(parts, ignore_index=True).sample(frac=1, random_state=4)
 
 
-@pytest.mark.parametrize("horizon", [1, 3])
-@pytest.mark.parametrize("kind", [*FREQUENCIES, "integer", "period"])
-def test_recursion_on_every_kind_of_time(kind, horizon):
-    """All groups advance together as each would alone, each from its own end."""
-    frame = shops(kind, columns=["sales"])
-    pipe = ridge_pipe(horizon=horizon).fit(frame, frame["sales"])
-    found = forecast(pipe, frame, steps=5)
-    assert found.columns.tolist() == ["shop", "time", "sales"]
+@pytest.mark.parametrize(
+    ("kind", "pipe", "steps", "columns"),
+    [
+        *(
+            (kind, ridge_pipe(horizon=h), 5, ["sales"])
+            for kind in TIMES
+            for h in (1, 3)
+        ),
+        *(("day", ridge_pipe(horizon=h, known="price"), 4, ["sales"]) for h in (1, 2)),
+        ("day", ridge_pipe(regressor=LinearRegression()), 4, ["sales", "price"]),
+        *(("day", at_once(horizon=1), steps, ["sales"]) for steps in (2, 3, 7)),
+        ("day", at_once(horizon=2), 5, ["sales"]),
+    ],
+)
+def test_groups_are_forecast_as_each_would_be_alone(kind, pipe, steps, columns):
+    """From their own ends, with known columns, several outputs or steps at once."""
+    is_known = pipe[0].known == "price"
+    frame = shops(kind, columns=["sales", "price"] if is_known else columns)
+    pipe.fit(frame, frame[columns[0] if len(columns) == 1 else columns])
+    future = future_rows(frame, steps) if is_known else None
+    found = forecast(pipe, frame, steps, X_future=future)
+    assert found.columns.tolist() == ["shop", "time", *columns]
     assert found["time"].dtype == frame["time"].dtype
-    check_each_group(pipe, frame, 5, found)
-
-
-@pytest.mark.parametrize("horizon", [1, 2])
-def test_known_columns_of_a_panel(horizon):
-    """Known values to come are read at their group and time, in any order of rows."""
-    frame = shops()
-    pipe = ridge_pipe(horizon=horizon, known="price").fit(frame, frame["sales"])
-    future = future_rows(frame, 4)
-    found = forecast(pipe, frame, steps=4, X_future=future)
-    check_each_group(pipe, frame, 4, found, future)
-
-
-def test_several_outputs():
-    """All lagged columns are predicted and fed back."""
-    frame = shops()
-    targets = ["sales", "price"]
-    pipe = ridge_pipe(regressor=LinearRegression()).fit(frame, frame[targets])
-    found = forecast(pipe, frame, steps=4)
-    assert found.columns.tolist() == ["shop", "time", *targets]
-    check_each_group(pipe, frame, 4, found, columns=targets)
-
-
-@pytest.mark.parametrize(("steps", "horizon"), [(2, 1), (3, 1), (7, 1), (5, 2)])
-def test_direct_steps_of_groups(steps, horizon):
-    """An LSTM with several steps predicts them at once, for all groups."""
-    frame = shops(columns=["sales"])
-    pipe = make_pipeline(
-        SlidingWindow(3, groups="shop", time="time", horizon=horizon),
-        one_scale_lstm(steps=3),
-    ).fit(frame, frame["sales"])
-    found = forecast(pipe, frame, steps)
-    check_each_group(pipe, frame, steps, found)
+    check_each_group(pipe, frame, steps, found, future, columns)
 
 
 def test_time_in_the_index():

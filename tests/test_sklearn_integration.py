@@ -90,7 +90,7 @@ def ridge_pipe(window=WINDOW, **parameters):
 class NewestStep(RegressorMixin, BaseEstimator):
     """Predict the newest step of the first channel of each window."""
 
-    def fit(self, X, y):  # noqa: ARG002
+    def fit(self, X, y):
         """Learn nothing."""
         self.is_fitted_ = True
         return self

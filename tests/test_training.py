@@ -8,15 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklstm.network._lstm import MISSING
-from sklstm.network._scaling import fit_scaling
-from sklstm.network._training import Interrupt, Monitor, Plan, TrainingSet
-from sklstm.windows._array import true_steps
+from sklstm.network._training import Interrupt, Monitor, Plan
 
 MANY = settings(max_examples=200)
-
-
-# -- the monitor --------------------------------------------------------------------
 
 
 def told(monitor, losses, training_loss=1.0):
@@ -56,22 +50,6 @@ def test_monitor_stops_after_patience_epochs_without_a_better_loss(losses, patie
     assert not monitor.has_diverged
 
 
-def test_monitor_without_patience_hears_every_epoch():
-    """Without patience nothing stops, no weights are kept, losses are recorded."""
-    monitor = Monitor(None)
-    assert told(monitor, [3.0, 4.0, 5.0, 6.0]) is None
-    assert monitor.best_weights is None
-    assert monitor.history["val_loss"] == [3.0, 4.0, 5.0, 6.0]
-
-
-def test_monitor_without_validation_records_the_loss_alone():
-    """Without a validation loss the history has no such entry."""
-    monitor = Monitor(None)
-    assert told(monitor, [None, None]) is None
-    assert monitor.history == {"loss": [1.0, 1.0]}
-    assert monitor.best_weights is None
-
-
 @pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("patience", [None, 3])
 def test_monitor_stops_at_once_when_training_diverges(patience, loss):
@@ -91,51 +69,6 @@ def test_a_validation_loss_of_nan_is_no_better():
     assert monitor.best_weights[0] == 1
 
 
-# -- batches ------------------------------------------------------------------------
-
-
-def training_set(weights=None):
-    rng = np.random.default_rng(0)
-    windows = rng.normal(size=(10, 3, 2)).astype(np.float32)
-    windows[0, :2] = np.nan
-    windows[1] = np.nan
-    targets = rng.normal(size=(10, 2))
-    rows = np.arange(2, 8)
-    scaling = fit_scaling("standard", windows, targets, rows, np.arange(2))
-    return TrainingSet(
-        windows, true_steps(windows), targets, scaling, rows, np.array([8, 9]), weights
-    )
-
-
-@pytest.mark.parametrize("weights", [None, np.linspace(0.1, 1, 10)])
-@pytest.mark.parametrize("rows", [[4], [0, 1, 9], [7, 2, 2]])
-def test_batch_is_what_a_loop_normalises(rows, weights):
-    """Inputs, targets and weights of each row, in the order asked for, as float32."""
-    data = training_set(weights)
-    scaling = data.scaling
-    inputs, targets, row_weights = data.batch(np.array(rows), MISSING)
-    assert inputs.dtype == targets.dtype == row_weights.dtype == np.float32
-    assert inputs.shape == (len(rows), 3, 2)
-    for i, row in enumerate(rows):
-        for step in range(3):
-            if np.isnan(data.windows[row, step, 0]):
-                assert (inputs[i, step] == MISSING).all()
-            else:
-                np.testing.assert_allclose(
-                    inputs[i, step],
-                    (data.windows[row, step] - scaling.input_mean)
-                    / scaling.input_scale,
-                    rtol=1e-6,
-                    atol=1e-7,
-                )
-        np.testing.assert_allclose(
-            targets[i],
-            (data.targets[row] - scaling.target_mean) / scaling.target_scale,
-            rtol=1e-6,
-        )
-        assert row_weights[i] == np.float32(1 if weights is None else weights[row])
-
-
 @MANY
 @given(st.integers(1, 2_000_000))
 def test_default_batches_make_few_enough_steps(n_rows):
@@ -144,9 +77,6 @@ def test_default_batches_make_few_enough_steps(n_rows):
     enough = [size for size in sizes if -(-n_rows // size) <= 3000]
     plan = Plan(1, "auto", 0.1, None)
     assert plan.n_rows_of_batch(n_rows) == (enough or [512])[0]
-
-
-# -- Ctrl-C -------------------------------------------------------------------------
 
 
 def press():

@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklstm import LSTMRegressor, SlidingWindow, forecast, update
+from sklstm.windows._array import take_rows
 
 
 def frame(n_rows=60):
@@ -102,21 +103,11 @@ def test_labels_of_an_update_may_be_in_other_zones_and_units():
     np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
 
 
-def test_arrays_follow_by_being_passed():
-    """After a fit on an array the rows of an array follow, and are numbered on."""
-    X = frame().to_numpy()
-    moved = SlidingWindow(4).fit(X[:20]).partial_fit(X[20:30])
-    np.testing.assert_array_equal(moved.context_, X[26:30])
-    numbered = pd.DataFrame(X[30:], index=range(30, 60))
-    whole = SlidingWindow(4).fit_transform(X)
-    np.testing.assert_array_equal(moved.transform(numbered), whole[30:])
-
-
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
         (lambda X: X[10:20], "needs rows after those seen before"),
-        (lambda X: X[20:].reset_index(drop=True), "needs labels .* Got RangeIndex"),
+        (lambda X: X[20:].reset_index(drop=True), "count rows as.* Got RangeIndex"),
         (lambda X: X[20:].to_numpy(), "needs labels that count rows.* Got ndarray"),
         (lambda X: X[20:].tz_localize("UTC"), "one time zone"),
         (lambda X: X[["load"]][20:], "feature names should match"),
@@ -156,64 +147,43 @@ def test_rows_of_a_panel_that_do_not_go_on_are_told(rows, message):
 
 
 @pytest.mark.parametrize("steps", [1, 3])
-@pytest.mark.parametrize("n_at_once", [1, 6])
-@pytest.mark.parametrize("kind", [None, pd.Series, list])
-def test_an_update_is_the_documented_procedure(steps, n_at_once, kind):
-    """Windows as fitted, partial_fit on the new rows, the context of all rows.
-
-    With steps=3 a row is learned when its third value has come, from a whole window.
-    """
-    X = frame()
-    y, weights = X["load"].copy(), np.linspace(0.5, 2, len(X))
-    y.iloc[[41, 45]], weights[[41, 45]] = -1e3, 0
-    pipe = tiny_lstm(steps=steps).fit(X[:40], y[:40])
-    regressor = copy.deepcopy(pipe[-1])
-    windows = SlidingWindow(4).fit_transform(X)
-    for start in range(40, 52, n_at_once):
-        rows = slice(start - 4 - (steps - 1), start + n_at_once)
-        new = slice(start - (steps - 1), start + n_at_once)
-        own = {} if kind is None else {"sample_weight": weights[new]}
-        params = {f"lstmregressor__{name}": kind(weights[rows]) for name in own}
-        assert update(pipe, X[rows], y[rows], **params) is pipe
-        if kind is None or weights[new][:n_at_once].any():
-            regressor.partial_fit(windows[new], y[new], **own)
-    expected = regressor.predict_steps(windows[52:])
-    ours = pipe[-1].predict_steps(pipe[0].transform(X[52:]))
-    np.testing.assert_array_equal(ours, expected)
-    again = forecast(pipe, X[:53], steps)
-    np.testing.assert_allclose(again, expected[1], rtol=1e-6)
-
-
-@pytest.mark.parametrize("steps", [1, 3])
-def test_an_update_of_a_panel_is_the_documented_procedure(steps):
+@pytest.mark.parametrize("is_long", [False, True])
+def test_an_update_is_the_documented_procedure(steps, is_long):
     """Of every group the rows learned are its new ones, and steps - 1 before them.
 
-    Rows come in any order, and are learned in that of time with their own weights.
+    Rows of a panel come in any order, and are learned in that of time; weights are
+    their own. A row is learned when its last value has come, from a complete window.
     """
     X = stores(
         {"a": range(50), "b": range(10, 46), "c": [*range(5, 30), *range(33, 50)]}
     )
-    X = X[X["t"] < 50].sort_values(["store", "day"])
+    X, sliding_window = X.sort_values(["store", "day"]), panel_windows()
+    if not is_long:
+        X, sliding_window = X[X["store"] == "a"].set_index("day"), SlidingWindow(4)
+        X = X.drop(columns="store")
     y, t, X = X["load"], X["t"], X.drop(columns="t")
     weights = pd.Series(np.linspace(0.1, 2, len(X)), X.index)
     regressor = LSTMRegressor(2, epochs=1, random_state=0, steps=steps)
-    pipe = make_pipeline(panel_windows(), regressor).fit(X[t < 40], y[t < 40])
+    pipe = make_pipeline(sliding_window, regressor).fit(X[t < 40], y[t < 40])
     by_hand = copy.deepcopy(pipe[-1])
-    windows = panel_windows().fit_transform(X)
+    windows = clone(sliding_window).fit_transform(X)
     for begin in (40, 43, 46):
         new = (t >= begin - 6) & (t < begin + 3)
         some = X[new].sample(frac=1, random_state=begin).index
+        some = some if is_long else X[new].index
         own = {"lstmregressor__sample_weight": weights[some].tolist()}
-        update(pipe, X.loc[some], y[some], **own)
+        assert update(pipe, X.loc[some], y[some], **own) is pipe
         learned = (t >= begin - (steps - 1)) & (t < begin + 3)
-        if begin == 46:
+        if begin == 46 and is_long:
             learned &= X["store"] != "b"
         at = np.flatnonzero(learned)
-        by_hand.partial_fit(windows.rows(at), y[learned], weights[learned])
-    rows = t >= 49
-    expected = by_hand.predict_steps(windows.rows(np.flatnonzero(rows)))
-    ours = pipe[-1].predict_steps(pipe[0].transform(X[rows]))
+        by_hand.partial_fit(take_rows(windows, at), y[learned], weights[learned])
+    expected = by_hand.predict_steps(take_rows(windows, np.flatnonzero(t >= 49)))
+    ours = pipe[-1].predict_steps(pipe[0].transform(X[t >= 49]))
     np.testing.assert_array_equal(ours, expected)
+    if not is_long:
+        again = forecast(pipe, X[t < 49], steps, target="load", X_future=X[["wind"]])
+        np.testing.assert_allclose(again, expected[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("ends_inside", [False, True])
@@ -255,23 +225,6 @@ def test_what_cannot_go_on_is_named():
     for estimator in (pipe, pipe[-1], FrozenEstimator(tiny_lstm().fit(X, y))):
         with pytest.raises(TypeError, match="update needs a regressor with partial_f"):
             update(estimator, X[40:], y[40:])
-
-
-def test_each_new_row_may_come_alone():
-    """A service: forecast, see what came, update; it equals the loop by hand."""
-    X = frame()[["load"]]
-    y = X["load"]
-    pipe = tiny_lstm().fit(X[:40], y[:40])
-    regressor = copy.deepcopy(pipe[-1])
-    windows = SlidingWindow(4).fit_transform(X)
-    for row in range(40, 50):
-        newest = X[row - 1 : row]
-        ours = forecast(pipe, newest, 1)
-        assert ours.index[0] == X.index[row]
-        expected = regressor.predict(windows[row : row + 1])
-        np.testing.assert_array_equal(ours, expected)
-        update(pipe, X[row : row + 1], y[row : row + 1])
-        regressor.partial_fit(windows[row : row + 1], y[row : row + 1])
 
 
 def test_other_steps_stay_as_they_were_fitted():

@@ -1,15 +1,14 @@
 """Run the tests on the oldest and the newest versions that the package allows.
 
     python tests/versions.py oldest newest
-    python tests/versions.py prerelease --folder /tmp/envs -- tests/test_labels.py -x
+    python tests/versions.py prerelease tests/test_labels.py -x
 
 ``oldest`` installs the lower bounds of pyproject.toml, ``newest`` what there is now,
 ``prerelease`` the same with scikit-learn's release candidate, where there is one. Each
-gets a fresh virtual environment of the interpreter that runs this file. What stands
-behind ``--`` goes to pytest. Exits with 1 if any of the runs failed.
+gets a fresh virtual environment of the interpreter that runs this file. What else is
+given goes to pytest. It exits with 1 at the first version on which tests fail.
 """
 
-import argparse
 import re
 import subprocess
 import sys
@@ -19,12 +18,10 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+KINDS = ("oldest", "newest", "prerelease")
 
 # Newer than the oldest matplotlib, and more than it can bear.
 OLD_COMPANIONS = ["pyparsing<3.3"]
-
-# What the project's bounds are about, for the line that says what ran.
-SHOWN = ["numpy", "pandas", "scikit-learn", "tensorflow", "keras", "matplotlib"]
 
 
 def lower_bounds():
@@ -32,57 +29,41 @@ def lower_bounds():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["plot"], *extras["test"]]
-    return [
-        re.sub(">=", "==", requirement)
-        for requirement in wanted
-        if re.fullmatch(r"[\w.-]+>=[\w.]+", requirement)
-    ]
+    bounds = [each for each in wanted if re.fullmatch(r"[\w.-]+>=[\w.]+", each)]
+    return [bound.replace(">=", "==") for bound in bounds]
 
 
-def install(which, folder):
+def python_of(which, folder):
     """Make a virtual environment, install the package in it, return its python."""
     venv.create(folder, clear=True, with_pip=True)
     python = folder / "bin" / "python"
-    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
-    package = f"{ROOT}[test]"
+    pip = [python, "-m", "pip", "--disable-pip-version-check"]
+    own = ["-e", f"{ROOT}[test]"]
     if which == "oldest":
         constraints = folder / "constraints.txt"
         constraints.write_text("\n".join([*lower_bounds(), *OLD_COMPANIONS]), "utf-8")
-        subprocess.run([*pip, "-c", constraints, "-e", package], check=True)
-    else:
-        subprocess.run([*pip, "-e", package], check=True)
+        own += ["-c", constraints]
+    subprocess.run([*pip, "install", "-q", *own], check=True)
     if which == "prerelease":
-        subprocess.run([*pip, "--upgrade", "--pre", "scikit-learn"], check=True)
+        upgrade = ["--upgrade", "--pre", "scikit-learn"]
+        subprocess.run([*pip, "install", "-q", *upgrade], check=True)
+    subprocess.run([*pip, "freeze"], check=True)  # for the record what ran
     return python
 
 
 def main():
     """Run the tests in the environments that the command line names."""
-    own, behind = sys.argv[1:], []
-    if "--" in own:
-        at = own.index("--")
-        own, behind = own[:at], own[at + 1 :]
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    kinds = ["oldest", "newest", "prerelease"]
-    parser.add_argument("which", nargs="+", choices=kinds)
-    parser.add_argument("--folder", type=Path, help="where the environments are made")
-    options = parser.parse_args(own)
-    folder = options.folder or Path(tempfile.mkdtemp(prefix="sklstm-versions-"))
-    failed = []
-    for which in options.which:
-        python = install(which, folder / which)
-        code = (
-            "from importlib.metadata import version; import platform; "
-            "print('python', platform.python_version(), "
-            f"*(n + ' ' + version(n) for n in {SHOWN}), sep=', ')"
-        )
-        print(f"{which}: ", end="", flush=True)
-        subprocess.run([python, "-c", code], check=True)
-        done = subprocess.run([python, "-m", "pytest", "-q", *behind], cwd=ROOT)
-        if done.returncode:
-            failed.append(which)
-    if failed:
-        sys.exit(f"The tests failed on: {', '.join(failed)}.")
+    wanted = [each for each in sys.argv[1:] if each in KINDS]
+    rest = [each for each in sys.argv[1:] if each not in KINDS]
+    if not wanted:
+        sys.exit(__doc__)
+    with tempfile.TemporaryDirectory(prefix="sklstm-versions-") as folder:
+        for which in wanted:
+            print(f"{which}:", flush=True)
+            python = python_of(which, Path(folder) / which)
+            done = subprocess.run([python, "-m", "pytest", "-q", *rest], cwd=ROOT)
+            if done.returncode:
+                sys.exit(f"The tests failed on: {which}.")
 
 
 if __name__ == "__main__":

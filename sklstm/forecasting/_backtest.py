@@ -252,7 +252,6 @@ def _warn_of_long_season(season: int, folds: list[Fold], rows: OrderedRows) -> N
             f"MASE. Got at most {max(short)} in {len(short)} of {len(folds)} fold(s), "
             "which have no MASE, and whose seasonal naive forecast is the naive one "
             "where the row a season before is missing; lower season, or begin later.",
-            UserWarning,
             stacklevel=3,
         )
 
@@ -430,7 +429,7 @@ def _warn_of_units(fitted: Fitted, at: np.ndarray, rows: OrderedRows) -> None:
     values = np.asarray(column, dtype=np.float64)
     words = words_of_other_unit(names[lagged[0]], rows.values[at], values)
     if words is not None:
-        warnings.warn(words, UserWarning, stacklevel=5)
+        warnings.warn(words, stacklevel=5)
 
 
 def _read(

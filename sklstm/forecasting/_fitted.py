@@ -29,7 +29,6 @@ __all__ = [
     "leaves_of",
     "prefix_of",
     "sliding_windows_of",
-    "windows_inside",
 ]
 
 # Attributes that hold what a meta-estimator has fitted; the first one counts.
@@ -46,44 +45,26 @@ class _Found(NamedTuple):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted estimator, and how it reads rows.
-
-    Parameters
-    ----------
-    estimator : estimator
-    windows : SlidingWindow
-        One of those inside; all have the same groups and time.
-    known, lagged : tuple
-        Columns that windows hold, by name or, unless ``has_names``, by position.
-    has_names : bool
-    lag : int
-        Rows that can be predicted before a prediction must be fed back; 0 for all.
-    n_past : int or None
-        Rows before the first predicted one that are read; None for all.
-    n_ahead : int
-        Rows after the predicted one whose known values are read.
-    has_columns_beside : bool
-        Whether columns may go around the windows, to the regressor.
-    front, regressor : Pipeline and regressor, or None
-        What makes windows, and what predicts from them, where one pipeline does.
-    """
+    """A fitted estimator, and how it reads rows."""
 
     estimator: Any
-    windows: SlidingWindow
+    windows: SlidingWindow  # one of those inside; all have the same groups and time
+    # Columns that windows hold, by name or, unless they have names, by position.
     known: tuple
     lagged: tuple
     has_names: bool
-    lag: int
-    n_past: int | None
-    n_ahead: int
-    has_columns_beside: bool
+    lag: int  # rows that can be predicted before one must be fed back; 0 for all
+    n_past: int | None  # rows read before the first predicted one; None for all
+    n_ahead: int  # rows after the predicted one whose known values are read
+    has_columns_beside: bool  # may go around the windows, to the regressor
+    # What makes windows, and what predicts from them, where one pipeline does.
     front: Pipeline | None
     regressor: Any
 
     @classmethod
     def of(cls, estimator: Any) -> Fitted:
         """Return what is inside a fitted estimator."""
-        found = list(windows_inside(estimator))
+        found = list(_windows_inside(estimator))
         if not found and sliding_windows_of(estimator):
             raise NotFittedError(
                 "forecast needs a fitted estimator. Got one whose SlidingWindow is not "
@@ -106,7 +87,7 @@ class Fitted:
         if all(each.sees_rows for each in found):
             n_past = max(window.window_ + window.lag_ - 1 for window in windows)
         pipeline = _plain_pipeline(estimator)
-        is_plain = pipeline is not None and any(windows_inside(pipeline[:-1]))
+        is_plain = pipeline is not None and any(_windows_inside(pipeline[:-1]))
         return cls(
             estimator,
             windows[0],
@@ -196,7 +177,7 @@ class Fitted:
     @property
     def longest_window(self) -> SlidingWindow:
         """The SlidingWindow that reads most rows."""
-        every = [each.window for each in windows_inside(self.estimator)]
+        every = [each.window for each in _windows_inside(self.estimator)]
         return max(every, key=lambda window: window.window_ + window.lag_)
 
 
@@ -242,7 +223,7 @@ def _fitted_parts(estimator: Any) -> list:
     return [part for part in parts if hasattr(part, "get_params")]
 
 
-def windows_inside(
+def _windows_inside(
     estimator: Any, sees_rows: bool = True, has_columns_beside: bool = False
 ) -> Iterator[_Found]:
     """Yield each fitted SlidingWindow inside an estimator, and how rows come to it."""
@@ -253,7 +234,7 @@ def windows_inside(
     takes_columns = hasattr(estimator, "transformers_")
     for position, part in enumerate(_fitted_parts(estimator)):
         is_behind = position > 0 and _is_pipeline(estimator)
-        yield from windows_inside(
+        yield from _windows_inside(
             part,
             sees_rows and not is_behind and not takes_columns,
             has_columns_beside or takes_columns,

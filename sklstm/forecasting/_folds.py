@@ -22,34 +22,19 @@ __all__ = ["Fold", "OrderedRows", "folds_of", "rows_in_order", "slice_or_rows"]
 
 @dataclass(frozen=True)
 class OrderedRows:
-    """Rows and target of one series or many, and what is to be predicted of them.
+    """Rows and target of one series or many, and what is to be predicted of them."""
 
-    Parameters
-    ----------
-    X, y : DataFrame or ndarray, Series or ndarray
-        By group and time.
-    places : ndarray of shape (n_rows,), int
-        The place here of each row as it came.
-    steps, season, target
-        As in ``backtest``.
-    numbers : ndarray of shape (n_rows,), int
-        Increasing; rows that follow each other differ by 1, groups by more than a
-        season and the steps.
-    panel : RowLabels
-        Groups and times of the rows; of an array their numbers.
-    is_long : bool
-        Whether X is a long frame.
-    """
-
-    X: Any
+    X: Any  # by group and time, as y
     y: Any
-    places: np.ndarray
+    places: np.ndarray  # the place here of each row as it came
     steps: int
     season: int | None
     target: Any
+    # Increasing; rows that follow each other differ by 1, groups by more than a season
+    # and the steps.
     numbers: np.ndarray
-    panel: RowLabels
-    is_long: bool
+    panel: RowLabels  # groups and times of the rows; of an array their numbers
+    is_long: bool  # whether X is a long frame
 
     @property
     def codes(self) -> np.ndarray:

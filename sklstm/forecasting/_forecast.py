@@ -307,7 +307,6 @@ def _warn_of_hidden_columns(fitted: Fitted, rows: RowsToCome) -> None:
                 f"values its windows do not show: {rows.columns[column]!r} varies "
                 f"after the first {n_shown}. Fit with SlidingWindow(known_ahead="
                 f"{fitted.n_direct - 1}) and a window longer than that, or steps=1.",
-                UserWarning,
                 stacklevel=3,
             )
             return
@@ -333,7 +332,6 @@ def _warn_of_short_past(fitted: Fitted, rows: RowsToCome) -> None:
         f"{who} has {rows.n_rows_of_groups[short[0]]} row(s), fewer than the {n_reads} "
         "that a window reads, so the first forecasts are made from incomplete windows. "
         "Pass more of the past.",
-        UserWarning,
         stacklevel=3,
     )
 
@@ -353,7 +351,7 @@ def _warn_of_units(fitted: Fitted, rows: RowsToCome, predicted: list[int]) -> No
         values = np.asarray(own, dtype=np.float64)
         words = words_of_other_unit(rows.columns[position], column, values)
         if words is not None:
-            warnings.warn(words, UserWarning, stacklevel=4)
+            warnings.warn(words, stacklevel=4)
 
 
 def words_of_other_unit(

@@ -35,23 +35,9 @@ class RowsToCome:
     writes is one stretch of the frame. Until they are written, they repeat the values
     of the newest row.
 
-    Attributes
-    ----------
-    columns : list
-        Names of the columns of X, their positions for an array.
-    keys : Index of length n_groups, or None
-        The groups, in increasing order.
-    begins : Index of length n_groups
-        The label of the first row of each group.
-    n_steps, n_groups : int
-        Rows to come of each group, and how many groups there are.
-    known, lagged, others : list of int
-        Positions in X of the columns that windows hold, by their kind, and of others
-        that are read at the predicted row.
-    given : list of int
-        Positions of the columns whose values to come are given.
-    keys_of_rows : list
-        The columns of groups and time.
+    Columns are called by their positions in X: ``known`` and ``lagged`` ones stand in
+    windows, ``others`` are read at the predicted row, and of the ``given`` ones
+    the values to come are known.
     """
 
     def __init__(self, X: Any, steps: int, fitted: Fitted):
@@ -88,7 +74,7 @@ class RowsToCome:
         self._X, self._last = X, order[stops - 1]
         longest = int(np.argmax(sizes))
         self._longest = order[stops[longest] - sizes[longest] : stops[longest]]
-        self.begins = panel.times_of(order[stops - sizes])
+        self.begins = panel.times_of(order[stops - sizes])  # of each group
         self._ends = panel.times_of(self._last)
         grid = self._grid(fitted.windows.grid_, panel, order)
         self._labels = _labels_after_each(grid, self._ends, steps + self.n_ahead)
@@ -274,7 +260,6 @@ class RowsToCome:
                 f"X_future holds {len(alone)} group(s) without a row in X, which are "
                 f"not forecast, first {python_scalar(alone[0])!r}. A forecast begins "
                 "after the last row of a group; append one to X.",
-                UserWarning,
                 stacklevel=5,
             )
 

@@ -23,7 +23,7 @@ import numpy as np
 from sklstm.network._lstm import MISSING, Weights, backend, untouched_random
 from sklstm.network._training import Monitor, Plan, Recipe, TrainingSet
 
-__all__ = ["KerasRecipe", "build_compiled_model", "has_masking"]
+__all__ = ["KerasRecipe", "has_masking"]
 
 # Rows in a validation or prediction batch.
 _ROWS_AT_ONCE = 1024
@@ -53,7 +53,7 @@ class KerasRecipe(Recipe):
         return {"n_outputs": self.n_outputs, "model": self.builder, **routed}
 
     def first_weights(self, seed, has_highway):  # noqa: ARG002
-        model = build_compiled_model(self, seed)
+        model = _compiled_model(self, seed)
         return model.get_weights(), has_masking(model)
 
     def train(self, data, plan, monitor, weights, optimizer_state):
@@ -84,7 +84,7 @@ class KerasRecipe(Recipe):
         return outputs
 
     def keras_model(self, weights: Weights) -> Any:
-        model = build_compiled_model(self, seed=0)
+        model = _compiled_model(self, seed=0)
         model.set_weights(weights)
         return model
 
@@ -144,7 +144,7 @@ def _retracing_unsaid() -> Iterator[None]:
         logger.removeFilter(is_other)
 
 
-def build_compiled_model(recipe: KerasRecipe, seed: int) -> Any:
+def _compiled_model(recipe: KerasRecipe, seed: int) -> Any:
     """Return the compiled model of a builder, its random weights drawn from a seed."""
     n_outputs, loss = recipe.n_outputs, _loss_from(recipe)
     wrapper = backend("scikeras.wrappers").KerasRegressor(

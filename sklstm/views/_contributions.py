@@ -193,10 +193,8 @@ class ContributionDisplay:
     ----------
     axes_ : ndarray of Axes
         A panel for each of at most six channels.
-    ax_ : Axes
-        The first of them.
-    figure_ : Figure
-        What they are in.
+    ax_, figure_ : Axes and Figure
+        The first of them, and what they are in.
 
     See Also
     --------
@@ -221,13 +219,7 @@ class ContributionDisplay:
 
     @classmethod
     def from_estimator(
-        cls,
-        estimator: Any,
-        X: Any,
-        rows: Any = -1,
-        *,
-        output: int = 0,
-        ax: Any = None,
+        cls, estimator: Any, X: Any, rows: Any = -1, *, output: int = 0, ax: Any = None
     ) -> Self:
         """Draw the contributions of a fitted estimator's windows.
 
@@ -235,12 +227,12 @@ class ContributionDisplay:
         ----------
         estimator, X : see contributions
             As in :func:`contributions`.
-        rows : int, label, slice or sequence of them, default=-1
+        rows : see contributions, default=-1
             As in :func:`contributions`.
-        output : int, default=0
-            Which column of ``predict_steps``; the title says which of several.
-        ax : matplotlib Axes or array of them, default=None
-            One for each panel; None makes a new figure.
+        output : see contributions, default=0
+            The title says which of several it is.
+        ax : see plot, default=None
+            As in :meth:`plot`.
         """
         values = contributions(estimator, X, rows, output=output)
         return cls(values, target=name_of_output(estimator, output)).plot(ax)

@@ -57,10 +57,8 @@ class ForecastDisplay:
     ----------
     axes_ : ndarray of Axes
         A panel for each series.
-    ax_ : Axes
-        The first of them.
-    figure_ : Figure
-        What they are in.
+    ax_, figure_ : Axes and Figure
+        The first of them, and what they are in.
 
     See Also
     --------

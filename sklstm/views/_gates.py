@@ -148,10 +148,8 @@ class GateDisplay:
     ----------
     axes_ : ndarray of Axes
         The panels: 8 with values, else 7, for each row.
-    ax_ : Axes
-        The first of them.
-    figure_ : Figure
-        What they are in.
+    ax_, figure_ : Axes and Figure
+        The first of them, and what they are in.
 
     See Also
     --------
@@ -190,10 +188,8 @@ class GateDisplay:
         ----------
         estimator, X : see gates
             As in :func:`gates`.
-        rows : see gates, default=-1
-            As in :func:`gates`.
-        layer : see plot, default=-1
-            As in :meth:`plot`.
+        rows, layer : see gates and plot, default=-1
+            As in :func:`gates` and :meth:`plot`.
         ax : see plot, default=None
             As in :meth:`plot`.
         """

@@ -39,19 +39,9 @@ _WITHIN_DAYS = ("hour", "weekday")
 
 
 def calendar_parts(calendar: Any, grid: Grid | None, *, owner: str) -> list[tuple]:
-    """Return what to read of the stamps of rows.
+    """Return parts of stamps with their form, and ("holiday", calendar).
 
-    Parameters
-    ----------
-    calendar : str, list, dict or None
-        As :class:`SlidingWindow` takes it.
-    grid : Grid or None
-        On which the rows lie.
-
-    Returns
-    -------
-    list of (str, str or holiday calendar)
-        Names of parts with their form, and ``("holiday", calendar)``.
+    The calendar is what :class:`SlidingWindow` takes; rows lie on the grid.
     """
     if calendar is None:
         return []
@@ -126,18 +116,9 @@ def calendar_names(parts: list[tuple]) -> list[str]:
 
 
 def calendar_channels(labels: pd.Index, parts: list[tuple]) -> np.ndarray:
-    """Return the channels of some labels.
+    """Return the channels of some labels, (n_rows, n_channels) of float32.
 
-    Parameters
-    ----------
-    labels : DatetimeIndex or PeriodIndex of length n_rows
-        Stamps are read on their wall clock, periods where they begin.
-    parts : list of tuple
-        As :func:`calendar_parts` returns them.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_names), float32
+    Stamps are read on their wall clock, periods where they begin.
     """
     if isinstance(labels, pd.PeriodIndex):
         labels = labels.to_timestamp()
@@ -169,20 +150,10 @@ def _is_holiday(labels: pd.DatetimeIndex, calendar: Any) -> np.ndarray:
 def put_calendar_to_come(
     base: np.ndarray, at: np.ndarray, newest: pd.Index, grid: Grid, parts: list[tuple]
 ) -> None:
-    """Write the calendar of the places after the newest row of each group.
+    """Write the calendar of the places after the newest label of each group.
 
-    Parameters
-    ----------
-    base : ndarray of shape (n_slots, n_channels)
-        Of windows, channels of the calendar last.
-    at : ndarray of shape (n_groups, n_places), int
-        Where in the base those places are read.
-    newest : Index of length n_groups
-        The newest label of each group.
-    grid : Grid
-        On which the rows lie.
-    parts : list of tuple
-        As :func:`calendar_parts` returns them.
+    They are read at (n_groups, n_places) slots of the base, whose last channels are
+    those of the calendar.
     """
     codes, ends = pd.factorize(newest)
     ends, n_places = pd.Index(ends), at.shape[1]

@@ -26,27 +26,13 @@ __all__ = ["Context", "Placed", "context_of", "placed_rows"]
 
 @dataclass(frozen=True)
 class Context:
-    """The newest rows of each group, kept from ``fit``.
+    """The newest rows of each group, kept from ``fit``."""
 
-    Parameters
-    ----------
-    values : ndarray of shape (n_kept, n_channels), float32 or float64
-        Missing values are filled.
-    labels : Index of length n_kept
-        Their labels of time.
-    codes : ndarray of shape (n_kept,), int
-        Their groups in increasing order, each from its oldest row on.
-    first_labels : Index of length n_groups
-        The label of the first row of each group in ``fit``.
-    keys : Index of length n_groups, or None
-        The groups, in increasing order.
-    """
-
-    values: np.ndarray
-    labels: pd.Index
-    codes: np.ndarray
-    first_labels: pd.Index
-    keys: pd.Index | None
+    values: np.ndarray  # (n_kept, n_channels), missing values filled
+    labels: pd.Index  # of time, of each of them
+    codes: np.ndarray  # their groups in increasing order, each from its oldest row on
+    first_labels: pd.Index  # of the first row of each group in ``fit``
+    keys: pd.Index | None  # the groups, in increasing order
 
     def groups_of(self, keys: pd.Index | None, *, owner: str) -> np.ndarray:
         """Return the groups of ``fit`` that keys stand for, -1 for new ones."""
@@ -94,34 +80,15 @@ class Context:
 
 @dataclass(frozen=True)
 class Placed:
-    """Rows by group and time, and the kept rows that come before them.
+    """Rows by group and time, and the kept rows that come before them."""
 
-    Parameters
-    ----------
-    rows : RowLabels
-        Group and time of each row, as they came.
-    order : ndarray of shape (n_rows,), int, or None
-        The rows by group and time; None where they came so. All that follows is in
-        that order.
-    stretches : Stretches
-        How the rows follow each other, and the groups of X that they are of.
-    groups : ndarray of shape (n_groups,), int
-        The groups of X as ``fit`` numbers them, -1 for new ones.
-    channels : ndarray of shape (n_rows, n_channels)
-        What windows hold, missing values filled.
-    kept : ndarray of shape (n_kept, n_channels)
-        Rows kept from ``fit`` that come before them.
-    kept_stretches : Stretches
-        Each of them.
-    """
-
-    rows: RowLabels
-    order: np.ndarray | None
-    stretches: Stretches
-    groups: np.ndarray
-    channels: np.ndarray
-    kept: np.ndarray
-    kept_stretches: Stretches
+    rows: RowLabels  # as they came
+    order: np.ndarray | None  # by group and time, that of all below; None: as they came
+    stretches: Stretches  # how they follow each other, and the groups they are of
+    groups: np.ndarray  # of X as ``fit`` numbers them, -1 for new ones
+    channels: np.ndarray  # (n_rows, n_channels), missing values filled
+    kept: np.ndarray  # (n_kept, n_channels), rows kept from ``fit`` that come before
+    kept_stretches: Stretches  # each of them
 
     @property
     def codes(self) -> np.ndarray:
@@ -186,18 +153,8 @@ def placed_rows(
 ) -> Placed:
     """Return rows by group and time, behind the kept rows of their group.
 
-    Parameters
-    ----------
-    rows : RowLabels
-        Group and time of each row of X.
-    order : ndarray of shape (n_rows,), int, or None
-        The rows by group and time; None where they come so.
-    channels : ndarray of shape (n_rows, n_channels)
-        What windows hold, in the order of X.
-    grid : Grid or None
-        On which the rows lie; None where each follows the one before.
-    context : Context or None
-        The kept rows; None where rows begin anew.
+    Channels come in the order of X. Without a grid each row follows the one before;
+    without a context rows begin anew.
     """
     channels = channels if order is None else channels[order]
     stretches = _stretches_of(rows, order, grid)

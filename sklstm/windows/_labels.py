@@ -27,7 +27,6 @@ __all__ = [
     "check_plain_numbers",
     "counts_rows",
     "grid_of",
-    "grid_of_rows",
     "is_row_number",
     "labels_together",
 ]
@@ -56,29 +55,17 @@ _MOST_TIMES = 86_400
 class Grid:
     """The labels that a series has where no row is missing.
 
-    Parameters
-    ----------
-    kind : {"integer", "period", "stamp", "day", "month", "calendar", "rows"}
-        ``"stamp"`` counts a fixed duration in absolute time, ``"day"`` days and
-        ``"month"`` months on the wall clock, ``"calendar"`` a pandas offset. With
-        ``"rows"`` every row follows the one before, however far apart they are.
-    step : int, Timedelta, DateOffset or None
-        The difference between two neighbours; None with ``"rows"``.
-    last : Index of length 1
-        The newest label seen; it holds time zone, unit and phase.
-    day : int, default=0
-        The day of a grid of months; 31 for their ends.
-    weekdays, times : tuple of bool, default=()
-        Days of the week from Monday on, and times of day from midnight on, that have
-        rows; empty where all have.
-    phase : Timedelta, default=0
-        How long after their place among ``times`` the rows lie, where these are given.
+    Its kind is ``"integer"`` or ``"period"``; ``"stamp"``, a fixed duration in absolute
+    time; ``"day"`` or ``"month"``, on the wall clock; ``"calendar"``, a pandas offset;
+    or ``"rows"``: each follows the one before, however far apart they are.
     """
 
     kind: str
-    step: Any
-    last: pd.Index
-    day: int = 0
+    step: Any  # an int, Timedelta or offset to the next label; None of "rows"
+    last: pd.Index  # the newest label seen, with time zone, unit and phase
+    day: int = 0  # of a grid of months; 31 for their ends
+    # Days of the week from Monday on, and times of day from midnight on, that have rows
+    # (empty where all have), and how long after those times the rows lie.
     weekdays: tuple[bool, ...] = ()
     times: tuple[bool, ...] = ()
     phase: pd.Timedelta = _NONE
@@ -122,15 +109,6 @@ class Grid:
 
         A label off the grid takes the nearest place, one where the grid is closed the
         last place before it.
-
-        Parameters
-        ----------
-        labels : Index of length n_rows
-            Of the kind that the grid accepts, in any order.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,), int64
         """
         if self.kind == "rows":
             return np.zeros(len(labels), dtype=np.int64)
@@ -156,22 +134,11 @@ class Grid:
     def holes(
         self, labels: pd.Index, ranks: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return which rows do not directly follow the one before, and by how many.
+        """Return the rows that are not one place after the row before, and how many.
 
-        Parameters
-        ----------
-        labels : Index
-            Distinct labels in increasing order.
-        ranks : ndarray of shape (n_rows,), int, or None
-            The label of each row, in any order; None for one row each, in order.
-
-        Returns
-        -------
-        rows : ndarray of int
-            Positions of rows that lie more, or less, than one place behind the row
-            before them. The first row is none.
-        steps : ndarray of int
-            How many places; at least 1, or less where the row before is later.
+        Labels are distinct and in increasing order; ranks say which of them is the
+        label of each row, None that each is that of one row. The number of places is
+        less than 1 where the row before is later.
         """
         n_rows = len(labels) if ranks is None else len(ranks)
         none = np.zeros(0, dtype=np.int64)
@@ -326,13 +293,7 @@ def _cached_stamps(offset: Any, begin: Any, end: Any, unit: str) -> pd.DatetimeI
 
 
 def check_order(labels: pd.Index, *, owner: str) -> None:
-    """Raise unless labels increase strictly.
-
-    Parameters
-    ----------
-    labels : Index
-        Labels that count rows.
-    """
+    """Raise unless labels, which count rows, increase strictly."""
     if labels.hasnans:
         raise ValueError(
             f"{owner} needs a label for every row. Got NaT or NaN in row "
@@ -405,7 +366,7 @@ def check_plain_numbers(labels: pd.Index, *, owner: str) -> None:
 # -- the grid of labels ----------------------------------------------------------------
 
 
-def grid_of_rows(labels: pd.Index) -> Grid:
+def _grid_of_rows(labels: pd.Index) -> Grid:
     """Return the grid on which every row follows the one before."""
     return Grid("rows", None, labels[-1:])
 
@@ -415,20 +376,8 @@ def grid_of(labels: pd.Index, *, pairs: Pairs | None = None) -> Grid:
 
     The grid is the ``freq`` of the index where it has one. Else it is the commonest
     difference, calendar-aware, without the days of the week and the times of day that
-    never occur.
-
-    Parameters
-    ----------
-    labels : Index
-        DatetimeIndex, PeriodIndex or integers.
-    pairs : pair of ndarray of int, optional
-        Positions of labels and of those that follow them, for the labels of a panel,
-        of which each group has only some.
-
-    Returns
-    -------
-    Grid
-        One that counts rows where time stamps have no common step.
+    never occur; where there is no common one, rows are counted. In a panel, each group
+    of which has only some of the labels, pairs say which label follows which.
     """
     last = labels[-1:]
     offset = labels.freq if isinstance(labels, pd.DatetimeIndex) else None
@@ -440,13 +389,13 @@ def grid_of(labels: pd.Index, *, pairs: Pairs | None = None) -> Grid:
     n_pairs = len(labels) - 1 if pairs is None else len(pairs[0])
     if n_pairs < 1:
         if family == "stamp":
-            return grid_of_rows(labels)
+            return _grid_of_rows(labels)
         return Grid(str(family), 1 if family == "integer" else labels.freq.n, last)
     if family == "integer":
         counts = _differences(_numbers(labels), pairs)
         step, n_have = _commonest(counts)
         is_common = n_have >= _MOST_HAVE * n_pairs
-        return Grid("integer", step, last) if is_common else grid_of_rows(labels)
+        return Grid("integer", step, last) if is_common else _grid_of_rows(labels)
     if family == "period":
         return _grid_of_periods(labels, pairs)
     return _grid_of_stamps(labels, pairs)
@@ -463,9 +412,8 @@ def _grid_of_offset(offset: Any, last: pd.DatetimeIndex) -> Grid:
 def _grid_of_periods(labels: pd.PeriodIndex, pairs: Pairs | None) -> Grid:
     step, _ = _commonest(_differences(labels.asi8, pairs))
     plain = Grid("period", step, labels[-1:])
-    if not isinstance(labels.freq, pd.offsets.Tick | pd.offsets.Day):
-        return plain
-    if step != labels.freq.n:
+    is_fixed = isinstance(labels.freq, pd.offsets.Tick | pd.offsets.Day)
+    if not is_fixed or step != labels.freq.n:
         return plain
     return _with_closures(plain, labels.to_timestamp(), _unit_of(labels.freq))
 
@@ -486,7 +434,7 @@ def _grid_of_stamps(labels: pd.DatetimeIndex, pairs: Pairs | None) -> Grid:
         counts = _differences(labels.asi8, pairs)
         step, _ = _commonest(counts)
     if not _is_common(step, counts):
-        return grid_of_rows(labels)
+        return _grid_of_rows(labels)
     kind = "day" if is_daily else "stamp"
     plain = Grid(kind, step * tick, last)
     divisor = int(np.gcd.reduce(list(counts)))

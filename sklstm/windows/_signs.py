@@ -50,18 +50,9 @@ def warn_of_target(
 ) -> None:
     """Warn where y stands at the wrong row, or X does not hold its past.
 
-    Parameters
-    ----------
-    values : ndarray of shape (n_rows, n_columns)
-        X by group and time.
-    y : ndarray of shape (n_rows,) or (n_rows, n_targets)
-        The targets.
-    names, columns : sequence
-        Names of the targets and of the columns of X.
-    is_fed_back : ndarray of shape (n_columns,), bool
-        Columns of which a window ends before the row that it predicts.
-    horizon : int
-        Where it is 0 a window shows its own row, and need not hold the past of y.
+    Rows of X and y are by group and time; names are those of the targets. In columns
+    that are fed back a window ends before the row that it predicts; with horizon 0 it
+    shows that row, and need not hold the past of y.
     """
     targets = y.reshape(len(y), -1)[-_ROWS_TO_COMPARE:]
     if targets.dtype.kind not in "fiu" or values.dtype.kind not in "fiub":
@@ -80,7 +71,7 @@ def warn_of_target(
             at = list(columns).index(name)
             words = _words_of_shift(name, target, values[:, at], bool(is_fed_back[at]))
         if words is not None:
-            warnings.warn(words, UserWarning, stacklevel=5)
+            warnings.warn(words, stacklevel=5)
 
 
 def _words_of_shift(
@@ -180,7 +171,6 @@ def warn_of_missing_rows(placed: Placed, grid: Grid) -> None:
             "has from the first row of X to the last are missing. Windows hold the "
             "newest earlier value in their place; resample X, or use "
             "reset_index(drop=True) where rows simply follow each other.",
-            UserWarning,
             stacklevel=4,
         )
 
@@ -201,7 +191,6 @@ def warn_of_lost_digits(values: np.ndarray, columns: Sequence | None) -> None:
             f"Windows hold {kind.__name__}, which is too coarse for column {name!r}: "
             f"its values lie within {spread[coarse[0]]:.3g} of each other around "
             f"{newest[-1, coarse[0]]:.3g}. Pass float64, or subtract a constant first.",
-            UserWarning,
             stacklevel=4,
         )
 
@@ -217,7 +206,6 @@ def _warn_of_utc_days(stamps: pd.Index, grid: Grid | None) -> None:
             f"at {hours[0]} and {hours[1]} after midnight. Call tz_convert on the "
             "index (tz_localize('UTC') before, where it has no zone), so that the "
             "days to come begin at midnight.",
-            UserWarning,
             stacklevel=5,
         )
 
@@ -227,16 +215,7 @@ def fitted_grid(
 ) -> Grid | None:
     """Return the grid of the rows of ``fit``; None where labels do not count rows.
 
-    Parameters
-    ----------
-    rows : RowLabels
-        Group and time of each row.
-    order : ndarray of shape (n_rows,), int, or None
-        The rows by group and time; None where they come so.
-    labels : Index or None
-        The index of X.
-    is_long : bool
-        Whether columns tell groups apart, or time.
+    Labels are the index of X, which is long where columns tell groups apart, or time.
     """
     if labels is not None and not (is_long or counts_rows(labels)):
         warnings.warn(
@@ -244,7 +223,6 @@ def fitted_grid(
             "count rows, so rows are taken as contiguous and no context is kept; use a "
             "DatetimeIndex (pd.to_datetime), a PeriodIndex or integers, and for many "
             "series a long frame (reset_index) with 'groups' and 'time'.",
-            UserWarning,
             stacklevel=4,
         )
         return None
@@ -259,7 +237,6 @@ def fitted_grid(
             "The time stamps of X have no common step, so each row is taken to follow "
             "the one before, however far apart they are; resample or round them where "
             "a step is meant.",
-            UserWarning,
             stacklevel=4,
         )
     return grid
@@ -277,20 +254,7 @@ def warn_of_missing_past(
 ) -> None:
     """Warn of rows whose windows lack what lies before them.
 
-    Parameters
-    ----------
-    placed : Placed
-        The rows, behind those kept.
-    context : Context
-        Rows kept from ``fit``.
-    grid : Grid
-        That of ``fit``.
-    slots : Slots
-        Where they lie in the base.
-    window, lag : int
-        Steps of a window, and rows from its end to the row that it predicts.
-    is_other : bool
-        Whether the first rows are others than those of ``fit``.
+    ``is_other`` tells whether the first rows are others than those of ``fit``.
     """
     n_reads = window + lag - 1
     at = _first_inside_fit(placed, context, n_reads)
@@ -300,7 +264,6 @@ def warn_of_missing_past(
             "of which only the newest are kept, so its first windows are incomplete. "
             f"Pass the {n_reads} rows before it too; of predictions keep those that "
             "you need.",
-            UserWarning,
             stacklevel=3,
         )
     begins_anew = placed.labels_of([0])[0] == context.first_labels[0]
@@ -310,7 +273,6 @@ def warn_of_missing_past(
             f"so its first {n_reads} windows are incomplete. If these rows follow "
             "those of fit, number them on: "
             f"X.index = range({int(grid.last[0]) + 1}, ...).",
-            UserWarning,
             stacklevel=3,
         )
     n_far, first = slots.n_without_past, slots.first_without_past
@@ -320,7 +282,6 @@ def warn_of_missing_past(
             f"window; the first is {placed.rows.words(placed.row(first))}. The newest "
             "earlier value of their series stands in its place; pass the rows between "
             "too, or choose a longer window.",
-            UserWarning,
             stacklevel=3,
         )
 
@@ -337,7 +298,6 @@ def warn_of_lost_index(
         f"fit, and its first {n_reads} windows are incomplete. Pass a DataFrame with "
         "the index that continues the one of fit, and call "
         "set_output(transform='pandas') on the steps in front.",
-        UserWarning,
         stacklevel=4,
     )
 

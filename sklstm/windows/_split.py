@@ -65,10 +65,7 @@ class PanelTimeSeriesSplit(BaseCrossValidator):
         self.gap = gap
 
     def split(
-        self,
-        X: Any,
-        y: Any = None,  # noqa: ARG002
-        groups: Any = None,  # noqa: ARG002
+        self, X: Any, y: Any = None, groups: Any = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the rows of training and test of each fold.
 
@@ -76,9 +73,7 @@ class PanelTimeSeriesSplit(BaseCrossValidator):
         ----------
         X : DataFrame of shape (n_rows, n_columns)
             A long frame, rows in any order.
-        y : object, default=None
-            Not read.
-        groups : object, default=None
+        y, groups : object, default=None
             Not read: rows of all groups are split at the same stamps.
 
         Returns
@@ -105,21 +100,12 @@ class PanelTimeSeriesSplit(BaseCrossValidator):
             is_test = (ranks >= test[0]) & (ranks <= test[-1])
             yield np.flatnonzero(is_train), np.flatnonzero(is_test)
 
-    def get_n_splits(
-        self,
-        X: Any = None,  # noqa: ARG002
-        y: Any = None,  # noqa: ARG002
-        groups: Any = None,  # noqa: ARG002
-    ) -> int:
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Return the number of folds.
 
         Parameters
         ----------
-        X : object, default=None
-            Not read.
-        y : object, default=None
-            Not read.
-        groups : object, default=None
+        X, y, groups : object, default=None
             Not read.
 
         Returns
