@@ -251,10 +251,10 @@ def backtest_by_hand(estimator, X, cv, steps, stride=1, known=()):
 
 def ridge_by_hand(lags, targets, sample_weight=None):
     """Return the function from lags to what scikit-learn's ridge predicts of them."""
-    lags = np.array(lags, dtype=np.float32)
+    lags = np.array(lags)
     scaler, ridge = StandardScaler().fit(lags), RidgeCV(10.0 ** np.arange(-3, 5))
     ridge.fit(scaler.transform(lags), targets, sample_weight=sample_weight)
-    return lambda row: ridge.predict(scaler.transform(np.float32([row]))).ravel()
+    return lambda row: ridge.predict(scaler.transform([row])).ravel()
 
 
 def assert_is_loop(result, expected, rtol=1e-6):

@@ -34,6 +34,9 @@ _LAG_OF_HALF_SIZE, _SIZE_OF_STATE = 4, 0.4
 # with which they are no better than changes from the newest value.
 _CLEARLY, _LEAST_ERROR = 1.02, 0.001
 
+# Weight below which the prior is not worth its time.
+_LEAST_WEIGHT = 0.02
+
 # Rows that a test needs to learn from, and features beyond which there is only the
 # newest test: the cost is their cube.
 _FEWEST_ROWS, _MANY_FEATURES = 4, 512
@@ -142,7 +145,7 @@ class Part:
         if self.prior is not None:
             columns += [self.prior.steps, self.prior.state]
         columns.append(np.ones((len(self.targets), 1)))
-        return np.concatenate(columns, axis=1)
+        return np.ascontiguousarray(np.concatenate(columns, axis=1))
 
 
 def fit_highway(
@@ -269,10 +272,11 @@ class _Sums:
         if not steps.size:
             return kinds
         said = steps.repeat(n_levels, axis=1)
-        kinds.append(_Kind(np.hstack([values, of_prior, one]), said))
+        columns = np.hstack([values, of_prior, one])
+        kinds.append(_Kind(columns, said, of_prior=True))
         if levels.size:
             columns = np.hstack([distances, of_prior, one])
-            kinds.append(_Kind(columns, said, of_distances=True))
+            kinds.append(_Kind(columns, said, of_distances=True, of_prior=True))
         return kinds
 
     def sizes(self, gram: np.ndarray, n_rows: float) -> np.ndarray:
@@ -316,19 +320,22 @@ class _Sums:
             least = _LEAST_ERROR * n_tested * len(error)
             total = np.where(of_distances, total + least, total)
             if of_distances.any():
-                gain = 1 - total[of_distances].min() / total[~of_distances].min()
+                of_changes = total[~of_distances].min()
+                gain = 1 - total[of_distances].min() / max(of_changes, least)
             total = np.where(of_distances, _CLEARLY * total, total)
             best = int(np.argmin(total))
             error = errors[best] / n_tested
             excess = total / total[best] - 1 if total[best] > 0 else 1e9 * (total > 0)
-            shares = np.exp(-3 * n_tested / steps * excess**2)
+            # The standard error of such a difference is about .4 / sqrt(n).
+            shares = np.exp(-3 * n_tested / steps * np.minimum(excess, 1e6) ** 2)
         shares /= shares.sum()
+        of_prior = np.repeat([kind.of_prior for kind in kinds], n_each)
+        if shares[of_prior].sum() < _LEAST_WEIGHT:
+            shares = np.where(of_prior, 0.0, shares) / shares[~of_prior].sum()
         mean = np.tensordot(shares, candidates, 1)
         fitted = (mean * (2 * self.cross[-1] - self.gram[-1] @ mean)).sum(axis=0)
         remainder = np.maximum(self.squares - fitted, 0.0) / self.n_rows[-1]
         parts = np.split(mean, [*self.ends, len(mean) - 1])
-        n_plain = n_each * (len(kinds) // 2 if self.has_prior else len(kinds))
-        weight = float(shares[n_plain:].sum())
         kernel, level_kernel, step_kernel, state_kernel, bias = parts
         return Highway(
             kernel=kernel,
@@ -338,7 +345,7 @@ class _Sums:
             level_kernel=level_kernel,
             step_kernel=step_kernel,
             state_kernel=state_kernel,
-            prior_weight=weight,
+            prior_weight=float(shares[of_prior].sum()),
             gain_of_distances=float(gain),
         )
 
@@ -354,6 +361,7 @@ class _Kind:
     columns: np.ndarray
     start: np.ndarray
     of_distances: bool = False
+    of_prior: bool = False
 
 
 def _ridges(gram: np.ndarray, cross: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -42,7 +42,7 @@ class PriorReader:
         )
         for some in row_slices(windows, len(rows)):
             at = rows[some]
-            past = windows[at][:, :, self.channel].astype(np.float64)
+            past = np.array(windows[at][:, :, self.channel], np.float64, order="C")
             ahead = self.horizon + self.steps - 1
             quantiles, state = prior_reading(past, self.season, ahead)
             quantiles = self.slope * quantiles[:, self.horizon - 1 :] + self.offset

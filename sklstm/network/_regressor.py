@@ -261,7 +261,7 @@ class LSTMRegressor(WindowRegressor):
             If the prior had a part in the fit.
         """
         check_is_fitted(self)
-        if self._scaling.prior is not None:
+        if self._scaling.says_prior:
             raise ValueError(
                 "to_onnx needs a fit without the prior, whose forecast is no part of "
                 f"the file. Got prior={self.prior!r}; set prior=False and fit."

@@ -39,8 +39,8 @@ __all__ = [
     "thinned",
 ]
 
-# Tests of the highway, and the most rows that are forecast in all of them.
-_N_TESTS, _MOST_TESTED = 4, 8192
+# Tests of the highway.
+_N_TESTS = 4
 
 # The columns of a lag table, as SlidingWindow names them: load_t-1, hour_t, hour_t+1.
 LAG_NAME = re.compile(r"(?P<channel>.+)_t(?P<step>[-+]\d+)?")
@@ -331,6 +331,4 @@ def tests_of(
     begins = np.repeat(begins.astype(np.int64), lengths, axis=0)
     since = 1 + (position[:, None] + steps - 1 >= begins).sum(axis=1)
     test = (position[:, None] >= begins).sum(axis=1)
-    tested = np.flatnonzero(test)
-    test[np.delete(tested, np.s_[:: -(-len(tested) // _MOST_TESTED)])] = 0
     return since, test

@@ -23,14 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sklstm.metrics import symmetric_mean_absolute_percentage_error
 from sklstm.network._highway import Highway, Part, PriorForecast, fit_highway
 from sklstm.network._past import past_slopes, unit_of
-from sklstm.network._rows import tests_of
+from sklstm.network._rows import tests_of, thinned
 from sklstm.windows._array import (
     Windows,
     base_from_windows,
@@ -38,9 +38,6 @@ from sklstm.windows._array import (
     windows_from_base,
 )
 from sklstm.windows._table import positions_among
-
-if TYPE_CHECKING:
-    from sklstm.network._prior_reader import PriorReader
 
 __all__ = ["Scaling", "fit_scaling", "last_level"]
 
@@ -56,6 +53,9 @@ _GRAIN = 16 * float(np.finfo(np.float64).eps)
 # Variance of the change from a level, as a multiple of that of the target, above which
 # the channel is no level of it: values of a series that alternate come to 4 at most.
 _MOST_VARIANCE = 4.01
+
+# Rows that the tests of a highway forecast at most.
+_MOST_TESTED = 8192
 
 # Share of the highway's error that distances from the mean must spare.
 _CLEAR_GAIN = 0.02
@@ -111,7 +111,7 @@ class Scaling:
     floor: np.ndarray
     sizes: np.ndarray
     keys: Any = None
-    prior: PriorReader | None = None
+    prior: Any = None
     highway: Highway | None = None
     remainder_scale: np.ndarray | float = 1.0
     network_weight: float = 1.0
@@ -122,6 +122,11 @@ class Scaling:
     def has_unit(self) -> np.ndarray:
         """Which channels share the unit of a target."""
         return np.isin(np.arange(len(self.floor)), self.unit_channel)
+
+    @property
+    def says_prior(self) -> bool:
+        """Whether the prior has a part in the highway."""
+        return self.highway is not None and self.highway.prior_weight > 0
 
     def sizes_of(self, windows: Any) -> np.ndarray:
         """Return the sizes of raw windows; new groups have those of each window."""
@@ -338,11 +343,19 @@ class Scaling:
         weights: np.ndarray | None = None,
         prior: PriorForecast | None = None,
         steps: int = 1,
+        among: np.ndarray | None = None,
     ) -> Scaling:
-        """Return the same scaling with a highway fitted on some relative rows."""
+        """Return the same scaling with a highway fitted on some relative rows.
+
+        Where they are a sample among others, these tell which come later.
+        """
         weights = np.ones(len(windows)) if weights is None else weights
         weights = weights / weights[rows].mean()
-        since, test = tests_of(rows, steps, getattr(windows, "groups", None))
+        among = rows if among is None else among
+        tests = tests_of(among, steps, getattr(windows, "groups", None))
+        since, test = (each[np.searchsorted(among, rows)] for each in tests)
+        tested = np.flatnonzero(test)
+        test[np.setdiff1d(tested, thinned(tested, _MOST_TESTED))] = 0
         plain = replace(self, highway=None)
 
         def parts() -> Iterator[Part]:
@@ -393,7 +406,7 @@ def fit_scaling(
     has_highway: bool = False,
     weights: np.ndarray | None = None,
     watched_rows: np.ndarray | None = None,
-    reader: PriorReader | None = None,
+    reader: Any = None,
     prior: PriorForecast | None = None,
 ) -> Scaling:
     """Return the maps of a kind, a ``scaling`` of the regressors, that fit some rows.

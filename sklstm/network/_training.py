@@ -147,7 +147,7 @@ class TrainingSet:
     Windows, usually a view, are never copied all at once; of each, ``counts`` are the
     true steps. Weights have the mean 1 over the training rows. After early stopping a
     network gets the highway of ``final``, and goes on with ``refit_rows``. What the
-    prior says of the rows is relative, too.
+    prior says of the rows is relative, too. Targets of ``steps`` rows overlap.
     """
 
     windows: np.ndarray
@@ -160,6 +160,7 @@ class TrainingSet:
     refit_rows: np.ndarray | None = None
     final: Scaling | None = None
     prior: PriorForecast | None = None
+    steps: int = 1
 
     def scaled_targets_of(self, rows: Any) -> np.ndarray:
         """Return the targets of some rows as the network learns them."""
@@ -408,7 +409,8 @@ def _supported_weight(member: Member, data: TrainingSet) -> float:
     """Return the factor of a network's outputs that validation rows support.
 
     It is the slope of what the highway leaves on what the network says, less its
-    standard error. Outputs of a row are not independent, so rows are its units.
+    standard error. Neither the outputs of a row are independent, nor rows whose targets
+    overlap.
     """
     said, product = np.zeros((2, len(data.validation_rows)))
     for at in row_slices(data.windows, len(data.validation_rows)):
@@ -423,5 +425,6 @@ def _supported_weight(member: Member, data: TrainingSet) -> float:
         return 0.0
     slope = product.sum() / said.sum()
     squares = np.square(product - slope * said).sum() * n_rows / (n_rows - 1)
+    squares *= data.steps
     error = np.sqrt(squares) / said.sum()
     return float(np.clip(slope - error, 0, 1))

@@ -344,6 +344,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             validation_rows,
             weights,
             prior=said and self._scaling.relative_prior(said, sizes),
+            steps=self.steps,
         )
         if len(validation_rows) and not goes_on:
             data = replace(
@@ -370,14 +371,13 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             return reader
         # With it a highway of the sample must err less than one of all rows without.
         kind = "last" if self.scaling == "auto" else self.scaling
-        errors = []
-        for own, how in (
-            (some, {"reader": reader, "prior": reader.read(windows, some)}),
-            (rows, {}),
-        ):
-            given = windows, targets, own, np.zeros(targets.shape[1], dtype=np.int64)
-            scaling = fit_scaling(kind, *given, has_highway=True, **how)
-            errors.append((scaling.highway.error * scaling.target_scale).mean())
+        outputs = np.zeros(targets.shape[1], dtype=np.int64)
+        plain = fit_scaling(kind, windows, targets, rows, outputs, has_highway=True)
+        sizes = plain.sizes_of(windows)
+        given = plain.relative(windows, sizes), plain.relative_targets(targets, sizes)
+        said = plain.relative_prior(reader.read(windows, some), sizes)
+        better = plain.with_highway(*given, some, None, said, self.steps, among=rows)
+        errors = [each.highway.error.sum() for each in (better, plain)]
         return reader if errors[0] < errors[1] else None
 
     def _new_members(self, given, how):
@@ -564,8 +564,8 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def _relative_values(self, windows, sizes):
         """Return the ensemble's relative predictions for raw windows."""
         scaling = self._scaling
-        prior = scaling.prior and scaling.prior.read(windows)
-        prior = prior and scaling.relative_prior(prior, sizes)
+        prior = scaling.says_prior and scaling.prior.read(windows)
+        prior = scaling.relative_prior(prior, sizes) if prior else None
         given = scaling.relative(windows, sizes), self._n_threads(), prior
         return np.mean([one.values(*given) for one in self._members], axis=0)
 

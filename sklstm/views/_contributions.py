@@ -123,7 +123,7 @@ def _integrated_gradients(
         each = [_value_slopes(member, at, output) for member in regressor._members]
         total += share / 2 * np.mean(each, axis=0)
     total *= end - begin
-    if scaling.prior is not None:
+    if scaling.says_prior:
         total[:, :, scaling.prior.channel] += [
             _contributions_to_prior(scaling, flat, true, size, output)
             for flat, true, size in zip(*ends, sizes, strict=True)
