@@ -35,6 +35,7 @@ from sklstm.network._highway import Highway
 from sklstm.network._kernels import LSTMRecipe
 from sklstm.network._lstm import ACTIVATIONS, NetworkSpec, weight_shapes
 from sklstm.network._regressor import LSTMRegressor
+from sklstm.network._prior_reader import PriorReader
 from sklstm.network._scaling import Scaling
 from sklstm.network._training import Member
 from sklstm.windows._context import Context
@@ -45,7 +46,7 @@ from sklstm.windows._split import PanelTimeSeriesSplit
 __all__ = ["FORMAT", "load", "save"]
 
 # Raised whenever a stored class or attribute gets another name, place or meaning.
-FORMAT = 4
+FORMAT = 5
 
 # What a file may hold: our own types, ...
 _OWN = (
@@ -56,6 +57,7 @@ _OWN = (
     Member,
     NetworkSpec,
     PanelTimeSeriesSplit,
+    PriorReader,
     Scaling,
     SlidingWindow,
     Grid,
@@ -611,6 +613,8 @@ def _try_regressor(regressor: Any) -> None:
         if shapes != weight_shapes(spec):
             raise _UnknownPart(f"weights of the shapes {shapes}")
     scaling = regressor._scaling
+    if scaling.prior is not None and not scaling.prior.fits(spec):
+        raise _UnknownPart(f"a reader that does not fit, {scaling.prior}")
     windows = np.linspace(1, 2, window * n_channels).reshape(1, window, n_channels)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

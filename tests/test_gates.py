@@ -78,7 +78,9 @@ def test_cells_and_predictions_follow_from_the_gates(pipe, X):
     hidden = np.concatenate([h.unstack("unit").loc[labels] for h in hidden], axis=1)
     kernel, bias = lstm.weights_[-2:]
     windows = pipe[0].transform(X)[rows]
-    values = lstm._scaling.values(hidden @ kernel + bias, windows)
+    scaling, outputs = lstm._scaling, hidden @ kernel + bias
+    prior = scaling.prior and scaling.prior.read(windows)
+    values = np.sort(scaling.values(outputs, windows, prior=prior))
     middle = list(lstm.quantiles or [0.5]).index(0.5)
     expected = pipe.predict(X)[rows]
     # Gates are followed in float64, predictions made in float32.

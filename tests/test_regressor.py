@@ -831,7 +831,7 @@ BAD_PARAMETERS = [
     *[{"loss": bad} for bad in ("mze", ["mse"], "mape", "quantile")],
     {"loss": "mse", "quantiles": [0.5]},
     *[{"n_jobs": bad} for bad in (0, 1.5, True)],
-    *[{"epochs": bad} for bad in (0, 2.0, True)],
+    *[{"epochs": bad} for bad in (-1, 2.0, True)],
     {"batch_size": 0},
     *[{"early_stopping": bad} for bad in ("yes", None)],
     *[{"validation_fraction": bad} for bad in (0, 1.0)],

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from sklstm.network._highway import PriorForecast
-from sklstm.network._past import past_fits
+from sklstm.network._lstm import NetworkSpec
+from sklstm.network._past import FARTHEST_HORIZON, past_fits
 from sklstm.network._prior import LEVELS, n_units, prior_reading
 from sklstm.windows._array import row_slices
 
@@ -30,6 +31,21 @@ class PriorReader:
     steps: int
     season: tuple[int, ...]
     levels: tuple[float, ...]
+
+    def fits(self, spec: NetworkSpec) -> bool:
+        """Return whether it reads windows of a network, and makes its outputs."""
+        has_levels = all(0 < level < 1 for level in self.levels)
+        has_season = all(1 <= m and 2 * m <= max(spec.window, 2) for m in self.season)
+        return (
+            has_levels
+            and has_season
+            and 1 <= len(self.season) <= 2
+            and self.season[-1] % self.season[0] == 0
+            and self.channel < spec.n_channels
+            and self.slope > 0
+            and 1 <= self.horizon <= FARTHEST_HORIZON
+            and self.steps * len(self.levels) == spec.n_outputs
+        )
 
     def read(self, windows: Any, rows: np.ndarray | None = None) -> PriorForecast:
         """Return the forecasts of raw windows; NaN for rows that are not asked for."""

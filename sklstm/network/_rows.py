@@ -32,10 +32,10 @@ __all__ = [
     "read_target",
     "read_weights",
     "read_windows",
+    "rolling_tests",
     "season_of",
     "split_newest",
     "steps_of",
-    "tests_of",
     "thinned",
 ]
 
@@ -56,8 +56,11 @@ def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarra
     """
     owner, most = type(regressor).__name__, _greatest_for(regressor)
     windows = _shaped_windows(regressor, X, reset=reset)
-    counts = true_steps(windows)
     base = base_from_windows(windows)
+    if base is None:
+        # Sums have one order, however the windows are stored.
+        windows = np.ascontiguousarray(windows)
+    counts = true_steps(windows)
     values = windows if base is None else base
     infinite = ((values > most) | (values < -most)).nonzero()
     if len(infinite[0]):
@@ -315,7 +318,7 @@ def thinned(rows: np.ndarray, most: int) -> np.ndarray:
     return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
-def tests_of(
+def rolling_tests(
     rows: np.ndarray, steps: int, groups: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return from which test on each row may be learned, and its own test, 0 for none.

@@ -30,7 +30,7 @@ import numpy as np
 from sklstm.metrics import symmetric_mean_absolute_percentage_error
 from sklstm.network._highway import Highway, Part, PriorForecast, fit_highway
 from sklstm.network._past import past_slopes, unit_of
-from sklstm.network._rows import tests_of, thinned
+from sklstm.network._rows import rolling_tests, thinned
 from sklstm.windows._array import (
     Windows,
     base_from_windows,
@@ -257,9 +257,15 @@ class Scaling:
         prior = self.scaled_prior(prior, windows)
         return self.highway.outputs(inputs, self.scaled_levels(windows), prior)
 
+    @property
+    def _channels_of_levels(self) -> np.ndarray:
+        """The centred channels, which have a mean to be distant from."""
+        # The series of a panel have no mean in common.
+        return np.flatnonzero(self.is_centred & (self.keys is None))
+
     def scaled_levels(self, windows: Any) -> Any:
         """Return the newest values of the centred channels, from their mean."""
-        channels = np.flatnonzero(self.is_centred)
+        channels = self._channels_of_levels
         newest = windows[:, -1, :]
         newest = np.where(np.isnan(newest), self.last_level, newest)[:, channels]
         mean, scale = self.level_mean[channels], self.input_scale[channels]
@@ -326,9 +332,12 @@ class Scaling:
         # A centred channel reads its newest value at every step, with the other sign.
         slopes[:, -1] -= np.where(self.is_centred, slopes.sum(axis=1), 0.0)
         if self.highway is not None:
-            of_levels = self.highway.level_kernel[:, output] * self.target_scale[output]
-            channels = np.flatnonzero(self.is_centred)
-            slopes[:, -1, channels] += of_levels / self.input_scale[channels]
+            channels = self._channels_of_levels
+            of_levels = (
+                self.highway.level_kernel[:, output] / self.input_scale[channels]
+            )
+            of_levels = np.where(missing[:, [-1]], 0.0, of_levels)
+            slopes[:, -1, channels] += of_levels * self.target_scale[output]
         channel = self.level_channel[output]
         if channel >= 0:
             has_level = ~missing[:, -1]
@@ -352,7 +361,7 @@ class Scaling:
         weights = np.ones(len(windows)) if weights is None else weights
         weights = weights / weights[rows].mean()
         among = rows if among is None else among
-        tests = tests_of(among, steps, getattr(windows, "groups", None))
+        tests = rolling_tests(among, steps, getattr(windows, "groups", None))
         since, test = (each[np.searchsorted(among, rows)] for each in tests)
         tested = np.flatnonzero(test)
         test[np.setdiff1d(tested, thinned(tested, _MOST_TESTED))] = 0
@@ -366,7 +375,7 @@ class Scaling:
                 seen = self.inputs(some), self.scaled_levels(some)
                 yield Part(*seen, learned, weights[own], since[at], test[at], of_prior)
 
-        channels = np.flatnonzero(self.is_centred)
+        channels = self._channels_of_levels
         is_own = channels[:, None] == self.level_channel
         to_mean = -self.level_slope * self.input_scale[channels, None] * is_own
         to_mean = _divided(to_mean, self.target_scale)

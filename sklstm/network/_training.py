@@ -340,6 +340,8 @@ def train_member(
     full weight if it can (:func:`with_full_weight`).
     """
     data = replace(data, scaling=member.scaling)
+    if plan.epochs == 0:
+        return replace(member, scaling=replace(member.scaling, network_weight=0.0))
     first = monitor(plan.patience, member)
     member = _trained(member, data, plan, first, member.optimizer_state)
     if not len(data.validation_rows):

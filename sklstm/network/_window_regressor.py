@@ -233,7 +233,8 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 stacklevel=2,
             )
         goes_on = self.warm_start and hasattr(self, "_members")
-        return self._fit(X, y, sample_weight, goes_on, self.epochs, self.early_stopping)
+        early_stopping = self.early_stopping if self.epochs else False
+        return self._fit(X, y, sample_weight, goes_on, self.epochs, early_stopping)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train one epoch on new rows, going on from what is fitted.
@@ -632,6 +633,13 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                     f"The {name!r} parameter of {type(self).__name__} must be a number"
                     f", and no bool. Got {getattr(self, name)!r} instead."
                 )
+        if self.epochs == 0 and not self._has_highway():
+            raise ValueError(
+                f"The 'epochs' parameter of {type(self).__name__} may be 0 only with a "
+                f"highway, which then predicts alone. Got epochs=0, highway="
+                f"{self.highway!r} and scaling={self.scaling!r}; set epochs to 1 or "
+                "more."
+            )
         if self.quantiles is None:
             return
         levels = np.asarray(self.quantiles)

@@ -116,7 +116,7 @@ def calendar_names(parts: list[tuple]) -> list[str]:
 
 
 def calendar_channels(labels: pd.Index, parts: list[tuple]) -> np.ndarray:
-    """Return the channels of some labels, (n_rows, n_channels) of float32.
+    """Return the channels of some labels, (n_rows, n_channels).
 
     Stamps are read on their wall clock, periods where they begin.
     """
@@ -134,7 +134,7 @@ def calendar_channels(labels: pd.Index, parts: list[tuple]) -> np.ndarray:
             columns.append(np.column_stack([np.sin(angles), np.cos(angles)]))
         else:
             columns.append(numbers.astype(int)[:, None] == np.arange(n_numbers))
-    return np.hstack(columns).astype(np.float32)
+    return np.hstack(columns).astype(np.float64)
 
 
 def _is_holiday(labels: pd.DatetimeIndex, calendar: Any) -> np.ndarray:
