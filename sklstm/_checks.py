@@ -1,20 +1,19 @@
 """Check parameters and arrays: the only door to scikit-learn's private names."""
 
 import numbers
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils import validation
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_method_params,
-    _check_sample_weight,
-    check_array,
     check_is_fitted,
     check_random_state,
-    validate_data,
 )
 
 __all__ = [
@@ -31,6 +30,7 @@ __all__ = [
     "check_random_state",
     "check_whole_target",
     "is_integer",
+    "one_line",
     "python_scalar",
     "validate_data",
     "whole_or_unchanged",
@@ -38,6 +38,76 @@ __all__ = [
 
 # Rows checked at a time, lest a check need an array as long as the series.
 _CHUNK = 1 << 18
+
+
+# Sentences of scikit-learn that name what they are about, and that its checks ask for.
+_STANDARD = re.compile(
+    r"Feature names are|Found (array with|input)|Input (\w+ )?contains|Negative values|"
+    r"Sample weights|sample_weight|The feature names should match|X has "
+)
+
+
+def check_array(values: Any, **how: Any) -> np.ndarray:
+    """Return values as scikit-learn does; what it cannot read is told in one line."""
+    with _one_sentence(values, how.get("estimator"), how.get("input_name") or "X"):
+        _check_no_dates(values, how)
+        return _numbers_of(validation.check_array(values, **how), how)
+
+
+def validate_data(estimator: Any, X: Any, **how: Any) -> Any:
+    """Return X as scikit-learn does; what it cannot read is told in one line."""
+    with _one_sentence(X, estimator, "X"):
+        _check_no_dates(X, how)
+        return _numbers_of(validation.validate_data(estimator, X, **how), how)
+
+
+def _check_sample_weight(weights: Any, X: Any, **how: Any) -> np.ndarray:
+    """Return weights as scikit-learn does; what it cannot read is told in one line."""
+    with _one_sentence(weights, None, "sample_weight"):
+        return validation._check_sample_weight(weights, X, **how)
+
+
+def _check_no_dates(values: Any, how: Mapping[str, Any]) -> None:
+    """Raise on dates and durations, which NumPy turns into numbers without a word."""
+    dtypes = getattr(values, "dtypes", getattr(values, "dtype", None))
+    kinds = {getattr(dtype, "kind", "") for dtype in np.ravel(dtypes)}
+    if kinds & {*"mM"} and not how.get("skip_check_array"):
+        raise TypeError("dates or durations")
+
+
+def _numbers_of(values: Any, how: Mapping[str, Any]) -> Any:
+    """Return values as floats where scikit-learn leaves lists of large ints."""
+    is_object = getattr(values, "dtype", None) == object
+    return values.astype(np.float64) if is_object and how.get("dtype") else values
+
+
+@contextmanager
+def _one_sentence(values: Any, owner: Any, name: str) -> Iterator[None]:
+    """Say in one line what other libraries cannot read as numbers."""
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError) as error:
+        said = str(error)
+        if _STANDARD.match(said):
+            raise
+        need = f"{name} must hold numbers"
+        if owner is not None:
+            owner = owner if isinstance(owner, str) else type(owner).__name__
+            need = f"{owner} needs numbers as {name}"
+        shape = getattr(values, "shape", ())
+        of = f" of shape {shape}" if isinstance(shape, tuple) and shape else ""
+        what = said.split("\n")[0].rstrip(":.")[:150]
+        do = f"; pass {name} as numbers, a row for each time."
+        if "Reshape" in said:
+            do = ". Reshape your data: a row for each time, a column for each variable."
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{need}. Got {type(values).__name__}{of} ({what}){do}") from error
+
+
+def one_line(value: object, most: int = 80) -> str:
+    """Return how a value is written, in one line of some length at most."""
+    line = " ".join(repr(value).split())
+    return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
 def is_integer(value: object) -> bool:
@@ -50,7 +120,7 @@ def check_coverage(coverage: object, *, owner: str) -> float:
     if not isinstance(coverage, int | float | np.floating) or not 0 < coverage < 1:
         raise ValueError(
             f"The 'coverage' parameter of {owner} must be a float between 0 and 1, "
-            f"both excluded. Got {coverage!r} instead."
+            f"both excluded. Got {one_line(coverage)} instead."
         )
     return float(coverage)
 
@@ -88,21 +158,14 @@ def check_whole_target(
 
     ``labels`` name rows, and ``weights`` says how the weight of a row is given.
     """
-    try:
-        values = check_array(
-            y,
-            dtype=np.float64,
-            ensure_2d=False,
-            ensure_all_finite=False,
-            input_name="y",
-            estimator=estimator,
-        )
-    except ValueError as error:
-        if "could not convert" not in str(error):
-            raise
-        raise ValueError(
-            f"{owner} needs numbers as y. Got text ({error}); encode it as numbers."
-        ) from error
+    values = check_array(
+        y,
+        dtype=np.float64,
+        ensure_2d=False,
+        ensure_all_finite=False,
+        input_name="y",
+        estimator=owner if estimator is None else estimator,
+    )
     bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
     if len(bad):
         what = "NaN" if np.isnan(values[bad[0]]).any() else "infinity"
@@ -120,8 +183,10 @@ def check_fit_params(params: Mapping[str, Any], n_rows: int, *, owner: str) -> N
     """Raise unless sample weights among fit parameters have one number for each row."""
     for name, value in params.items():
         is_weight = name.split("__")[-1] == "sample_weight"
-        if not is_weight or value is None or np.ndim(value) == 0:
+        if not is_weight or value is None or isinstance(value, numbers.Real):
             continue
+        if not hasattr(value, "shape"):
+            value = check_array(value, ensure_2d=False, estimator=owner, input_name=name)
         shape = np.shape(value)
         if shape != (n_rows,):
             raise ValueError(
@@ -129,7 +194,8 @@ def check_fit_params(params: Mapping[str, Any], n_rows: int, *, owner: str) -> N
                 f"{shape} for {n_rows} rows; give a row that is not to be learned the "
                 "weight 0."
             )
-        check_array(value, dtype=np.float64, ensure_2d=False, input_name=name)
+        how = {"ensure_2d": False, "ensure_non_negative": True, "input_name": name}
+        check_array(value, dtype=np.float64, estimator=owner, **how)
 
 
 @contextmanager

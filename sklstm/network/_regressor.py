@@ -1,15 +1,27 @@
 """LSTMRegressor: an LSTM on windows, as a scikit-learn regressor."""
 
+import math
 import os
 from numbers import Integral, Real
 from pathlib import Path
 
 from joblib import effective_n_jobs
 
-from sklstm._checks import Interval, StrOptions, check_is_fitted, is_integer
+from sklstm._checks import (
+    Interval,
+    StrOptions,
+    check_is_fitted,
+    is_integer,
+    one_line,
+)
 from sklstm._files import write_file
 from sklstm.network._kernels import LOSSES, OPTIMIZERS, LSTMRecipe
-from sklstm.network._lstm import ACTIVATIONS, NetworkSpec, default_patch
+from sklstm.network._lstm import (
+    ACTIVATIONS,
+    NetworkSpec,
+    default_patch,
+    weight_shapes,
+)
 from sklstm.network._onnx import onnx_model
 from sklstm.network._window_regressor import (
     AT_LEAST_1,
@@ -19,6 +31,10 @@ from sklstm.network._window_regressor import (
 )
 
 __all__ = ["LSTMRegressor"]
+
+# Weights of all networks together that are never too many; learning takes some 20 bytes
+# for each.
+_MOST_WEIGHTS = 1 << 28
 
 _RANGES = {
     "beta_1": SHARE,
@@ -176,6 +192,15 @@ class LSTMRegressor(WindowRegressor):
             bidirectional=bool(self.bidirectional),
             patch=self._patch(),
         )
+        n_weights = self.n_models * sum(map(math.prod, weight_shapes(spec)))
+        if n_weights > _MOST_WEIGHTS:
+            raise ValueError(
+                "LSTMRegressor needs networks that fit into memory. Got "
+                f"units={one_line(self.units)} and n_models={self.n_models} for "
+                f"windows of {spec.window} steps and {spec.n_channels} channel(s), "
+                f"{n_weights:.2g} weights, which take {2e-8 * n_weights:.0f} GB to "
+                "learn; lower units or n_models."
+            )
         numbers = (self.optimizer_params or {}).items()
         return LSTMRecipe(
             spec=spec,
@@ -219,11 +244,12 @@ class LSTMRegressor(WindowRegressor):
         legal = [*OPTIMIZERS[self.optimizer], "global_clipnorm"]
         for name, value in (self.optimizer_params or {}).items():
             is_number = isinstance(value, Real) and not isinstance(value, bool)
+            is_number = is_number and abs(value) < 1 << 63
             if name not in legal or not is_number:
                 raise ValueError(
                     "The 'optimizer_params' parameter of LSTMRegressor must hold "
                     f"numbers for {', '.join(legal)}, which optimizer="
-                    f"{self.optimizer!r} takes. Got {name!r}: {value!r} instead."
+                    f"{self.optimizer!r} takes. Got {name!r}: {one_line(value)} instead."
                 )
             if value not in _RANGES[name]:
                 raise ValueError(

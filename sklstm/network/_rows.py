@@ -19,7 +19,7 @@ from sklstm._checks import (
     validate_data,
 )
 from sklstm.windows._array import Windows, base_from_windows, is_next_window, true_steps
-from sklstm.windows._frames import check_same_labels, is_numbered
+from sklstm.windows._frames import check_same_labels, is_numbered, labels_of
 
 __all__ = [
     "LAG_NAME",
@@ -71,15 +71,15 @@ def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarra
 def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
     """Return X as float32 windows of the right shape, contents unchecked."""
     owner = type(regressor).__name__
+    how = {"ensure_all_finite": False, "allow_nd": True, "estimator": regressor}
     if not hasattr(X, "ndim"):
-        X = np.asarray(X)
+        X = check_array(X, dtype=np.float32, ensure_2d=False, **how)
     if X.ndim == 3:
         windows = X
         # check_array would return plain float32 arrays as they are, only later.
         is_plain = type(X) is np.ndarray and X.dtype == np.float32 and len(X) > 0
         if not (is_plain or isinstance(X, Windows)):
-            how = {"ensure_all_finite": False, "allow_nd": True}
-            windows = check_array(X, dtype=np.float32, estimator=regressor, **how)
+            windows = check_array(X, dtype=np.float32, **how)
         if 0 in windows.shape:
             raise ValueError(
                 f"{owner} needs windows of at least one step and channel. Got "
@@ -112,14 +112,9 @@ def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarr
         raise ValueError(
             f"This {owner} estimator requires y to be passed, but the target y is None."
         )
-    if np.asarray(y).dtype.kind in "mM":
-        raise ValueError(
-            f"{owner} needs numbers as y. Got dates or durations; convert "
-            "them to a number of their unit."
-        )
     y = check_whole_target(
         y,
-        getattr(y, "index", None),
+        labels_of(y),
         owner=owner,
         weights=f"sample_weight ({owner.lower()}__sample_weight in a pipeline)",
         estimator=regressor,

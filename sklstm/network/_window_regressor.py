@@ -18,6 +18,7 @@ from sklstm._checks import (
     StrOptions,
     check_is_fitted,
     check_random_state,
+    one_line,
     whole_or_unchanged,
 )
 from sklstm.network._progress import CallbackSupportMixin, Progress, with_callbacks
@@ -50,6 +51,9 @@ __all__ = ["AT_LEAST_1", "POSITIVE", "SHARE", "WindowRegressor"]
 
 AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 SHARE = Interval(Real, 0, 1, closed="left")
+# Quantiles of a target, and networks of an ensemble, that are never too many.
+_MOST_LEVELS = 1000
+_MOST_MODELS = 10_000
 POSITIVE = Interval(Real, 0, None, closed="neither")
 # What the docstrings of both regressors say alike.
 _PARAMETERS = """\
@@ -154,7 +158,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         "early_stopping": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [AT_LEAST_1],
-        "n_models": [AT_LEAST_1],
+        "n_models": [Interval(Integral, 1, _MOST_MODELS, closed="both")],
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -260,9 +264,6 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         weights = read_weights(self, sample_weight, windows, y)
         given = windows, counts, y_read, weights
         windows, counts, y_read, weights = in_time_order(*given)
-        targets = steps_of(y_read, self.steps)
-        if self.quantiles is not None:
-            targets = targets.repeat(len(self.quantiles), axis=1)
         rows = learnable_rows(windows, counts, self.steps, weights)
         if not len(rows):
             raise ValueError(
@@ -271,6 +272,9 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 f"among {len(windows)} sample(s); pass more rows, those before them "
                 "too, or a smaller 'steps'."
             )
+        targets = steps_of(y_read, self.steps)
+        if self.quantiles is not None:
+            targets = targets.repeat(len(self.quantiles), axis=1)
         takes_incomplete = bool((counts[rows] < windows.shape[1]).any())
         if not goes_on:
             _warn_of_long_window(windows, int(counts[rows].max()))
@@ -561,19 +565,24 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self._validate_params()
         for name, constraints in self._parameter_constraints.items():
             kinds = {getattr(kind, "type", kind) for kind in constraints if kind}
-            if kinds & {Integral, Real} and isinstance(getattr(self, name), bool):
+            value = getattr(self, name)
+            if not kinds & {Integral, Real} or not isinstance(value, Real):
+                continue
+            if isinstance(value, bool) or abs(value) >= 1 << 63:
                 raise ValueError(
                     f"The {name!r} parameter of {type(self).__name__} must be a number"
-                    f", and no bool. Got {getattr(self, name)!r} instead."
+                    f" below 2**63, and no bool. Got {one_line(value)} instead."
                 )
         if self.quantiles is None:
             return
         levels = np.asarray(self.quantiles)
-        is_level = levels.dtype.kind in "fi" and levels.ndim == 1 and levels.size > 0
+        is_level = levels.dtype.kind in "fi" and levels.ndim == 1
+        is_level = is_level and 0 < levels.size <= _MOST_LEVELS
         if not is_level or not (np.diff([0, *levels, 1]) > 0).all():
             raise ValueError(
                 f"The 'quantiles' parameter of {type(self).__name__} must be "
-                f"increasing levels between 0 and 1. Got {self.quantiles!r} instead."
+                f"increasing levels between 0 and 1, at most {_MOST_LEVELS}. Got "
+                f"{one_line(self.quantiles)} instead."
             )
         if self.loss != "huber":
             raise ValueError(

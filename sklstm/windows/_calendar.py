@@ -5,12 +5,14 @@ They are known however far ahead, so that a forecast needs no future values of t
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sklstm._checks import one_line
 from sklstm.windows._labels import Grid
 
 __all__ = [
@@ -82,7 +84,7 @@ def calendar_parts(calendar: Any, grid: Grid | None, *, owner: str) -> list[tupl
                 f"The 'calendar' parameter of {owner} must be 'auto', parts of the "
                 f"stamp ({', '.join(_PARTS)}), a dict of parts and their form "
                 f"({' or '.join(_FORMS)}), or a holiday calendar of pandas or the "
-                f"holidays package. Got {came!r}."
+                f"holidays package. Got {one_line(came)}."
             )
     return parts
 
@@ -91,8 +93,9 @@ def _is_holiday_calendar(calendar: Any) -> bool:
     """Return whether an object tells which days are holidays."""
     if hasattr(calendar, "holidays"):
         return True
-    is_container = isinstance(calendar, Mapping | Set)
-    return is_container and not any(isinstance(day, str) for day in calendar)
+    if not isinstance(calendar, Mapping | Set):
+        return False
+    return all(isinstance(day, datetime.date) for day in calendar)
 
 
 def _parts_of_grid(grid: Grid) -> tuple[str, ...]:
@@ -169,16 +172,16 @@ def _is_holiday(labels: pd.DatetimeIndex, calendar: Any) -> np.ndarray:
 def put_calendar_to_come(
     base: np.ndarray, at: np.ndarray, newest: pd.Index, grid: Grid, parts: list[tuple]
 ) -> None:
-    """Write the calendar of the places after the newest row of each group.
+    """Write the calendar of the places after the newest row of each stretch.
 
     Parameters
     ----------
     base : ndarray of shape (n_slots, n_channels)
         Of windows, channels of the calendar last.
-    at : ndarray of shape (n_groups, n_places), int
+    at : ndarray of shape (n_stretches, n_places), int
         Where in the base those places are read.
-    newest : Index of length n_groups
-        The newest label of each group.
+    newest : Index of length n_stretches
+        The newest label of each.
     grid : Grid
         On which the rows lie.
     parts : list of tuple

@@ -16,6 +16,7 @@ from sklstm._checks import (
     check_finite,
     check_is_fitted,
     is_integer,
+    one_line,
     python_scalar,
     validate_data,
     whole_or_unchanged,
@@ -312,6 +313,7 @@ class SlidingWindow(
         """
         if not hasattr(self, "context_"):
             return self.fit(X, y)
+        self._check_reach()
         with whole_or_unchanged(self):
             values, labels, rows, order = self._read(X, reset=False)
             rows = self._going_on(X, labels, rows)
@@ -356,6 +358,7 @@ class SlidingWindow(
             past, since X begins inside the rows of ``fit``, or too many are missing.
         """
         check_is_fitted(self)
+        self._check_reach()
         values, labels, rows, order = self._read(X, reset=False)
         follows = self._can_follow(values, labels, rows)
         # Labels that fit does not know tell nothing but the order.
@@ -468,7 +471,9 @@ class SlidingWindow(
                 )
             self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(np.float32)
             placed = self._placed(values, rows, order, self.grid_, None)
+            self._ends = _ends_of(placed.channels)
             self._keep(context_of(placed, self._n_kept))
+            self._reach = self.window, self.horizon, self.known_ahead
         warn_of_lost_digits(values, self._columns)
         if self.target_names_ and self._columns and len(y) == len(values):
             warn_of_target(
@@ -487,15 +492,27 @@ class SlidingWindow(
         """Raise unless parameters have legal values; True is no number of rows."""
         self._validate_params()
         for name in ("window", "horizon", "known_ahead"):
-            if not is_integer(getattr(self, name)):
+            value = getattr(self, name)
+            if not is_integer(value) or value >= 1 << 63:
                 raise ValueError(
-                    f"The {name!r} parameter of SlidingWindow must be an int. Got "
-                    f"{getattr(self, name)!r} instead."
+                    f"The {name!r} parameter of SlidingWindow must be an int below "
+                    f"2**63. Got {one_line(value)} instead."
+                )
+
+    def _check_reach(self):
+        """Raise where parameters of windows were set after ``fit``."""
+        names = ("window", "horizon", "known_ahead")
+        for name, fitted in zip(names, self._reach, strict=True):
+            if getattr(self, name) != fitted:
+                raise ValueError(
+                    f"SlidingWindow was fitted with {name}={fitted}. Got {name}="
+                    f"{one_line(getattr(self, name))}, set since; call fit again."
                 )
 
     def _keep(self, context):
         """Keep the newest rows of every group."""
         self._context = context
+        self._ends = _ends_of(np.vstack([self._ends, context.values]))
         self.context_, self.groups_ = context.values, context.keys
         if self.grid_ is not None:
             self.grid_ = self.grid_.moved_to(context.labels[[context.labels.argmax()]])
@@ -669,10 +686,10 @@ class SlidingWindow(
             placed.channels, rows, placed.kept, slots, self.window, self._delays()
         )
         if self._calendar and self.known_ahead and self.grid_.kind != "rows":
-            last = np.append(np.flatnonzero(rows.is_first)[1:], len(rows.starts)) - 1
-            at = (slots.starts + rows.lengths)[last] + self.window - 1
+            # Rows that are not there: in holes, and after the newest.
+            at = slots.starts + rows.lengths + self.window - 1
             at = at[:, None] - np.arange(self.known_ahead, 0, -1)
-            newest = placed.labels_of(placed.newest)
+            newest = placed.labels_of(rows.starts + rows.lengths - 1)
             put_calendar_to_come(base, at, newest, self.grid_, self._calendar)
         if len(rows.starts) == 1 and not self._reads_long_frames():
             first = int(slots.starts[0])
@@ -698,3 +715,8 @@ class SlidingWindow(
         n_rows = min(len(values), len(self._first_rows))
         first = values[:n_rows, : self._first_rows.shape[1]].astype(np.float32)
         return np.array_equal(first, self._first_rows[:n_rows], equal_nan=True)
+
+
+def _ends_of(channels):
+    """Return the lowest and the highest value of each channel, of shape (2, …)."""
+    return np.stack([each.reduce(channels, axis=0) for each in (np.fmin, np.fmax)])
