@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils import validation
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_method_params,
@@ -69,7 +69,7 @@ def _check_sample_weight(weights: Any, X: Any, **how: Any) -> np.ndarray:
 
 def _check_no_dates(values: Any, how: Mapping[str, Any]) -> None:
     """Raise on dates and durations, which NumPy turns into numbers without a word."""
-    dtypes = getattr(values, "dtypes", getattr(values, "dtype", None))
+    dtypes: Any = getattr(values, "dtypes", getattr(values, "dtype", None))
     kinds = {getattr(dtype, "kind", "") for dtype in np.ravel(dtypes)}
     if kinds & {*"mM"} and not how.get("skip_check_array"):
         raise TypeError("dates or durations")
@@ -77,7 +77,7 @@ def _check_no_dates(values: Any, how: Mapping[str, Any]) -> None:
 
 def _numbers_of(values: Any, how: Mapping[str, Any]) -> Any:
     """Return values as floats where scikit-learn leaves lists of large ints."""
-    is_object = getattr(values, "dtype", None) == object
+    is_object = getattr(getattr(values, "dtype", None), "kind", "") == "O"
     return values.astype(np.float64) if is_object and how.get("dtype") else values
 
 
@@ -186,7 +186,9 @@ def check_fit_params(params: Mapping[str, Any], n_rows: int, *, owner: str) -> N
         if not is_weight or value is None or isinstance(value, numbers.Real):
             continue
         if not hasattr(value, "shape"):
-            value = check_array(value, ensure_2d=False, estimator=owner, input_name=name)
+            value = check_array(
+                value, ensure_2d=False, estimator=owner, input_name=name
+            )
         shape = np.shape(value)
         if shape != (n_rows,):
             raise ValueError(

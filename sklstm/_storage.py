@@ -633,8 +633,8 @@ def _try_windows(sliding_window: Any) -> None:
     n_rows = {len(context.values), len(context.labels), len(context.codes)}
     if context.values.dtype != np.float32 or len(n_rows) > 1 or n_groups > max(n_rows):
         raise _UnknownPart(f"a context of {context.values.dtype} and {n_rows} rows")
-    if np.shape(own._ends) != (2, context.values.shape[1]):
-        raise _UnknownPart(f"ends of the shape {np.shape(own._ends)}")
+    if context.ends.shape != (2, context.values.shape[1]):
+        raise _UnknownPart(f"ends of the shape {context.ends.shape}")
     own.context_, own.groups_ = context.values, context.keys
     names = getattr(own, "feature_names_in_", range(own.n_features_in_))
     rows = pd.DataFrame(1.0, columns=names, index=range(n_groups))

@@ -84,9 +84,7 @@ def imports_of(name):
             assert node.level == 0, f"{name} has a relative import"
             modules = [node.module]
             modules += [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Call) and "import" in ast.unparse(
-            node.func
-        ):
+        elif isinstance(node, ast.Call) and "import" in ast.unparse(node.func):
             # import_module("x"), __import__("x"), imported("x")
             modules = [a.value for a in node.args if isinstance(a, ast.Constant)]
         else:

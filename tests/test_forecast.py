@@ -283,6 +283,7 @@ SCALED_BY_HAND = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:From step")
 @pytest.mark.parametrize("done", SCALED_BY_HAND)
 @pytest.mark.parametrize("kind", ["frame", "array", "panel"])
 def test_a_target_that_was_scaled_by_hand_is_told(kind, done):

@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import warnings
+from copy import deepcopy
 from dataclasses import dataclass
 from tempfile import gettempdir
 from typing import Any
@@ -58,15 +59,15 @@ def with_labels(frame, labels):
 
 # What no function can read as rows of numbers, made from good rows.
 NO_ROWS = {
-    "None": lambda X: None,
-    "text": lambda X: "rows",
-    "bytes": lambda X: b"rows",
-    "a number": lambda X: 3.5,
-    "a dict": lambda X: {"load": [1.0, 2.0]},
-    "a set": lambda X: {1.0, 2.0},
+    "None": lambda _: None,
+    "text": lambda _: "rows",
+    "bytes": lambda _: b"rows",
+    "a number": lambda _: 3.5,
+    "a dict": lambda _: {"load": [1.0, 2.0]},
+    "a set": lambda _: {1.0, 2.0},
     "a generator": lambda X: (row for row in X.to_numpy()),
-    "an object": lambda X: object(),
-    "a class": lambda X: SlidingWindow,
+    "an object": lambda _: object(),
+    "a class": lambda _: SlidingWindow,
     "ragged lists": lambda X: [[1.0, 2.0], [3.0]] * (len(X) // 2),
     "complex numbers": lambda X: X.to_numpy() + 1j,
     "a complex column": lambda X: with_column(X, np.arange(len(X)) * 1j),
@@ -86,7 +87,7 @@ NO_ROWS = {
     "minus infinity": lambda X: X.replace(X.iloc[0, 0], -np.inf).to_numpy(),
     "no column": lambda X: X[[]],
     "no row": lambda X: X[:0],
-    "an empty list": lambda X: [],
+    "an empty list": lambda _: [],
     "four dimensions": lambda X: np.ones((len(X), 2, 2, 2)),
 }
 # What is strange, and may be read rightly or refused.
@@ -119,7 +120,9 @@ STRANGE_ROWS = {
     "a label that is NaT": lambda X: with_labels(X, [pd.NaT, *X.index[1:]]),
     "a label that is NaN": lambda X: with_labels(X, [np.nan, *range(1, len(X))]),
     "uint64 labels": lambda X: with_labels(X, np.arange(len(X)) + np.uint64(2**63)),
-    "labels at int64's end": lambda X: with_labels(X, 2**63 - 1 - np.arange(len(X))[::-1]),
+    "labels at int64's end": lambda X: with_labels(
+        X, 2**63 - 1 - np.arange(len(X))[::-1]
+    ),
     "float labels": lambda X: with_labels(X, np.arange(len(X)) / 2),
     "text labels": lambda X: with_labels(X, [f"row {n}" for n in range(len(X))]),
     "mixed labels": lambda X: with_labels(X, ["a", *range(1, len(X))]),
@@ -138,13 +141,13 @@ STRANGE_ROWS = {
     "one row": lambda X: X[-1:],
 }
 NO_TARGET = {
-    "text": lambda y: "target",
-    "a number": lambda y: 3.5,
-    "a dict": lambda y: {"load": 1.0},
-    "a set": lambda y: {1.0},
+    "text": lambda _: "target",
+    "a number": lambda _: 3.5,
+    "a dict": lambda _: {"load": 1.0},
+    "a set": lambda _: {1.0},
     "a generator": lambda y: (value for value in y),
-    "an object": lambda y: object(),
-    "a function": lambda y: len,
+    "an object": lambda _: object(),
+    "a function": lambda _: len,
     "complex numbers": lambda y: y.to_numpy() + 1j,
     "a list of text": lambda y: ["a"] * len(y),
     "numbers as text": lambda y: y.astype(str).to_numpy() + "x",
@@ -160,15 +163,15 @@ NO_TARGET = {
     "too few": lambda y: y[:-1].to_numpy(),
     "too many": lambda y: np.arange(len(y) + 1.0),
     "other labels": lambda y: y.shift(1, freq="D"),
-    "an empty list": lambda y: [],
+    "an empty list": lambda _: [],
     "a sparse matrix": lambda y: csr_matrix(y.to_numpy()[:, None]),
 }
 NO_WEIGHTS = {
-    "text": lambda w: "weights",
+    "text": lambda _: "weights",
     "texts": lambda w: ["a"] * len(w),
-    "a dict": lambda w: {"a": 1},
+    "a dict": lambda _: {"a": 1},
     "a generator": lambda w: (value for value in w),
-    "an object": lambda w: object(),
+    "an object": lambda _: object(),
     "complex numbers": lambda w: w + 1j,
     "ints of 400 digits": lambda w: [BEYOND] * len(w),
     "NaN": lambda w: w * np.nan,
@@ -242,10 +245,10 @@ def cases():
         single.fit(X[["load"]], y)
     flat = make_pipeline(SlidingWindow(3, layout="flat"), SimpleImputer(), Ridge())
     cube = np.asarray(windows.transform(X))
-    yield from _of_rows(X, y, later, pipe, single, cube)
+    yield from _of_rows(X, y, later, pipe)
     yield from _of_targets(X, y, single, flat, cube)
     yield from _of_parameters(X, y, cube)
-    yield from _of_functions(X, y, later, pipe, single)
+    yield from _of_functions(X, y, single)
 
 
 def _fresh(steps=None):
@@ -254,10 +257,8 @@ def _fresh(steps=None):
     return make_pipeline(SlidingWindow(3), regressor)
 
 
-def _of_rows(X, y, later, pipe, single, cube):
+def _of_rows(X, y, later, pipe):
     """Yield cases of X."""
-    from copy import deepcopy
-
     cv = TimeSeriesSplit(2)
     calls = {
         "SlidingWindow.fit": lambda Z: SlidingWindow(3).fit_transform(Z),
@@ -329,8 +330,6 @@ def _of_rows(X, y, later, pipe, single, cube):
 
 def _of_targets(X, y, single, flat, cube):
     """Yield cases of y and of weights."""
-    from copy import deepcopy
-
     cv, metrics = TimeSeriesSplit(2), sklstm.metrics
     calls = {
         "fit": lambda t: _fresh().fit(X, t),
@@ -351,7 +350,7 @@ def _of_targets(X, y, single, flat, cube):
     read_anyhow = {"too few", "too many", "other labels"}  # by these functions
     for function, call in calls.items():
         is_metric = function not in list(calls)[:5]
-        for name, make in ({"None": lambda t: None} | NO_TARGET).items():
+        for name, make in ({"None": lambda _: None} | NO_TARGET).items():
             may = is_metric and (name == "other labels" or function == "y_train")
             may &= name in read_anyhow
             if name == "other labels" and function.endswith("partial_fit"):
@@ -391,11 +390,11 @@ def _of_parameters(X, y, cube):
     target = y.to_numpy()
     long = panel()
     kinds = {
-        "LSTMRegressor": lambda **own: LSTMRegressor(
-            **{"units": 2, "epochs": 2, "random_state": 0} | own
-        )
-        .fit(cube, target)
-        .predict(cube),
+        "LSTMRegressor": lambda **own: (
+            LSTMRegressor(**{"units": 2, "epochs": 2, "random_state": 0} | own)
+            .fit(cube, target)
+            .predict(cube)
+        ),
         "SlidingWindow": lambda **own: SlidingWindow(
             **{"window": 3, "known": "heat"} | own
         ).fit_transform(X, y),
@@ -406,9 +405,11 @@ def _of_parameters(X, y, cube):
         ],
     }
     for kind, fit in kinds.items():
-        for parameter in getattr(sklstm, kind)().get_params() if kind != (
-            "PanelTimeSeriesSplit"
-        ) else ("n_splits", "time", "max_train_size", "test_size", "gap"):
+        for parameter in (
+            getattr(sklstm, kind)().get_params()
+            if kind != ("PanelTimeSeriesSplit")
+            else ("n_splits", "time", "max_train_size", "test_size", "gap")
+        ):
             may = parameter in MAY_WORK_ALWAYS | MAY_WORK.get(kind, set())
             for name, value in JUNK.items():
                 is_number = name == "an int of 400 digits"
@@ -457,7 +458,7 @@ def _of_parameters(X, y, cube):
         yield Case(f"SlidingWindow({own})", lambda o=own: kinds["SlidingWindow"](**o))
 
 
-def _of_functions(X, y, later, pipe, single):
+def _of_functions(X, y, single):
     """Yield cases of the arguments of functions."""
     Z = X[["load"]]
     cv = TimeSeriesSplit(2)

@@ -269,7 +269,9 @@ def look_ahead_of_backtests(quick):
         for origin in X.index[-20 :: 10 if quick else 3]:
             Z = X.copy()
             Z[X.index > origin] *= 3
-            both = [f.loc[f["origin"] <= origin, "y_pred"] for f in (before, forecasts(Z))]
+            both = [
+                f.loc[f["origin"] <= origin, "y_pred"] for f in (before, forecasts(Z))
+            ]
             is_same = np.array_equal(*both)
             yield "right" if is_same else "silent", f"backtest, {name}, {origin}"
 
@@ -315,7 +317,10 @@ def forward_passes(quick):
     rng = np.random.default_rng(0)
     for _ in range(60 if quick else 600):
         window, n_channels = int(rng.integers(1, 24)), int(rng.integers(1, 5))
-        n_rows, patch = int(rng.integers(4, 40)), int(rng.integers(1, min(window, 4) + 1))
+        n_rows, patch = (
+            int(rng.integers(4, 40)),
+            int(rng.integers(1, min(window, 4) + 1)),
+        )
         units = tuple(int(u) for u in rng.integers(1, 20, size=rng.integers(1, 4)))
         own = {"patch": patch, "bidirectional": bool(rng.integers(2)), "units": units}
         own["activation"] = ["tanh", "relu"][rng.integers(2)]
@@ -328,7 +333,9 @@ def forward_passes(quick):
         regressor = LSTMRegressor(**own, **how, **seeds, learning_rate=0.05).fit(X, y)
         directions = 1 + own["bidirectional"]
         ours = regressor.predict_steps(X)
-        theirs = lstm_by_hand(X, regressor.weights_, patch, directions, own["activation"])
+        theirs = lstm_by_hand(
+            X, regressor.weights_, patch, directions, own["activation"]
+        )
         error = np.max(np.abs(ours - theirs) / (1 + np.abs(theirs)))
         yield "right" if error < 1e-5 else "silent", f"{error:.1e}, {own}, {X.shape}"
 
@@ -389,7 +396,9 @@ def mutated(rng, content, forged):
             parts = part.items() if isinstance(part, dict) else enumerate(part)
             for key, value in parts:
                 is_inner = isinstance(value, dict | list)
-                (left if is_inner else leaves).append(value if is_inner else (part, key))
+                (left if is_inner else leaves).append(
+                    value if is_inner else (part, key)
+                )
         part, key = leaves[rng.integers(len(leaves))]
         values = ["-1", "1.5", "null", '"x"', "1e999", "99", -1, None, "", "numpy", []]
         part[key] = values[rng.integers(len(values))]

@@ -170,7 +170,10 @@ def forecast(
     _warn_of_short_past(fitted, rows)
     _warn_of_hidden_columns(fitted, rows)
     values, names = values_to_come(fitted, rows, target)
-    _warn_of_far_values(fitted, rows, predicted, values)
+    is_named = target is not None or fitted.windows.target_names_ is not None
+    # Else what is predicted may be of another unit than any column.
+    if is_named or rows.n_steps > (fitted.n_at_once or rows.n_steps):
+        _warn_of_far_values(fitted, rows, predicted, values)
     if not coverages:
         return rows.result(values, names)
     if values[0, 0].size > 1:
@@ -350,11 +353,13 @@ def _ends_of_values(
     """Return the lowest and highest values of columns, in X and in the rows of fit."""
     own = rows.values_up_to_now(predicted)
     ends = [np.fmin.reduce(own, axis=0), np.fmax.reduce(own, axis=0)]
-    columns = [i for i, name in enumerate(rows.columns) if name not in rows.keys_of_rows]
+    columns = [
+        i for i, name in enumerate(rows.columns) if name not in rows.keys_of_rows
+    ]
     if fitted.n_past is not None:
         at = [columns.index(position) for position in predicted]
-        ends[0] = np.minimum(ends[0], fitted.windows._ends[0, at])
-        ends[1] = np.maximum(ends[1], fitted.windows._ends[1, at])
+        seen = fitted.windows._context.ends[:, at]
+        ends = [np.minimum(ends[0], seen[0]), np.maximum(ends[1], seen[1])]
     return ends[0], ends[1]
 
 

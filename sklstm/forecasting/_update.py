@@ -178,7 +178,8 @@ def check_learner(estimator: Any, *, owner: str) -> Any:
     is_other = isinstance(estimator, FrozenEstimator | type)
     if is_other or not hasattr(last, "partial_fit"):
         raise TypeError(
-            f"{owner} needs a regressor with partial_fit, alone or last in a pipeline. "
-            f"Got {one_line(estimator)}; use LSTMRegressor, SGDRegressor, ..., or fit anew."
+            f"{owner} needs a regressor with partial_fit, alone or last in a pipeline."
+            f" Got {one_line(estimator)}; use LSTMRegressor, SGDRegressor, ..., or fit "
+            "anew."
         )
     return learner

@@ -249,7 +249,7 @@ class LSTMRegressor(WindowRegressor):
                 raise ValueError(
                     "The 'optimizer_params' parameter of LSTMRegressor must hold "
                     f"numbers for {', '.join(legal)}, which optimizer="
-                    f"{self.optimizer!r} takes. Got {name!r}: {one_line(value)} instead."
+                    f"{self.optimizer!r} takes. Got {name!r}: {one_line(value)}."
                 )
             if value not in _RANGES[name]:
                 raise ValueError(

@@ -19,6 +19,7 @@ __all__ = [
     "Windows",
     "base_from_rows",
     "base_from_windows",
+    "check_size",
     "is_next_window",
     "ranges",
     "row_slices",
@@ -27,6 +28,9 @@ __all__ = [
     "true_steps",
     "windows_from_base",
 ]
+
+# Values of a base that are never too many.
+_MOST_VALUES = 1 << 26
 
 # Values of windows that are copied at a time, so that memory does not grow with rows.
 _VALUES_AT_ONCE = 1 << 18
@@ -181,6 +185,17 @@ class Slots:
     n_slots: int
     n_without_past: int
     first_without_past: int
+
+
+def check_size(window: int, horizon: int, values: np.ndarray, n_groups: int) -> None:
+    """Raise where windows ask for far more memory than there are values."""
+    n_values = 2 * (window + horizon) * values.shape[1] * n_groups
+    if n_values > max(_MOST_VALUES, 1000 * values.size):
+        raise ValueError(
+            f"SlidingWindow needs a window that fits X. Got window={window} and "
+            f"horizon={horizon} for {len(values)} rows, which would take "
+            f"{4 * n_values / 1e9:.1f} GB; choose a shorter window."
+        )
 
 
 def slots_of(

@@ -40,6 +40,8 @@ class Context:
         The label of the first row of each group in ``fit``.
     keys : Index of length n_groups, or None
         The groups, in increasing order.
+    ends : ndarray of shape (2, n_channels)
+        The lowest and the highest value of each channel in all rows that were seen.
     """
 
     values: np.ndarray
@@ -47,6 +49,7 @@ class Context:
     codes: np.ndarray
     first_labels: pd.Index
     keys: pd.Index | None
+    ends: np.ndarray
 
     def groups_of(self, keys: pd.Index | None, *, owner: str) -> np.ndarray:
         """Return the groups of ``fit`` that keys stand for, -1 for new ones."""
@@ -89,6 +92,7 @@ class Context:
             codes[rows],
             labels_together(self.first_labels, own.first_labels)[firsts],
             keys,
+            _ends_of(np.vstack([self.ends, own.ends])),
         )
 
 
@@ -172,7 +176,13 @@ def context_of(placed: Placed, n_newest: int) -> Context:
         np.repeat(placed.group_codes, counts),
         placed.labels_of(placed.firsts),
         placed.rows.keys,
+        _ends_of(placed.channels),
     )
+
+
+def _ends_of(channels: np.ndarray) -> np.ndarray:
+    """Return the lowest and the highest value of each channel."""
+    return np.stack([each.reduce(channels, axis=0) for each in (np.fmin, np.fmax)])
 
 
 def placed_rows(

@@ -24,6 +24,7 @@ from sklstm._checks import (
 from sklstm.windows._array import (
     Windows,
     base_from_rows,
+    check_size,
     ranges,
     slots_of,
     windows_from_base,
@@ -65,9 +66,6 @@ from sklstm.windows._table import (
 )
 
 __all__ = ["SlidingWindow"]
-
-# Values of windows, with what lies before the first row, that are never too many.
-_MOST_VALUES = 1 << 26
 
 # First rows that tell whether rows are those of the fit.
 _ROWS_TO_RECOGNISE = 8
@@ -459,7 +457,8 @@ class SlidingWindow(
                 self.calendar, self.grid_, owner=type(self).__name__
             )
             self._check_ahead()
-            self._check_size(values, rows)
+            n_groups = 1 if rows.keys is None else len(rows.keys)
+            check_size(self.window, self.horizon, values, n_groups)
             longest = int(np.bincount(rows.codes).max())
             if longest <= self.lag_:
                 came = f"{longest} sample(s) (shape={values.shape})"
@@ -471,7 +470,6 @@ class SlidingWindow(
                 )
             self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(np.float32)
             placed = self._placed(values, rows, order, self.grid_, None)
-            self._ends = _ends_of(placed.channels)
             self._keep(context_of(placed, self._n_kept))
             self._reach = self.window, self.horizon, self.known_ahead
         warn_of_lost_digits(values, self._columns)
@@ -512,7 +510,6 @@ class SlidingWindow(
     def _keep(self, context):
         """Keep the newest rows of every group."""
         self._context = context
-        self._ends = _ends_of(np.vstack([self._ends, context.values]))
         self.context_, self.groups_ = context.values, context.keys
         if self.grid_ is not None:
             self.grid_ = self.grid_.moved_to(context.labels[[context.labels.argmax()]])
@@ -594,11 +591,6 @@ class SlidingWindow(
                 f"{owner} needs the columns of fit, {self._columns}. Got {columns}; "
                 "select them in that order."
             )
-        if values.dtype.kind in "mM":
-            raise ValueError(
-                f"{owner} needs numbers. Got an array of {values.dtype}; put dates "
-                "into the index of a DataFrame."
-            )
         check_finite(values, owner=owner, columns=columns, labels=labels)
         is_empty = np.isnan(values).all(axis=0) if values.dtype.kind == "f" else [False]
         if reset and np.any(is_empty):
@@ -662,17 +654,6 @@ class SlidingWindow(
                 "and raise window."
             )
 
-    def _check_size(self, values, rows):
-        """Raise where windows ask for far more memory than there are values."""
-        n_groups = 1 if rows.keys is None else len(rows.keys)
-        n_values = 2 * (self.window + self.horizon) * values.shape[1] * n_groups
-        if n_values > max(_MOST_VALUES, 1000 * values.size):
-            raise ValueError(
-                f"SlidingWindow needs a window that fits X. Got window={self.window} "
-                f"and horizon={self.horizon} for {len(values)} rows, which would take "
-                f"{4 * n_values / 1e9:.1f} GB; choose a shorter window."
-            )
-
     def _slots(self, placed):
         """Return where rows lie in the base of their windows."""
         return slots_of(
@@ -715,8 +696,3 @@ class SlidingWindow(
         n_rows = min(len(values), len(self._first_rows))
         first = values[:n_rows, : self._first_rows.shape[1]].astype(np.float32)
         return np.array_equal(first, self._first_rows[:n_rows], equal_nan=True)
-
-
-def _ends_of(channels):
-    """Return the lowest and the highest value of each channel, of shape (2, …)."""
-    return np.stack([each.reduce(channels, axis=0) for each in (np.fmin, np.fmax)])
