@@ -50,15 +50,15 @@ _STANDARD = re.compile(
 def check_array(values: Any, **how: Any) -> np.ndarray:
     """Return values as scikit-learn does; what it cannot read is told in one line."""
     with _one_sentence(values, how.get("estimator"), how.get("input_name") or "X"):
-        _check_no_dates(values, how)
-        return _numbers_of(validation.check_array(values, **how), how)
+        checked = validation.check_array(_plain(values, how), **how)
+        return _numbers_of(checked, how)
 
 
 def validate_data(estimator: Any, X: Any, **how: Any) -> Any:
     """Return X as scikit-learn does; what it cannot read is told in one line."""
     with _one_sentence(X, estimator, "X"):
-        _check_no_dates(X, how)
-        return _numbers_of(validation.validate_data(estimator, X, **how), how)
+        checked = validation.validate_data(estimator, _plain(X, how), **how)
+        return _numbers_of(checked, how)
 
 
 def _check_sample_weight(weights: Any, X: Any, **how: Any) -> np.ndarray:
@@ -67,12 +67,15 @@ def _check_sample_weight(weights: Any, X: Any, **how: Any) -> np.ndarray:
         return validation._check_sample_weight(weights, X, **how)
 
 
-def _check_no_dates(values: Any, how: Mapping[str, Any]) -> None:
-    """Raise on dates and durations, which NumPy turns into numbers without a word."""
+def _plain(values: Any, how: Mapping[str, Any]) -> Any:
+    """Return what NumPy reads rightly: a mask is NaN, and dates are no numbers."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.filled(values.astype(np.float64), np.nan)
     dtypes: Any = getattr(values, "dtypes", getattr(values, "dtype", None))
     kinds = {getattr(dtype, "kind", "") for dtype in np.ravel(dtypes)}
     if kinds & {*"mM"} and not how.get("skip_check_array"):
         raise TypeError("dates or durations")
+    return values
 
 
 def _numbers_of(values: Any, how: Mapping[str, Any]) -> Any:

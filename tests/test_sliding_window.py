@@ -832,7 +832,18 @@ _ROWS_BEFORE = "a window depends on the rows before it"
 
 @pytest.mark.filterwarnings("ignore:X has no index:UserWarning")
 @parametrize_with_checks(
-    [SlidingWindow(3), SlidingWindow(3, layout="flat")],
+    [
+        SlidingWindow(window, layout=layout, **params)
+        for layout in ("sequence", "flat")
+        for window, params in (
+            (1, {}),
+            (3, {"horizon": 0}),
+            (4, {"horizon": 2}),
+            (3, {"known": 0}),
+            (4, {"known": [0], "known_ahead": 2, "horizon": 2}),
+            (30, {}),
+        )
+    ],
     expected_failed_checks=lambda estimator: {
         "check_methods_sample_order_invariance": _ROWS_BEFORE,
         "check_methods_subset_invariance": _ROWS_BEFORE,

@@ -119,7 +119,9 @@ STRANGE_ROWS = {
     "a label twice": lambda X: with_labels(X, [X.index[0], *X.index[:-1]]),
     "a label that is NaT": lambda X: with_labels(X, [pd.NaT, *X.index[1:]]),
     "a label that is NaN": lambda X: with_labels(X, [np.nan, *range(1, len(X))]),
-    "uint64 labels": lambda X: with_labels(X, np.arange(len(X)) + np.uint64(2**63)),
+    "uint64 labels": lambda X: with_labels(
+        X, np.arange(len(X), dtype="uint64") + np.uint64(2**63)
+    ),
     "labels at int64's end": lambda X: with_labels(
         X, 2**63 - 1 - np.arange(len(X))[::-1]
     ),

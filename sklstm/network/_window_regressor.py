@@ -423,7 +423,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if not len(training_rows):
             raise ValueError(
                 "early_stopping needs rows left to train on. Got "
-                f"{len(rows)} usable row(s) of {self.steps} step(s) with "
+                f"{len(rows)} usable sample(s) of {self.steps} step(s) with "
                 f"validation_fraction={self.validation_fraction!r}; lower it, pass "
                 "more rows, or set early_stopping=False."
             )

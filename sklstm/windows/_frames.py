@@ -39,9 +39,7 @@ _OF_KEYS = (
 
 
 def rows_from(X: Any) -> Any:
-    """Return a Series as a DataFrame of one column, a masked array with NaN."""
-    if isinstance(X, np.ma.MaskedArray):
-        return np.ma.filled(X.astype(np.float64), np.nan)
+    """Return a Series as a DataFrame of one column."""
     if isinstance(X, pd.Series):
         return X.to_frame(name="x0" if X.name is None else X.name)
     return X
