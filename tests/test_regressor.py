@@ -1050,7 +1050,7 @@ def test_bad_parameters_are_refused(data, params):
 )
 def test_early_stopping_needs_rows_to_learn_from(data, params):
     """Where validation takes all rows, that is said, with what to lower."""
-    with pytest.raises(ValueError, match=r"early_stopping.* Got \d+ usable row"):
+    with pytest.raises(ValueError, match=r"early_stopping.* Got \d+ sample"):
         tiny(early_stopping=True, **params).fit(*data)
 
 

@@ -423,7 +423,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if not len(training_rows):
             raise ValueError(
                 "early_stopping needs rows left to train on. Got "
-                f"{len(rows)} usable sample(s) of {self.steps} step(s) with "
+                f"{len(rows)} sample(s) with {self.steps} target(s) each, and "
                 f"validation_fraction={self.validation_fraction!r}; lower it, pass "
                 "more rows, or set early_stopping=False."
             )
@@ -568,7 +568,8 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             value = getattr(self, name)
             if not kinds & {Integral, Real} or not isinstance(value, Real):
                 continue
-            if isinstance(value, bool) or abs(value) >= 1 << 63:
+            is_huge = isinstance(value, Integral) and abs(value) >= 1 << 63
+            if isinstance(value, bool) or is_huge:
                 raise ValueError(
                     f"The {name!r} parameter of {type(self).__name__} must be a number"
                     f" below 2**63, and no bool. Got {one_line(value)} instead."
