@@ -79,6 +79,7 @@ def test_the_checks_are_not_vacuous(kind):
     assert is_regressor(kind())
     assert tags.input_tags.two_d_array
     assert tags.input_tags.three_d_array
+    assert tags.input_tags.allow_nan
     assert not tags.input_tags.sparse
     assert tags.target_tags.required
     assert tags.target_tags.multi_output

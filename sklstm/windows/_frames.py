@@ -184,10 +184,16 @@ def known_columns(
             raise ValueError(
                 "The 'known' parameter of SlidingWindow must name columns of X "
                 f"({names or f'positions 0 to {n_columns - 1}'}). Got {column!r} "
-                "instead."
+                f"instead{_words_of_prefix(column, names)}."
             )
         mask[position] = True
     return mask
+
+
+def _words_of_prefix(name: Any, names: Any) -> str:
+    """Return what to do where a column transformer has put its name before others."""
+    is_there = any(str(each).endswith(f"__{name}") for each in names)
+    return "; set verbose_feature_names_out=False in the step in front" * is_there
 
 
 def stamps_of(values: pd.Series) -> np.ndarray:
@@ -253,6 +259,8 @@ def check_columns_once(X: pd.DataFrame, names: Sequence, need: str) -> None:
             do = "."
             if not n_found and name in X.index.names:
                 do = f", but an index level {name!r}; call reset_index() first."
+            elif not n_found:
+                do = f"{_words_of_prefix(name, X.columns)}."
             raise ValueError(
                 f"{need}, once each. Got {n_found or 'no'} column {name!r} in "
                 f"{list(X.columns)}{do}"
