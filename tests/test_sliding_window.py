@@ -331,12 +331,24 @@ def test_series_frame_and_array_are_read_alike():
     expected = SlidingWindow(4).fit_transform(X.copy())
     read_only = X.to_numpy(copy=True)
     read_only.flags.writeable = False
-    for other in (X, X["load"], read_only, np.asfortranarray(X), X.to_numpy().tolist()):
+    masked = np.ma.masked_array(X.to_numpy(), X.to_numpy() < -1e9)
+    arrays = read_only, np.asfortranarray(X), masked, X.to_numpy().tolist()
+    for other in (X, X["load"], *arrays):
         np.testing.assert_array_equal(SlidingWindow(4).fit_transform(other), expected)
     sliding_window = SlidingWindow(4).fit(X[:12])
     np.testing.assert_array_equal(
         sliding_window.transform(X["load"][12:]), expected[12:]
     )
+
+
+def test_a_mask_is_missing_values():
+    """Masked arrays are read as NaN, whatever lies below the mask."""
+    X = frame_of(columns=("load",)).to_numpy()
+    hidden = np.ma.masked_array(X.copy(), np.arange(len(X))[:, None] % 5 == 2)
+    hidden.data[hidden.mask] = 1e6
+    windows = SlidingWindow(4).fit_transform(hidden)
+    expected = SlidingWindow(4).fit_transform(hidden.filled(np.nan))
+    np.testing.assert_array_equal(windows, expected)
 
 
 @pytest.mark.parametrize(
@@ -808,6 +820,19 @@ def test_bad_parameter_values_are_refused(name, value):
     assert all(vars(sliding_window)[each] is before[each] for each in before)
     bad = SlidingWindow(**{name: value})
     assert getattr(bad, name) is value and vars(bad) == bad.get_params()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("window", 9), ("horizon", 2), ("known_ahead", 2)]
+)
+def test_parameters_set_after_fit_are_refused(name, value):
+    """Windows of another kind than that of fit would be read as its own."""
+    X = frame_of(20, FREQS["hours"](20))
+    fitted = SlidingWindow(3, known="temp").fit(X[:15]).set_params(**{name: value})
+    for call in (fitted.transform, fitted.partial_fit):
+        with pytest.raises(ValueError, match=rf"fitted with {name}=.*{name}={value}"):
+            call(X[15:])
+    assert len(fitted.set_params(known_ahead=0).fit(X).transform(X)) == 20
 
 
 def test_y_must_have_the_labels_of_X():

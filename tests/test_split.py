@@ -102,6 +102,13 @@ def test_errors():
         next(PanelTimeSeriesSplit(2).split(X))
     with pytest.raises(ValueError, match=r"numbers rows.*use TimeSeriesSplit"):
         next(PanelTimeSeriesSplit(2).split(X.set_axis([5, 0, 9], axis=0)))
+    for name in ("n_splits", "gap", "test_size", "max_train_size", "time"):
+        for value in (1.5, -1, np.nan) if name != "time" else (1.5, {"day": 1}):
+            with pytest.raises(ValueError, match=f"'{name}' parameter of Panel"):
+                split = PanelTimeSeriesSplit(**{"time": "day", name: value})
+                next(split.split(X))
+    with pytest.raises(ValueError, match="one label of time a row. Got .* 2 levels"):
+        next(PanelTimeSeriesSplit(2).split(pd.concat({"a": X})))
     with pytest.raises(ValueError, match="number of folds=6 greater"):
         next(PanelTimeSeriesSplit(5, time="day").split(X))
     with pytest.raises(
