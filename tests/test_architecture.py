@@ -54,7 +54,7 @@ ROOMS_OF_LIBRARIES = {
 
 # Lines that a file may have, and each of the two folders: raise a bound knowingly.
 MOST_LINES_OF_A_FILE = 700
-MOST_LINES = {"sklstm": 13_500, "tests": 14_750}
+MOST_LINES = {"sklstm": 13_700, "tests": 15_100}
 
 FILES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
