@@ -27,6 +27,7 @@ __all__ = [
     "check_finite",
     "check_fit_params",
     "check_is_fitted",
+    "check_numbers",
     "check_random_state",
     "check_whole_target",
     "is_integer",
@@ -116,6 +117,21 @@ def one_line(value: object, most: int = 80) -> str:
 def is_integer(value: object) -> bool:
     """Return whether ``value`` is a Python or NumPy integer, and not a bool."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def check_numbers(estimator: Any) -> None:
+    """Raise where a parameter that is a number is a bool, or beyond 64 bits."""
+    for name, constraints in estimator._parameter_constraints.items():
+        kinds = {getattr(kind, "type", kind) for kind in constraints if kind}
+        value = getattr(estimator, name)
+        if not kinds & {numbers.Integral, numbers.Real} or "boolean" in kinds:
+            continue
+        is_huge = isinstance(value, numbers.Integral) and abs(value) >= 1 << 63
+        if isinstance(value, bool) or is_huge:
+            raise ValueError(
+                f"The {name!r} parameter of {type(estimator).__name__} must be a "
+                f"number below 2**63, and no bool. Got {one_line(value)} instead."
+            )
 
 
 def check_coverage(coverage: object, *, owner: str) -> float:

@@ -830,7 +830,7 @@ def test_parameters_set_after_fit_are_refused(name, value):
     X = frame_of(20, FREQS["hours"](20))
     fitted = SlidingWindow(3, known="temp").fit(X[:15]).set_params(**{name: value})
     for call in (fitted.transform, fitted.partial_fit):
-        with pytest.raises(ValueError, match=rf"fitted with {name}=.*{name}={value}"):
+        with pytest.raises(ValueError, match=rf"Got {name}={value} after a fit with"):
             call(X[15:])
     assert len(fitted.set_params(known_ahead=0).fit(X).transform(X)) == 20
 
@@ -900,3 +900,22 @@ def test_a_network_learns_a_panel_in_any_order_of_rows():
     grid = {"slidingwindow__window": [2, 4]}
     search = GridSearchCV(pipe, grid, cv=cv, error_score="raise")
     assert np.isfinite(search.fit(X, X["load"]).predict(X)).all()
+
+
+@pytest.mark.parametrize("is_long", [True, False])
+def test_a_pipeline_whose_fit_failed_refuses_to_predict(is_long):
+    """Its windows are of other rows than its regressor, until it is fitted again."""
+    X, keys = frame_of(40, FREQS["hours"](40), columns=("load",)), {}
+    if is_long:
+        X, keys = X.rename_axis("hour").reset_index(), {"time": "hour"}
+    pipe = make_pipeline(SlidingWindow(3, **keys), LSTMRegressor(2, epochs=1))
+    pipe.fit(X[:30], X["load"][:30])
+    with pytest.raises(ValueError, match="y contains NaN"):
+        pipe.fit(X[5:35], X["load"][5:35] * np.nan)
+    with pytest.raises(ValueError, match="Got a pipeline whose last fit failed"):
+        pipe.predict(X[35:])
+    windows = pipe[0].fit_transform(X[:30])
+    with pytest.raises(ValueError, match="y contains NaN"):
+        pipe[1].fit(windows, X["load"][:30] * np.nan)
+    pipe[1].fit(windows, X["load"][:30])
+    assert len(pipe.predict(X[30:])) == 10

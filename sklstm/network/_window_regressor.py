@@ -17,6 +17,7 @@ from sklstm._checks import (
     Interval,
     StrOptions,
     check_is_fitted,
+    check_numbers,
     check_random_state,
     one_line,
     whole_or_unchanged,
@@ -44,7 +45,7 @@ from sklstm.network._training import (
     train_member,
     with_full_weight,
 )
-from sklstm.windows._array import base_from_windows, row_slices
+from sklstm.windows._array import base_from_windows, row_slices, tell_maker
 from sklstm.windows._frames import column_of_target
 
 __all__ = ["AT_LEAST_1", "POSITIVE", "SHARE", "WindowRegressor"]
@@ -240,8 +241,14 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def _fit(self, X, y, sample_weight, goes_on, epochs, early_stopping):
         """Learn, or leave everything as it was; warn where that was interrupted."""
-        with whole_or_unchanged(self):
-            n_epochs = self._learn(X, y, sample_weight, goes_on, epochs, early_stopping)
+        try:
+            with whole_or_unchanged(self):
+                given = X, y, sample_weight
+                n_epochs = self._learn(*given, goes_on, epochs, early_stopping)
+        except BaseException:
+            tell_maker(X, has_failed=True)
+            raise
+        tell_maker(X, has_failed=False)
         if n_epochs is not None:
             warnings.warn(
                 f"Training was interrupted after {n_epochs} of {epochs} epochs; what "
@@ -564,17 +571,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def _check_parameters(self):
         """Check every parameter, alone and with the others, before anything else."""
         self._validate_params()
-        for name, constraints in self._parameter_constraints.items():
-            kinds = {getattr(kind, "type", kind) for kind in constraints if kind}
-            value = getattr(self, name)
-            if not kinds & {Integral, Real} or not isinstance(value, Real):
-                continue
-            is_huge = isinstance(value, Integral) and abs(value) >= 1 << 63
-            if isinstance(value, bool) or is_huge:
-                raise ValueError(
-                    f"The {name!r} parameter of {type(self).__name__} must be a number"
-                    f" below 2**63, and no bool. Got {one_line(value)} instead."
-                )
+        check_numbers(self)
         if self.quantiles is None:
             return
         levels = np.asarray(self.quantiles)

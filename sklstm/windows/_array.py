@@ -7,7 +7,8 @@ windows are views of it: n windows cost n rows of memory, not n times the window
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,12 +20,15 @@ __all__ = [
     "Windows",
     "base_from_rows",
     "base_from_windows",
+    "check_length",
     "check_size",
     "is_next_window",
     "ranges",
+    "remember_maker",
     "row_slices",
     "slots_of",
     "take_rows",
+    "tell_maker",
     "true_steps",
     "windows_from_base",
 ]
@@ -118,6 +122,30 @@ class Windows:
         return np.argsort(self.starts, kind="stable")
 
 
+# Whom to tell whether what learns from windows has failed, by their base.
+_makers: dict[int, Callable[[bool], None]] = {}
+
+
+def remember_maker(windows: Any, tell: Callable[[bool], None]) -> None:
+    """Remember whom to tell whether a fit on windows fails, as long as they are."""
+    base = _owner_of(windows)
+    _makers[id(base)] = tell
+    weakref.finalize(base, _makers.pop, id(base), None)
+
+
+def tell_maker(windows: Any, *, has_failed: bool) -> None:
+    """Tell whoever made windows in its fit whether a fit on them failed."""
+    if (tell := _makers.get(id(_owner_of(windows)))) is not None:
+        tell(has_failed)
+
+
+def _owner_of(windows: Any) -> Any:
+    """Return the array whose memory windows are views of."""
+    while getattr(windows, "base", None) is not None:
+        windows = windows.base
+    return windows
+
+
 def take_rows(rows: Any, which: slice | np.ndarray) -> Any:
     """Return some rows of windows, of a table or of a target, by position."""
     if isinstance(rows, Windows):
@@ -185,6 +213,17 @@ class Slots:
     n_slots: int
     n_without_past: int
     first_without_past: int
+
+
+def check_length(longest: int, lag: int, *, is_long: bool) -> None:
+    """Raise where no row of the longest group has a past."""
+    if longest <= lag:
+        came = f"{longest} row(s) in the longest group"
+        raise ValueError(
+            f"SlidingWindow needs at least horizon + 1 = {lag + 1} rows, so that one "
+            f"row has a past. Got {came if is_long else f'{longest} sample(s)'}; pass "
+            "more rows."
+        )
 
 
 def check_size(window: int, horizon: int, values: np.ndarray, n_groups: int) -> None:

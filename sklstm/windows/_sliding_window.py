@@ -1,5 +1,6 @@
 """SlidingWindow: one window of past rows for every row, as a transformer."""
 
+from functools import partial
 from numbers import Integral
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from sklstm._checks import (
     check_array,
     check_finite,
     check_is_fitted,
-    is_integer,
+    check_numbers,
     one_line,
     python_scalar,
     validate_data,
@@ -24,8 +25,10 @@ from sklstm._checks import (
 from sklstm.windows._array import (
     Windows,
     base_from_rows,
+    check_length,
     check_size,
     ranges,
+    remember_maker,
     slots_of,
     windows_from_base,
 )
@@ -66,6 +69,9 @@ from sklstm.windows._table import (
 )
 
 __all__ = ["SlidingWindow"]
+
+# Parameters that windows of fit and transform must share.
+_NUMBERS = ("window", "horizon", "known_ahead")
 
 # First rows that tell whether rows are those of the fit.
 _ROWS_TO_RECOGNISE = 8
@@ -278,8 +284,12 @@ class SlidingWindow(
         ndarray, Windows or DataFrame
             As ``transform`` returns.
         """
+        is_again = hasattr(self, "context_")
         placed, labels = self._learn(X, y)
-        return self._windows(placed, self._slots(placed), labels)
+        windows = self._windows(placed, self._slots(placed), labels)
+        if is_again:  # with a regressor that learned from other windows
+            remember_maker(windows, partial(setattr, self, "_has_failed"))
+        return windows
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Move the context along: keep the newest rows of X, as ``fit`` does.
@@ -311,7 +321,7 @@ class SlidingWindow(
         """
         if not hasattr(self, "context_"):
             return self.fit(X, y)
-        self._check_reach()
+        self._check_fit()
         with whole_or_unchanged(self):
             values, labels, rows, order = self._read(X, reset=False)
             rows = self._going_on(X, labels, rows)
@@ -356,7 +366,7 @@ class SlidingWindow(
             past, since X begins inside the rows of ``fit``, or too many are missing.
         """
         check_is_fitted(self)
-        self._check_reach()
+        self._check_fit()
         values, labels, rows, order = self._read(X, reset=False)
         follows = self._can_follow(values, labels, rows)
         # Labels that fit does not know tell nothing but the order.
@@ -436,7 +446,8 @@ class SlidingWindow(
 
     def _learn(self, X, y):
         """Set the fitted attributes; return the rows in their places, and labels."""
-        self._check_parameters()
+        self._validate_params()
+        check_numbers(self)
         with whole_or_unchanged(self):
             values, labels, rows, order = self._read(X, reset=True)
             check_same_labels(X, y, owner=type(self).__name__)
@@ -460,18 +471,12 @@ class SlidingWindow(
             n_groups = 1 if rows.keys is None else len(rows.keys)
             check_size(self.window, self.horizon, values, n_groups)
             longest = int(np.bincount(rows.codes).max())
-            if longest <= self.lag_:
-                came = f"{longest} sample(s) (shape={values.shape})"
-                if self._reads_long_frames():
-                    came = f"{longest} row(s) in the longest group"
-                raise ValueError(
-                    f"SlidingWindow needs at least horizon + 1 = {self.lag_ + 1} rows, "
-                    f"so that one row has a past. Got {came}; pass more rows."
-                )
+            check_length(longest, self.lag_, is_long=self._reads_long_frames())
             self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(np.float32)
             placed = self._placed(values, rows, order, self.grid_, None)
             self._keep(context_of(placed, self._n_kept))
-            self._reach = self.window, self.horizon, self.known_ahead
+            self._fitted_with = {name: getattr(self, name) for name in _NUMBERS}
+            self._has_failed = False
         warn_of_lost_digits(values, self._columns)
         if self.target_names_ and self._columns and len(y) == len(values):
             warn_of_target(
@@ -486,26 +491,19 @@ class SlidingWindow(
             warn_of_missing_rows(placed, self.grid_)
         return placed, labels
 
-    def _check_parameters(self):
-        """Raise unless parameters have legal values; True is no number of rows."""
-        self._validate_params()
-        for name in ("window", "horizon", "known_ahead"):
-            value = getattr(self, name)
-            if not is_integer(value) or value >= 1 << 63:
-                raise ValueError(
-                    f"The {name!r} parameter of SlidingWindow must be an int below "
-                    f"2**63. Got {one_line(value)} instead."
-                )
-
-    def _check_reach(self):
-        """Raise where parameters of windows were set after ``fit``."""
-        names = ("window", "horizon", "known_ahead")
-        for name, fitted in zip(names, self._reach, strict=True):
-            if getattr(self, name) != fitted:
-                raise ValueError(
-                    f"SlidingWindow was fitted with {name}={fitted}. Got {name}="
-                    f"{one_line(getattr(self, name))}, set since; call fit again."
-                )
+    def _check_fit(self):
+        """Raise where parameters were set after ``fit``, or what learns has failed."""
+        fitted = self._fitted_with
+        came = [
+            f"{name}={one_line(getattr(self, name))} after a fit with {name}={value}"
+            for name, value in fitted.items()
+            if getattr(self, name) != value
+        ]
+        came += ["a pipeline whose last fit failed"] if self._has_failed else []
+        if came:
+            raise ValueError(
+                f"SlidingWindow must be fitted again. Got {came[0]}; call fit."
+            )
 
     def _keep(self, context):
         """Keep the newest rows of every group."""
