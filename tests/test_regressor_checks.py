@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklstm import KerasRegressor, LSTMRegressor
+from sklstm import KerasRegressor, LSTMRegressor, SlidingWindow
 
 WINDOW, N_CHANNELS, N_ROWS = 4, 2, 30
 
@@ -79,7 +79,8 @@ def test_the_checks_are_not_vacuous(kind):
     assert is_regressor(kind())
     assert tags.input_tags.two_d_array
     assert tags.input_tags.three_d_array
-    assert tags.input_tags.allow_nan
+    assert not tags.input_tags.allow_nan  # but in the oldest steps of a window
+    assert get_tags(SlidingWindow()).input_tags.allow_nan
     assert not tags.input_tags.sparse
     assert tags.target_tags.required
     assert tags.target_tags.multi_output

@@ -474,6 +474,8 @@ def _of_functions(X, y, single):
         "windows alone": SlidingWindow(3),
         "windows alone, fitted": SlidingWindow(3).fit(Z),
         "not fitted": _fresh(),
+        "a pipeline without windows": make_pipeline(SimpleImputer(), Ridge()).fit(Z, y),
+        "a pipeline of windows": make_pipeline(SlidingWindow(3)).fit(Z, y),
         "an empty list": [],
         "a frame": X,
     }
@@ -491,7 +493,7 @@ def _of_functions(X, y, single):
             may = name == "not fitted" and function in ("backtest", "update")
             may |= function == "update" and "windows" in name
             may |= function == "save" and ("windows" in name or name == "a ridge")
-            may |= function == "save" and name == "not fitted"
+            may |= function == "save" and ("pipeline" in name or name == "not fitted")
             yield Case(
                 f"{function}, estimator: {name}",
                 lambda call=call, e=estimator: call(e),

@@ -124,8 +124,12 @@ def came_of(call, expected):
             value = call()
         told = [w for w in caught if issubclass(w.category, UserWarning)]
         others = [w for w in caught if issubclass(w.category, RuntimeWarning)]
-        if np.isinf(numbers_in(value)).any() or others:
-            return "silent", f"infinite, or {[str(w.message) for w in others]}"
+        numbers = numbers_in(value)
+        is_bad = np.isinf(numbers).any()
+        is_bad |= numbers.ndim == 1 and np.isnan(numbers).any()  # a prediction
+        if is_bad or others:
+            said = [str(each.message) for each in others]
+            return "silent", f"not finite, or warned of: {said}"
         if told:
             return "one sentence", str(told[0].message)
         return "silent" if expected == "refused" else "right", repr(value)[:200]

@@ -562,7 +562,6 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        tags.input_tags.allow_nan = True  # the oldest steps of a window
         tags.target_tags.multi_output = True
         return tags
 
