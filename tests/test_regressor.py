@@ -1138,6 +1138,7 @@ def test_bad_data_is_refused(data, fitted, case):
         ({"units": 10**9}, r"Got units=1000000000 .* 4e\+18 weights, .* GB"),
         ({"units": (50_000, 50_000)}, r"3e\+10 weights, which take 600 GB"),
         ({"units": 2000, "n_models": 100}, "lower units or n_models"),
+        ({"units": (1,) * 10**6}, r"'units' .* at most 1000. Got \(1, 1, .*\.\.\."),
         ({"steps": 10**9}, "1000000000 contiguous target.* Got none among"),
         ({"batch_size": 10**400}, r"'batch_size' .* below 2\*\*63.*\.\.\. instead"),
         ({"learning_rate": 10**400}, r"'learning_rate' .* below 2\*\*63"),

@@ -206,7 +206,7 @@ MAY_WORK = {
 MAY_WORK_ALWAYS = {"random_state", "n_jobs"}
 HUGE = {
     "LSTMRegressor": {
-        "units": [10**9, (10**9, 2), (50_000, 50_000)],
+        "units": [10**9, (10**9, 2), (50_000, 50_000), (1,) * 10_000_000],
         "n_models": [10**9],
         "steps": [10**9],
         "patch": [10**9],
@@ -281,8 +281,6 @@ def _of_rows(X, y, later, pipe):
     for function, call in calls.items():
         reads_labels = function in ("ForecastDisplay", "PanelTimeSeriesSplit")
         for name, make in (NO_ROWS | STRANGE_ROWS).items():
-            if reads_labels and name == "the last days of time":
-                continue  # no forecast follows them
             is_bad = name in NO_ROWS and not reads_labels
             expected = "refused" if is_bad else "either"
             yield Case(
@@ -594,6 +592,8 @@ def _of_functions(X, y, single):
         "a frame": X,
     }.items():
         yield Case(f"backtest, cv: {name}", backtests(cv=folds))
+    for scale in (1e-300, 1e-46, 1e-38, 1e-30, 1e30):
+        yield Case(f"values of {scale:g}", lambda s=scale: _scaled(Z, s), "either")
     yield from _of_paths(single)
     beyond = STRANGE_ROWS["the last days of time"](Z)
     yield Case("past the last stamp", lambda: sklstm.forecast(single, beyond, 300))
@@ -636,6 +636,13 @@ def _of_paths(single):
 def _fitted(Z):
     """Return a pipeline fitted on rows of one column."""
     return _fresh().fit(Z, Z["load"])
+
+
+def _scaled(Z, scale):
+    """Predict rows in another unit; raise unless that is the same in this unit."""
+    mine = _fresh().fit(Z, Z["load"]).predict(Z)[9:]
+    scaled = _fresh().fit(Z * scale, Z["load"] * scale).predict(Z * scale)[9:]
+    np.testing.assert_allclose(scaled / scale, mine, rtol=1e-3)
 
 
 def _with_window(Z, y, window, **own):

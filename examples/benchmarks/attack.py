@@ -135,6 +135,8 @@ def came_of(call, expected):
         return "silent" if expected == "refused" else "right", repr(value)[:200]
     except Hang:
         return "hang", ""
+    except AssertionError as error:  # what came is not what is right
+        return "silent", str(error)
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
         return "one sentence" if is_ours(error) else "foreign", said

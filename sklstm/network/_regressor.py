@@ -36,6 +36,9 @@ __all__ = ["LSTMRegressor"]
 # for each.
 _MOST_WEIGHTS = 1 << 28
 
+# Layers that are never too many.
+_MOST_LAYERS = 1000
+
 _RANGES = {
     "beta_1": SHARE,
     "beta_2": SHARE,
@@ -230,11 +233,13 @@ class LSTMRegressor(WindowRegressor):
         """Check every parameter, alone and with the others, before anything else."""
         super()._check_parameters()
         units = (self.units,) if is_integer(self.units) else self.units
-        if not units or not all(is_integer(size) and size > 0 for size in units):
+        is_short = 0 < len(units) <= _MOST_LAYERS
+        if not is_short or not all(is_integer(size) and size > 0 for size in units):
+            came = one_line(units[: _MOST_LAYERS + 1] if len(units) > 1 else self.units)
             raise ValueError(
                 "The 'units' parameter of LSTMRegressor must be an int in the range "
-                f"[1, inf) or a tuple of them, one per layer. Got {self.units!r} "
-                "instead."
+                f"[1, inf) or a tuple of them, one per layer, at most {_MOST_LAYERS}. "
+                f"Got {came} instead."
             )
         if self.n_jobs == 0:
             raise ValueError(

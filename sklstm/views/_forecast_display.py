@@ -285,7 +285,8 @@ class _Series:
         look = {"marker": marker, "markersize": 3.5}
         y = self.forecast.to_numpy()
         ax.plot(x, y, color="C0", lw=2.0, label="forecast", **look)
-        labels = past.index.append(self.forecast.index)
+        # Without freq: pandas would look for a stamp after the last there is.
+        labels = past.index.repeat(1).append(self.forecast.index)
         grid = _grid_of(labels)
         if len(past) and grid is not None and len(past) not in _holes(labels, grid):
             joint = np.append(stamps_of(past)[-1:], x[:1])
