@@ -236,7 +236,7 @@ def _splits_of(cv: Any, X: Any, y: Any) -> list:
     except (TypeError, ValueError) as error:
         raise ValueError(
             "The 'cv' parameter of backtest must give pairs (train, test). Got "
-            f"{one_line(cv)}, {error}; use TimeSeriesSplit(...)."
+            f"{one_line(cv)}, {error}; pass a splitter that fits X."
         ) from error
 
 

@@ -111,8 +111,9 @@ def forecast(
     Warns
     -----
     UserWarning
-        If X has too few rows, X_future holds other groups than X, or predictions that
-        are fed back seem to be in a different unit from their column.
+        If X has too few rows, X_future holds other groups than X, predictions that are
+        fed back seem to be in a different unit from their column, or a forecast is ten
+        times the range of all values up to now away from them, with the step.
 
     See Also
     --------

@@ -141,7 +141,8 @@ def tell_maker(windows: Any, *, has_failed: bool) -> None:
 
 def _owner_of(windows: Any) -> Any:
     """Return the array whose memory windows are views of."""
-    while getattr(windows, "base", None) is not None:
+    is_view = isinstance(windows, np.ndarray | Windows)
+    while is_view and getattr(windows, "base", None) is not None:
         windows = windows.base
     return windows
 

@@ -356,8 +356,8 @@ class SlidingWindow(
         Raises
         ------
         ValueError
-            As in ``fit``, and if the columns, the grid or the type of the groups are
-            not those of ``fit``.
+            As in ``fit``, and if parameters, columns, grid or type of the groups are
+            not those of ``fit``, or a pipeline's last fit failed after this one's.
 
         Warns
         -----
