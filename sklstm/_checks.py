@@ -126,7 +126,7 @@ def check_numbers(estimator: Any) -> None:
         value = getattr(estimator, name)
         if not kinds & {numbers.Integral, numbers.Real} or "boolean" in kinds:
             continue
-        is_huge = isinstance(value, numbers.Integral) and abs(value) >= 1 << 63
+        is_huge = isinstance(value, numbers.Integral) and abs(int(value)) >= 1 << 63
         if isinstance(value, bool) or is_huge:
             raise ValueError(
                 f"The {name!r} parameter of {type(estimator).__name__} must be a "
