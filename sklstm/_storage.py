@@ -30,12 +30,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from sklstm._checks import is_integer
-from sklstm._files import checked_path, write_file
+from sklstm._files import check_regular, checked_path, write_file
+from sklstm._imports import imported
 from sklstm.network._highway import Highway
 from sklstm.network._kernels import LSTMRecipe
 from sklstm.network._lstm import ACTIVATIONS, NetworkSpec, weight_shapes
-from sklstm.network._regressor import LSTMRegressor
 from sklstm.network._prior_reader import PriorReader
+from sklstm.network._regressor import LSTMRegressor
 from sklstm.network._scaling import Scaling
 from sklstm.network._training import Member
 from sklstm.windows._context import Context
@@ -206,7 +207,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     LSTMRegressor(units=8)
     """
     skops = _skops("load")
-    archive = checked_path(path).read_bytes()
+    check_regular(checked_path(path))
+    archive = Path(path).read_bytes()
     try:
         _check_archive(archive)
         stored = skops.loads(archive, trusted=[*_allowed(), "numpy.dtype"])
@@ -237,7 +239,7 @@ def _short(text: str, most: int) -> str:
 def _skops(owner: str) -> Any:
     """Return skops's functions, imported now."""
     try:
-        return import_module("skops.io")
+        return imported("skops.io")
     except ImportError as error:
         raise ImportError(
             f"{owner} needs the package skops. Got none; pip install 'sklstm[storage]'."
@@ -639,6 +641,8 @@ def _try_windows(sliding_window: Any) -> None:
     is_float = context.values.dtype in (np.float32, np.float64)
     if not is_float or len(n_rows) > 1 or n_groups > max(n_rows):
         raise _UnknownPart(f"a context of {context.values.dtype} and {n_rows} rows")
+    if context.ends.shape != (2, context.values.shape[1]):
+        raise _UnknownPart(f"ends of the shape {context.ends.shape}")
     own.context_, own.groups_ = context.values, context.keys
     names = getattr(own, "feature_names_in_", range(own.n_features_in_))
     rows = pd.DataFrame(1.0, columns=names, index=range(n_groups))

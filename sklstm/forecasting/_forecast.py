@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklstm._checks import check_array, check_coverage, is_integer, python_scalar
+from sklstm._checks import (
+    check_array,
+    check_coverage,
+    is_integer,
+    one_line,
+    python_scalar,
+)
 from sklstm.forecasting._fitted import Fitted
 from sklstm.forecasting._intervals import (
     conformal_distances,
@@ -28,6 +34,9 @@ __all__ = ["forecast", "values_to_come", "words_of_other_unit"]
 
 # Known rows that are predicted too, to see their unit.
 _ROWS_TO_COMPARE = 64
+
+# A value is far from others that lie beyond their ends by so many times their range.
+_FAR = 10
 
 # Rows to come of one forecast, so that a slip of the finger does not fill the memory.
 _MOST_STEPS = 10_000_000
@@ -102,8 +111,9 @@ def forecast(
     Warns
     -----
     UserWarning
-        If X has too few rows, X_future holds other groups than X, or predictions that
-        are fed back seem to be in a different unit from their column.
+        If X has too few rows, X_future holds other groups than X, predictions that are
+        fed back seem to be in a different unit from their column, or a forecast is ten
+        times the range of all values up to now away from them, with the step.
 
     See Also
     --------
@@ -149,7 +159,7 @@ def forecast(
     if not is_integer(steps) or not 1 <= steps <= _MOST_STEPS:
         raise ValueError(
             "The 'steps' parameter of forecast must be an int in the range [1, "
-            f"{_MOST_STEPS}]. Got {steps!r} instead."
+            f"{_MOST_STEPS}]. Got {one_line(steps)} instead."
         )
     fitted = Fitted.of(estimator)
     rows = RowsToCome(X, int(steps), fitted)
@@ -161,6 +171,10 @@ def forecast(
     _warn_of_short_past(fitted, rows)
     _warn_of_hidden_columns(fitted, rows)
     values, names = values_to_come(fitted, rows, target)
+    is_named = target is not None or fitted.windows.target_names_ is not None
+    # Else what is predicted may be of another unit than any column.
+    if is_named or rows.n_steps > (fitted.n_at_once or rows.n_steps):
+        _warn_of_far_values(fitted, rows, predicted, values)
     if not coverages:
         return rows.result(values, names)
     if values[0, 0].size > 1:
@@ -193,12 +207,16 @@ def values_to_come(
         if done == steps:
             break
         predicted = _columns_to_feed(fitted, rows, target, values[0, 0].size)
-        if not np.isfinite(values).all():
+        is_finite = np.abs(values) <= np.finfo(np.float32).max
+        if not is_finite.all():
+            parts[-1] = np.where(is_finite, values, np.inf)
+            far = _first_far_step(fitted, rows, predicted, np.concatenate(parts))
             raise ValueError(
-                "forecast needs finite predictions, which it feeds back. Got NaN or "
-                f"infinity up to step {done}: they grow from step to step, or the "
-                "regressor makes them; forecast fewer steps, or fit without the "
-                "transformation of the target that does it."
+                "forecast needs finite predictions, which it feeds back. Got NaN, or "
+                f"values beyond float32, up to step {done}, far from all values up to "
+                f"now since step {far}: they grow from step to step, or the regressor "
+                "makes them; forecast fewer steps, or fit without the transformation "
+                "of the target that does it."
             )
         if len(parts) == 1:
             _warn_of_units(fitted, rows, predicted)
@@ -241,14 +259,16 @@ def _predicted_columns(
     """Return the positions of the columns that are predicted, none if not known."""
     columns, names = rows.columns, fitted.windows.target_names_
     if target is not None:
-        targets = target if isinstance(target, list | tuple) else [target]
+        several = isinstance(target, list | tuple | np.ndarray)
+        targets = list(target) if several else [target]
         positions = [columns.index(t) if t in columns else t for t in targets]
         is_position = [is_integer(p) and 0 <= p < len(columns) for p in positions]
-        n_found = len({*positions})
-        if not all(is_position) or n_found != (n_outputs or n_found):
+        n_found = len({*positions}) if all(is_position) else 0
+        if not n_found or n_found != (n_outputs or n_found):
             raise ValueError(
                 "The 'target' parameter of forecast must name columns of X "
-                f"({columns}), one per predicted value. Got {target!r} instead."
+                f"({columns}), one per predicted value. Got {one_line(target)} "
+                "instead."
             )
     elif names is not None and rows.has_labels:
         is_among = {*names} <= {*columns}
@@ -294,6 +314,54 @@ def _columns_to_feed(
 
 
 # -- warnings -----------------------------------------------------------------------
+
+
+def _warn_of_far_values(
+    fitted: Fitted, rows: RowsToCome, predicted: list[int], values: np.ndarray
+) -> None:
+    """Warn where values to come lie far beyond what training and X support."""
+    step = _first_far_step(fitted, rows, predicted, values)
+    if step is not None:
+        low, high = _ends_of_values(fitted, rows, predicted)
+        warnings.warn(
+            f"From step {step} on the forecast is far from all values up to now, "
+            f"{low.min():.4g} to {high.max():.4g}: what is predicted there rests on "
+            "nothing that was learned. Forecast fewer steps, or look at the series.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _first_far_step(
+    fitted: Fitted, rows: RowsToCome, predicted: list[int], values: np.ndarray
+) -> int | None:
+    """Return the first step, from 1, far from all values up to now; None without."""
+    if len(predicted) != values[0, 0].size:
+        return None
+    low, high = _ends_of_values(fitted, rows, predicted)
+    # A constant series says nothing but its level.
+    size = np.where(high > low, high - low, np.maximum(np.abs(high), np.abs(low)))
+    margin = _FAR * np.where(size > 0, size, np.inf)
+    flat = values.reshape(len(values), rows.n_groups, -1)
+    is_far = ~((flat >= low - margin) & (flat <= high + margin))
+    at = np.flatnonzero(is_far.any(axis=(1, 2)))
+    return int(at[0]) + 1 if len(at) else None
+
+
+def _ends_of_values(
+    fitted: Fitted, rows: RowsToCome, predicted: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lowest and highest values of columns, in X and in the rows of fit."""
+    own = rows.values_up_to_now(predicted)
+    ends = [np.fmin.reduce(own, axis=0), np.fmax.reduce(own, axis=0)]
+    columns = [
+        i for i, name in enumerate(rows.columns) if name not in rows.keys_of_rows
+    ]
+    if fitted.n_past is not None:
+        at = [columns.index(position) for position in predicted]
+        seen = fitted.windows._context.ends[:, at]
+        ends = [np.minimum(ends[0], seen[0]), np.maximum(ends[1], seen[1])]
+    return ends[0], ends[1]
 
 
 def _warn_of_hidden_columns(fitted: Fitted, rows: RowsToCome) -> None:

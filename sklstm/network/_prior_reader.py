@@ -12,9 +12,15 @@ from sklstm.network._highway import PriorForecast
 from sklstm.network._lstm import NetworkSpec
 from sklstm.network._past import FARTHEST_HORIZON, past_fits
 from sklstm.network._prior import LEVELS, n_units, prior_reading
+from sklstm.network._rows import thinned
+from sklstm.network._scaling import fit_scaling
 from sklstm.windows._array import row_slices
 
-__all__ = ["PriorReader", "prior_reader"]
+__all__ = ["PriorReader", "useful_reader"]
+
+
+# Rows of the sample on which the prior must show its worth, where there are more.
+_ROWS_OF_SAMPLE = 2048
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class PriorReader:
         return forecast
 
 
-def prior_reader(
+def _reader_of(
     windows: Any,
     targets: np.ndarray,
     rows: np.ndarray,
@@ -91,6 +97,37 @@ def prior_reader(
             horizon, slope, offset = fit
             return PriorReader(channel, slope, offset, horizon, steps, season, levels)
     return None
+
+
+def useful_reader(
+    windows: Any,
+    targets: np.ndarray,
+    rows: np.ndarray,
+    steps: int,
+    levels: tuple[float, ...],
+    season: tuple[int, ...],
+    scaling: str,
+) -> PriorReader | None:
+    """Return the reader of the prior, None where it cannot be read or has no use.
+
+    Of many rows a sample must show that it is worth its time: with the prior a highway
+    of the sample must err less than one of all rows without.
+    """
+    reader = _reader_of(windows, targets, rows, steps, levels, season)
+    some = thinned(rows, _ROWS_OF_SAMPLE)
+    if reader is None or len(some) == len(rows):
+        return reader
+    kind = "last" if scaling == "auto" else scaling
+    outputs = np.zeros(targets.shape[1], dtype=np.int64)
+    plain = fit_scaling(kind, windows, targets, rows, outputs, has_highway=True)
+    sizes = plain.sizes_of(windows)
+    given = plain.relative(windows, sizes), plain.relative_targets(targets, sizes)
+    said = plain.relative_prior(reader.read(windows, some), sizes)
+    better = plain.with_highway(*given, some, None, said, steps, among=rows)
+    with_prior, without = (
+        each.highway.error.sum() for each in (better, plain) if each.highway
+    )
+    return reader if with_prior < without else None
 
 
 def _at_levels(quantiles: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
