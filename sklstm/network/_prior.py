@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import sklstm.network._kernels as kernels
-from sklstm.network._lstm import NetworkSpec, Weights
+from sklstm.network._lstm import NetworkSpec, Weights, trace
 from sklstm.network._prior_inputs import (
     MAX_READ,
     PriorInputs,
@@ -33,6 +33,7 @@ __all__ = [
     "network_output",
     "prior_forecast",
     "prior_reading",
+    "prior_trace",
     "read_weights",
 ]
 
@@ -241,3 +242,18 @@ def _widened(quantiles: np.ndarray, before: np.ndarray) -> np.ndarray:
     median = quantiles[:, :, [_MEDIAN]]
     spread = np.hypot(quantiles - median, before - before[:, :, [_MEDIAN]])
     return median + np.sign(np.array(LEVELS) - 0.5) * spread
+
+
+def prior_trace(windows: np.ndarray, season: tuple[int, ...]) -> np.ndarray:
+    """Return gates and states of the LSTM while it reads the values of each window.
+
+    Of shape (n_rows, n_patches, 6, n_units), as :func:`sklstm.network._lstm.trace`
+    orders them; NaN for patches before the first value.
+    """
+    windows = np.asarray(windows, dtype=np.float64)[:, -longest_window(season) :]
+    has_values = (~np.isnan(windows)).any(axis=1, keepdims=True)
+    moved, _, _ = _moved(np.where(has_values, windows, 0.0))
+    inputs = prior_inputs(moved, season, np.arange(1, 2), False)
+    _, (traces,) = trace(*_lstm(load_prior()[0], inputs))
+    traces[~(inputs.is_read & has_values)] = np.nan
+    return traces

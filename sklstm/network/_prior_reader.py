@@ -11,7 +11,7 @@ import numpy as np
 
 from sklstm.network._highway import PriorForecast
 from sklstm.network._past import past_fits
-from sklstm.network._prior import LEVELS, n_units, prior_reading
+from sklstm.network._prior import LEVELS, n_units, prior_reading, prior_trace
 from sklstm.windows._array import row_slices
 
 __all__ = ["PriorReader", "prior_reader"]
@@ -62,6 +62,10 @@ class PriorReader:
             median = quantiles[:, :, [LEVELS.index(0.5)]]
             parts.append(_at_levels(quantiles, levels) - median)
         return np.concatenate(parts)
+
+    def trace(self, windows: Any) -> np.ndarray:
+        """Return the gates of raw windows, as :func:`prior_trace` does."""
+        return prior_trace(self._past(windows), self.season)
 
     def _past(self, windows: Any) -> np.ndarray:
         """Return the channel of raw windows that holds the past of the target."""
