@@ -382,7 +382,7 @@ def _forecasts(
     origins, values = fold.origins, rows.values
     steps = np.arange(1, rows.steps + 1)
     at = origins[:, None] + steps
-    weight = getattr(fronts_and_regressor(model)[1], "network_weight_", None)
+    _, regressor = fronts_and_regressor(model)
     columns: dict[Any, Any] = {
         "row": at,
         "origin": origins[:, None],
@@ -390,7 +390,8 @@ def _forecasts(
         "y_true": values[at],
         "fold": position,
         "scale": rows.scales(fold.train)[rows.codes[origins]][:, None],
-        "network weight": np.nan if weight is None else weight,
+        "network weight": getattr(regressor, "network_weight_", np.nan),
+        "prior weight": getattr(regressor, "prior_weight_", np.nan),
         "naive": values[origins][:, None],
     }
     if rows.season is not None:

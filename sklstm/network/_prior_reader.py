@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from sklstm.network._highway import PriorForecast
 from sklstm.network._lstm import NetworkSpec
 from sklstm.network._past import FARTHEST_HORIZON, past_fits
-from sklstm.network._prior import LEVELS, n_units, prior_reading
+from sklstm.network._prior import LEVELS, n_units, prior_reading, prior_trace
 from sklstm.network._rows import thinned
 from sklstm.network._scaling import fit_scaling
 from sklstm.windows._array import row_slices
@@ -64,14 +65,39 @@ class PriorReader:
         )
         for some in row_slices(windows, len(rows)):
             at = rows[some]
-            past = np.array(windows[at][:, :, self.channel], np.float64, order="C")
-            ahead = self.horizon + self.steps - 1
-            quantiles, state = prior_reading(past, self.season, ahead)
-            quantiles = self.slope * quantiles[:, self.horizon - 1 :] + self.offset
+            quantiles, state = self._reading(windows[at], self.steps)
             forecast.steps[at] = quantiles[:, :, LEVELS.index(0.5)]
-            forecast.outputs[at] = _at_levels(quantiles, self.levels)
+            made = _at_levels(quantiles, self.levels)
+            forecast.outputs[at] = made.reshape(len(at), -1)
             forecast.state[at] = self.slope * state
         return forecast
+
+    def spread(self, windows: Any, n_steps: int, levels: Sequence[float]) -> np.ndarray:
+        """Return how far quantiles lie from the median, (n_rows, n_steps, n_levels).
+
+        Of any number of steps, whatever those that are predicted at once; NaN for raw
+        windows without a true step.
+        """
+        parts = [np.empty((0, n_steps, len(levels)))]
+        for some in row_slices(windows, len(windows)):
+            quantiles, _ = self._reading(windows[some], n_steps)
+            median = quantiles[:, :, [LEVELS.index(0.5)]]
+            parts.append(_at_levels(quantiles, levels) - median)
+        return np.concatenate(parts)
+
+    def trace(self, windows: Any) -> np.ndarray:
+        """Return the gates of raw windows, as :func:`prior_trace` does."""
+        return prior_trace(self._past(windows), self.season)
+
+    def _past(self, windows: Any) -> np.ndarray:
+        """Return the channel of raw windows that holds the past of the target."""
+        return np.array(windows[:, :, self.channel], np.float64, order="C")
+
+    def _reading(self, windows: Any, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the target's quantiles at LEVELS, and the state of the channel."""
+        ahead = self.horizon + n_steps - 1
+        quantiles, state = prior_reading(self._past(windows), self.season, ahead)
+        return self.slope * quantiles[:, self.horizon - 1 :] + self.offset, state
 
 
 def _reader_of(
@@ -130,8 +156,8 @@ def useful_reader(
     return reader if with_prior < without else None
 
 
-def _at_levels(quantiles: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
-    """Return quantiles at other levels, (n_rows, n_steps * n_levels).
+def _at_levels(quantiles: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """Return quantiles at other levels, (n_rows, n_steps, n_levels).
 
     Between the prior's own and beyond, they are as straight as a normal distribution's.
     """
@@ -141,5 +167,4 @@ def _at_levels(quantiles: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
     )
     at = np.clip(np.searchsorted(own, wanted) - 1, 0, len(own) - 2)
     share = (wanted - own[at]) / (own[at + 1] - own[at])
-    made = quantiles[:, :, at] * (1 - share) + quantiles[:, :, at + 1] * share
-    return made.reshape(len(quantiles), -1)
+    return quantiles[:, :, at] * (1 - share) + quantiles[:, :, at + 1] * share

@@ -31,7 +31,12 @@ from sklstm.metrics import symmetric_mean_absolute_percentage_error
 from sklstm.network._highway import Highway, Part, PriorForecast, fit_highway
 from sklstm.network._past import past_slopes, unit_of
 from sklstm.network._rows import rolling_tests, thinned
-from sklstm.network._sizes import sizes_by_group, sizes_of_steps, sizes_of_windows
+from sklstm.network._sizes import (
+    GRAIN,
+    sizes_by_group,
+    sizes_of_steps,
+    sizes_of_windows,
+)
 from sklstm.windows._array import (
     Windows,
     base_from_windows,
@@ -540,7 +545,7 @@ def last_level(windows: Any, rows: np.ndarray) -> np.ndarray:
 
 def _grain_of(windows: Any) -> float:
     """Return what is rounding in windows, as a share of their values."""
-    return max(float(np.finfo(windows.dtype).eps), _GRAIN)
+    return max(float(np.finfo(windows.dtype).eps), GRAIN)
 
 
 def _deviation(values: np.ndarray) -> np.ndarray:

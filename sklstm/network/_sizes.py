@@ -9,12 +9,12 @@ import numpy as np
 from sklstm.network._past import unit_of
 from sklstm.windows._array import Windows
 
-__all__ = ["sizes_by_group", "sizes_of_steps", "sizes_of_windows"]
+__all__ = ["GRAIN", "sizes_by_group", "sizes_of_steps", "sizes_of_windows"]
 
 # Size of a series that does not vary, and what of a standard deviation is rounding, as
 # shares of the mean absolute value.
 _FLAT_SIZE = 0.1
-_GRAIN = 16 * float(np.finfo(np.float64).eps)
+GRAIN = 16 * float(np.finfo(np.float64).eps)
 
 
 def sizes_by_group(windows: Windows, rows: np.ndarray) -> np.ndarray:
@@ -57,7 +57,7 @@ def sizes_of_windows(windows: Any) -> Any:
 
 def _size(deviation: Any, mean_size: Any) -> Any:
     """Return standard deviations, or what stands for those that are rounding."""
-    varies = deviation > _GRAIN * mean_size
+    varies = deviation > GRAIN * mean_size
     return np.where(varies, deviation, _FLAT_SIZE * mean_size)
 
 

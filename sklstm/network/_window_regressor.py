@@ -137,8 +137,8 @@ _PARAMETERS = """\
         Whether ``fit`` goes on from the weights, scaling and optimizer state of the
         fit before; another optimizer begins with a fresh state.
     verbose : int, default=0
-        0 is silent. 1 prints one line for each fit, with its losses and
-        ``network_weight_``; a terminal shows every epoch. 2 prints a line for each.
+        0 is silent. 1 prints a line for each fit: losses, ``network_weight_`` and
+        ``prior_weight_``; a terminal shows every epoch. 2 prints a line for each.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of rows and dropout. An int gives bitwise
         equal results, in threads and other processes too (but for the last bit of the
@@ -154,6 +154,9 @@ _ATTRIBUTES = """\
         Weight from 0 to 1 given to the network's output, chosen on the validation
         rows. At 0 the highway predicts alone, and no parameter of the network matters;
         it is 1 without early stopping, and without a highway.
+    prior_weight_ : float
+        Weight from 0 to 1 of those parts of the highway that start from the forecast
+        of the prior, decided by tests on later rows; 0 where it is not read.
     n_channels_ : int
         Channels of a window.
     window_ : int
@@ -408,7 +411,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 has_highway = learned.scaling.highway is not None
                 is_weighted = has_highway and learned.recipe.learns_means
                 if is_weighted and len(data.validation_rows):
-                    progress.end_network(learned.scaling.network_weight)
+                    progress.end_network(learned.scaling)
                 if interrupt.is_set:
                     return learned.n_epochs - member.n_epochs
         return None
@@ -583,6 +586,12 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def network_weight_(self) -> float:
         """The weight from 0 to 1 given to the network's output."""
         return self._first.scaling.network_weight
+
+    @property
+    def prior_weight_(self) -> float:
+        """The weight from 0 to 1 that the prior has in the highway."""
+        highway = self._first.scaling.highway
+        return 0.0 if highway is None else highway.prior_weight
 
     @property
     def model_(self) -> Any:

@@ -48,7 +48,7 @@ class SeasonalArray(np.ndarray):
         return made, arguments, (state, self.season)
 
     def __setstate__(self, state: Any) -> None:
-        of_array, self.season = tuple(state)
+        of_array, self.season = state  # type: ignore[str-unpack]
         super().__setstate__(of_array)
 
 

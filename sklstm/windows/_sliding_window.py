@@ -16,7 +16,6 @@ from sklstm._checks import (
     check_finite,
     check_is_fitted,
     check_numbers,
-    one_line,
     python_scalar,
     validate_data,
     whole_or_unchanged,
@@ -58,6 +57,7 @@ from sklstm.windows._season import (
     with_season,
 )
 from sklstm.windows._signs import (
+    check_as_fitted,
     check_grid,
     fitted_grid,
     warn_of_lost_digits,
@@ -208,14 +208,6 @@ class SlidingWindow(
     array([2., 3.])
     >>> sliding_window.get_feature_names_out()
     array(['load_t-2', 'load_t-1'], dtype=object)
-
-    Two series in one frame:
-
-    >>> X = pd.DataFrame({"store": ["a", "b", "a", "b"], "day": [0, 0, 1, 1]})
-    >>> X["sales"] = [10.0, 20.0, 11.0, 21.0]
-    >>> sliding_window = SlidingWindow(window=2, groups="store", time="day").fit(X)
-    >>> sliding_window.transform(X)[:, -1, 0]
-    array([nan, nan, 10., 20.])
     """
 
     _parameter_constraints = {
@@ -337,7 +329,7 @@ class SlidingWindow(
         """
         if not hasattr(self, "context_"):
             return self.fit(X, y)
-        self._check_fit()
+        check_as_fitted(self, self._fitted_with, has_failed=self._has_failed)
         with whole_or_unchanged(self):
             values, labels, rows, order = self._read(X, reset=False)
             rows = self._going_on(X, labels, rows)
@@ -382,7 +374,7 @@ class SlidingWindow(
             past, since X begins inside the rows of ``fit``, or too many are missing.
         """
         check_is_fitted(self)
-        self._check_fit()
+        check_as_fitted(self, self._fitted_with, has_failed=self._has_failed)
         values, labels, rows, order = self._read(X, reset=False)
         follows = self._can_follow(values, labels, rows)
         # Labels that fit does not know tell nothing but the order.
@@ -511,20 +503,6 @@ class SlidingWindow(
         if self.grid_ is not None:
             warn_of_missing_rows(placed, self.grid_)
         return placed, labels
-
-    def _check_fit(self):
-        """Raise where parameters were set after ``fit``, or what learns has failed."""
-        fitted = self._fitted_with
-        came = [
-            f"{name}={one_line(getattr(self, name))} after a fit with {name}={value}"
-            for name, value in fitted.items()
-            if getattr(self, name) != value
-        ]
-        came += ["a pipeline whose last fit failed"] if self._has_failed else []
-        if came:
-            raise ValueError(
-                f"SlidingWindow must be fitted again. Got {came[0]}; call fit."
-            )
 
     def _keep(self, context):
         """Keep the newest rows of every group."""
