@@ -295,11 +295,20 @@ def highway_by_loop(inputs, levels, targets, to_mean):
             errors.append(sum(off))
             predictions.append(predicted(n_rows))
     n_tested = n_rows - tests[0][0]
-    errors = np.array(errors)
-    of_distances = np.arange(len(errors)) >= len(errors) / 2
+    errors, n_each = np.array(errors), len(errors) // 2
+    of_distances = np.arange(len(errors)) >= n_each
     errors[of_distances] += 0.001 * n_tested * targets.shape[1]
     errors[of_distances] *= 1.02
     shares = np.exp(-3 * n_tested * (errors / errors.min() - 1) ** 2)
+    for first in (0, n_each):
+        least = np.inf
+        for place in range(first, first + n_each - 1):
+            least = min(least, errors[place])
+            if 0.98 * errors[place + 1] < least:
+                shares[place + 1] += shares[place]
+                shares[place] = 0.0
+            else:
+                least = np.inf
     return np.tensordot(shares / shares.sum(), predictions, 1)
 
 

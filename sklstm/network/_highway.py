@@ -34,6 +34,9 @@ _LAG_OF_HALF_SIZE, _SIZE_OF_STATE = 4, 0.4
 # with which they are no better than changes from the newest value.
 _CLEARLY, _LEAST_ERROR = 1.02, 0.001
 
+# Share of the error with a larger penalty that a smaller one must stay below.
+_EQUALLY = 0.98
+
 # Weight below which the prior is not worth its time.
 _LEAST_WEIGHT = 0.02
 
@@ -328,6 +331,10 @@ class _Sums:
             excess = total / total[best] - 1 if total[best] > 0 else 1e9 * (total > 0)
             # The standard error of such a difference is about .4 / sqrt(n).
             shares = np.exp(-3 * n_tested / steps * np.minimum(excess, 1e6) ** 2)
+            # What does equally well with larger coefficients goes on less safely.
+            for kind in range(len(kinds)):
+                own = slice(kind * n_each, (kind + 1) * n_each)
+                _hand_on(shares[own], total[own])
         shares /= shares.sum()
         of_prior = np.repeat([kind.of_prior for kind in kinds], n_each)
         if shares[of_prior].sum() < _LEAST_WEIGHT:
@@ -362,6 +369,18 @@ class _Kind:
     start: np.ndarray
     of_distances: bool = False
     of_prior: bool = False
+
+
+def _hand_on(shares: np.ndarray, errors: np.ndarray) -> None:
+    """Hand the share of each penalty on to the next larger one that does as well."""
+    least = np.inf
+    for place in range(len(shares) - 1):
+        least = min(least, errors[place])
+        if _EQUALLY * errors[place + 1] < least:
+            shares[place + 1] += shares[place]
+            shares[place] = 0.0
+        else:
+            least = np.inf
 
 
 def _ridges(gram: np.ndarray, cross: np.ndarray, sizes: np.ndarray) -> np.ndarray:

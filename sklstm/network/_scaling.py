@@ -658,13 +658,15 @@ def _fit_units(kind: str | None, given: _Given) -> list[Scaling]:
             f"channel that holds its past. Got {came:.6g}; add a constant to the "
             "series, or choose scaling='last'."
         )
-    plain = replace(plain, unit_channel=channels[given.target_of_output])
+    keys = windows.keys if is_panel else None
+    own_channels = channels[given.target_of_output]
+    plain = replace(plain, unit_channel=own_channels, keys=keys)
     np.minimum.at(lowest, channels, lowest_targets)
     log = replace(plain, unit="log", floor=np.where(plain.has_unit, _FLOOR * lowest, 1))
     if kind == "log":
         return [log]
     sizes = np.where(plain.has_unit, sizes_by_group(windows, rows), 1.0)
-    size = replace(plain, unit="size", sizes=sizes, keys=windows.keys)
+    size = replace(plain, unit="size", sizes=sizes)
     return [size, log] if kind == "auto" and is_positive else [size]
 
 
