@@ -79,10 +79,9 @@ class Highway:
 
     The kernels are of shape (n_values, n_outputs), (n_levels, n_outputs),
     (n_steps, n_outputs) and (n_units, n_outputs). The candidates that start from the
-    prior have a weight from 0 to 1; those of distances from the mean have a gain, the
-    share of the others' error that they spare. For each output ``error`` is the mean
-    absolute error on later rows, NaN where there were none, and ``remainder`` the
-    mean squared error on all rows.
+    prior have a weight from 0 to 1. For each output ``error`` is the mean absolute
+    error on later rows, NaN where there were none, and ``remainder`` the mean squared
+    error on all rows.
     """
 
     kernel: np.ndarray
@@ -93,7 +92,6 @@ class Highway:
     step_kernel: np.ndarray
     state_kernel: np.ndarray
     prior_weight: float = 0.0
-    gain_of_distances: float = 0.0
 
     def outputs(
         self, inputs: Any, levels: Any, prior: PriorForecast | None = None
@@ -316,16 +314,11 @@ class _Sums:
         shares = np.zeros(len(candidates))
         shares[-1 if self.has_prior else _UNTESTED] = 1.0
         error = np.full(self.cross.shape[2], np.nan)
-        gain = 0.0
         if n_tested:
             total = np.nan_to_num(errors.sum(axis=1), nan=np.inf)
             # A series that leaves its mean is the worse surprise.
             least = _LEAST_ERROR * n_tested * len(error)
-            total = np.where(of_distances, total + least, total)
-            if of_distances.any():
-                of_changes = total[~of_distances].min()
-                gain = 1 - total[of_distances].min() / max(of_changes, least)
-            total = np.where(of_distances, _CLEARLY * total, total)
+            total = np.where(of_distances, _CLEARLY * (total + least), total)
             best = int(np.argmin(total))
             error = errors[best] / n_tested
             excess = total / total[best] - 1 if total[best] > 0 else 1e9 * (total > 0)
@@ -353,7 +346,6 @@ class _Sums:
             step_kernel=step_kernel,
             state_kernel=state_kernel,
             prior_weight=float(shares[of_prior].sum()),
-            gain_of_distances=float(gain),
         )
 
 
