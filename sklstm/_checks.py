@@ -1,21 +1,20 @@
 """Check parameters and arrays: the only door to scikit-learn's private names."""
 
 import numbers
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Any
 
 import numpy as np
+from sklearn.utils import validation
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_method_params,
-    _check_sample_weight,
-    check_array,
     check_is_fitted,
     check_random_state,
-    validate_data,
 )
 from threadpoolctl import ThreadpoolController
 
@@ -32,10 +31,12 @@ __all__ = [
     "check_finite",
     "check_fit_params",
     "check_is_fitted",
+    "check_numbers",
     "check_random_state",
     "check_whole_target",
     "is_integer",
     "one_blas_thread",
+    "one_line",
     "python_scalar",
     "validate_data",
     "whole_or_unchanged",
@@ -63,9 +64,97 @@ def one_blas_thread() -> AbstractContextManager:
 _CHUNK = 1 << 18
 
 
+# Sentences of scikit-learn that name what they are about, and that its checks ask for.
+_STANDARD = re.compile(
+    r"Feature names are|Found (array with|input)|Input (\w+ )?contains|Negative values|"
+    r"Sample weights|sample_weight|The feature names should match|X has "
+)
+
+
+def check_array(values: Any, **how: Any) -> np.ndarray:
+    """Return values as scikit-learn does; what it cannot read is told in one line."""
+    with _one_sentence(values, how.get("estimator"), how.get("input_name") or "X"):
+        checked = validation.check_array(_plain(values, how), **how)
+        return _numbers_of(checked, how)
+
+
+def validate_data(estimator: Any, X: Any, **how: Any) -> Any:
+    """Return X as scikit-learn does; what it cannot read is told in one line."""
+    with _one_sentence(X, estimator, "X"):
+        checked = validation.validate_data(estimator, _plain(X, how), **how)
+        return _numbers_of(checked, how)
+
+
+def _check_sample_weight(weights: Any, X: Any, **how: Any) -> np.ndarray:
+    """Return weights as scikit-learn does; what it cannot read is told in one line."""
+    with _one_sentence(weights, None, "sample_weight"):
+        return validation._check_sample_weight(weights, X, **how)
+
+
+def _plain(values: Any, how: Mapping[str, Any]) -> Any:
+    """Return what NumPy reads rightly: a mask is NaN, and dates are no numbers."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.filled(values.astype(np.float64), np.nan)
+    dtypes: Any = getattr(values, "dtypes", getattr(values, "dtype", None))
+    kinds = {getattr(dtype, "kind", "") for dtype in np.ravel(dtypes)}
+    if kinds & {*"mM"} and not how.get("skip_check_array"):
+        raise TypeError("dates or durations")
+    return values
+
+
+def _numbers_of(values: Any, how: Mapping[str, Any]) -> Any:
+    """Return values as floats where scikit-learn leaves lists of large ints."""
+    is_object = getattr(getattr(values, "dtype", None), "kind", "") == "O"
+    return values.astype(np.float64) if is_object and how.get("dtype") else values
+
+
+@contextmanager
+def _one_sentence(values: Any, owner: Any, name: str) -> Iterator[None]:
+    """Say in one line what other libraries cannot read as numbers."""
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError) as error:
+        said = str(error)
+        if _STANDARD.match(said):
+            raise
+        need = f"{name} must hold numbers"
+        if owner is not None:
+            owner = owner if isinstance(owner, str) else type(owner).__name__
+            need = f"{owner} needs numbers as {name}"
+        shape = getattr(values, "shape", ())
+        of = f" of shape {shape}" if isinstance(shape, tuple) and shape else ""
+        what = said.split("\n")[0].rstrip(":.")[:150]
+        do = f"; pass {name} as numbers, a row for each time."
+        if "Reshape" in said:
+            do = ". Reshape your data: a row for each time, a column for each variable."
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{need}. Got {type(values).__name__}{of} ({what}){do}") from error
+
+
+def one_line(value: object, most: int = 80) -> str:
+    """Return how a value is written, in one line of some length at most."""
+    line = " ".join(repr(value).split())
+    return line if len(line) <= most else f"{line[: most - 3]}..."
+
+
 def is_integer(value: object) -> bool:
     """Return whether ``value`` is a Python or NumPy integer, and not a bool."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def check_numbers(estimator: Any) -> None:
+    """Raise where a parameter that is a number is a bool, or beyond 64 bits."""
+    for name, constraints in estimator._parameter_constraints.items():
+        kinds = {getattr(kind, "type", kind) for kind in constraints if kind}
+        value = getattr(estimator, name)
+        if not kinds & {numbers.Integral, numbers.Real} or "boolean" in kinds:
+            continue
+        is_huge = isinstance(value, numbers.Integral) and abs(int(value)) >= 1 << 63
+        if isinstance(value, bool) or is_huge:
+            raise ValueError(
+                f"The {name!r} parameter of {type(estimator).__name__} must be a "
+                f"number below 2**63, and no bool. Got {one_line(value)} instead."
+            )
 
 
 def check_coverage(coverage: object, *, owner: str) -> float:
@@ -73,7 +162,7 @@ def check_coverage(coverage: object, *, owner: str) -> float:
     if not isinstance(coverage, int | float | np.floating) or not 0 < coverage < 1:
         raise ValueError(
             f"The 'coverage' parameter of {owner} must be a float between 0 and 1, "
-            f"both excluded. Got {coverage!r} instead."
+            f"both excluded. Got {one_line(coverage)} instead."
         )
     return float(coverage)
 
@@ -110,21 +199,14 @@ def check_whole_target(
 
     ``labels`` name rows, and ``weights`` says how the weight of a row is given.
     """
-    try:
-        values = check_array(
-            y,
-            dtype=np.float64,
-            ensure_2d=False,
-            ensure_all_finite=False,
-            input_name="y",
-            estimator=estimator,
-        )
-    except ValueError as error:
-        if "could not convert" not in str(error):
-            raise
-        raise ValueError(
-            f"{owner} needs numbers as y. Got text ({error}); encode it as numbers."
-        ) from error
+    values = check_array(
+        y,
+        dtype=np.float64,
+        ensure_2d=False,
+        ensure_all_finite=False,
+        input_name="y",
+        estimator=owner if estimator is None else estimator,
+    )
     bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
     if len(bad):
         what = "NaN" if np.isnan(values[bad[0]]).any() else "infinity"
@@ -142,8 +224,12 @@ def check_fit_params(params: Mapping[str, Any], n_rows: int, *, owner: str) -> N
     """Raise unless sample weights among fit parameters have one number for each row."""
     for name, value in params.items():
         is_weight = name.split("__")[-1] == "sample_weight"
-        if not is_weight or value is None or np.ndim(value) == 0:
+        if not is_weight or value is None or isinstance(value, numbers.Real):
             continue
+        if not hasattr(value, "shape"):
+            value = check_array(
+                value, ensure_2d=False, estimator=owner, input_name=name
+            )
         shape = np.shape(value)
         if shape != (n_rows,):
             raise ValueError(
@@ -151,7 +237,8 @@ def check_fit_params(params: Mapping[str, Any], n_rows: int, *, owner: str) -> N
                 f"{shape} for {n_rows} rows; give a row that is not to be learned the "
                 "weight 0."
             )
-        check_array(value, dtype=np.float64, ensure_2d=False, input_name=name)
+        how = {"ensure_2d": False, "ensure_non_negative": True, "input_name": name}
+        check_array(value, dtype=np.float64, estimator=owner, **how)
 
 
 @contextmanager

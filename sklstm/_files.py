@@ -7,7 +7,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-__all__ = ["checked_path", "write_file"]
+__all__ = ["check_regular", "checked_path", "write_file"]
 
 
 def checked_path(path: str | os.PathLike[str]) -> Path:
@@ -17,11 +17,25 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
             "path must be a str or path-like, the name of a file. Got "
             f"{type(path).__name__}; pass the name of a file."
         )
-    if "\0" in str(path):
+    try:
+        has_null = b"\0" in os.fsencode(path)
+    except UnicodeEncodeError:
+        has_null = True
+    if has_null:
         raise ValueError(
-            f"path must hold no null byte. Got {str(path)!r}; name another file."
+            "path must hold no null byte, and no letter that names of files cannot "
+            f"have. Got {str(path)!r}; name another file."
         )
     return Path(path)
+
+
+def check_regular(path: Path) -> None:
+    """Raise where something that is no regular file stands at a path."""
+    if path.exists() and not path.is_file():
+        raise FileExistsError(
+            f"path must lead to a regular file, or to none yet. Got {str(path)!r}, "
+            "which is a folder or a device; name another file."
+        )
 
 
 def write_file(path: str | os.PathLike[str], content: bytes) -> Path:
@@ -36,11 +50,7 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> Path:
             "The folder of path must exist. Got "
             f"{str(target.parent)!r}, which is no folder; make it, or name another."
         )
-    if target.exists() and not target.is_file():
-        raise FileExistsError(
-            f"path must lead to a regular file, or to none yet. Got {str(target)!r}, "
-            "which is a folder or a device; name another file."
-        )
+    check_regular(target)
     # A name of its own: one made of the target's could be too long for a file.
     beside = target.with_name(f".sklstm-{secrets.token_hex(8)}")
     try:

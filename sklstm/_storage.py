@@ -30,10 +30,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from sklstm._checks import is_integer
-from sklstm._files import checked_path, write_file
+from sklstm._files import check_regular, checked_path, write_file
+from sklstm._imports import imported
 from sklstm.network._highway import Highway
 from sklstm.network._kernels import LSTMRecipe
 from sklstm.network._lstm import ACTIVATIONS, NetworkSpec, weight_shapes
+from sklstm.network._prior_reader import PriorReader
 from sklstm.network._regressor import LSTMRegressor
 from sklstm.network._scaling import Scaling
 from sklstm.network._training import Member
@@ -45,7 +47,7 @@ from sklstm.windows._split import PanelTimeSeriesSplit
 __all__ = ["FORMAT", "load", "save"]
 
 # Raised whenever a stored class or attribute gets another name, place or meaning.
-FORMAT = 4
+FORMAT = 5
 
 # What a file may hold: our own types, ...
 _OWN = (
@@ -56,6 +58,7 @@ _OWN = (
     Member,
     NetworkSpec,
     PanelTimeSeriesSplit,
+    PriorReader,
     Scaling,
     SlidingWindow,
     Grid,
@@ -204,7 +207,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     LSTMRegressor(units=8)
     """
     skops = _skops("load")
-    archive = checked_path(path).read_bytes()
+    check_regular(checked_path(path))
+    archive = Path(path).read_bytes()
     try:
         _check_archive(archive)
         stored = skops.loads(archive, trusted=[*_allowed(), "numpy.dtype"])
@@ -235,7 +239,7 @@ def _short(text: str, most: int) -> str:
 def _skops(owner: str) -> Any:
     """Return skops's functions, imported now."""
     try:
-        return import_module("skops.io")
+        return imported("skops.io")
     except ImportError as error:
         raise ImportError(
             f"{owner} needs the package skops. Got none; pip install 'sklstm[storage]'."
@@ -611,6 +615,8 @@ def _try_regressor(regressor: Any) -> None:
         if shapes != weight_shapes(spec):
             raise _UnknownPart(f"weights of the shapes {shapes}")
     scaling = regressor._scaling
+    if scaling.prior is not None and not scaling.prior.fits(spec):
+        raise _UnknownPart(f"a reader that does not fit, {scaling.prior}")
     windows = np.linspace(1, 2, window * n_channels).reshape(1, window, n_channels)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -635,6 +641,8 @@ def _try_windows(sliding_window: Any) -> None:
     is_float = context.values.dtype in (np.float32, np.float64)
     if not is_float or len(n_rows) > 1 or n_groups > max(n_rows):
         raise _UnknownPart(f"a context of {context.values.dtype} and {n_rows} rows")
+    if context.ends.shape != (2, context.values.shape[1]):
+        raise _UnknownPart(f"ends of the shape {context.ends.shape}")
     own.context_, own.groups_ = context.values, context.keys
     names = getattr(own, "feature_names_in_", range(own.n_features_in_))
     rows = pd.DataFrame(1.0, columns=names, index=range(n_groups))

@@ -254,11 +254,16 @@ def _check_intervals(y_true: Any, y_lower: Any, y_upper: Any) -> list[np.ndarray
 
 def _mean(values: np.ndarray, sample_weight: Any, multioutput: Any) -> Any:
     """Return the weighted mean over rows, and over outputs as they are to be."""
-    check_consistent_length(values, sample_weight)
     weights = _check_weights(sample_weight, "sample_weight")
+    check_consistent_length(values, weights)
     each = np.average(values, weights=weights, axis=0)
     if not isinstance(multioutput, str):
         weights = _check_weights(multioutput, "multioutput")
+        if weights is not None and len(weights) != len(each):
+            raise ValueError(
+                f"The weights in multioutput must be one for each of {len(each)} "
+                f"output(s). Got {len(weights)}; pass as many."
+            )
         return float(np.average(each, weights=weights))
     if multioutput not in ("raw_values", "uniform_average"):
         raise ValueError(

@@ -39,7 +39,7 @@ WINGS = {
     ),
 }
 # ... and the rooms at the top that every wing stands on.
-GROUND = {"_checks", "_files", "metrics"}
+GROUND = {"_checks", "_files", "_imports", "metrics"}
 # The door imports on demand, and stands outside.
 DOOR = "__init__"
 
@@ -56,7 +56,7 @@ ROOMS_OF_LIBRARIES = {
 
 # Lines that a file may have, and each of the two folders: raise a bound knowingly.
 MOST_LINES_OF_A_FILE = 700
-MOST_LINES = {"sklstm": 13_155, "tests": 13_555}
+MOST_LINES = {"sklstm": 14_700, "tests": 14_700}
 
 FILES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
@@ -86,10 +86,8 @@ def imports_of(name):
             assert node.level == 0, f"{name} has a relative import"
             modules = [node.module]
             modules += [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Call) and re.search(
-            "import|^backend$", ast.unparse(node.func)
-        ):
-            # import_module("x"), __import__("x"), backend("x")
+        elif isinstance(node, ast.Call) and "import" in ast.unparse(node.func):
+            # import_module("x"), __import__("x"), imported("x")
             modules = [a.value for a in node.args if isinstance(a, ast.Constant)]
         else:
             continue

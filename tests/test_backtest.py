@@ -606,7 +606,7 @@ def never(**kwargs):
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"steps": 0}, r"'steps' .* \[1, inf\). Got 0"),
+        ({"steps": 0}, r"'steps' .* \[1, 2\*\*31\). Got 0"),
         ({"steps": True}, "Got True"),
         ({"stride": 1.5}, "'stride' .* Got 1.5"),
         ({"season": 0}, "'season' .* Got 0"),
@@ -627,6 +627,14 @@ def never(**kwargs):
         ({"cv": [([-1], [2, 3])]}, "Got -1 in fold 0"),
         ({"y": None}, "backtest needs the target .* as y. Got None"),
         ({"cv": []}, "Got none in 0 fold"),
+        ({"cv": [3]}, r"must give pairs .*Got \[3\], cannot unpack"),
+        ({"cv": TimeSeriesSplit(500)}, "Got TimeSeriesSplit.*number of folds=501"),
+        ({"cv": [(np.arange(60) < 9, np.arange(60) > 8)]}, r"array of bool.*flatnonz"),
+        ({"cv": [([0.5], [1.5])]}, "array of float64"),
+        ({"steps": 10**400}, r"'steps' .* Got 1000.*\.\.\. instead"),
+        ({"verbose": "loud"}, "'verbose' .* Got 'loud'"),
+        ({"params": {1: 2}}, "'params' .* must be a dict"),
+        ({"target": np.ones(2), "steps": 2}, "'target' .* Got array"),
         ({"steps": 60}, "an origin that 60 contiguous"),
     ],
 )
@@ -637,11 +645,11 @@ def test_wrong_parameters_are_named_before_the_first_fit(kwargs, message):
         backtest(never(), X, **{"y": X["load"], "cv": SPLIT} | kwargs)
 
 
-@pytest.mark.parametrize("estimator", [object(), Ridge, None])
+@pytest.mark.parametrize("estimator", [object(), Ridge, None, SlidingWindow(3)])
 def test_what_is_no_estimator_is_told(estimator):
     """Classes and other objects are refused by their name."""
     X = series()
-    with pytest.raises(TypeError, match="'estimator' parameter of backtest must be an"):
+    with pytest.raises(TypeError, match="'estimator' parameter of backtest must be a"):
         backtest(estimator, X, X["load"], cv=SPLIT)
 
 

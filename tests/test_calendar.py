@@ -163,3 +163,15 @@ def test_the_calendar_goes_on_after_the_newest_row(has_freq, is_long):
     if is_long:
         later = np.concatenate([later[:20], later[24:49]])
     np.testing.assert_array_equal(later[: len(seen)], seen)
+
+
+def test_what_is_shown_of_a_hole_needs_no_later_row():
+    """Rows to come that are lost have their own calendar, as if none came after."""
+    index = pd.date_range("2024-01-01", periods=40)
+    X = pd.DataFrame({"load": np.arange(40.0)}, index=index)
+    X = X.drop(index[[9, 20, 21]])
+    windows = SlidingWindow(6, calendar=["weekday", "day"], known_ahead=3).fit(X)
+    every = np.asarray(windows.transform(X))
+    for row in range(4, len(X)):
+        until = np.asarray(windows.transform(X[: row + 1]))
+        np.testing.assert_array_equal(until, every[: row + 1])

@@ -23,7 +23,7 @@ NETWORKS = {
     "relu without highway": {"activation": "relu", "highway": False, "units": 3},
     "in its unit": {"scaling": None, "units": 3},
     "logarithms": {"scaling": "log", "units": 3},
-    "median of quantiles": {"quantiles": (0.2, 0.5, 0.9)},
+    "median of quantiles": {"quantiles": (0.2, 0.5, 0.9), "learning_rate": 0.001},
     "patches of an ensemble": {"patch": 2, "n_models": 2},
 }
 

@@ -134,6 +134,7 @@ WRAPPERS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:From step")
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 @pytest.mark.parametrize("steps", [1, 3, 7])
 def test_direct_or_recursive(wrapper, steps):

@@ -191,6 +191,28 @@ def test_error_target_names_no_column(target):
 # -- what is fed back --------------------------------------------------------------
 
 
+@pytest.mark.parametrize("kind", ["series", "panel", "short"])
+def test_a_forecast_that_explodes_is_told_with_its_step(kind):
+    """From where on it is far from all values, and where it leaves float32."""
+    X, keys = frame("load"), {}
+    if kind == "panel":
+        X, keys = X.assign(day=X.index, shop="a"), {"groups": "shop", "time": "day"}
+        X = pd.concat([X, X.assign(shop="b")], ignore_index=True)
+    pipe = linear(window=1, **keys).fit(X, X["load"])
+    pipe[-1].coef_, pipe[-1].intercept_ = np.array([2.0]), 0.0
+    seen = X["load"].to_numpy()
+    ahead = X.groupby("shop")["load"].last() if keys else X["load"].iloc[-1:]
+    far = ahead.to_numpy() * 2.0 ** np.arange(1, 200)[:, None] - seen.max()
+    step = 1 + int(np.argmax((far > 10 * np.ptp(seen)).any(axis=1)))
+    X = X[-3:] if kind == "short" else X  # what fit has seen is known
+    forecast(pipe, X, step - 1)
+    with pytest.warns(UserWarning, match=f"From step {step} on the forecast is far"):
+        forecast(pipe, X, step)
+    words = rf"beyond float32, up to step 12\d, .* since step {step}: they grow"
+    with pytest.raises(ValueError, match=words):
+        forecast(pipe, X, 400)
+
+
 SCALED_BY_HAND = {
     "thousands": lambda y: y / 1000,
     "minmax": lambda y: (y - y.min()) / (y.max() - y.min()),
@@ -198,6 +220,7 @@ SCALED_BY_HAND = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:From step")
 @pytest.mark.parametrize("done", SCALED_BY_HAND)
 @pytest.mark.parametrize("kind", ["frame", "array", "panel"])
 def test_a_target_that_was_scaled_by_hand_is_told(kind, done):

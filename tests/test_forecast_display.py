@@ -115,6 +115,14 @@ def test_forecasts_need_an_index_and_a_history():
     series = pd.Series([1.0, 2.0], name="y")
     with pytest.raises(ValueError, match=r"needs 'history' as a pandas Series"):
         ForecastDisplay.from_predictions(series.to_numpy(), series)
+    words = pd.Series(["a", "b"], name="y")
+    for history, words in (
+        (pd.Series(["a", "b"], name="y"), "column 'y' of dtype"),
+        (series.set_axis(["a", "b"]), "labels of the kind of 'forecast', int64"),
+        (None, "needs 'history' as a pandas Series"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            ForecastDisplay.from_predictions(history, series)
     other = pd.DataFrame({"a": [1.0], "b": [2.0]})
     with pytest.raises(ValueError, match=r"column 'y' in 'history'.*\['a', 'b'\]"):
         ForecastDisplay.from_predictions(other, series)

@@ -23,6 +23,7 @@ from sklstm import (
     gates,
     load_airline_passengers,
 )
+from sklstm.network._prior import prior_reading
 
 WINDOW = 6
 GATES = ["input", "forget", "output", "candidate", "cell", "hidden"]
@@ -78,7 +79,9 @@ def test_cells_and_predictions_follow_from_the_gates(pipe, X):
     hidden = np.concatenate([h.unstack("unit").loc[labels] for h in hidden], axis=1)
     kernel, bias = lstm.weights_[-2:]
     windows = pipe[0].transform(X)[rows]
-    values = lstm._scaling.values(hidden @ kernel + bias, windows)
+    scaling, outputs = lstm._scaling, hidden @ kernel + bias
+    prior = scaling.prior and scaling.prior.read(windows)
+    values = np.sort(scaling.values(outputs, windows, prior=prior))
     middle = list(lstm.quantiles or [0.5]).index(0.5)
     expected = pipe.predict(X)[rows]
     # Gates are followed in float64, predictions made in float32.
@@ -181,6 +184,71 @@ def test_what_has_no_lstm_is_refused(function, X):
     search = GridSearchCV(make_pipeline(SlidingWindow(), LSTMRegressor()), {})
     with pytest.raises(NotFittedError):
         function(search, X)
+
+
+@pytest.fixture(scope="module")
+def prior_pipe(X):
+    """Return a pipeline whose highway takes the prior; its LSTM reads 24 months."""
+    windows = SlidingWindow(24, season=12, horizon=2, known="month")
+    pipe = make_pipeline(windows, LSTMRegressor(epochs=0))
+    return pipe.fit(X, X["passengers"])
+
+
+def test_gates_of_the_prior_are_those_of_its_lstm(prior_pipe, X):
+    """Cells follow from gates; the last hidden state is the one that predicts."""
+    rows = [0, 8, 143]
+    frame = gates(prior_pipe, X, rows, network="prior")
+    assert frame.columns.to_list() == GATES
+    levels = {name: list(frame.index.unique(name)) for name in frame.index.names}
+    assert levels == {
+        "row": list(X.index[rows]),
+        "layer": [0],
+        "direction": ["forward"],
+        "step": [-22, -18, -14, -10, -6, -2],
+        "unit": list(range(96)),
+    }
+    # Row 8 reads seven true months, and row 0 none.
+    missing = frame.isna().all(axis=1)
+    assert missing.equals(frame.isna().any(axis=1))
+    n_true = (~missing).groupby("row", sort=False).sum() / 96
+    assert n_true.to_list() == [0, 2, 6]
+    for _, part in frame.dropna().groupby(["row", "unit"]):
+        before = part["cell"].shift(fill_value=0.0)
+        cell = part["forget"] * before + part["input"] * part["candidate"]
+        np.testing.assert_allclose(part["cell"], cell, atol=1e-5)
+        shown = part["output"] * np.tanh(cell)
+        np.testing.assert_allclose(part["hidden"], shown, atol=1e-5)
+    last = frame["hidden"].xs(-2, level="step").unstack("unit").to_numpy()
+    past = X["passengers"].to_numpy()[None]
+    for own, window in zip(last[1:], (past[:, :7], past[:, :142]), strict=True):
+        _, (state,) = prior_reading(window[:, -24:], 12, 1)
+        # The state is in the unit of the window.
+        scale = np.abs(state).max() / np.abs(own).max()
+        np.testing.assert_allclose(own * scale, state, rtol=1e-3, atol=1e-5)
+    alone = gates(prior_pipe, X, 143, network="prior")
+    np.testing.assert_array_equal(alone, frame.loc[[X.index[143]]])
+
+
+def test_the_prior_is_drawn(prior_pipe, X):
+    """A display has its gates, and says how much the prior counts."""
+    display = GateDisplay.from_estimator(prior_pipe, X, network="prior")
+    expected = gates(prior_pipe, X, network="prior")
+    pd.testing.assert_frame_equal(display.gates, expected)
+    assert display.axes_[1, 0].images[0].get_array().shape == (96, 6)
+    words = f"predictions take {100 * prior_pipe[-1].prior_weight_:.3g} %"
+    assert display.figure_.get_suptitle().startswith(words)
+    check_picture(display.figure_)
+
+
+@pytest.mark.parametrize(
+    ("function", "name"), [(gates, "gates"), (GateDisplay.from_estimator, "Gate")]
+)
+def test_a_network_that_is_not_there(function, name, airline_pipe, airline):
+    """Without a part of the prior, or of another name."""
+    with pytest.raises(ValueError, match=rf"{name}.* prior_weight_ above 0\. Got 0;"):
+        function(airline_pipe, airline, network="prior")
+    with pytest.raises(ValueError, match=rf"'network' .* {name}.* Got 'lstm'"):
+        function(airline_pipe, airline, network="lstm")
 
 
 def test_heat_maps_show_the_gates(airline_pipe, airline):

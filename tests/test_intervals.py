@@ -1,5 +1,7 @@
 """Intervals: weighted conformal distances, their laws, and where they are used."""
 
+from statistics import NormalDist
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,6 +28,7 @@ from sklstm.forecasting._intervals import (
     fewest_residuals,
     past_distances,
 )
+from sklstm.network._prior import prior_forecast
 
 SIZES = st.integers(1, 60).flatmap(
     lambda n: arrays(float, (n, 2), elements=st.floats(-100, 100, width=32))
@@ -346,6 +349,108 @@ def test_quantiles_that_were_fed_back_are_not_there(frame, quantile_pipe):
     assert np.allclose(
         made["load_upper"] - made["load"], made["load"] - made["load_lower"]
     )
+
+
+# -- the prior ----------------------------------------------------------------------
+
+
+def lstm_of_prior(**params):
+    """Return a pipeline whose LSTM takes the prior and trains no network."""
+    names = {*params} & {*SlidingWindow().get_params()}
+    windows = SlidingWindow(36, season=12, **{name: params.pop(name) for name in names})
+    return make_pipeline(windows, LSTMRegressor(epochs=0, **params))
+
+
+def prior_ends(past, n_steps, coverage, horizon=1):
+    """Return how far the prior's ends lie from its median, step by step, by a loop.
+
+    Until the horizon each step has its own window, then all go on from the newest one.
+    """
+    own = [0.1, 0.25, 0.5, 0.75, 0.9]
+    levels = (1 - coverage) / 2, (1 + coverage) / 2
+    ends = []
+    for step in range(1, n_steps + 1):
+        n_hidden = max(horizon - step, 0)
+        window = np.asarray(past)[: len(past) - n_hidden][-36:]
+        quantiles = prior_forecast(window[None], 12, step + n_hidden)[0, -1]
+        for level in levels:
+            right = min(max(np.searchsorted(own, level), 1), 4)
+            at = [NormalDist().inv_cdf(p) for p in (*own[right - 1 : right + 1], level)]
+            low, high = quantiles[right - 1 : right + 1]
+            end = low + (high - low) * (at[2] - at[0]) / (at[1] - at[0])
+            ends.append(end - quantiles[2])
+    return np.reshape(ends, (-1, 2))
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("steps", [1, 6])
+def test_without_residuals_the_prior_gives_intervals(airline, horizon, steps):
+    """The forecast plus the prior's distances from its median, at every step ahead."""
+    X, y = airline[["passengers", "month"]], airline["passengers"]
+    pipe = lstm_of_prior(
+        horizon=horizon, steps=steps, known="month", known_ahead=steps - 1
+    ).fit(X, y)
+    assert pipe[-1].prior_weight_ > 0
+    later = pd.date_range("1961", periods=60, freq="MS")
+    future = pd.DataFrame({"month": later.month}, index=later)
+    points = forecast(pipe, X, 60, X_future=future)
+    coverages = [0.5, 0.72, 0.8, 0.95]
+    made = forecast(pipe, X, 60, X_future=future, coverage=coverages)
+    np.testing.assert_array_equal(made["passengers"], points)
+    before = np.zeros(60)
+    for coverage in coverages:
+        names = [f"passengers_{end}_{100 * coverage:g}" for end in ("lower", "upper")]
+        found = made[names].sub(points, axis=0)
+        expected = prior_ends(y, 60, coverage, horizon)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+        assert (found.iloc[:, 0] < 0).all()
+        assert (found.iloc[:, 1] > before).all()
+        before = found.iloc[:, 1]
+    one = forecast(pipe, X, 60, X_future=future, coverage=0.8)
+    assert list(one.columns) == ["passengers", "passengers_lower", "passengers_upper"]
+    np.testing.assert_array_equal(one["passengers_upper"], made["passengers_upper_80"])
+
+
+@pytest.mark.filterwarnings("ignore:.* made from incomplete windows")
+def test_each_group_has_the_prior_of_its_own_window():
+    """Also where a group is shorter than a window, or ends earlier than others."""
+    lengths = {"a": 60, "b": 60, "c": 40, "d": 9}
+    rng = np.random.default_rng(0)
+    parts = [
+        pd.DataFrame({"shop": shop, "day": np.arange(60 - n, 60) - 5 * (shop == "b")})
+        for shop, n in lengths.items()
+    ]
+    X = pd.concat(parts, ignore_index=True)
+    season = 5 * np.sin(2 * np.pi * X["day"] / 12)
+    X["load"] = X["shop"].map(ord) * (60 + season + rng.normal(size=len(X)))
+    X = X.sample(frac=1, random_state=0)
+    pipe = lstm_of_prior(groups="shop", time="day").fit(X, X["load"])
+    assert pipe[-1].prior_weight_ > 0
+    made = forecast(pipe, X, 5, coverage=0.8).set_index("shop")
+    for shop, own in X.sort_values("day").groupby("shop"):
+        ends = made.loc[shop, ["load_lower", "load_upper"]]
+        found = ends.sub(made.loc[shop, "load"], axis=0)
+        past = np.append(np.full(36, np.nan), own["load"])
+        np.testing.assert_allclose(found, prior_ends(past, 5, 0.8), rtol=1e-5)
+
+
+def test_intervals_of_the_prior_are_in_the_unit_of_y(airline):
+    """Also where X holds the past of y in another unit, and as an array."""
+    X, y = airline[["passengers"]], airline["passengers"]
+    for rows, values, unit in ((X / 4 - 9, y, 4), (X.to_numpy(), y.to_numpy(), 1)):
+        pipe = lstm_of_prior().fit(rows, values)
+        made = np.asarray(forecast(pipe, rows, 1, coverage=0.8))
+        expected = unit * prior_ends(np.ravel(rows), 1, 0.8)
+        np.testing.assert_allclose(made[:, 1:] - made[:, :1], expected, rtol=1e-5)
+
+
+def test_without_a_part_of_the_prior_residuals_are_asked_for(airline):
+    """The error is that of any other regressor, and names the prior, too."""
+    X, y = airline[["passengers"]], airline["passengers"]
+    pipe = lstm_of_prior(prior=False).fit(X, y)
+    assert pipe[-1].prior_weight_ == 0
+    with pytest.raises(ValueError, match=r"needs 'residuals' .* prior_weight_ above 0"):
+        forecast(pipe, X, 3, coverage=0.8)
 
 
 # -- what is wrong ------------------------------------------------------------------

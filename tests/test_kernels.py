@@ -15,11 +15,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from test_lstm import inputs_of, weights_of
 
 import sklstm.network._kernels as kernels
+from sklstm._imports import imported
 from sklstm.network._kernels import LSTMRecipe
 from sklstm.network._lstm import (
     MISSING,
     NetworkSpec,
-    backend,
     build_keras_model,
     forward,
 )
@@ -363,7 +363,6 @@ CODE = """
 import numpy as np
 tiny = np.float32(1e-40)
 import sklstm.network._kernels as kernels
-from sklstm.network._lstm import backend
 from sklstm.network._lstm import NetworkSpec, initial_weights
 spec = NetworkSpec(2, 1, 1, (3,))
 x = np.ones((2, 2, 1), np.float32)
@@ -406,7 +405,7 @@ def test_a_forked_child_trains():
 
 def keras_gradients(spec, weights, inputs, output):
     """Return what TensorFlow finds by automatic differentiation of the Keras model."""
-    tf = backend("tensorflow")
+    tf = imported("tensorflow")
     model = build_keras_model(spec)
     model.set_weights(weights)
     x = tf.constant(np.nan_to_num(inputs, nan=MISSING))

@@ -220,6 +220,10 @@ def test_wrong_input_is_named(metric):
 def test_weights_that_are_none_are_told(metric, weights, words):
     """Weights of rows and of outputs are at least 0, and not all 0."""
     truth, one, other = rows(n_rows=2)
+    with pytest.raises(ValueError, match="multioutput must be one for each of 2"):
+        metric(truth, one, other, multioutput=[1.0])
+    with pytest.raises(TypeError, match=r"y_true must hold.*dates or durations"):
+        metric(truth.astype("datetime64[D]"), one, other)
     for name in ("sample_weight", "multioutput"):
         with pytest.raises(ValueError, match=rf"{name} must be one-dim.*{words}; lea"):
             metric(truth, one, other, **{name: weights})

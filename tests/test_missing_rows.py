@@ -189,7 +189,7 @@ def test_a_hole_inside_X_longer_than_a_window_is_told():
     pipe = make_pipeline(SlidingWindow(4), lstm()).fit(X, X["load"])
     with pytest.warns(UserWarning, match=r"1 row\(s\) of X have no row.*2024-02-07"):
         predicted = pipe.predict(X)
-    assert 28 <= predicted[31] <= 34
+    assert 28 <= predicted[31] <= 38
     assert np.abs(predicted - X["load"])[5:].max() < 8
 
 

@@ -73,7 +73,9 @@ def test_every_option_predicts_as_predict_does(case, table, tmp_path):
     y = table[:, : options.pop("n_targets", 1)]
     columns = table[:, : options.pop("n_columns", 2)]
     windows = SlidingWindow(options.pop("window", 6)).fit_transform(columns)
-    regressor = LSTMRegressor(**options).fit(windows, y if y.shape[1] > 1 else y[:, 0])
+    regressor = LSTMRegressor(prior=False, **options).fit(
+        windows, y if y.shape[1] > 1 else y[:, 0]
+    )
     path = regressor.to_onnx(tmp_path / "model.onnx")
     assert path == tmp_path / "model.onnx"
     outputs = run(path, windows)
@@ -96,7 +98,7 @@ def test_every_option_predicts_as_predict_does(case, table, tmp_path):
 def test_the_weight_of_the_network_is_in_the_graph(table, tmp_path, set_trust):
     """Predictions take as much of the network as the validation rows supported."""
     windows, y = SlidingWindow(4).fit_transform(table), table[:, 0]
-    regressor = LSTMRegressor(4, epochs=1, random_state=0).fit(windows, y)
+    regressor = LSTMRegressor(4, epochs=1, prior=False, random_state=0).fit(windows, y)
     regressor.weights_[-2] += 1  # a network that says much
     values = {}
     for weight in (0.0, 0.4, 1.0):
@@ -127,7 +129,7 @@ def test_series_of_a_panel_have_their_sizes(unit, params, tmp_path):
     X = pd.concat(parts, ignore_index=True)
     pipe = make_pipeline(
         SlidingWindow(4, groups="store", time="day"),
-        LSTMRegressor(3, epochs=2, random_state=0, **params),
+        LSTMRegressor(3, epochs=2, prior=False, random_state=0, **params),
     ).fit(X, X["load"])
     assert pipe[-1]._scaling.unit == unit
     new = X[X["store"] == "b"].assign(store="new", load=lambda rows: rows["load"] * 3)
@@ -156,7 +158,8 @@ print(sorted(loaded & {"tensorflow", "keras", "sklearn", "sklstm"}))
 def test_a_fresh_process_needs_the_runtime_alone(table, tmp_path):
     """The file is served without TensorFlow, scikit-learn or this package."""
     windows, y = SlidingWindow(5).fit_transform(table), table[:, 0]
-    regressor = LSTMRegressor(6, epochs=1, n_models=2, random_state=0).fit(windows, y)
+    regressor = LSTMRegressor(6, epochs=1, n_models=2, prior=False, random_state=0)
+    regressor.fit(windows, y)
     regressor.to_onnx(tmp_path / "model.onnx")
     np.save(tmp_path / "windows.npy", windows)
     assert printed_afresh(FRESH, cwd=tmp_path) == "[]\n"
@@ -170,7 +173,7 @@ def test_the_file_says_what_it_is(table, tmp_path):
     windows, y = SlidingWindow(3).fit_transform(table), table[:, 0]
     models = []
     for n_models in (1, 2):
-        lstm = LSTMRegressor(3, epochs=1, n_models=n_models, random_state=0)
+        lstm = LSTMRegressor(3, epochs=1, n_models=n_models, prior=False)
         models.append(onnx.load(lstm.fit(windows, y).to_onnx(tmp_path / "model.onnx")))
     assert models[0].producer_name == "sklstm"
     shape = models[0].graph.input[0].type.tensor_type.shape.dim
@@ -189,7 +192,7 @@ def test_what_cannot_be_written_leaves_no_file(table, tmp_path, monkeypatch):
     path = tmp_path / "model.onnx"
     with pytest.raises(NotFittedError):
         LSTMRegressor().to_onnx(path)
-    lstm = LSTMRegressor(2, epochs=1, random_state=0).fit(windows, y)
+    lstm = LSTMRegressor(2, epochs=1, prior=False, random_state=0).fit(windows, y)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install 'sklstm\[onnx\]'"):
         lstm.to_onnx(path)

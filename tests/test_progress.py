@@ -433,6 +433,25 @@ def test_the_line_tells_the_weight_of_the_network(data, verbose, capsys):
     assert f"network weight {weight:.2g}" in capsys.readouterr().out.lower()
 
 
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_the_line_tells_the_weight_of_the_prior(airline, epochs, capsys):
+    """Where it has one, and changes what is predicted; also of the highway alone."""
+    y = airline["passengers"]
+    X = SlidingWindow(36, season=12).fit_transform(airline[["passengers"]])
+    params = {"epochs": epochs, "early_stopping": True, "verbose": 1}
+    fitted = tiny(**params).fit(X, y)
+    told = capsys.readouterr().out
+    plain = tiny(**params, prior=False).fit(X, y)
+    assert 0 < fitted.prior_weight_ <= 1
+    weights = fitted.network_weight_, fitted.prior_weight_
+    words = "network weight {:.2g}, prior weight {:.2g}\n".format(*weights)
+    assert told.endswith(words)
+    assert told.startswith("Epoch 1/1" if epochs else "network weight")
+    assert plain.prior_weight_ == 0
+    assert "prior" not in capsys.readouterr().out
+    assert (fitted.predict(X) != plain.predict(X)).any()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_epoch_is_a_line(data, kind, capsys):
     """verbose=2: each epoch of each network, and those of the refit."""

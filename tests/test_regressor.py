@@ -831,7 +831,7 @@ BAD_PARAMETERS = [
     *[{"loss": bad} for bad in ("mze", ["mse"], "mape", "quantile")],
     {"loss": "mse", "quantiles": [0.5]},
     *[{"n_jobs": bad} for bad in (0, 1.5, True)],
-    *[{"epochs": bad} for bad in (0, 2.0, True)],
+    *[{"epochs": bad} for bad in (-1, 2.0, True)],
     {"batch_size": 0},
     *[{"early_stopping": bad} for bad in ("yes", None)],
     *[{"validation_fraction": bad} for bad in (0, 1.0)],
@@ -861,7 +861,7 @@ def test_bad_parameters_are_refused(data, params):
 )
 def test_early_stopping_needs_rows_to_learn_from(data, params):
     """Where validation takes all rows, that is said, with what to lower."""
-    with pytest.raises(ValueError, match=r"early_stopping.* Got \d+ usable row"):
+    with pytest.raises(ValueError, match=r"early_stopping.* Got \d+ sample"):
         tiny(early_stopping=True, **params).fit(*data)
 
 
@@ -890,6 +890,18 @@ BAD_DATA = {
         "y contains infinity in 1 of 60 rows, first in 107; give",
     ),
     "y of strings": (lambda X, y: (X, ["a"] * N_ROWS), "could not convert"),
+    "y a list with NaN": (lambda X, y: (X, [*y[1:], np.nan]), r"1 of \d+ rows, first"),
+    "y a dict": (lambda X, y: (X, {"load": 1.0}), "as y. Got dict"),
+    "y a set": (lambda X, y: (X, {1.0}), "as y. Got set"),
+    "y a generator": (lambda X, y: (X, (v for v in y)), "as y. Got generator"),
+    "y complex": (lambda X, y: (X, y + 1j), "as y. Got ndarray .*Complex"),
+    "y of large integers": (lambda X, y: (X, [10**400] * len(y)), "too large to conv"),
+    "y of dates": (lambda X, y: (X, y.astype("datetime64[D]")), "as y.*dates or durat"),
+    "y masked": (lambda X, y: (X, np.ma.masked_less(y, 1e9)), "y contains NaN"),
+    "X None": (lambda X, y: (None, y), "as X. Got NoneType"),
+    "X a dict": (lambda X, y: ({"load": y}, y), "as X. Got dict"),
+    "X text": (lambda X, y: ("X", y), "as X. Got str"),
+    "X of dates": (lambda X, y: (X.astype("datetime64[D]"), y), "as X.*dates or durat"),
     "y 3-D": (lambda X, y: (X, y[:, None, None]), "dim 3"),
     "y without columns": (lambda X, y: (X, y[:, None][:, :0]), r"0 feature\(s\)"),
     "y a number": (lambda X, y: (X, 3.0), "at least 1 dimension"),
@@ -922,14 +934,46 @@ def test_bad_data_is_refused(data, fitted, case):
     make, words = BAD_DATA[case]
     regressor = tiny()
     for fit in (regressor.fit, regressor.partial_fit):
-        with pytest.raises((ValueError, TypeError), match=words):
+        with pytest.raises((ValueError, TypeError), match=words) as caught:
             fit(*make(*data))
+        assert "\n" not in str(caught.value)
         assert vars(regressor) == vars(tiny())
     regressor = copy.deepcopy(fitted)
     with warnings.catch_warnings(), pytest.raises((ValueError, TypeError)):
         warnings.filterwarnings("ignore", "X has feature names")
         regressor.partial_fit(*make(*data))
     assert_array_equal(regressor.predict(data[0]), fitted.predict(data[0]))
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"n_models": 10**9}, r"'n_models' .* \[1, 10000\]. Got 1000000000"),
+        ({"units": 10**9}, r"Got units=1000000000 .* 4e\+18 weights, .* GB"),
+        ({"units": (50_000, 50_000)}, r"3e\+10 weights, which take 600 GB"),
+        ({"units": 2000, "n_models": 100}, "lower units or n_models"),
+        ({"units": (1,) * 10**6}, r"'units' .* at most 1000. Got \(1, 1, .*\.\.\."),
+        ({"steps": 10**9}, "1000000000 contiguous target.* Got none among"),
+        ({"batch_size": 10**400}, r"'batch_size' .* below 2\*\*63.*\.\.\. instead"),
+        ({"learning_rate": 10**400}, r"'learning_rate' .* below 2\*\*63"),
+        ({"optimizer_params": {"epsilon": 10**400}}, "Got 'epsilon': 1000"),
+        ({"optimizer_params": {"global_clipnorm": -1}}, "global_clipnorm.*Got -1"),
+        ({"quantiles": np.linspace(0.1, 0.9, 2000)}, "at most 1000"),
+    ],
+)
+def test_what_cannot_fit_into_memory_is_refused_at_once(data, params, words):
+    """Before anything is allocated, with the number that it would take."""
+    with pytest.raises(ValueError, match=words) as caught:
+        tiny(**params).fit(*data)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("name", ["batch_size", "epochs", "n_iter_no_change"])
+def test_large_numbers_that_take_nothing_are_harmless(data, name):
+    """They are bounds, which a short series does not come near."""
+    params = {"epochs": 3, "early_stopping": True, "n_iter_no_change": 1}
+    regressor = tiny(**params | {name: 2**62}).fit(*data)
+    assert np.isfinite(regressor.predict(data[0])).all()
 
 
 def test_windows_of_which_none_is_complete_are_told():

@@ -98,27 +98,31 @@ def test_errors_by_step_are_those_of_the_summary(metric):
 
 
 class Weighing(RegressorMixin, BaseEstimator):
-    """Predicts 0, with a network weight of a hundredth of its training rows."""
+    """Predicts 0; its weights are a hundredth and a thousandth of its rows."""
 
     def fit(self, X, y):
         self.network_weight_ = len(X) / 100
+        self.prior_weight_ = len(X) / 1000
         return self
 
     def predict(self, X):
         return np.zeros(len(X))
 
 
-def test_the_network_weight_is_its_mean_over_the_folds():
-    """Of each fold the weight of its regressor, whatever wraps it."""
+@pytest.mark.parametrize(
+    ("name", "share"), [("network weight", 100), ("prior weight", 1000)]
+)
+def test_weights_are_means_over_the_folds(name, share):
+    """Of each fold the weights of its regressor, whatever wraps it."""
     X = series()
     cv = TimeSeriesSplit(2, test_size=10)
     windows = SlidingWindow(3, layout="flat")
     wrapped = TransformedTargetRegressor(make_pipeline(windows, Weighing()))
     for model in (wrapped, Weighing()):
         result = backtest(model, X, X["load"], cv=cv)
-        summary = result.summary()["network weight"]
-        assert summary["model"] == pytest.approx(0.45)
+        summary = result.summary()[name]
+        assert summary["model"] == pytest.approx(45 / share)
         assert summary.drop("model").isna().all()
-        by_fold = result.summary(by="fold")["network weight"]
-        assert by_fold[:, "model"].tolist() == [0.4, 0.5]
-    assert "network weight" not in backtest(Ridge(), X, X["load"], cv=cv).summary()
+        by_fold = result.summary(by="fold")[name]
+        assert by_fold[:, "model"].tolist() == [40 / share, 50 / share]
+    assert name not in backtest(Ridge(), X, X["load"], cv=cv).summary()

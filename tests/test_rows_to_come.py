@@ -424,8 +424,12 @@ def test_names_that_a_column_transformer_makes_are_told():
     X = frame("load", "price")
     named = make_column_transformer((FunctionTransformer(), ["load", "price"]))
     pipe = behind(named.set_output(transform="pandas")).fit(X, X["load"])
-    with pytest.raises(ValueError, match="verbose_feature_names_out=False"):
-        forecast(pipe, X, 1)
+    calls = [lambda: forecast(pipe, X, 1)]
+    for own in ({"known": "price"}, {"groups": "price"}, {"time": "price"}):
+        calls.append(lambda own=own: behind(named, **own).fit(X, X["load"]))
+    for call in calls:
+        with pytest.raises(ValueError, match="verbose_feature_names_out=False"):
+            call()
 
 
 # -- the past ----------------------------------------------------------------------

@@ -616,6 +616,7 @@ OF_BOTH_REGRESSORS = {
     "n_models": 2,
     "scaling": "last",
     "highway": False,
+    "prior": False,
     "optimizer": "sgd",
     "learning_rate": 0.5,
     "loss": "mae",
@@ -638,6 +639,7 @@ OTHER_PARAMETERS = {
         "time": "day",
         "layout": "flat",
         "known_ahead": 1,
+        "season": 7,
         "calendar": "month",
     },
     LSTMRegressor: OF_BOTH_REGRESSORS

@@ -278,12 +278,24 @@ def test_series_frame_and_array_are_read_alike():
     expected = SlidingWindow(4).fit_transform(X.copy())
     read_only = X.to_numpy(copy=True)
     read_only.flags.writeable = False
-    for other in (X, X["load"], read_only, np.asfortranarray(X), X.to_numpy().tolist()):
+    masked = np.ma.masked_array(X.to_numpy(), X.to_numpy() < -1e9)
+    arrays = read_only, np.asfortranarray(X), masked, X.to_numpy().tolist()
+    for other in (X, X["load"], *arrays):
         np.testing.assert_array_equal(SlidingWindow(4).fit_transform(other), expected)
     sliding_window = SlidingWindow(4).fit(X[:12])
     np.testing.assert_array_equal(
         sliding_window.transform(X["load"][12:]), expected[12:]
     )
+
+
+def test_a_mask_is_missing_values():
+    """Masked arrays are read as NaN, whatever lies below the mask."""
+    X = frame_of(columns=("load",)).to_numpy()
+    hidden = np.ma.masked_array(X.copy(), np.arange(len(X))[:, None] % 5 == 2)
+    hidden.data[hidden.mask] = 1e6
+    windows = SlidingWindow(4).fit_transform(hidden)
+    expected = SlidingWindow(4).fit_transform(hidden.filled(np.nan))
+    np.testing.assert_array_equal(windows, expected)
 
 
 @pytest.mark.parametrize(
@@ -607,9 +619,17 @@ def test_labels_beyond_their_type_are_refused():
 NO_TABLES = {
     "no rows": (np.empty((0, 2)), "0 sample"),
     "no series rows": (pd.Series([], dtype=float, name="load"), "0 sample"),
-    "complex": (pd.DataFrame({"a": [1j, 2j]}), "Complex data not supported"),
+    "complex": (pd.DataFrame({"a": [1j, 2j]}), "'a' of dtype complex128"),
+    "a complex array": (np.array([[1j], [2j]]), r"X\. Got .*Complex data not sup"),
+    "None": (None, "as X. Got NoneType"),
+    "text": ("rows", "as X. Got str"),
+    "a dict": ({"a": [1.0, 2.0]}, "as X. Got dict"),
+    "a number": (3.5, "as X. Got float"),
+    "one dimension": (np.arange(3.0), r"shape \(3,\).*Reshape your data"),
+    "large integers": ([[10**400], [1]], "as X. Got list .int too large"),
+    "lists in cells": (pd.DataFrame({"a": [[1], [2]]}), r"'\[1\]', a list, in row 0"),
     "strings": (np.array([["a"], ["b"]]), "numeric|convert"),
-    "dates": (np.array([["2024"], ["2025"]], dtype="datetime64[D]"), "dates into the"),
+    "dates": (np.array([["2024"], ["2025"]], dtype="datetime64[D]"), "X.*dates or"),
     "duplicate": (pd.DataFrame({"a": [1.0, 2.0]}, index=[1, 1]), "one row per label"),
     "out of order": (pd.DataFrame({"a": [1.0, 2.0]}, index=[2, 1]), "in time order"),
     "too short": (frame_of(1), r"at least horizon \+ 1 = 2 rows.*Got 1 sample"),
@@ -622,8 +642,9 @@ NO_TABLES = {
 def test_tables_that_are_none_are_refused(X, words, call):
     """Everything but a table of numbers in time order leaves nothing fitted."""
     sliding_window = SlidingWindow(1)
-    with pytest.raises((ValueError, TypeError), match=words):
+    with pytest.raises((ValueError, TypeError), match=words) as caught:
         getattr(sliding_window, call)(X)
+    assert "\n" not in str(caught.value)
     assert vars(sliding_window) == sliding_window.get_params()
     with pytest.raises(NotFittedError):
         sliding_window.transform(frame_of())
@@ -728,6 +749,19 @@ def test_bad_parameter_values_are_refused(name, value):
     assert getattr(bad, name) is value and vars(bad) == bad.get_params()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("window", 9), ("horizon", 2), ("known_ahead", 2)]
+)
+def test_parameters_set_after_fit_are_refused(name, value):
+    """Windows of another kind than that of fit would be read as its own."""
+    X = frame_of(20, pd.date_range("2024-01-01", periods=20, freq="h"))
+    fitted = SlidingWindow(3, known="temp").fit(X[:15]).set_params(**{name: value})
+    for call in (fitted.transform, fitted.partial_fit):
+        with pytest.raises(ValueError, match=rf"Got {name}={value} after a fit with"):
+            call(X[15:])
+    assert len(fitted.set_params(known_ahead=0).fit(X).transform(X)) == 20
+
+
 def test_y_must_have_the_labels_of_X():
     """A y that was shifted or reordered is refused; row numbers are no labels."""
     X = hourly(20).tz_localize("Europe/Berlin")
@@ -750,7 +784,18 @@ _ROWS_BEFORE = "a window depends on the rows before it"
 
 @pytest.mark.filterwarnings("ignore:X has no index:UserWarning")
 @parametrize_with_checks(
-    [SlidingWindow(3), SlidingWindow(3, layout="flat")],
+    [
+        SlidingWindow(window, layout=layout, **params)
+        for layout in ("sequence", "flat")
+        for window, params in (
+            (1, {}),
+            (3, {"horizon": 0}),
+            (4, {"horizon": 2}),
+            (3, {"known": 0}),
+            (4, {"known": [0], "known_ahead": 2, "horizon": 2}),
+            (30, {}),
+        )
+    ],
     expected_failed_checks=lambda estimator: {
         "check_methods_sample_order_invariance": _ROWS_BEFORE,
         "check_methods_subset_invariance": _ROWS_BEFORE,
@@ -776,3 +821,27 @@ def test_a_network_learns_a_panel_in_any_order_of_rows():
     grid = {"slidingwindow__window": [2, 4]}
     search = GridSearchCV(pipe, grid, cv=cv, error_score="raise")
     assert np.isfinite(search.fit(X, X["load"]).predict(X)).all()
+
+
+@pytest.mark.parametrize("is_long", [True, False])
+def test_a_pipeline_whose_fit_failed_refuses_to_predict(is_long):
+    """Its windows are of other rows than its regressor, until it is fitted again."""
+    X, keys = (
+        frame_of(
+            40, pd.date_range("2024-01-01", periods=40, freq="h"), columns=("load",)
+        ),
+        {},
+    )
+    if is_long:
+        X, keys = X.rename_axis("hour").reset_index(), {"time": "hour"}
+    pipe = make_pipeline(SlidingWindow(3, **keys), LSTMRegressor(2, epochs=1))
+    pipe.fit(X[:30], X["load"][:30])
+    with pytest.raises(ValueError, match="y contains NaN"):
+        pipe.fit(X[5:35], X["load"][5:35] * np.nan)
+    with pytest.raises(ValueError, match="Got a pipeline whose last fit failed"):
+        pipe.predict(X[35:])
+    windows = pipe[0].fit_transform(X[:30])
+    with pytest.raises(ValueError, match="y contains NaN"):
+        pipe[1].fit(windows, X["load"][:30] * np.nan)
+    pipe[1].fit(windows, X["load"][:30])
+    assert len(pipe.predict(X[30:])) == 10

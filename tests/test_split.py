@@ -102,6 +102,15 @@ def test_errors():
         (PanelTimeSeriesSplit(2), X[::-1], "numbers rows.*use TimeSeriesSplit"),
         (PanelTimeSeriesSplit(5, time="day"), X, "number of folds=6 greater"),
         (PanelTimeSeriesSplit(2, time="day"), holed, "time for every row.* in row 1"),
+        (
+            PanelTimeSeriesSplit(2),
+            pd.concat({"a": X}),
+            "one label of time a row.*2 lev",
+        ),
     ):
         with pytest.raises(ValueError, match=words):
             next(cv.split(rows))
+    for name in ("n_splits", "gap", "test_size", "max_train_size", "time"):
+        for value in (1.5, -1, np.nan) if name != "time" else (1.5, {"day": 1}):
+            with pytest.raises(ValueError, match=f"'{name}' parameter of Panel"):
+                next(PanelTimeSeriesSplit(**{"time": "day", name: value}).split(X))

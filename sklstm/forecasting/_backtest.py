@@ -18,7 +18,12 @@ from sklearn.metrics import mean_absolute_error
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklstm._checks import _check_method_params, check_fit_params, is_integer
+from sklstm._checks import (
+    _check_method_params,
+    check_fit_params,
+    is_integer,
+    one_line,
+)
 from sklstm.forecasting._fitted import (
     Fitted,
     fronts_and_regressor,
@@ -169,11 +174,11 @@ def backtest(
     naive  52.0  63.0
     ridge  16.0  19.0
     """
-    _check_numbers(steps, stride, season, refit)
-    if not hasattr(estimator, "get_params") or isinstance(estimator, type):
+    _check_numbers(steps, stride, season, refit, verbose)
+    if not hasattr(estimator, "predict") or isinstance(estimator, type):
         raise TypeError(
-            "The 'estimator' parameter of backtest must be an estimator, such as a "
-            f"pipeline with a SlidingWindow. Got {estimator!r} instead."
+            "The 'estimator' parameter of backtest must be a regressor, such as a "
+            f"pipeline with a SlidingWindow. Got {one_line(estimator)} instead."
         )
     windows = sliding_windows_of(estimator)
     weights = f"params={{'{prefix_of(estimator)}sample_weight': weights}}"
@@ -211,27 +216,34 @@ def backtest(
 # -- checked before ----------------------------------------------------------------
 
 
-def _check_numbers(steps: Any, stride: Any, season: Any, refit: Any) -> None:
+def _check_numbers(
+    steps: Any, stride: Any, season: Any, refit: Any, verbose: Any
+) -> None:
+    if not isinstance(verbose, int | np.integer):
+        raise ValueError(
+            "The 'verbose' parameter of backtest must be an int or a bool. Got "
+            f"{one_line(verbose)} instead."
+        )
     numbers = {"steps": steps, "stride": stride}
     numbers |= {} if season is None else {"season": season}
     for name, value in numbers.items():
-        if not is_integer(value) or value < 1:
+        if not is_integer(value) or not 1 <= value < 1 << 31:
             raise ValueError(
                 f"The {name!r} parameter of backtest must be an int in the range "
-                f"[1, inf). Got {value!r} instead."
+                f"[1, 2**31). Got {one_line(value)} instead."
             )
     is_known = isinstance(refit, bool) or (isinstance(refit, str) and refit == "update")
     if not is_known and not (is_integer(refit) and refit >= 1):
         raise ValueError(
             "The 'refit' parameter of backtest must be a bool, an int in the range "
-            f"[1, inf) or 'update'. Got {refit!r} instead."
+            f"[1, inf) or 'update'. Got {one_line(refit)} instead."
         )
 
 
 def _check_params(estimator: Any, params: Any, rows: OrderedRows, refit: Any) -> None:
     if params is None:
         return
-    if not isinstance(params, dict):
+    if not isinstance(params, dict) or not all(isinstance(n, str) for n in params):
         raise ValueError(
             "The 'params' parameter of backtest must be a dict of fit parameters or "
             f"None. Got {type(params).__name__}; pass "
@@ -274,7 +286,7 @@ def _check_estimator(
     if not windows and rows.steps > 1:
         raise ValueError(
             "backtest needs an estimator with a SlidingWindow inside for several "
-            f"steps. Got steps={rows.steps} and {estimator!r}."
+            f"steps. Got steps={rows.steps} and {one_line(estimator)}."
         )
     pipeline = learner_of(estimator)
     if not isinstance(pipeline, Pipeline) or pipeline.steps[0][1] not in windows:
@@ -293,7 +305,10 @@ def _check_estimator(
         own = [name for name in rows.X.columns if name not in keys]
         names = [own[position] for position in lagged]
         y_names = window.target_names_ if rows.target is None else None
-    if rows.target is not None and rows.target not in [*lagged, *names]:
+    is_named = rows.target is None or any(
+        np.array_equal(rows.target, name) for name in [*lagged, *names]
+    )
+    if not is_named:
         raise ValueError(
             "The 'target' parameter of backtest must name the column that y is, which "
             f"is not known beforehand, one of {names}. Got {rows.target!r} instead."
@@ -367,7 +382,7 @@ def _forecasts(
     origins, values = fold.origins, rows.values
     steps = np.arange(1, rows.steps + 1)
     at = origins[:, None] + steps
-    weight = getattr(fronts_and_regressor(model)[1], "network_weight_", None)
+    _, regressor = fronts_and_regressor(model)
     columns: dict[Any, Any] = {
         "row": at,
         "origin": origins[:, None],
@@ -375,7 +390,8 @@ def _forecasts(
         "y_true": values[at],
         "fold": position,
         "scale": rows.scales(fold.train)[rows.codes[origins]][:, None],
-        "network weight": np.nan if weight is None else weight,
+        "network weight": getattr(regressor, "network_weight_", np.nan),
+        "prior weight": getattr(regressor, "prior_weight_", np.nan),
         "naive": values[origins][:, None],
     }
     if rows.season is not None:

@@ -16,6 +16,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from sklstm._checks import one_line
 from sklstm.windows._array import take_rows
 from sklstm.windows._signs import quiet_windows
 from sklstm.windows._sliding_window import SlidingWindow
@@ -70,10 +71,11 @@ class Fitted:
                 "forecast needs a fitted estimator. Got one whose SlidingWindow is not "
                 "fitted; call fit(X, y) first, of a search with refit=True."
             )
-        if not found:
+        if not found or not hasattr(estimator, "predict"):
             raise ValueError(
-                "forecast needs a fitted estimator with a SlidingWindow inside. Got "
-                f"{estimator!r}; make one with make_pipeline(SlidingWindow(...), ...)."
+                "forecast needs a fitted estimator with a SlidingWindow inside, and a "
+                f"regressor. Got {one_line(estimator)}; make one with make_pipeline("
+                "SlidingWindow(...), ...)."
             )
         windows = [each.window for each in found]
         lag = min(window.lag_ for window in windows)

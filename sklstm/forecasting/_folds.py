@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sklstm._checks import check_whole_target, is_integer
+from sklstm._checks import check_array, check_whole_target, one_line
 from sklstm.windows._array import ranges, take_rows
 from sklstm.windows._frames import check_same_labels, labels_of, rows_from
 from sklstm.windows._labels import check_order, counts_rows, grid_of
@@ -133,7 +133,9 @@ def rows_in_order(
     The windows say what the groups are, ``weights`` how a row is given one.
     """
     X = rows_from(X)
-    X = np.asarray(X) if labels_of(X) is None else X
+    if labels_of(X) is None:
+        how = {"ensure_all_finite": False, "allow_nd": True, "ensure_2d": False}
+        X = check_array(X, dtype=None, estimator="backtest", input_name="X", **how)
     y = _checked_target(X, y, weights)
     kinds = [(as_columns(window.groups), window.time) for window in windows]
     if any(kind != kinds[0] for kind in kinds):
@@ -192,13 +194,11 @@ def folds_of(cv: Any, X: Any, y: Any, rows: OrderedRows, stride: int) -> list[Fo
     if isinstance(cv, str) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
         raise ValueError(
             "The 'cv' parameter of backtest must be a splitter or an iterable of "
-            f"(train, test). Got {cv!r}; use TimeSeriesSplit("
-            f"{cv if is_integer(cv) else 5})."
+            f"(train, test). Got {one_line(cv)}; use TimeSeriesSplit(5)."
         )
-    splits = cv.split(X, y) if hasattr(cv, "split") else cv
     folds: list[Fold] = []
     tested = 0
-    for position, parts in enumerate(splits):
+    for position, parts in enumerate(_splits_of(cv, X, y)):
         train, test = (_places(part, rows, position) for part in parts)
         if rows.is_long:
             train, test = np.sort(train), np.sort(test)
@@ -213,9 +213,29 @@ def folds_of(cv: Any, X: Any, y: Any, rows: OrderedRows, stride: int) -> list[Fo
     return folds
 
 
+def _splits_of(cv: Any, X: Any, y: Any) -> list:
+    """Return the folds of a splitter, or of an iterable of pairs, as pairs."""
+    try:
+        splits = cv.split(X, y) if hasattr(cv, "split") else cv
+        return [(train, test) for train, test in splits]
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "The 'cv' parameter of backtest must give pairs (train, test). Got "
+            f"{one_line(cv)}, {error}; pass a splitter that fits X."
+        ) from error
+
+
 def _places(positions: Any, rows: OrderedRows, fold: int) -> np.ndarray:
     """Return the places of rows that a fold names by their positions in X."""
-    positions, n_rows = np.asarray(positions, dtype=np.intp), len(rows.places)
+    n_rows = len(rows.places)
+    positions = np.asarray(positions)
+    if positions.ndim != 1 or (positions.size and positions.dtype.kind not in "iu"):
+        raise ValueError(
+            "The 'cv' parameter of backtest must name rows by their positions. Got an "
+            f"array of {positions.dtype} and shape {positions.shape} in fold {fold}; "
+            "pass np.flatnonzero(mask) of a mask."
+        )
+    positions = positions.astype(np.intp)
     beyond = positions[(positions < 0) | (positions >= n_rows)]
     if len(beyond):
         raise ValueError(

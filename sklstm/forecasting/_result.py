@@ -56,6 +56,8 @@ class BacktestResult:
         where steps were fed back.
     network_weights : ndarray of shape (n_origins * steps,), optional
         The ``network_weight_`` of the fold's regressor; None where it has none.
+    prior_weights : ndarray of shape (n_origins * steps,), optional
+        Its ``prior_weight_``, likewise.
 
     Attributes
     ----------
@@ -90,6 +92,7 @@ class BacktestResult:
     origins: np.ndarray
     quantiles: Any = None
     network_weights: np.ndarray | None = None
+    prior_weights: np.ndarray | None = None
 
     @property
     def groups(self) -> np.ndarray | None:
@@ -118,8 +121,9 @@ class BacktestResult:
             ``MAE`` and ``RMSE`` in the unit of y, ``MASE`` in that of the naive (with
             ``season``, seasonal naive) forecast's error in the training rows of the
             fold (and group), where they change, and ``sMAPE`` in per cent, 0 to 200.
-            For a model with networks ``network weight``: how much of their output
-            predictions take, from 0 to 1, as a mean over folds.
+            For a model with networks ``network weight`` and ``prior weight``: how much
+            predictions take of their output, and how much the prior counts in the
+            highway, from 0 to 1, as means over folds.
         """
         if by is None:
             return self._errors(slice(None))
@@ -278,11 +282,15 @@ class BacktestResult:
                 symmetric_mean_absolute_percentage_error(truth, made),
             ]
         table = pd.DataFrame.from_dict(lines, orient="index", columns=_METRICS)
-        if self.network_weights is not None:
-            folds = self.predictions["fold"].to_numpy()[rows]
-            _, first = np.unique(folds, return_index=True)
-            weight = float(self.network_weights[rows][first].mean())
-            table["network weight"] = [weight] + [np.nan] * (len(table) - 1)
+        folds = self.predictions["fold"].to_numpy()[rows]
+        _, first = np.unique(folds, return_index=True)
+        for name, weights in (
+            ("network weight", self.network_weights),
+            ("prior weight", self.prior_weights),
+        ):
+            if weights is not None:
+                weight = float(weights[rows][first].mean())
+                table[name] = [weight] + [np.nan] * (len(table) - 1)
         return table
 
 
@@ -300,7 +308,9 @@ def result_of_folds(parts: list[dict], rows: OrderedRows) -> BacktestResult:
     levels = [name for name in columns if isinstance(name, float)]
     quantiles = {level: columns.pop(level) for level in levels}
     at, origins = columns.pop("row"), columns["origin"]
-    scales, weights = columns.pop("scale"), columns.pop("network weight")
+    scales = columns.pop("scale")
+    every = [columns.pop(name) for name in ("network weight", "prior weight")]
+    weights = [None if np.isnan(each).all() else each for each in every]
     index = None
     columns["origin"] = rows.panel.times_of(origins)
     if labels_of(rows.X) is not None:
@@ -315,5 +325,5 @@ def result_of_folds(parts: list[dict], rows: OrderedRows) -> BacktestResult:
         scales,
         origins[:: rows.steps],
         pd.DataFrame(quantiles, index) if quantiles else None,
-        None if np.isnan(weights).all() else weights,
+        *weights,
     )

@@ -184,7 +184,8 @@ class RowsToCome:
             position = self.columns.index(name)
             self.given.append(position)
             values = rows[name].to_numpy()
-            if pd.api.types.is_numeric_dtype(frame[name].dtype):
+            dtype = frame[name].dtype
+            if pd.api.types.is_numeric_dtype(dtype) and dtype.kind != "c":
                 values = rows[name].to_numpy(dtype=float, na_value=np.nan)
             self._check_kind(position, values)
             self._put_column(0, position, self._carried(values))
@@ -266,7 +267,7 @@ class RowsToCome:
     def _check_kind(self, position: int, values: np.ndarray) -> None:
         """Raise where values to come of a column of numbers are none."""
         is_number = pd.api.types.is_numeric_dtype(self._table.dtypes.iloc[position])
-        if is_number and not pd.api.types.is_numeric_dtype(values.dtype):
+        if is_number and values.dtype.kind not in "biuf":
             raise ValueError(
                 f"forecast needs numbers in column {self.columns[position]!r} of "
                 f"X_future, as in X. Got {values[0]!r}, a {type(values[0]).__name__}; "
@@ -309,6 +310,11 @@ class RowsToCome:
     def _put_column(self, start: int, column: int, values: np.ndarray) -> None:
         begin = len(self._ages) + start * self.n_groups
         self._table.iloc[begin : begin + len(values), column] = values
+
+    def values_up_to_now(self, columns: list[int]) -> np.ndarray:
+        """Return columns of all rows of X, of shape (n_rows, n_columns)."""
+        frame = self._X.iloc[:, columns]
+        return frame.to_numpy(dtype=np.float64, na_value=np.nan)
 
     def values_to_come(self, column: int) -> np.ndarray:
         """Return a column of the rows to come, of shape (n_steps, n_groups)."""

@@ -15,8 +15,10 @@ from sklearn.pipeline import Pipeline
 
 from sklstm._checks import (
     _check_method_params,
+    check_array,
     check_fit_params,
     check_whole_target,
+    one_line,
     whole_or_unchanged,
 )
 from sklstm.forecasting._fitted import learner_of, leaves_of, prefix_of
@@ -91,8 +93,11 @@ def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
     """
     learner = check_learner(estimator, owner="update")
     rows = rows_from(X)
+    if not getattr(rows, "shape", ()):
+        how = {"ensure_all_finite": False, "allow_nd": True, "input_name": "X"}
+        rows = check_array(rows, estimator="update", **how)
     own = params_of_last(learner, params, owner="update")
-    check_fit_params(params, np.shape(rows)[0], owner="update")
+    check_fit_params(params, rows.shape[0], owner="update")
     weights = f"{prefix_of(learner)}sample_weight"
     if y is None:
         raise ValueError(
@@ -170,9 +175,11 @@ def check_learner(estimator: Any, *, owner: str) -> Any:
     last = learner
     while isinstance(last, Pipeline):
         last = last.steps[-1][1]
-    if isinstance(estimator, FrozenEstimator) or not hasattr(last, "partial_fit"):
+    is_other = isinstance(estimator, FrozenEstimator | type)
+    if is_other or not hasattr(last, "partial_fit"):
         raise TypeError(
-            f"{owner} needs a regressor with partial_fit, alone or last in a pipeline. "
-            f"Got {estimator!r}; use LSTMRegressor, SGDRegressor, ..., or fit anew."
+            f"{owner} needs a regressor with partial_fit, alone or last in a pipeline."
+            f" Got {one_line(estimator)}; use LSTMRegressor, SGDRegressor, ..., or fit "
+            "anew."
         )
     return learner

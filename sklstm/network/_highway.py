@@ -78,7 +78,7 @@ class Highway:
     (n_steps, n_outputs) and (n_units, n_outputs). The candidates that start from the
     prior have a weight from 0 to 1; those of distances from the mean have a gain, the
     share of the others' error that they spare. For each output ``error`` is the mean
-    absolute error on later rows, infinite where there were none, and ``remainder`` the
+    absolute error on later rows, NaN where there were none, and ``remainder`` the
     mean squared error on all rows.
     """
 
@@ -312,7 +312,7 @@ class _Sums:
         of_distances = np.repeat([kind.of_distances for kind in kinds], n_each)
         shares = np.zeros(len(candidates))
         shares[-1 if self.has_prior else _UNTESTED] = 1.0
-        error = np.full(self.cross.shape[2], np.inf)
+        error = np.full(self.cross.shape[2], np.nan)
         gain = 0.0
         if n_tested:
             total = np.nan_to_num(errors.sum(axis=1), nan=np.inf)

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from sklstm.network._lstm import MISSING, Weights, backend, untouched_random
+from sklstm._imports import imported, untouched_random
+from sklstm.network._lstm import MISSING, Weights
 from sklstm.network._training import Monitor, Plan, Recipe, TrainingSet
 
 __all__ = ["KerasRecipe", "has_masking"]
@@ -98,7 +99,7 @@ class _Interrupted(Exception):
 
 def _fit(model: Any, data: TrainingSet, plan: Plan, monitor: Monitor) -> None:
     """Run the epochs with ``keras.Model.fit``."""
-    keras, fill = backend("keras"), _fill_of(model)
+    keras, fill = imported("keras"), _fill_of(model)
     size = plan.n_rows_of_batch(len(data.rows))
     training = _batches(keras, data, data.rows, size, fill)
     read = [training]
@@ -147,7 +148,7 @@ def _retracing_unsaid() -> Iterator[None]:
 def _compiled_model(recipe: KerasRecipe, seed: int) -> Any:
     """Return the compiled model of a builder, its random weights drawn from a seed."""
     n_outputs, loss = recipe.n_outputs, _loss_from(recipe)
-    wrapper = backend("scikeras.wrappers").KerasRegressor(
+    wrapper = imported("scikeras.wrappers").KerasRegressor(
         model=_compiling(recipe.builder),
         optimizer=recipe.optimizer,
         loss=loss,
@@ -187,14 +188,14 @@ def _loss_from(recipe: KerasRecipe) -> Any:
     has_parameters = any(name.startswith("loss__") for name in recipe.routed)
     if not has_parameters or not isinstance(recipe.loss, str):
         return recipe.loss
-    losses = backend("keras").losses
+    losses = imported("keras").losses
     words = losses.get(recipe.loss).__name__.split("_")
     return getattr(losses, "".join(word.capitalize() for word in words))
 
 
 def _quantile_loss(levels: tuple[float, ...]) -> Callable:
     """Return the pinball loss (Koenker & Bassett 1978, doi:10.2307/1913643)."""
-    keras = backend("keras")
+    keras = imported("keras")
 
     def quantile(y_true, y_pred):
         error = y_pred - y_true
@@ -229,7 +230,7 @@ def _compiling(builder: Callable) -> Callable:
         if not wants_compile:
             del arguments["compile_kwargs"]
         model = builder(**arguments)
-        if not isinstance(model, backend("keras").Model):
+        if not isinstance(model, imported("keras").Model):
             raise ValueError(
                 "The 'model' parameter of KerasRegressor must build a keras.Model. Got "
                 f"{model!r} from it."
@@ -322,7 +323,7 @@ def _draw_weights(model: Any, seed: int) -> None:
 
     Keras seeds an initializer that was given no seed from Python's global generator.
     """
-    keras = backend("keras")
+    keras = imported("keras")
     rng = np.random.default_rng(seed)
     for layer in _layers(model):
         for name, variable in list(vars(layer).items()):

@@ -6,29 +6,26 @@ that train and predict are held against it.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import numpy as np
+
+from sklstm._imports import imported
 
 __all__ = [
     "ACTIVATIONS",
     "MISSING",
     "NetworkSpec",
     "Weights",
-    "backend",
     "build_keras_model",
     "default_patch",
     "forward",
     "initial_weights",
     "patched",
     "trace",
-    "untouched_random",
     "weight_shapes",
 ]
 
@@ -268,31 +265,12 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return np.tanh(x / 2) / 2 + np.float32(0.5)
 
 
-@contextmanager
-def untouched_random() -> Iterator[None]:
-    """Give Python's global generator back as it was before the block."""
-    state = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(state)
-
-
-def backend(name: str) -> Any:
-    """Import TensorFlow, Keras or scikeras when first needed.
-
-    That takes seconds, and moves Python's global generator, which is the user's.
-    """
-    with untouched_random():
-        return import_module(name)
-
-
 def build_keras_model(spec: NetworkSpec) -> Any:
     """Return the uncompiled ``keras.Model`` of a spec, all of its weights zero.
 
     It reads windows as :func:`patched` returns them, :data:`MISSING` for NaN.
     """
-    keras = backend("keras")
+    keras = imported("keras")
     layers = keras.layers
     model = [keras.Input((spec.n_steps, spec.n_inputs))]
     model.append(layers.Masking(float(MISSING)))

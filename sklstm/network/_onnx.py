@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from sklstm._imports import imported
 from sklstm.network._lstm import NetworkSpec, Weights
 from sklstm.network._training import Member
 
@@ -213,7 +213,7 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
     scaling = networks[0].scaling
     spec, levels = recipe.spec, recipe.levels
     try:
-        onnx = import_module("onnx")
+        onnx = imported("onnx")
     except ImportError as error:
         raise ImportError(
             "to_onnx needs the package onnx. Got none; pip install 'sklstm[onnx]'."

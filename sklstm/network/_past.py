@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["past_fits", "past_slopes", "unit_of"]
+__all__ = ["FARTHEST_HORIZON", "past_fits", "past_slopes", "unit_of"]
 
 # How far, and on how many rows, a channel is compared with the target.
-_FARTHEST_HORIZON, _ROWS_TO_PROBE, _FEWEST_PAIRS = 64, 512, 8
+FARTHEST_HORIZON, _ROWS_TO_PROBE, _FEWEST_PAIRS = 64, 512, 8
 
 # A deviation from the channel, in standard deviations of the target, that is rounding.
 _GRAIN = 1e-4
@@ -29,7 +29,7 @@ def past_slopes(newest: np.ndarray, target: np.ndarray, rows: np.ndarray) -> np.
 def past_fits(newest: np.ndarray, target: np.ndarray, rows: np.ndarray) -> Iterator:
     """Yield, per channel, how many rows later it shows the target, slope and offset."""
     newest, target, rows = (a[-_ROWS_TO_PROBE:] for a in (newest, target, rows))
-    farthest = min(_FARTHEST_HORIZON, len(rows) - _FEWEST_PAIRS)
+    farthest = min(FARTHEST_HORIZON, len(rows) - _FEWEST_PAIRS)
     for values in newest.T:
         fits = (_line(later, values, target, rows) for later in range(1, farthest + 1))
         yield next((fit for fit in fits if fit is not None), None)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import sklstm.network._kernels as kernels
-from sklstm.network._lstm import NetworkSpec
+from sklstm.network._lstm import NetworkSpec, Weights, trace
 from sklstm.network._prior_inputs import (
     MAX_READ,
     PriorInputs,
@@ -33,6 +33,7 @@ __all__ = [
     "network_output",
     "prior_forecast",
     "prior_reading",
+    "prior_trace",
     "read_weights",
 ]
 
@@ -77,18 +78,28 @@ def read_weights(file: Any) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
     return weights, about
 
 
-def last_state(weights: Mapping[str, np.ndarray], inputs: PriorInputs) -> np.ndarray:
-    """Return the LSTM's hidden state after each row's window."""
+def _lstm(
+    weights: Mapping[str, np.ndarray], inputs: PriorInputs
+) -> tuple[NetworkSpec, Weights, np.ndarray]:
+    """Return the LSTM as a network whose output is its hidden state, and what it reads.
+
+    Patches are its steps; those before the series begins are missing.
+    """
     wide = inputs.patches @ weights["embed_patch/kernel"]
     wide += weights["embed_patch/bias"]
     wide += inputs.statics[:, None] @ weights["embed_static/kernel"]
     np.maximum(wide, 0, out=wide)
-    wide[~inputs.is_read] = np.nan  # missing steps of the network
+    wide[~inputs.is_read] = np.nan
     units, n_steps = len(weights["lstm/recurrent_kernel"]), wide.shape[1]
     spec = NetworkSpec(n_steps, wide.shape[2], n_outputs=units, units=(units,), patch=1)
     own = [weights[f"lstm/{part}"] for part in ("kernel", "recurrent_kernel", "bias")]
     unchanged = [np.eye(units, dtype=np.float32), np.zeros(units, np.float32)]
-    return kernels.outputs(spec, [*own, *unchanged], wide)
+    return spec, [*own, *unchanged], wide
+
+
+def last_state(weights: Mapping[str, np.ndarray], inputs: PriorInputs) -> np.ndarray:
+    """Return the LSTM's hidden state after each row's window."""
+    return kernels.outputs(*_lstm(weights, inputs))
 
 
 def network_output(
@@ -117,14 +128,19 @@ def _quantiles(
     return inputs.base[:, :, None] + scale[:, None] * z, scale * state
 
 
-def _at_once(weights, windows, season, n_steps, use_logarithms):
-    """Return what the prior says of up to MAX_STEPS steps after rows with values."""
-    steps = np.arange(1, n_steps + 1)
+def _moved(windows):
+    """Return rows with values, from their newest value in a unit; and these two."""
     last = fill_forward(windows)[:, -1:]
     # A power of two as unit: scaling by it does not round.
     peak = np.nanmax(np.abs(windows), axis=1, keepdims=True)
     unit = np.exp2(np.clip(np.frexp(peak)[1], -1000, 1000).astype(float))
-    moved = windows / unit - last / unit
+    return windows / unit - last / unit, last, unit
+
+
+def _at_once(weights, windows, season, n_steps, use_logarithms):
+    """Return what the prior says of up to MAX_STEPS steps after rows with values."""
+    steps = np.arange(1, n_steps + 1)
+    moved, last, unit = _moved(windows)
     upright, states = _quantiles(weights, prior_inputs(moved, season, steps, False))
     mirrored, _ = _quantiles(weights, prior_inputs(-moved, season, steps, False))
     of_values = 0.5 * upright - 0.5 * mirrored[:, :, ::-1]
@@ -205,21 +221,19 @@ def prior_reading(
     has_values = ~np.isnan(windows).all(axis=1)
     if not has_values.any():
         return out, states
-    seen, at_once = windows[has_values], min(n_steps, MAX_STEPS)
-    parts = (seen[i : i + _ROWS] for i in range(0, len(seen), _ROWS))
-    made = [_at_once(weights, part, season, at_once, use_logarithms) for part in parts]
-    first, states[has_values] = map(np.concatenate, zip(*made, strict=True))
-    out[has_values, :at_once] = first
-    if n_steps > MAX_STEPS:
-        further = np.concatenate([seen, first[:, :, _MEDIAN]], axis=1)
-        later = prior_forecast(
-            further,
-            season,
-            n_steps - at_once,
-            use_logarithms=use_logarithms,
-            weights=weights,
-        )
-        out[has_values, at_once:] = _widened(later, first[:, -1:])
+    seen = windows[has_values]
+    for start in range(0, n_steps, MAX_STEPS):
+        what = season, min(n_steps - start, MAX_STEPS), use_logarithms
+        parts = (seen[i : i + _ROWS] for i in range(0, len(seen), _ROWS))
+        made = [_at_once(weights, part, *what) for part in parts]
+        quantiles, state = map(np.concatenate, zip(*made, strict=True))
+        if start == 0:
+            states[has_values] = state
+        else:
+            quantiles = _widened(quantiles, out[has_values, start - 1 : start])
+        out[has_values, start : start + MAX_STEPS] = quantiles
+        seen = np.concatenate([seen, quantiles[:, :, _MEDIAN]], axis=1)
+        seen = seen[:, -longest_window(season) :]
     return out, states
 
 
@@ -228,3 +242,18 @@ def _widened(quantiles: np.ndarray, before: np.ndarray) -> np.ndarray:
     median = quantiles[:, :, [_MEDIAN]]
     spread = np.hypot(quantiles - median, before - before[:, :, [_MEDIAN]])
     return median + np.sign(np.array(LEVELS) - 0.5) * spread
+
+
+def prior_trace(windows: np.ndarray, season: tuple[int, ...]) -> np.ndarray:
+    """Return gates and states of the LSTM while it reads the values of each window.
+
+    Of shape (n_rows, n_patches, 6, n_units), as :func:`sklstm.network._lstm.trace`
+    orders them; NaN for patches before the first value.
+    """
+    windows = np.asarray(windows, dtype=np.float64)[:, -longest_window(season) :]
+    has_values = (~np.isnan(windows)).any(axis=1, keepdims=True)
+    moved, _, _ = _moved(np.where(has_values, windows, 0.0))
+    inputs = prior_inputs(moved, season, np.arange(1, 2), False)
+    _, (traces,) = trace(*_lstm(load_prior()[0], inputs))
+    traces[~(inputs.is_read & has_values)] = np.nan
+    return traces

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -9,11 +10,18 @@ from typing import Any
 import numpy as np
 
 from sklstm.network._highway import PriorForecast
-from sklstm.network._past import past_fits
-from sklstm.network._prior import LEVELS, n_units, prior_reading
+from sklstm.network._lstm import NetworkSpec
+from sklstm.network._past import FARTHEST_HORIZON, past_fits
+from sklstm.network._prior import LEVELS, n_units, prior_reading, prior_trace
+from sklstm.network._rows import thinned
+from sklstm.network._scaling import fit_scaling
 from sklstm.windows._array import row_slices
 
-__all__ = ["PriorReader", "prior_reader"]
+__all__ = ["PriorReader", "useful_reader"]
+
+
+# Rows of the sample on which the prior must show its worth, where there are more.
+_ROWS_OF_SAMPLE = 2048
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,21 @@ class PriorReader:
     season: tuple[int, ...]
     levels: tuple[float, ...]
 
+    def fits(self, spec: NetworkSpec) -> bool:
+        """Return whether it reads windows of a network, and makes its outputs."""
+        has_levels = all(0 < level < 1 for level in self.levels)
+        has_season = all(1 <= m and 2 * m <= max(spec.window, 2) for m in self.season)
+        return (
+            has_levels
+            and has_season
+            and 1 <= len(self.season) <= 2
+            and self.season[-1] % self.season[0] == 0
+            and self.channel < spec.n_channels
+            and self.slope > 0
+            and 1 <= self.horizon <= FARTHEST_HORIZON
+            and self.steps * len(self.levels) == spec.n_outputs
+        )
+
     def read(self, windows: Any, rows: np.ndarray | None = None) -> PriorForecast:
         """Return the forecasts of raw windows; NaN for rows that are not asked for."""
         rows = np.arange(len(windows)) if rows is None else rows
@@ -42,17 +65,42 @@ class PriorReader:
         )
         for some in row_slices(windows, len(rows)):
             at = rows[some]
-            past = np.array(windows[at][:, :, self.channel], np.float64, order="C")
-            ahead = self.horizon + self.steps - 1
-            quantiles, state = prior_reading(past, self.season, ahead)
-            quantiles = self.slope * quantiles[:, self.horizon - 1 :] + self.offset
+            quantiles, state = self._reading(windows[at], self.steps)
             forecast.steps[at] = quantiles[:, :, LEVELS.index(0.5)]
-            forecast.outputs[at] = _at_levels(quantiles, self.levels)
+            made = _at_levels(quantiles, self.levels)
+            forecast.outputs[at] = made.reshape(len(at), -1)
             forecast.state[at] = self.slope * state
         return forecast
 
+    def spread(self, windows: Any, n_steps: int, levels: Sequence[float]) -> np.ndarray:
+        """Return how far quantiles lie from the median, (n_rows, n_steps, n_levels).
 
-def prior_reader(
+        Of any number of steps, whatever those that are predicted at once; NaN for raw
+        windows without a true step.
+        """
+        parts = [np.empty((0, n_steps, len(levels)))]
+        for some in row_slices(windows, len(windows)):
+            quantiles, _ = self._reading(windows[some], n_steps)
+            median = quantiles[:, :, [LEVELS.index(0.5)]]
+            parts.append(_at_levels(quantiles, levels) - median)
+        return np.concatenate(parts)
+
+    def trace(self, windows: Any) -> np.ndarray:
+        """Return the gates of raw windows, as :func:`prior_trace` does."""
+        return prior_trace(self._past(windows), self.season)
+
+    def _past(self, windows: Any) -> np.ndarray:
+        """Return the channel of raw windows that holds the past of the target."""
+        return np.array(windows[:, :, self.channel], np.float64, order="C")
+
+    def _reading(self, windows: Any, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the target's quantiles at LEVELS, and the state of the channel."""
+        ahead = self.horizon + n_steps - 1
+        quantiles, state = prior_reading(self._past(windows), self.season, ahead)
+        return self.slope * quantiles[:, self.horizon - 1 :] + self.offset, state
+
+
+def _reader_of(
     windows: Any,
     targets: np.ndarray,
     rows: np.ndarray,
@@ -77,8 +125,39 @@ def prior_reader(
     return None
 
 
-def _at_levels(quantiles: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
-    """Return quantiles at other levels, (n_rows, n_steps * n_levels).
+def useful_reader(
+    windows: Any,
+    targets: np.ndarray,
+    rows: np.ndarray,
+    steps: int,
+    levels: tuple[float, ...],
+    season: tuple[int, ...],
+    scaling: str,
+) -> PriorReader | None:
+    """Return the reader of the prior, None where it cannot be read or has no use.
+
+    Of many rows a sample must show that it is worth its time: with the prior a highway
+    of the sample must err less than one of all rows without.
+    """
+    reader = _reader_of(windows, targets, rows, steps, levels, season)
+    some = thinned(rows, _ROWS_OF_SAMPLE)
+    if reader is None or len(some) == len(rows):
+        return reader
+    kind = "last" if scaling == "auto" else scaling
+    outputs = np.zeros(targets.shape[1], dtype=np.int64)
+    plain = fit_scaling(kind, windows, targets, rows, outputs, has_highway=True)
+    sizes = plain.sizes_of(windows)
+    given = plain.relative(windows, sizes), plain.relative_targets(targets, sizes)
+    said = plain.relative_prior(reader.read(windows, some), sizes)
+    better = plain.with_highway(*given, some, None, said, steps, among=rows)
+    with_prior, without = (
+        each.highway.error.sum() for each in (better, plain) if each.highway
+    )
+    return reader if with_prior < without else None
+
+
+def _at_levels(quantiles: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """Return quantiles at other levels, (n_rows, n_steps, n_levels).
 
     Between the prior's own and beyond, they are as straight as a normal distribution's.
     """
@@ -88,5 +167,4 @@ def _at_levels(quantiles: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
     )
     at = np.clip(np.searchsorted(own, wanted) - 1, 0, len(own) - 2)
     share = (wanted - own[at]) / (own[at + 1] - own[at])
-    made = quantiles[:, :, at] * (1 - share) + quantiles[:, :, at + 1] * share
-    return made.reshape(len(quantiles), -1)
+    return quantiles[:, :, at] * (1 - share) + quantiles[:, :, at + 1] * share

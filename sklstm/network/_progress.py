@@ -142,12 +142,15 @@ class Progress:
             **self._given, reconstruction_attributes=state
         )
 
-    def end_network(self, weight: float) -> None:
-        """Tell of the weight that a trained network has beside its highway."""
+    def end_network(self, scaling: Any) -> None:
+        """Tell the weights of a trained network and of the prior in its highway."""
+        weight, prior_weight = scaling.network_weight, scaling.highway.prior_weight
         text = f"network weight {weight:.2g}"
-        if weight == 0:
-            text = "network weight 0: the linear part predicts alone"
-        self._text += f" - {text}"
+        if prior_weight > 0:
+            text += f", prior weight {prior_weight:.2g}"
+        elif weight == 0:
+            text += ": the linear part predicts alone"
+        self._text = " - ".join(filter(None, [self._text, text]))
         if self._verbose > 1:
             print(f"{text.capitalize()}\n", end="", flush=True)
 

@@ -1,15 +1,27 @@
 """LSTMRegressor: an LSTM on windows, as a scikit-learn regressor."""
 
+import math
 import os
 from numbers import Integral, Real
 from pathlib import Path
 
 from joblib import effective_n_jobs
 
-from sklstm._checks import Interval, StrOptions, check_is_fitted, is_integer
+from sklstm._checks import (
+    Interval,
+    StrOptions,
+    check_is_fitted,
+    is_integer,
+    one_line,
+)
 from sklstm._files import write_file
 from sklstm.network._kernels import LOSSES, OPTIMIZERS, LSTMRecipe
-from sklstm.network._lstm import ACTIVATIONS, NetworkSpec, default_patch
+from sklstm.network._lstm import (
+    ACTIVATIONS,
+    NetworkSpec,
+    default_patch,
+    weight_shapes,
+)
 from sklstm.network._onnx import onnx_model
 from sklstm.network._window_regressor import (
     AT_LEAST_1,
@@ -19,6 +31,13 @@ from sklstm.network._window_regressor import (
 )
 
 __all__ = ["LSTMRegressor"]
+
+# Weights of all networks together that are never too many; learning takes some 20 bytes
+# for each.
+_MOST_WEIGHTS = 1 << 28
+
+# Layers that are never too many.
+_MOST_LAYERS = 1000
 
 _RANGES = {
     "beta_1": SHARE,
@@ -177,6 +196,15 @@ class LSTMRegressor(WindowRegressor):
             bidirectional=bool(self.bidirectional),
             patch=self._patch(),
         )
+        n_weights = self.n_models * sum(map(math.prod, weight_shapes(spec)))
+        if n_weights > _MOST_WEIGHTS:
+            raise ValueError(
+                "LSTMRegressor needs networks that fit into memory. Got "
+                f"units={one_line(self.units)} and n_models={self.n_models} for "
+                f"windows of {spec.window} steps and {spec.n_channels} channel(s), "
+                f"{n_weights:.2g} weights, which take {2e-8 * n_weights:.0f} GB to "
+                "learn; lower units or n_models."
+            )
         numbers = (self.optimizer_params or {}).items()
         return LSTMRecipe(
             spec=spec,
@@ -206,11 +234,13 @@ class LSTMRegressor(WindowRegressor):
         """Check every parameter, alone and with the others, before anything else."""
         super()._check_parameters()
         units = (self.units,) if is_integer(self.units) else self.units
-        if not units or not all(is_integer(size) and size > 0 for size in units):
+        is_short = 0 < len(units) <= _MOST_LAYERS
+        if not is_short or not all(is_integer(size) and size > 0 for size in units):
+            came = one_line(units[: _MOST_LAYERS + 1] if len(units) > 1 else self.units)
             raise ValueError(
                 "The 'units' parameter of LSTMRegressor must be an int in the range "
-                f"[1, inf) or a tuple of them, one per layer. Got {self.units!r} "
-                "instead."
+                f"[1, inf) or a tuple of them, one per layer, at most {_MOST_LAYERS}. "
+                f"Got {came} instead."
             )
         if self.n_jobs == 0:
             raise ValueError(
@@ -220,11 +250,12 @@ class LSTMRegressor(WindowRegressor):
         legal = [*OPTIMIZERS[self.optimizer], "global_clipnorm"]
         for name, value in (self.optimizer_params or {}).items():
             is_number = isinstance(value, Real) and not isinstance(value, bool)
+            is_number = is_number and abs(value) < 1 << 63
             if name not in legal or not is_number:
                 raise ValueError(
                     "The 'optimizer_params' parameter of LSTMRegressor must hold "
                     f"numbers for {', '.join(legal)}, which optimizer="
-                    f"{self.optimizer!r} takes. Got {name!r}: {value!r} instead."
+                    f"{self.optimizer!r} takes. Got {name!r}: {one_line(value)}."
                 )
             if value not in _RANGES[name]:
                 raise ValueError(

@@ -21,7 +21,7 @@ from sklstm._checks import (
     validate_data,
 )
 from sklstm.windows._array import Windows, base_from_windows, is_next_window, true_steps
-from sklstm.windows._frames import check_same_labels, is_numbered
+from sklstm.windows._frames import check_same_labels, is_numbered, labels_of
 from sklstm.windows._season import SeasonalArray
 
 __all__ = [
@@ -32,10 +32,10 @@ __all__ = [
     "read_target",
     "read_weights",
     "read_windows",
+    "rolling_tests",
     "season_of",
     "split_newest",
     "steps_of",
-    "tests_of",
     "thinned",
 ]
 
@@ -56,8 +56,11 @@ def read_windows(regressor: Any, X: Any, *, reset: bool) -> tuple[Any, np.ndarra
     """
     owner, most = type(regressor).__name__, _greatest_for(regressor)
     windows = _shaped_windows(regressor, X, reset=reset)
-    counts = true_steps(windows)
     base = base_from_windows(windows)
+    if base is None:
+        # Sums have one order, however the windows are stored.
+        windows = np.ascontiguousarray(windows)
+    counts = true_steps(windows)
     values = windows if base is None else base
     infinite = ((values > most) | (values < -most)).nonzero()
     if len(infinite[0]):
@@ -89,16 +92,16 @@ def _greatest_for(regressor: Any) -> np.float64:
 def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
     """Return X as float windows of the right shape, contents unchecked."""
     owner = type(regressor).__name__
+    how = {"ensure_all_finite": False, "allow_nd": True, "estimator": regressor}
     if not hasattr(X, "ndim"):
-        X = np.asarray(X)
+        X = check_array(X, dtype=np.float32, ensure_2d=False, **how)
     if X.ndim == 3:
         windows = X
         # check_array would return plain float arrays as they are, only later.
         is_plain = type(X) in (np.ndarray, SeasonalArray)
         is_plain = is_plain and X.dtype in _FLOATS and len(X) > 0
         if not (is_plain or isinstance(X, Windows)):
-            how = {"ensure_all_finite": False, "allow_nd": True}
-            windows = check_array(X, dtype=_FLOATS, estimator=regressor, **how)
+            windows = check_array(X, dtype=_FLOATS, **how)
         if isinstance(windows, SeasonalArray):
             windows = windows.view(np.ndarray)
         if 0 in windows.shape:
@@ -141,14 +144,9 @@ def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarr
         raise ValueError(
             f"This {owner} estimator requires y to be passed, but the target y is None."
         )
-    if np.asarray(y).dtype.kind in "mM":
-        raise ValueError(
-            f"{owner} needs numbers as y. Got dates or durations; convert "
-            "them to a number of their unit."
-        )
     y = check_whole_target(
         y,
-        getattr(y, "index", None),
+        labels_of(y),
         owner=owner,
         weights=f"sample_weight ({owner.lower()}__sample_weight in a pipeline)",
         estimator=regressor,
@@ -315,7 +313,7 @@ def thinned(rows: np.ndarray, most: int) -> np.ndarray:
     return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
-def tests_of(
+def rolling_tests(
     rows: np.ndarray, steps: int, groups: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return from which test on each row may be learned, and its own test, 0 for none.

@@ -30,7 +30,13 @@ import numpy as np
 from sklstm.metrics import symmetric_mean_absolute_percentage_error
 from sklstm.network._highway import Highway, Part, PriorForecast, fit_highway
 from sklstm.network._past import past_slopes, unit_of
-from sklstm.network._rows import tests_of, thinned
+from sklstm.network._rows import rolling_tests, thinned
+from sklstm.network._sizes import (
+    GRAIN,
+    sizes_by_group,
+    sizes_of_steps,
+    sizes_of_windows,
+)
 from sklstm.windows._array import (
     Windows,
     base_from_windows,
@@ -44,11 +50,6 @@ __all__ = ["Scaling", "fit_scaling", "last_level"]
 # What stands in logarithms for values that are not positive, as a share of the lowest
 # value in training.
 _FLOOR = 0.1
-
-# Size of a series that does not vary, and what of a standard deviation is rounding, as
-# shares of the mean absolute value.
-_FLAT_SIZE = 0.1
-_GRAIN = 16 * float(np.finfo(np.float64).eps)
 
 # Variance of the change from a level, as a multiple of that of the target, above which
 # the channel is no level of it: values of a series that alternate come to 4 at most.
@@ -146,7 +147,7 @@ class Scaling:
     def sizes_by_group(self, groups: Any, windows: Any) -> Any:
         """Return the sizes of raw windows by position of their group; -1 is new."""
         sizes = np.take_along_axis(self.sizes, groups[:, None], axis=0)
-        own = _sizes_of_windows(windows.astype(np.float64))
+        own = sizes_of_windows(windows.astype(np.float64))
         smallest = np.where(np.isnan(self.sizes), np.inf, self.sizes).min(axis=0)
         smallest = np.where(np.isfinite(smallest), smallest, 1.0)
         own = np.where(own > 0, own, smallest)
@@ -157,7 +158,7 @@ class Scaling:
         if self.unit == "plain":
             return windows
         base = base_from_windows(windows)
-        of_steps = _sizes_of_steps(windows, sizes) if self.unit == "size" else sizes
+        of_steps = sizes_of_steps(windows, sizes) if self.unit == "size" else sizes
         if base is None or of_steps is None:
             return self.relative_values(np.asarray(windows), sizes[:, None])
         base = self.relative_values(base, of_steps)
@@ -257,9 +258,15 @@ class Scaling:
         prior = self.scaled_prior(prior, windows)
         return self.highway.outputs(inputs, self.scaled_levels(windows), prior)
 
+    @property
+    def _channels_of_levels(self) -> np.ndarray:
+        """The centred channels, which have a mean to be distant from."""
+        # The series of a panel have no mean in common.
+        return np.flatnonzero(self.is_centred & (self.keys is None))
+
     def scaled_levels(self, windows: Any) -> Any:
         """Return the newest values of the centred channels, from their mean."""
-        channels = np.flatnonzero(self.is_centred)
+        channels = self._channels_of_levels
         newest = windows[:, -1, :]
         newest = np.where(np.isnan(newest), self.last_level, newest)[:, channels]
         mean, scale = self.level_mean[channels], self.input_scale[channels]
@@ -326,9 +333,12 @@ class Scaling:
         # A centred channel reads its newest value at every step, with the other sign.
         slopes[:, -1] -= np.where(self.is_centred, slopes.sum(axis=1), 0.0)
         if self.highway is not None:
-            of_levels = self.highway.level_kernel[:, output] * self.target_scale[output]
-            channels = np.flatnonzero(self.is_centred)
-            slopes[:, -1, channels] += of_levels / self.input_scale[channels]
+            channels = self._channels_of_levels
+            of_levels = (
+                self.highway.level_kernel[:, output] / self.input_scale[channels]
+            )
+            of_levels = np.where(missing[:, [-1]], 0.0, of_levels)
+            slopes[:, -1, channels] += of_levels * self.target_scale[output]
         channel = self.level_channel[output]
         if channel >= 0:
             has_level = ~missing[:, -1]
@@ -352,7 +362,7 @@ class Scaling:
         weights = np.ones(len(windows)) if weights is None else weights
         weights = weights / weights[rows].mean()
         among = rows if among is None else among
-        tests = tests_of(among, steps, getattr(windows, "groups", None))
+        tests = rolling_tests(among, steps, getattr(windows, "groups", None))
         since, test = (each[np.searchsorted(among, rows)] for each in tests)
         tested = np.flatnonzero(test)
         test[np.setdiff1d(tested, thinned(tested, _MOST_TESTED))] = 0
@@ -366,7 +376,7 @@ class Scaling:
                 seen = self.inputs(some), self.scaled_levels(some)
                 yield Part(*seen, learned, weights[own], since[at], test[at], of_prior)
 
-        channels = np.flatnonzero(self.is_centred)
+        channels = self._channels_of_levels
         is_own = channels[:, None] == self.level_channel
         to_mean = -self.level_slope * self.input_scale[channels, None] * is_own
         to_mean = _divided(to_mean, self.target_scale)
@@ -535,7 +545,7 @@ def last_level(windows: Any, rows: np.ndarray) -> np.ndarray:
 
 def _grain_of(windows: Any) -> float:
     """Return what is rounding in windows, as a share of their values."""
-    return max(float(np.finfo(windows.dtype).eps), _GRAIN)
+    return max(float(np.finfo(windows.dtype).eps), GRAIN)
 
 
 def _deviation(values: np.ndarray) -> np.ndarray:
@@ -653,7 +663,7 @@ def _fit_units(kind: str | None, given: _Given) -> list[Scaling]:
     log = replace(plain, unit="log", floor=np.where(plain.has_unit, _FLOOR * lowest, 1))
     if kind == "log":
         return [log]
-    sizes = np.where(plain.has_unit, _sizes_by_group(windows, rows), 1.0)
+    sizes = np.where(plain.has_unit, sizes_by_group(windows, rows), 1.0)
     size = replace(plain, unit="size", sizes=sizes, keys=windows.keys)
     return [size, log] if kind == "auto" and is_positive else [size]
 
@@ -673,61 +683,3 @@ def _positive_channels(given: _Given, lowest: np.ndarray) -> np.ndarray:
                 variances[~wanted] = np.inf
         chosen.append(np.argmin(variances))
     return np.array(chosen)
-
-
-def _sizes_by_group(windows: Windows, rows: np.ndarray) -> np.ndarray:
-    """Return the sizes of groups, and of new ones; NaN for those without rows."""
-    n_groups = len(windows.keys)
-    groups = windows.groups[rows]
-    n_rows = np.maximum(np.bincount(groups, minlength=n_groups), 1)
-    newest = windows[rows, -1].astype(np.float64)
-    sizes = np.zeros((n_groups + 1, newest.shape[1]))
-    for channel, values in enumerate(newest.T):
-        mean_size = np.bincount(groups, np.abs(values), n_groups) / n_rows
-        # Less some value of the group, so that a constant has the size 0 exactly.
-        pivot, unit = np.zeros((2, n_groups))
-        pivot[groups] = values
-        values = values - pivot[groups]
-        np.maximum.at(unit, groups, np.abs(values))
-        unit = unit_of(unit)
-        values /= unit[groups]
-        mean = np.bincount(groups, values, n_groups) / n_rows
-        squares = np.bincount(groups, np.square(values - mean[groups]), n_groups)
-        sizes[:-1, channel] = _size(np.sqrt(squares / n_rows) * unit, mean_size)
-    return np.where(sizes > 0, sizes, np.nan)
-
-
-def _sizes_of_windows(windows: Any) -> Any:
-    """Return the size of each window in each channel; 0 for none."""
-    is_true = ~np.isnan(windows)
-    n_true = np.maximum(is_true.astype(np.float64).sum(axis=1), 1.0)
-    mean_size = np.abs(np.where(is_true, windows, 0.0)).sum(axis=1) / n_true
-    # Less the newest value, so that a constant has the size 0 exactly.
-    distance = np.where(is_true, windows - windows[:, -1:, :], 0.0)
-    unit = np.abs(distance).max(axis=1)
-    unit = np.where(unit > 0, unit, 1.0)
-    distance = distance / unit[:, None]
-    mean = distance.sum(axis=1) / n_true
-    distance = np.where(is_true, distance - mean[:, None], 0.0)
-    deviation = np.sqrt((distance * distance).sum(axis=1) / n_true) * unit
-    return _size(deviation, mean_size)
-
-
-def _size(deviation: Any, mean_size: Any) -> Any:
-    """Return standard deviations, or what stands for those that are rounding."""
-    varies = deviation > _GRAIN * mean_size
-    return np.where(varies, deviation, _FLAT_SIZE * mean_size)
-
-
-def _sizes_of_steps(windows: Any, sizes: np.ndarray) -> np.ndarray | None:
-    """Return the sizes of each step of the base; None where overlaps differ."""
-    if not isinstance(windows, Windows):
-        return None
-    order = windows.order()
-    starts = windows.starts if order is None else windows.starts[order]
-    sizes = sizes if order is None else sizes[order]
-    is_next = np.diff(starts) < windows.window
-    if np.diff(sizes, axis=0)[is_next].any():
-        return None
-    row = np.searchsorted(starts, np.arange(len(windows.base)), side="right") - 1
-    return sizes[np.maximum(row, 0)]

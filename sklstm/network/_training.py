@@ -5,8 +5,6 @@ What does the arithmetic, a :class:`Recipe`, knows none of these rules.
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -14,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sklstm._imports import Interrupt
 from sklstm.network._highway import PriorForecast
 from sklstm.network._lstm import Weights
 from sklstm.network._progress import Progress
@@ -231,34 +230,6 @@ class Plan:
 # -- when to stop -------------------------------------------------------------------
 
 
-class Interrupt:
-    """Ctrl-C as a flag, which training reads where nothing is half done.
-
-    A second Ctrl-C raises KeyboardInterrupt. That is for the main thread, where
-    Python's own handler is in its place.
-    """
-
-    def __init__(self) -> None:
-        self.is_set = False
-
-    def __enter__(self) -> Interrupt:
-        is_main = threading.current_thread() is threading.main_thread()
-        self._is_heard = (
-            is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        )
-        if self._is_heard:
-            signal.signal(signal.SIGINT, self._hear)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_heard:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def _hear(self, *_: object) -> None:
-        self.is_set = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 @dataclass
 class Monitor:
     """Hears of every epoch; decides when to stop; keeps the best weights.
@@ -340,6 +311,8 @@ def train_member(
     full weight if it can (:func:`with_full_weight`).
     """
     data = replace(data, scaling=member.scaling)
+    if plan.epochs == 0:
+        return replace(member, scaling=replace(member.scaling, network_weight=0.0))
     first = monitor(plan.patience, member)
     member = _trained(member, data, plan, first, member.optimizer_state)
     if not len(data.validation_rows):

@@ -18,11 +18,13 @@ from sklstm._checks import (
     Options,
     StrOptions,
     check_is_fitted,
+    check_numbers,
     check_random_state,
+    one_line,
     whole_or_unchanged,
 )
 from sklstm.network._highway import steps_read
-from sklstm.network._prior_reader import prior_reader
+from sklstm.network._prior_reader import useful_reader
 from sklstm.network._progress import CallbackSupportMixin, Progress, with_callbacks
 from sklstm.network._rows import (
     complete_rows,
@@ -55,11 +57,13 @@ __all__ = ["AT_LEAST_1", "POSITIVE", "SHARE", "WindowRegressor"]
 
 AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 SHARE = Interval(Real, 0, 1, closed="left")
+# Quantiles of a target, and networks of an ensemble, that are never too many.
+_MOST_LEVELS = 1000
+_MOST_MODELS = 10_000
 POSITIVE = Interval(Real, 0, None, closed="neither")
 
-# Rows of the sample on which the prior must show its worth, where there are more, and
-# rows that are learned at most where it does: each costs a tenth of a millisecond.
-_ROWS_OF_SAMPLE, _MOST_ROWS_WITH_PRIOR = 2048, 32_768
+# Rows that are learned at most with the prior: each costs a tenth of a millisecond.
+_MOST_ROWS_WITH_PRIOR = 32_768
 
 # Training rows up to which an epoch costs so little that more are waited for.
 _FEW_ROWS = 10_000
@@ -133,8 +137,8 @@ _PARAMETERS = """\
         Whether ``fit`` goes on from the weights, scaling and optimizer state of the
         fit before; another optimizer begins with a fresh state.
     verbose : int, default=0
-        0 is silent. 1 prints one line for each fit, with its losses and
-        ``network_weight_``; a terminal shows every epoch. 2 prints a line for each.
+        0 is silent. 1 prints a line for each fit: losses, ``network_weight_`` and
+        ``prior_weight_``; a terminal shows every epoch. 2 prints a line for each.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of rows and dropout. An int gives bitwise
         equal results, in threads and other processes too (but for the last bit of the
@@ -150,6 +154,9 @@ _ATTRIBUTES = """\
         Weight from 0 to 1 given to the network's output, chosen on the validation
         rows. At 0 the highway predicts alone, and no parameter of the network matters;
         it is 1 without early stopping, and without a highway.
+    prior_weight_ : float
+        Weight from 0 to 1 of those parts of the highway that start from the forecast
+        of the prior, decided by tests on later rows; 0 where it is not read.
     n_channels_ : int
         Channels of a window.
     window_ : int
@@ -178,7 +185,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         "early_stopping": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [AT_LEAST_1, StrOptions({"auto"})],
-        "n_models": [AT_LEAST_1],
+        "n_models": [Interval(Integral, 1, _MOST_MODELS, closed="both")],
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -233,7 +240,8 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 stacklevel=2,
             )
         goes_on = self.warm_start and hasattr(self, "_members")
-        return self._fit(X, y, sample_weight, goes_on, self.epochs, self.early_stopping)
+        early_stopping = self.early_stopping if self.epochs else False
+        return self._fit(X, y, sample_weight, goes_on, self.epochs, early_stopping)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train one epoch on new rows, going on from what is fitted.
@@ -260,8 +268,14 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def _fit(self, X, y, sample_weight, goes_on, epochs, early_stopping):
         """Learn, or leave everything as it was; warn where that was interrupted."""
+        maker = getattr(X, "maker", None)
+        if maker is not None:
+            maker._has_failed = True
         with whole_or_unchanged(self):
-            n_epochs = self._learn(X, y, sample_weight, goes_on, epochs, early_stopping)
+            given = X, y, sample_weight
+            n_epochs = self._learn(*given, goes_on, epochs, early_stopping)
+        if maker is not None:
+            maker._has_failed = False
         if n_epochs is not None:
             warnings.warn(
                 f"Training was interrupted after {n_epochs} of {epochs} epochs; what "
@@ -284,9 +298,6 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         weights = read_weights(self, sample_weight, windows, y)
         given = windows, counts, y_read, weights
         windows, counts, y_read, weights = in_time_order(*given)
-        targets = steps_of(y_read, self.steps)
-        if self.quantiles is not None:
-            targets = targets.repeat(len(self.quantiles), axis=1)
         rows = learnable_rows(windows, counts, self.steps, weights)
         if not len(rows):
             raise ValueError(
@@ -295,6 +306,9 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 f"among {len(windows)} sample(s); pass more rows, those before them "
                 "too, or a smaller 'steps'."
             )
+        targets = steps_of(y_read, self.steps)
+        if self.quantiles is not None:
+            targets = targets.repeat(len(self.quantiles), axis=1)
         takes_incomplete = bool((counts[rows] < windows.shape[1]).any())
         if not goes_on:
             _warn_of_long_window(windows, int(counts[rows].max()))
@@ -358,27 +372,11 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             return self._train(members, data, epochs, progress)
 
     def _reader(self, windows, targets, rows, season):
-        """Return who reads the prior, None where there is nothing or no gain in it.
-
-        Of many rows a sample must show that it is worth its time.
-        """
+        """Return who reads the prior, None where there is nothing or no gain in it."""
         if self.prior is False or not self._has_highway() or self._y_ndim == 2:
             return None
-        what = self.steps, self._levels(), season
-        reader = prior_reader(windows, targets, rows, *what)
-        some = thinned(rows, _ROWS_OF_SAMPLE)
-        if reader is None or len(some) == len(rows):
-            return reader
-        # With it a highway of the sample must err less than one of all rows without.
-        kind = "last" if self.scaling == "auto" else self.scaling
-        outputs = np.zeros(targets.shape[1], dtype=np.int64)
-        plain = fit_scaling(kind, windows, targets, rows, outputs, has_highway=True)
-        sizes = plain.sizes_of(windows)
-        given = plain.relative(windows, sizes), plain.relative_targets(targets, sizes)
-        said = plain.relative_prior(reader.read(windows, some), sizes)
-        better = plain.with_highway(*given, some, None, said, self.steps, among=rows)
-        errors = [each.highway.error.sum() for each in (better, plain)]
-        return reader if errors[0] < errors[1] else None
+        what = self.steps, self._levels(), season, self.scaling
+        return useful_reader(windows, targets, rows, *what)
 
     def _new_members(self, given, how):
         """Return networks with their first weights, and the maps around them."""
@@ -413,7 +411,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 has_highway = learned.scaling.highway is not None
                 is_weighted = has_highway and learned.recipe.learns_means
                 if is_weighted and len(data.validation_rows):
-                    progress.end_network(learned.scaling.network_weight)
+                    progress.end_network(learned.scaling)
                 if interrupt.is_set:
                     return learned.n_epochs - member.n_epochs
         return None
@@ -484,7 +482,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if not len(training_rows):
             raise ValueError(
                 "early_stopping needs rows left to train on. Got "
-                f"{len(rows)} usable row(s) of {self.steps} step(s) with "
+                f"{len(rows)} sample(s) with {self.steps} target(s) each, and "
                 f"validation_fraction={self.validation_fraction!r}; lower it, pass "
                 "more rows, or set early_stopping=False."
             )
@@ -590,6 +588,12 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         return self._first.scaling.network_weight
 
     @property
+    def prior_weight_(self) -> float:
+        """The weight from 0 to 1 that the prior has in the highway."""
+        highway = self._first.scaling.highway
+        return 0.0 if highway is None else highway.prior_weight
+
+    @property
     def model_(self) -> Any:
         """The fitted network as a ``keras.Model``, a copy, built when first asked for.
 
@@ -625,21 +629,24 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def _check_parameters(self):
         """Check every parameter, alone and with the others, before anything else."""
         self._validate_params()
-        for name, constraints in self._parameter_constraints.items():
-            kinds = {getattr(kind, "type", kind) for kind in constraints if kind}
-            if kinds & {Integral, Real} and isinstance(getattr(self, name), bool):
-                raise ValueError(
-                    f"The {name!r} parameter of {type(self).__name__} must be a number"
-                    f", and no bool. Got {getattr(self, name)!r} instead."
-                )
+        check_numbers(self)
+        if self.epochs == 0 and not self._has_highway():
+            raise ValueError(
+                f"The 'epochs' parameter of {type(self).__name__} may be 0 only with a "
+                f"highway, which then predicts alone. Got epochs=0, highway="
+                f"{self.highway!r} and scaling={self.scaling!r}; set epochs to 1 or "
+                "more."
+            )
         if self.quantiles is None:
             return
         levels = np.asarray(self.quantiles)
-        is_level = levels.dtype.kind in "fi" and levels.ndim == 1 and levels.size > 0
+        is_level = levels.dtype.kind in "fi" and levels.ndim == 1
+        is_level = is_level and 0 < levels.size <= _MOST_LEVELS
         if not is_level or not (np.diff([0, *levels, 1]) > 0).all():
             raise ValueError(
                 f"The 'quantiles' parameter of {type(self).__name__} must be "
-                f"increasing levels between 0 and 1. Got {self.quantiles!r} instead."
+                f"increasing levels between 0 and 1, at most {_MOST_LEVELS}. Got "
+                f"{one_line(self.quantiles)} instead."
             )
         if self.loss != "huber":
             raise ValueError(

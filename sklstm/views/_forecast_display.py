@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from pandas import DataFrame, Series
+from pandas import DataFrame, PeriodIndex, Series
 
 from sklstm.forecasting._forecast import forecast as forecast_after
 from sklstm.forecasting._rows_to_come import coverage_of_forecast, kind_of_long_frame
 from sklstm.views._drawing import ink, line_style, panels, show_dates
-from sklstm.windows._frames import labels_of, stamps_of
+from sklstm.windows._frames import labels_of, numeric_frame, stamps_of
 from sklstm.windows._labels import grid_of
 from sklstm.windows._table import as_columns, frames_of_groups
 
@@ -199,7 +199,8 @@ class ForecastDisplay:
         """Return what each panel shows, groups in turn, their targets in turn."""
         given = {n: getattr(self, n) for n in ("history", "forecast", "actual")}
         for name, value in given.items():
-            if value is not None and labels_of(value) is None:
+            is_left_out = name == "actual" and value is None
+            if not is_left_out and labels_of(value) is None:
                 raise ValueError(
                     f"ForecastDisplay needs '{name}' as a pandas Series or DataFrame, "
                     f"whose index says when. Got {type(value).__name__}."
@@ -282,7 +283,8 @@ class _Series:
         look = {"marker": marker, "markersize": 3.5}
         y = self.forecast.to_numpy()
         ax.plot(x, y, color="C0", lw=2.0, label="forecast", **look)
-        labels = past.index.append(self.forecast.index)
+        # Without freq: pandas would look for a stamp after the last there is.
+        labels = past.index.repeat(1).append(self.forecast.index)
         grid = _grid_of(labels)
         if len(past) and grid is not None and len(past) not in _holes(labels, grid):
             joint = np.append(stamps_of(past)[-1:], x[:1])
@@ -359,8 +361,10 @@ def _targets(history: Any, forecast: Any, actual: Any, group: Any) -> list[_Seri
     is_series = forecast.ndim == 1
     columns = {forecast.name: forecast} if is_series else dict(forecast.items())
     points, ends = _points_and_ends(columns)
-    past = _columns(history, list(points), "history")
-    came = {} if actual is None else _columns(actual, list(points), "actual")
+    past = _columns(history, list(points), "history", forecast)
+    came = {}
+    if actual is not None:
+        came = _columns(actual, list(points), "actual", forecast)
     names = list(group) if isinstance(group, tuple) else [group]
     names = [] if group is None else names
     series = []
@@ -399,12 +403,27 @@ def _points_and_ends(columns: dict) -> tuple[dict, dict]:
     return points, ends
 
 
-def _columns(values, targets, owner):
+def _kind_of(labels: Any) -> str:
+    """Return what labels are: stamps of time (M), integers (i), …."""
+    is_time = isinstance(labels, PeriodIndex)
+    return "M" if is_time else labels.dtype.kind.replace("u", "i")
+
+
+def _columns(values, targets, owner, forecast):
     """Return those of the targets that a Series or DataFrame has, by name."""
+    if _kind_of(values.index) != _kind_of(forecast.index):
+        raise ValueError(
+            f"ForecastDisplay needs '{owner}' at labels of the kind of 'forecast', "
+            f"{forecast.index.dtype}. Got {values.index.dtype}; convert one of them."
+        )
     columns = {values.name: values} if values.ndim == 1 else dict(values.items())
     if len(targets) == len(columns) == 1:
-        return dict(zip(targets, columns.values(), strict=True))
-    found = {name: columns[name] for name in targets if name in columns}
+        found = dict(zip(targets, columns.values(), strict=True))
+    else:
+        found = {name: columns[name] for name in targets if name in columns}
+    for name, column in found.items():
+        frame = column.to_frame(name=str(name))
+        found[name] = numeric_frame(frame, owner="ForecastDisplay").iloc[:, 0]
     lacking = [name for name in targets if name not in found]
     # A target may have no actual values yet; that none has any is a slip.
     if lacking and (owner == "history" or not found):

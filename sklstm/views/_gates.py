@@ -9,6 +9,7 @@ import pandas as pd
 
 from sklstm._checks import is_integer
 from sklstm.network._lstm import patched, trace
+from sklstm.network._prior_inputs import PATCH
 from sklstm.views._drawing import (
     check_levels,
     faint_ink,
@@ -45,7 +46,9 @@ _MOST_ROWS = 12
 _COLORMAP = "cividis"
 
 
-def gates(estimator: Any, X: Any, rows: Any = -1) -> pd.DataFrame:
+def gates(
+    estimator: Any, X: Any, rows: Any = -1, *, network: str = "own"
+) -> pd.DataFrame:
     """Return how the gates and states of an LSTM move through the windows of rows.
 
     They come from the NumPy pass, which agrees with the kernels to float32 rounding.
@@ -63,6 +66,12 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> pd.DataFrame:
     rows : int, label or sequence of them, default=-1
         Which rows: positions in X, or labels of its index that are not integers
         (``"1960-07"``). The newest row by default.
+    network : {"own", "prior"}, default="own"
+        Whose gates: those of the network that was fitted, or of the prior, the LSTM
+        trained beforehand, where ``prior_weight_`` is above 0. The prior reads patches
+        of 4 steps, each called by its newest, of the channel that holds the target's
+        past: at most the newest 168 steps. It also reads them mirrored, and may read
+        their logarithms, which is not shown.
 
     Returns
     -------
@@ -77,7 +86,8 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If there is no LSTM of the package's own, or no such row.
+        If there is no LSTM of the package's own, no prior where its gates are asked
+        for, or no such row.
 
     See Also
     --------
@@ -100,30 +110,61 @@ def gates(estimator: Any, X: Any, rows: Any = -1) -> pd.DataFrame:
     >>> frame["forget"].groupby("step").mean().index.to_list()
     [-3, -2, -1]
     """
-    return _gates_of(windows_seen(estimator, X, rows, "gates"))
+    return _gates_of(windows_seen(estimator, X, rows, "gates"), network, "gates")
 
 
-def _gates_of(seen: SeenWindows) -> pd.DataFrame:
+def _gates_of(seen: SeenWindows, network: str, owner: str) -> pd.DataFrame:
     """Return the gates of chosen windows."""
+    if network not in ("own", "prior"):
+        raise ValueError(
+            f"The 'network' parameter of {owner} must be 'own' or 'prior'. Got "
+            f"{network!r} instead."
+        )
+    n_directions = 1
+    if network == "prior":
+        traces, steps = _traces_of_prior(seen, owner)
+    else:
+        traces, steps = _traces_of_own(seen)
+        n_directions = seen.regressor._members[0].recipe.spec.n_directions
+    parts = []
+    for position, values in enumerate(traces):
+        layer, direction = divmod(position, n_directions)
+        each = [layer], [_DIRECTIONS[direction]], steps, range(values.shape[3])
+        labels = dict(zip(_LEVELS, [seen.rows, *each], strict=True))
+        table = values.transpose(0, 1, 3, 2).reshape(-1, len(_GATES))
+        parts.append(labelled(table, labels, list(_GATES)))
+    return pd.concat(parts)
+
+
+def _traces_of_own(seen: SeenWindows) -> tuple[list[np.ndarray], range]:
+    """Return the traces of the fitted network, per layer and direction, and steps."""
     member = seen.regressor._members[0]
     spec = member.recipe.spec
     relative = member.scaling.relative(seen.windows, seen.sizes)
     inputs = member.scaling.inputs(relative)
     _, traces = trace(spec, member.weights, inputs)
     missing = np.isnan(patched(inputs, spec.patch)[:, :, 0])
-    newest = int(seen.newest.min())
-    every = range(newest + 1 - spec.window, newest + 1)
-    # A patch goes by its newest step.
-    steps = every[spec.window % spec.patch + spec.patch - 1 :: spec.patch]
-    parts = []
-    for position, values in enumerate(traces):
-        layer, direction = divmod(position, spec.n_directions)
+    for values in traces:
         values[missing] = np.nan
-        each = [layer], [_DIRECTIONS[direction]], steps, range(values.shape[3])
-        labels = dict(zip(_LEVELS, [seen.rows, *each], strict=True))
-        table = values.transpose(0, 1, 3, 2).reshape(-1, len(_GATES))
-        parts.append(labelled(table, labels, list(_GATES)))
-    return pd.concat(parts)
+    return traces, _newest_steps(int(seen.newest.min()), spec.n_steps, spec.patch)
+
+
+def _traces_of_prior(seen: SeenWindows, owner: str) -> tuple[list[np.ndarray], range]:
+    """Return the traces of the prior, which has one layer, and their steps."""
+    scaling = seen.regressor._scaling
+    if not scaling.says_prior:
+        raise ValueError(
+            f"{owner} with network='prior' needs a regressor with a prior_weight_ "
+            f"above 0. Got {seen.regressor.prior_weight_:g}; look at network='own'."
+        )
+    values = scaling.prior.trace(seen.windows)
+    newest = int(seen.newest[scaling.prior.channel])
+    return [values], _newest_steps(newest, values.shape[1], PATCH)
+
+
+def _newest_steps(newest: int, n_patches: int, patch: int) -> range:
+    """Return what patches up to a step are called: each by its newest step."""
+    return range(newest - patch * (n_patches - 1), newest + 1, patch)
 
 
 class GateDisplay:
@@ -142,7 +183,8 @@ class GateDisplay:
     values : DataFrame, default=None
         The values of the windows, at an index (row, step), a column for each channel.
     network_weight : float, default=None
-        From 0 to 1, what predictions take of the network's output; None says nothing.
+        From 0 to 1, what predictions take of the network's output, or the weight of the
+        prior in the highway; None says nothing.
 
     Attributes
     ----------
@@ -180,7 +222,14 @@ class GateDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, rows: Any = -1, *, layer: int = -1, ax: Any = None
+        cls,
+        estimator: Any,
+        X: Any,
+        rows: Any = -1,
+        *,
+        layer: int = -1,
+        network: str = "own",
+        ax: Any = None,
     ) -> Self:
         """Draw the gates of a fitted estimator.
 
@@ -190,12 +239,16 @@ class GateDisplay:
             As in :func:`gates`.
         rows, layer : see gates and plot, default=-1
             As in :func:`gates` and :meth:`plot`.
+        network : {"own", "prior"}, default="own"
+            As in :func:`gates`.
         ax : see plot, default=None
             As in :meth:`plot`.
         """
         seen = windows_seen(estimator, X, rows, "GateDisplay")
-        weight = seen.regressor.network_weight_
-        display = cls(_gates_of(seen), frame_of_steps(seen.windows, seen), weight)
+        frame = _gates_of(seen, network, "GateDisplay")
+        weights = {"own": "network_weight_", "prior": "prior_weight_"}
+        weight = getattr(seen.regressor, weights[network])
+        display = cls(frame, frame_of_steps(seen.windows, seen), weight)
         return display.plot(ax, layer=layer)
 
     def plot(self, ax: Any = None, *, layer: int = -1) -> Self:

@@ -19,6 +19,8 @@ __all__ = [
     "Windows",
     "base_from_rows",
     "base_from_windows",
+    "check_length",
+    "check_size",
     "float_type",
     "is_next_window",
     "ranges",
@@ -28,6 +30,9 @@ __all__ = [
     "true_steps",
     "windows_from_base",
 ]
+
+# Values of a base that are never too many.
+_MOST_VALUES = 1 << 26
 
 # Values of windows that are copied at a time, so that memory does not grow with rows.
 _VALUES_AT_ONCE = 1 << 18
@@ -54,6 +59,8 @@ class Windows:
         What the groups are called; None for a single series.
     season : tuple of int, optional
         Steps after which the pattern repeats.
+    maker : SlidingWindow, optional
+        That was fitted again when it made them, and is told if a fit on them fails.
     """
 
     base: np.ndarray
@@ -62,6 +69,7 @@ class Windows:
     window: int
     keys: Any = None
     season: tuple[int, ...] | None = None
+    maker: Any = None
 
     ndim = 3
 
@@ -185,6 +193,28 @@ class Slots:
     n_slots: int
     n_without_past: int
     first_without_past: int
+
+
+def check_length(longest: int, lag: int, *, is_long: bool) -> None:
+    """Raise where no row of the longest group has a past."""
+    if longest <= lag:
+        came = f"{longest} row(s) in the longest group"
+        raise ValueError(
+            f"SlidingWindow needs at least horizon + 1 = {lag + 1} rows, so that one "
+            f"row has a past. Got {came if is_long else f'{longest} sample(s)'}; pass "
+            "more rows."
+        )
+
+
+def check_size(window: int, horizon: int, values: np.ndarray, n_groups: int) -> None:
+    """Raise where windows ask for far more memory than there are values."""
+    n_values = 2 * (window + horizon) * values.shape[1] * n_groups
+    if n_values > max(_MOST_VALUES, 1000 * values.size):
+        raise ValueError(
+            f"SlidingWindow needs a window that fits X. Got window={window} and "
+            f"horizon={horizon} for {len(values)} rows, which would take "
+            f"{4 * n_values / 1e9:.1f} GB; choose a shorter window."
+        )
 
 
 def slots_of(

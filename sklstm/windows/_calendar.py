@@ -5,12 +5,14 @@ They are known however far ahead, so that a forecast needs no future values of t
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sklstm._checks import one_line
 from sklstm.windows._labels import Grid
 
 __all__ = [
@@ -72,7 +74,7 @@ def calendar_parts(calendar: Any, grid: Grid | None, *, owner: str) -> list[tupl
                 f"The 'calendar' parameter of {owner} must be 'auto', parts of the "
                 f"stamp ({', '.join(_PARTS)}), a dict of parts and their form "
                 f"({' or '.join(_FORMS)}), or a holiday calendar of pandas or the "
-                f"holidays package. Got {came!r}."
+                f"holidays package. Got {one_line(came)}."
             )
     return parts
 
@@ -81,8 +83,9 @@ def _is_holiday_calendar(calendar: Any) -> bool:
     """Return whether an object tells which days are holidays."""
     if hasattr(calendar, "holidays"):
         return True
-    is_container = isinstance(calendar, Mapping | Set)
-    return is_container and not any(isinstance(day, str) for day in calendar)
+    if not isinstance(calendar, Mapping | Set):
+        return False
+    return all(isinstance(day, datetime.date) for day in calendar)
 
 
 def _parts_of_grid(grid: Grid) -> tuple[str, ...]:
@@ -116,7 +119,7 @@ def calendar_names(parts: list[tuple]) -> list[str]:
 
 
 def calendar_channels(labels: pd.Index, parts: list[tuple]) -> np.ndarray:
-    """Return the channels of some labels, (n_rows, n_channels) of float32.
+    """Return the channels of some labels, (n_rows, n_channels).
 
     Stamps are read on their wall clock, periods where they begin.
     """
@@ -134,7 +137,7 @@ def calendar_channels(labels: pd.Index, parts: list[tuple]) -> np.ndarray:
             columns.append(np.column_stack([np.sin(angles), np.cos(angles)]))
         else:
             columns.append(numbers.astype(int)[:, None] == np.arange(n_numbers))
-    return np.hstack(columns).astype(np.float32)
+    return np.hstack(columns).astype(np.float64)
 
 
 def _is_holiday(labels: pd.DatetimeIndex, calendar: Any) -> np.ndarray:
@@ -150,9 +153,9 @@ def _is_holiday(labels: pd.DatetimeIndex, calendar: Any) -> np.ndarray:
 def put_calendar_to_come(
     base: np.ndarray, at: np.ndarray, newest: pd.Index, grid: Grid, parts: list[tuple]
 ) -> None:
-    """Write the calendar of the places after the newest label of each group.
+    """Write the calendar of the places after the newest row of each stretch.
 
-    They are read at (n_groups, n_places) slots of the base, whose last channels are
+    They are read at (n_stretches, n_places) slots of the base, whose last channels are
     those of the calendar.
     """
     codes, ends = pd.factorize(newest)

@@ -33,6 +33,7 @@ class Context:
     codes: np.ndarray  # their groups in increasing order, each from its oldest row on
     first_labels: pd.Index  # of the first row of each group in ``fit``
     keys: pd.Index | None  # the groups, in increasing order
+    ends: np.ndarray  # (2, n_channels): lowest and highest values ever seen
 
     def groups_of(self, keys: pd.Index | None, *, owner: str) -> np.ndarray:
         """Return the groups of ``fit`` that keys stand for, -1 for new ones."""
@@ -75,6 +76,7 @@ class Context:
             codes[rows],
             labels_together(self.first_labels, own.first_labels)[firsts],
             keys,
+            _ends_of(np.vstack([self.ends, own.ends])),
         )
 
 
@@ -139,7 +141,13 @@ def context_of(placed: Placed, n_newest: int) -> Context:
         np.repeat(placed.group_codes, counts),
         placed.labels_of(placed.firsts),
         placed.rows.keys,
+        _ends_of(placed.channels),
     )
+
+
+def _ends_of(channels: np.ndarray) -> np.ndarray:
+    """Return the lowest and the highest value of each channel."""
+    return np.stack([each.reduce(channels, axis=0) for each in (np.fmin, np.fmax)])
 
 
 def placed_rows(

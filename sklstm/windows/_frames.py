@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas import DataFrame, Series
+from pandas.errors import InvalidIndexError
 
-from sklstm._checks import is_integer, python_scalar
+from sklstm._checks import is_integer, one_line, python_scalar
 
 __all__ = [
     "DataFrame",
@@ -38,9 +39,7 @@ _OF_KEYS = (
 
 
 def rows_from(X: Any) -> Any:
-    """Return a Series as a DataFrame of one column, a masked array with NaN."""
-    if isinstance(X, np.ma.MaskedArray):
-        return np.ma.filled(X.astype(np.float64), np.nan)
+    """Return a Series as a DataFrame of one column."""
     if isinstance(X, pd.Series):
         return X.to_frame(name="x0" if X.name is None else X.name)
     return X
@@ -72,7 +71,7 @@ def numeric_frame(frame: pd.DataFrame, *, owner: str) -> pd.DataFrame:
         )
     floats = {}
     for position, (name, dtype) in enumerate(frame.dtypes.items()):
-        if pd.api.types.is_numeric_dtype(dtype):
+        if pd.api.types.is_numeric_dtype(dtype) and dtype.kind != "c":
             continue
         values = frame.iloc[:, position]
         is_text = pd.api.types.infer_dtype(values, skipna=True) == "string"
@@ -176,7 +175,7 @@ def known_columns(
     known: Any, columns: list | None, n_columns: int, *, by_name: bool
 ) -> np.ndarray:
     """Return which columns are known beforehand, given by name or by position."""
-    known = [known] if isinstance(known, str | numbers.Integral) else known
+    known = [known] if isinstance(known, str | numbers.Integral | dict) else known
     mask, names = np.zeros(n_columns, dtype=bool), columns or []
     for column in known:
         position = names.index(column) if column in names else column
@@ -185,10 +184,16 @@ def known_columns(
             raise ValueError(
                 "The 'known' parameter of SlidingWindow must name columns of X "
                 f"({names or f'positions 0 to {n_columns - 1}'}). Got {column!r} "
-                "instead."
+                f"instead{_words_of_prefix(column, names)}."
             )
         mask[position] = True
     return mask
+
+
+def _words_of_prefix(name: Any, names: Any) -> str:
+    """Return what to do where a column transformer has put its name before others."""
+    is_there = any(str(each).endswith(f"__{name}") for each in names)
+    return "; set verbose_feature_names_out=False in the step in front" * is_there
 
 
 def stamps_of(values: pd.Series) -> np.ndarray:
@@ -219,7 +224,7 @@ def positions_of(
         How many rows there are.
     """
     every = np.arange(n_rows)
-    is_one = isinstance(rows, str) or not hasattr(rows, "__len__")
+    is_one = isinstance(rows, str | dict | set) or not hasattr(rows, "__len__")
     found = []
     for row in [rows] if is_one else rows:
         try:
@@ -227,11 +232,12 @@ def positions_of(
             is_position &= not isinstance(row, bool)
             at = row if is_position else labels.get_loc(row)  # type: ignore[union-attr]
             found.append(np.atleast_1d(every[at]))
-        except (LookupError, TypeError, ValueError, AttributeError):
-            came = f"{row!r} for {n_rows} rows"
+        except (LookupError, TypeError, ValueError, AttributeError, InvalidIndexError):
+            came = f"{one_line(row)} for {n_rows} rows"
             if labels is not None and n_rows and not is_position:
                 came = (
-                    f"{row!r}, which is not in the index, {labels[0]} to {labels[-1]}"
+                    f"{one_line(row)}, which is not in the index, {labels[0]} to "
+                    f"{labels[-1]}"
                 )
             raise ValueError(
                 f"The 'rows' parameter of {owner} must hold positions in X, or labels "
@@ -253,6 +259,8 @@ def check_columns_once(X: pd.DataFrame, names: Sequence, need: str) -> None:
             do = "."
             if not n_found and name in X.index.names:
                 do = f", but an index level {name!r}; call reset_index() first."
+            elif not n_found:
+                do = f"{_words_of_prefix(name, X.columns)}."
             raise ValueError(
                 f"{need}, once each. Got {n_found or 'no'} column {name!r} in "
                 f"{list(X.columns)}{do}"

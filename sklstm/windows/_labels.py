@@ -178,6 +178,8 @@ class Grid:
     def _after(self, label: pd.Index, n_rows: int) -> pd.Index:
         if self.kind == "integer":
             first, step = int(label[0]), self.step
+            if first + step * (n_rows + 1) > np.iinfo(np.int64).max:
+                raise OverflowError
             later: Any = pd.RangeIndex(first + step, first + step * (n_rows + 1), step)
         elif self.kind == "period":
             later = self._periods_after(label, n_rows)

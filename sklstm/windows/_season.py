@@ -12,7 +12,13 @@ from sklstm._checks import is_integer
 from sklstm.windows._array import Windows
 from sklstm.windows._labels import Grid
 
-__all__ = ["SeasonalArray", "longest_useful_window", "seasons_of", "with_season"]
+__all__ = [
+    "SeasonalArray",
+    "longest_useful_window",
+    "seasons_of",
+    "with_maker",
+    "with_season",
+]
 
 _YEAR, _WEEK, _DAY = (pd.Timedelta(days=days) for days in (365, 7, 1))
 
@@ -25,20 +31,25 @@ _SHARE, _MOST_VALUES, _FEWEST_OF_MANY = 0.75, 672, 24
 
 
 class SeasonalArray(np.ndarray):
-    """An array of windows that carries its season along, as a view of the same data."""
+    """An array of windows that carries its season along, as a view of the same data.
+
+    The maker is a SlidingWindow that is told whether a fit on them failed.
+    """
 
     season: Any = None
+    maker: Any = None
 
     def __array_finalize__(self, of: Any) -> None:
         self.season = getattr(of, "season", None)
+        self.maker = getattr(of, "maker", None)
 
     def __reduce__(self) -> Any:
         made, arguments, state = super().__reduce__()
         return made, arguments, (state, self.season)
 
     def __setstate__(self, state: Any) -> None:
-        super().__setstate__(state[0])
-        self.season = state[1]
+        of_array, self.season = state  # type: ignore[str-unpack]
+        super().__setstate__(of_array)
 
 
 def with_season(windows: Any, season: tuple[int, ...]) -> Any:
@@ -50,6 +61,15 @@ def with_season(windows: Any, season: tuple[int, ...]) -> Any:
         windows.season = season
     elif isinstance(windows, pd.DataFrame):
         windows.attrs["season"] = season
+    return windows
+
+
+def with_maker(windows: Any, maker: Any) -> Any:
+    """Return windows that know who made them, where they carry that along."""
+    if isinstance(windows, Windows):
+        return replace(windows, maker=maker)
+    if isinstance(windows, SeasonalArray):
+        windows.maker = maker
     return windows
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sklstm._checks import one_line
 from sklstm.windows._array import Slots, float_type
 from sklstm.windows._context import Context, Placed
 from sklstm.windows._labels import Grid, counts_rows, grid_of
 from sklstm.windows._table import RowLabels, first_of_groups
 
 __all__ = [
+    "check_as_fitted",
     "check_grid",
     "fitted_grid",
     "quiet_windows",
@@ -119,6 +122,20 @@ def _agree(one: np.ndarray, other: np.ndarray) -> bool:
         return False
     one, other = one[changes], other[changes]
     return bool(np.isclose(one, other, rtol=1e-6, atol=0).mean() >= _MOST_AGREE)
+
+
+def check_as_fitted(windows: Any, fitted: dict[str, Any], *, has_failed: bool) -> None:
+    """Raise where parameters were set after ``fit``, or what learns has failed."""
+    came = [
+        f"{name}={one_line(getattr(windows, name))} after a fit with {name}={value}"
+        for name, value in fitted.items()
+        if getattr(windows, name) != value
+    ]
+    came += ["a pipeline whose last fit failed"] if has_failed else []
+    if came:
+        raise ValueError(
+            f"SlidingWindow must be fitted again. Got {came[0]}; call fit."
+        )
 
 
 def check_grid(placed: Placed, grid: Grid) -> None:

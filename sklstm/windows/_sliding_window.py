@@ -15,7 +15,7 @@ from sklstm._checks import (
     check_array,
     check_finite,
     check_is_fitted,
-    is_integer,
+    check_numbers,
     python_scalar,
     validate_data,
     whole_or_unchanged,
@@ -23,6 +23,8 @@ from sklstm._checks import (
 from sklstm.windows._array import (
     Windows,
     base_from_rows,
+    check_length,
+    check_size,
     float_type,
     ranges,
     slots_of,
@@ -48,8 +50,14 @@ from sklstm.windows._labels import (
     check_plain_numbers,
     counts_rows,
 )
-from sklstm.windows._season import longest_useful_window, seasons_of, with_season
+from sklstm.windows._season import (
+    longest_useful_window,
+    seasons_of,
+    with_maker,
+    with_season,
+)
 from sklstm.windows._signs import (
+    check_as_fitted,
     check_grid,
     fitted_grid,
     warn_of_lost_digits,
@@ -67,8 +75,8 @@ from sklstm.windows._table import (
 
 __all__ = ["SlidingWindow"]
 
-# Values of windows, with what lies before the first row, that are never too many.
-_MOST_VALUES = 1 << 26
+# Parameters that windows of fit and transform must share.
+_NUMBERS = ("window", "horizon", "known_ahead")
 
 # First rows that tell whether rows are those of the fit.
 _ROWS_TO_RECOGNISE = 8
@@ -200,14 +208,6 @@ class SlidingWindow(
     array([2., 3.])
     >>> sliding_window.get_feature_names_out()
     array(['load_t-2', 'load_t-1'], dtype=object)
-
-    Two series in one frame:
-
-    >>> X = pd.DataFrame({"store": ["a", "b", "a", "b"], "day": [0, 0, 1, 1]})
-    >>> X["sales"] = [10.0, 20.0, 11.0, 21.0]
-    >>> sliding_window = SlidingWindow(window=2, groups="store", time="day").fit(X)
-    >>> sliding_window.transform(X)[:, -1, 0]
-    array([nan, nan, 10., 20.])
     """
 
     _parameter_constraints = {
@@ -294,8 +294,11 @@ class SlidingWindow(
         ndarray, Windows or DataFrame
             As ``transform`` returns.
         """
+        is_again = hasattr(self, "context_")
         placed, labels = self._learn(X, y)
-        return self._windows(placed, self._slots(placed), labels)
+        windows = self._windows(placed, self._slots(placed), labels)
+        # A regressor behind may have learned from other windows, and fail now.
+        return with_maker(windows, self) if is_again else windows
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Move the context along: keep the newest rows of X, as ``fit`` does.
@@ -326,6 +329,7 @@ class SlidingWindow(
         """
         if not hasattr(self, "context_"):
             return self.fit(X, y)
+        check_as_fitted(self, self._fitted_with, has_failed=self._has_failed)
         with whole_or_unchanged(self):
             values, labels, rows, order = self._read(X, reset=False)
             rows = self._going_on(X, labels, rows)
@@ -360,8 +364,8 @@ class SlidingWindow(
         Raises
         ------
         ValueError
-            As in ``fit``, and if the columns, the grid or the type of the groups are
-            not those of ``fit``.
+            As in ``fit``, and if parameters, columns, grid or type of the groups are
+            not those of ``fit``, or a pipeline's last fit failed after this one's.
 
         Warns
         -----
@@ -370,6 +374,7 @@ class SlidingWindow(
             past, since X begins inside the rows of ``fit``, or too many are missing.
         """
         check_is_fitted(self)
+        check_as_fitted(self, self._fitted_with, has_failed=self._has_failed)
         values, labels, rows, order = self._read(X, reset=False)
         follows = self._can_follow(values, labels, rows)
         # Labels that fit does not know tell nothing but the order.
@@ -449,7 +454,8 @@ class SlidingWindow(
 
     def _learn(self, X, y):
         """Set the fitted attributes; return the rows in their places, and labels."""
-        self._check_parameters()
+        self._validate_params()
+        check_numbers(self)
         with whole_or_unchanged(self):
             values, labels, rows, order = self._read(X, reset=True)
             check_same_labels(X, y, owner=type(self).__name__)
@@ -476,18 +482,14 @@ class SlidingWindow(
                 self.calendar, self.grid_, owner=type(self).__name__
             )
             self._check_ahead()
-            self._check_size(values, rows)
-            if longest <= self.lag_:
-                came = f"{longest} sample(s) (shape={values.shape})"
-                if self._reads_long_frames():
-                    came = f"{longest} row(s) in the longest group"
-                raise ValueError(
-                    f"SlidingWindow needs at least horizon + 1 = {self.lag_ + 1} rows, "
-                    f"so that one row has a past. Got {came}; pass more rows."
-                )
+            n_groups = 1 if rows.keys is None else len(rows.keys)
+            check_size(self.window_, self.horizon, values, n_groups)
+            check_length(longest, self.lag_, is_long=self._reads_long_frames())
             self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(float_type(values))
             placed = self._placed(values, rows, order, self.grid_, None)
             self._keep(context_of(placed, self._n_kept))
+            self._fitted_with = {name: getattr(self, name) for name in _NUMBERS}
+            self._has_failed = False
         warn_of_lost_digits(values, self._columns)
         if self.target_names_ and self._columns and len(y) == len(values):
             warn_of_target(
@@ -501,16 +503,6 @@ class SlidingWindow(
         if self.grid_ is not None:
             warn_of_missing_rows(placed, self.grid_)
         return placed, labels
-
-    def _check_parameters(self):
-        """Raise unless parameters have legal values; True is no number of rows."""
-        self._validate_params()
-        for name in ("window", "horizon", "known_ahead"):
-            if not is_integer(getattr(self, name)) and getattr(self, name) != "auto":
-                raise ValueError(
-                    f"The {name!r} parameter of SlidingWindow must be an int. Got "
-                    f"{getattr(self, name)!r} instead."
-                )
 
     def _keep(self, context):
         """Keep the newest rows of every group."""
@@ -596,11 +588,6 @@ class SlidingWindow(
                 f"{owner} needs the columns of fit, {self._columns}. Got {columns}; "
                 "select them in that order."
             )
-        if values.dtype.kind in "mM":
-            raise ValueError(
-                f"{owner} needs numbers. Got an array of {values.dtype}; put dates "
-                "into the index of a DataFrame."
-            )
         check_finite(values, owner=owner, columns=columns, labels=labels)
         is_empty = np.isnan(values).all(axis=0) if values.dtype.kind == "f" else [False]
         if reset and np.any(is_empty):
@@ -664,17 +651,6 @@ class SlidingWindow(
                 "known and raise window."
             )
 
-    def _check_size(self, values, rows):
-        """Raise where windows ask for far more memory than there are values."""
-        n_groups = 1 if rows.keys is None else len(rows.keys)
-        n_values = 2 * (self.window_ + self.horizon) * values.shape[1] * n_groups
-        if n_values > max(_MOST_VALUES, 1000 * values.size):
-            raise ValueError(
-                f"SlidingWindow needs a window that fits X. Got window={self.window_} "
-                f"and horizon={self.horizon} for {len(values)} rows, which would take "
-                f"{8 * n_values / 1e9:.1f} GB; choose a shorter window."
-            )
-
     def _slots(self, placed):
         """Return where rows lie in the base of their windows."""
         return slots_of(
@@ -688,10 +664,10 @@ class SlidingWindow(
             placed.channels, rows, placed.kept, slots, self.window_, self._delays()
         )
         if self._calendar and self.known_ahead and self.grid_.kind != "rows":
-            last = np.append(np.flatnonzero(rows.is_first)[1:], len(rows.starts)) - 1
-            at = (slots.starts + rows.lengths)[last] + self.window_ - 1
+            # Rows that are not there: in holes, and after the newest.
+            at = slots.starts + rows.lengths + self.window_ - 1
             at = at[:, None] - np.arange(self.known_ahead, 0, -1)
-            newest = placed.labels_of(placed.newest)
+            newest = placed.labels_of(rows.starts + rows.lengths - 1)
             put_calendar_to_come(base, at, newest, self.grid_, self._calendar)
         if len(rows.starts) == 1 and not self._reads_long_frames():
             first = int(slots.starts[0])

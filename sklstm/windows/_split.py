@@ -6,11 +6,15 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator, TimeSeriesSplit
 
+from sklstm._checks import is_integer, one_line
 from sklstm.windows._frames import labels_of
 from sklstm.windows._labels import is_row_number
 from sklstm.windows._table import row_labels, time_ranks
 
 __all__ = ["PanelTimeSeriesSplit"]
+
+# The least that parameters may be.
+_FEWEST = {"n_splits": 2, "max_train_size": 1, "test_size": 1, "gap": 0}
 
 
 class PanelTimeSeriesSplit(BaseCrossValidator):
@@ -87,6 +91,7 @@ class PanelTimeSeriesSplit(BaseCrossValidator):
             If X has no index or no column of that name, its index numbers the rows,
             a time is missing, or there are too few distinct stamps.
         """
+        self._check_parameters()
         stamps, ranks = self._ranks(X)
         splitter = TimeSeriesSplit(
             self.n_splits,
@@ -94,7 +99,14 @@ class PanelTimeSeriesSplit(BaseCrossValidator):
             test_size=self.test_size,
             gap=self.gap,
         )
-        for train, test in splitter.split(np.arange(len(stamps))):
+        try:
+            splits = [*splitter.split(np.arange(len(stamps)))]
+        except ValueError as error:
+            raise ValueError(
+                f"{type(self).__name__} needs more stamps of time. Got {len(stamps)} "
+                f"different ones: {error}"
+            ) from error
+        for train, test in splits:
             # Both are stretches of stamps.
             is_train = (ranks >= train[0]) & (ranks <= train[-1])
             is_test = (ranks >= test[0]) & (ranks <= test[-1])
@@ -113,6 +125,22 @@ class PanelTimeSeriesSplit(BaseCrossValidator):
         int
         """
         return self.n_splits
+
+    def _check_parameters(self):
+        """Raise unless parameters are numbers of stamps, and time names a column."""
+        if not (self.time is None or is_integer(self.time) or type(self.time) is str):
+            raise ValueError(
+                "The 'time' parameter of PanelTimeSeriesSplit must be a str, an int or "
+                f"None. Got {one_line(self.time)} instead."
+            )
+        for name, least in _FEWEST.items():
+            value = getattr(self, name)
+            is_optional = name.endswith("_size") and value is None
+            if not is_optional and not (is_integer(value) and value >= least):
+                raise ValueError(
+                    f"The {name!r} parameter of {type(self).__name__} must be an int "
+                    f"in the range [{least}, inf). Got {one_line(value)} instead."
+                )
 
     def _ranks(self, X):
         """Return the distinct stamps, and the place of each row's among them."""

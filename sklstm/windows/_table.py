@@ -169,6 +169,11 @@ def row_labels(
 
 def time_ranks(labels: pd.Index, *, owner: str) -> tuple[pd.Index, np.ndarray]:
     """Return the distinct labels in increasing order, and each label's place there."""
+    if labels.nlevels > 1:
+        raise ValueError(
+            f"{owner} needs one label of time a row. Got an index of {labels.nlevels} "
+            "levels; call reset_index() and name the column of time in time=."
+        )
     if labels.is_monotonic_increasing and labels.is_unique and not labels.hasnans:
         return labels, np.arange(len(labels))
     ranks, stamps = pd.factorize(labels, sort=True)
@@ -202,7 +207,13 @@ def _coded_column(
     X: pd.DataFrame, name: Any, *, owner: str
 ) -> tuple[pd.Index, np.ndarray]:
     """Return the distinct values of a column in increasing order, and rows' places."""
-    codes, found = pd.factorize(X[name])
+    try:
+        codes, found = pd.factorize(X[name])
+    except TypeError as error:
+        raise ValueError(
+            f"{owner} needs groups as text, numbers or stamps. Got others in column "
+            f"{name!r} ({error}); call astype(str) on it."
+        ) from error
     if len(codes) and codes.min() < 0:
         raise ValueError(
             f"{owner} needs a group for every row. Got NaN in row "
