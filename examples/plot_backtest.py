@@ -24,7 +24,7 @@ from sklstm import LSTMRegressor, SlidingWindow, backtest, load_airline_passenge
 X = load_airline_passengers()
 y = X["passengers"]
 years = TimeSeriesSplit(5, test_size=12)
-pipe = make_pipeline(SlidingWindow(window=13), LSTMRegressor(steps=12, random_state=0))
+pipe = make_pipeline(SlidingWindow(), LSTMRegressor(steps=12, random_state=0))
 result = backtest(pipe, X, y, cv=years, steps=12, season=12, verbose=1)
 print(result)
 

@@ -28,7 +28,7 @@ from sklstm import (
 
 X = load_airline_passengers()
 y = X["passengers"]
-pipe = make_pipeline(SlidingWindow(window=13), LSTMRegressor(steps=12, random_state=0))
+pipe = make_pipeline(SlidingWindow(), LSTMRegressor(steps=12, random_state=0))
 result = backtest(pipe, X, y, cv=TimeSeriesSplit(7, test_size=12), steps=12)
 print(f"residuals: {result.residuals.shape[0]} origins, 12 steps")
 
@@ -45,7 +45,7 @@ print(result.calibration((0.5, 0.8, 0.9)).round(2).to_string())
 # a backtest says by how much: with ``residuals`` both ends are moved so far that they
 # would have held their share (conformalised quantile regression).
 quantiles = make_pipeline(
-    SlidingWindow(window=13),
+    SlidingWindow(),
     LSTMRegressor(quantiles=(0.05, 0.5, 0.95), random_state=0),
 )
 learned = backtest(quantiles, X, y, cv=TimeSeriesSplit(7, test_size=12))

@@ -30,7 +30,7 @@ from sklstm import (
 X = load_airline_passengers()
 y = X["passengers"]
 n_rows = 84  # 1949 to 1955
-pipe = make_pipeline(SlidingWindow(window=13), LSTMRegressor(random_state=0))
+pipe = make_pipeline(SlidingWindow(), LSTMRegressor(random_state=0))
 pipe.fit(X[:n_rows], y[:n_rows])
 state = pickle.dumps(pipe)
 print(f"the service's state: {len(state) / 1024:.0f} kB")

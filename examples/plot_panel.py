@@ -42,7 +42,7 @@ print(X.head(3).to_string())
 # ---------------------------------------
 # The windows come in the order of the rows. They are gathered when they are read: as
 # an array they would take 48 times the memory of the rows.
-panel = SlidingWindow(window=48, groups="series", time="hour")
+panel = SlidingWindow(window=48, season=24, groups="series", time="hour")
 windows = panel.fit_transform(X)
 print(f"{windows.shape} windows from {windows.base.shape} steps")
 

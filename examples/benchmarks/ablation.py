@@ -17,7 +17,6 @@ Run: ``python ablation.py DIR [--seeds 1] [--only NAME …]``.
 
 # %%
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +32,7 @@ PREFIXES = (
     "ETTh1/L96-H24",
 )
 WITHOUT = {
+    "the prior": {"prior": False},
     "highway": {"highway": False},
     "last-value centring": {"scaling": "standard"},
     "choice of scaling": {"scaling": "last"},
@@ -66,14 +66,14 @@ def variants_of(names):
     ]
 
 
-def logs_of(folder, baselines, tasks, n_seeds, **params):
+def logs_of(folder, tasks, n_seeds, **params):
     """Return the logarithm of the mean error of each task, by its name."""
     return {
         task["id"]: np.log(
             np.mean(
                 [
                     run[task["report"][0]]
-                    for run in runs_of(folder, task, baselines, n_seeds, **params)
+                    for run in runs_of(folder, task, n_seeds, **params)
                 ]
             )
         )
@@ -114,12 +114,11 @@ def print_choices(parameter, ratios, groups):
 
 def main(folder, n_seeds, names):
     """Print both tables."""
-    baselines = json.loads((folder / "BASELINES.json").read_text())
     tasks = tasks_of(folder, PREFIXES)
     groups = list(dict.fromkeys(task["id"].split("/")[0] for task in tasks))
     head = " | ".join(groups) + " | all groups |\n" + "|---" * (len(groups) + 2) + "|"
     print("| instead of the defaults | " + head)
-    whole = logs_of(folder, baselines, tasks, n_seeds)
+    whole = logs_of(folder, tasks, n_seeds)
     default = dict.fromkeys(groups, 0.0)
     choices = {parameter: {"default": default} for parameter in OTHERS}
     for name, params in variants_of(names):
@@ -128,7 +127,7 @@ def main(folder, n_seeds, names):
             some = tasks_of(folder, PATCHED)
         elif "kind" in params:
             some = [task for task in tasks if task["h"] > 1]
-        logs = logs_of(folder, baselines, some, n_seeds, **params)
+        logs = logs_of(folder, some, n_seeds, **params)
         ratios = by_group(logs, whole)
         print_row(name, ratios, groups)
         parameter, _, value = name.partition("=")

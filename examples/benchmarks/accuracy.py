@@ -5,11 +5,16 @@ How accurate the default settings are
 Scores ``LSTMRegressor()`` with its default settings on a folder of public series that
 holds ``tasks.json`` (the protocol), ``accbench.py`` (its harness) and
 ``BASELINES.json`` (naive forecasts and ridge regressions of the same protocol). Only
-window and horizon come from the protocol; nothing is tuned for a series. Several steps
-are predicted directly (``steps=h``). Series of a panel are learned together, from one
-long frame.
+horizon and season come from the protocol, and the window where it prescribes one;
+nothing is tuned for a series. Several steps are predicted directly (``steps=h``).
+Series of a panel are learned together, from one long frame.
 
-Run: ``python accuracy.py DIR [--seeds 3] [--tasks classics mackey_glass …]``.
+Beside the defaults stand what they are made of, the prior alone, which learns nothing
+from the series, and the prior with the highway (``epochs=0``); with ``--peers`` AutoETS
+and AutoTheta of ``statsforecast``, fitted anew to every history, on tasks of up to
+2,000 histories.
+
+Run: ``python accuracy.py DIR [--seeds 3] [--tasks classics mackey …] [--peers]``.
 """
 
 # %%
@@ -24,6 +29,8 @@ import pandas as pd
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, SlidingWindow, forecast
+from sklstm.network._prior import LEVELS, longest_window, prior_forecast
+from sklstm.windows._season import with_season
 
 # What counts as good for an LSTM: published, or a few per cent below ridge.
 GOOD = {
@@ -38,6 +45,10 @@ GOOD = {
     "mackey_glass/k1": 0.0016,
     "mackey_glass/k6": 0.05,
 }
+# Series of hours for which the protocol names no season, or the day alone.
+HOURLY = ("ETTh1", "beijing_pm25", "m4_hourly")
+LONGEST_SEASON = 336
+PEERS, MOST_HISTORIES = ("AutoETS", "AutoTheta"), 2000
 
 
 def harness_of(folder):
@@ -48,17 +59,46 @@ def harness_of(folder):
     return module
 
 
+def tasks_of(folder, prefixes):
+    """Return the tasks on real series whose names begin with one of the prefixes."""
+    return [
+        task
+        for task in json.loads((folder / "tasks.json").read_text())
+        if task["kind"] != "synthetic" and task["id"].startswith(tuple(prefixes))
+    ]
+
+
+def season_of(task):
+    """Return the season of a task, and a longer one that it divides."""
+    if task["id"].startswith(HOURLY):
+        return (24, 168)
+    first, *longer = task["season"] or [1]
+    return (first, *(m for m in longer if m % first == 0 and m <= LONGEST_SEASON))
+
+
+def newest_windows(histories, length):
+    """Return the newest steps of each history, NaN before it begins."""
+    tables = [history.reshape(len(history), -1)[-length:] for history in histories]
+    windows = np.full((len(tables), length, tables[0].shape[1]), np.nan)
+    for window, table in zip(windows, tables, strict=True):
+        window[length - len(table) :] = table
+    return windows
+
+
 class OneSeries:
     """The regressor on the windows of a series, target first."""
 
-    def __init__(self, window, **params):
-        self.window, self.params = window, params
+    def __init__(self, window, season, **params):
+        self.window, self.season, self.params = window, season, params
 
     def fit(self, series, h):
-        """Fit on the windows of all series together."""
+        """Fit on the windows of all series together, which are equally long."""
         tables = [values.reshape(len(values), -1) for values in series]
-        windows = [SlidingWindow(self.window).fit_transform(each) for each in tables]
-        X = windows[0] if len(windows) == 1 else np.concatenate(windows)
+        sliding = SlidingWindow(self.window, season=self.season)
+        windows = [sliding.fit_transform(each) for each in tables]
+        X = windows[0]
+        if len(windows) > 1:
+            X = with_season(np.concatenate(windows), self.season)
         y = np.concatenate([each[:, 0] for each in tables])
         self.regressor = LSTMRegressor(steps=h, **self.params).fit(X, y)
 
@@ -68,12 +108,7 @@ class OneSeries:
 
     def newest(self, histories):
         """Return the newest window of each history."""
-        n_channels = histories[0][:1].size
-        X = np.full((len(histories), self.window, n_channels), np.nan, np.float32)
-        for row, history in enumerate(histories):
-            newest = history.reshape(len(history), -1)[-self.window :]
-            X[row, self.window - len(newest) :] = newest
-        return X
+        return newest_windows(histories, self.regressor.window_)
 
 
 class Recursive(OneSeries):
@@ -95,14 +130,16 @@ class Recursive(OneSeries):
 class Panel:
     """The pipeline on a long frame of many series."""
 
-    def __init__(self, window, **params):
-        self.window, self.params = window, params
+    def __init__(self, window, season, **params):
+        self.window, self.season, self.params = window, season, params
 
     def fit(self, series, h):
         """Fit on all series together."""
         frame = self.frame(series)
         self.pipe = make_pipeline(
-            SlidingWindow(self.window, groups="series", time="step"),
+            SlidingWindow(
+                self.window, season=self.season, groups="series", time="step"
+            ),
             LSTMRegressor(steps=h, **self.params),
         ).fit(frame, frame["value"])
 
@@ -121,80 +158,108 @@ class Panel:
         )
 
 
-def window_of(task, baselines):
-    """Return the window of the best ridge regression, at least two, or a day."""
-    if "L" in task:
-        return task["L"]
-    metric = task["report"][0]
-    lengths = {
-        scores[metric]: json.loads(name.removeprefix("ridge"))["L"]
-        for name, scores in baselines.items()
-        if name.startswith("ridge{")
-    }
-    length = lengths[min(lengths)] if lengths else 24
-    return length if length > 1 else 24
+class PriorAlone:
+    """The prior's forecast of each history; nothing is learned from the series."""
+
+    def __init__(self, season):
+        self.season = season
+
+    def fit(self, series, h):
+        """Learn nothing."""
+
+    def predict(self, histories, h):
+        """Return the median of what follows each history."""
+        longest = max(map(len, histories))
+        season = tuple(m for m in self.season if 2 * m <= longest) or (1,)
+        targets = [history.reshape(len(history), -1)[:, 0] for history in histories]
+        windows = newest_windows(targets, min(longest, longest_window(season)))
+        return prior_forecast(windows[:, :, 0], season, h)[:, :, LEVELS.index(0.5)]
 
 
-def tasks_of(folder, prefixes):
-    """Return the tasks on real series whose names begin with one of the prefixes."""
-    return [
-        task
-        for task in json.loads((folder / "tasks.json").read_text())
-        if task["kind"] != "synthetic" and task["id"].startswith(tuple(prefixes))
-    ]
+class Peer:
+    """A model of ``statsforecast``, fitted anew to each history."""
+
+    def __init__(self, name, season):
+        self.name, self.season = name, season
+
+    def fit(self, series, h):
+        """Wait for the histories."""
+
+    def predict(self, histories, h):
+        """Return what follows each history."""
+        from statsforecast import models
+
+        if len(histories) > MOST_HISTORIES or histories[0].ndim > 1:
+            return np.full((len(histories), h), np.nan)
+        model = getattr(models, self.name)(season_length=self.season[0])
+        return np.stack([model.forecast(y=each, h=h)["mean"] for each in histories])
 
 
-def runs_of(folder, task, baselines, n_seeds, kind=None, **params):
+def runs_of(folder, task, n_seeds, kind=None, **params):
     """Return the scores of a task with each seed, and the seconds of the fits."""
     harness = harness_of(folder)
-    window = window_of(task, baselines[task["id"]])
     kind = kind or (Panel if task["kind"] == "panel" else OneSeries)
+    given = task.get("L", "auto"), season_of(task)
     return [
-        harness.run(folder, task, kind(window, random_state=seed, **params))
+        harness.run(folder, task, kind(*given, random_state=seed, **params))
         for seed in range(n_seeds)
     ]
 
 
-def main(folder, n_seeds, prefixes):
+def scores_of(folder, task, known, n_seeds, peers):
+    """Return what the table has of a task, column by column."""
+    metric, season = task["report"][0], season_of(task)
+    harness = harness_of(folder)
+    runs = runs_of(folder, task, n_seeds)
+    ours = [run[metric] for run in runs]
+    scores = {
+        "prior alone": harness.run(folder, task, PriorAlone(season))[metric],
+        "prior + highway": runs_of(folder, task, 1, epochs=0)[0][metric],
+        "all three": float(np.mean(ours)),
+        "worst seed": max(ours),
+        "naive": min(v[metric] for k, v in known.items() if "naive" in k),
+        "ridge": min(v[metric] for k, v in known.items() if k.startswith("ridge")),
+    }
+    for name in peers:
+        scores[name] = harness.run(folder, task, Peer(name, season))[metric]
+    scores["ours / ridge"] = scores["all three"] / scores["ridge"]
+    return scores | {"fit s": np.mean([run["fit_s"] for run in runs])}
+
+
+def print_means(table):
+    """Print geometric means of each group, and over groups: ratios to naive, ridge."""
+    models = [name for name in table if name in ("prior alone", "prior + highway")]
+    models += ["all three", *(name for name in table if name in PEERS)]
+    group = table.index.str.split("/").str[0]
+    is_one = table.index.str.endswith("1step")
+    for to in ("naive", "ridge"):
+        logs = np.log(table[models].div(table[to], axis=0))
+        means = logs.groupby(group, sort=False).mean()
+        rows = {
+            "all groups": means.mean(),
+            "without mackey_glass": means.drop("mackey_glass", errors="ignore").mean(),
+        }
+        for name, some in (("1 step", is_one), ("several steps", ~is_one)):
+            rows[f"classics, {name}"] = logs[(group == "classics") & some].mean()
+        means = pd.concat([means, pd.DataFrame(rows).T])
+        print(f"\nerrors / {to}, geometric means:")
+        print(np.exp(means).round(3).to_string())
+
+
+def main(folder, n_seeds, prefixes, peers):
     """Print a row for each task, then geometric means over groups."""
     baselines = json.loads((folder / "BASELINES.json").read_text())
-    tasks = tasks_of(folder, prefixes)
-    print(
-        "| task | metric | ours, mean | worst | naive | ridge | good | ours / ridge "
-        "| fit s |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
-    to_ridge: dict[str, list[float]] = {}
-    to_naive: dict[str, list[float]] = {}
     start = time.perf_counter()
-    for task in tasks:
+    table = {}
+    for task in tasks_of(folder, prefixes):
         name, metric = task["id"], task["report"][0]
-        known = baselines[name]
-        runs = runs_of(folder, task, baselines, n_seeds)
-        scores = [run[metric] for run in runs]
-        naive = min(v[metric] for k, v in known.items() if "naive" in k)
-        ridges = [v[metric] for k, v in known.items() if k.startswith("ridge")]
-        mean = float(np.mean(scores))
-        ridge, ratio = "-", "-"
-        group = name.split("/")[0]
-        to_naive.setdefault(group, []).append(mean / naive)
-        if ridges:
-            ridge, ratio = f"{min(ridges):.4g}", f"{mean / min(ridges):.3f}"
-            to_ridge.setdefault(group, []).append(mean / min(ridges))
-        seconds = np.mean([run["fit_s"] for run in runs])
-        print(
-            f"| {name} | {metric} | {mean:.4g} | {max(scores):.4g} | {naive:.4g} | "
-            f"{ridge} | {GOOD.get(name, '')} | {ratio} | {seconds:.1f} |",
-            flush=True,
-        )
-    for title, groups in (("ridge", to_ridge), ("best naive", to_naive)):
-        means = {k: np.exp(np.mean(np.log(v))) for k, v in groups.items()}
-        print(f"\nours / {title}, geometric mean of each group:")
-        for group, value in means.items():
-            print(f"  {group:24}{value:.3f}")
-        if means:
-            overall = np.exp(np.mean(np.log(list(means.values()))))
-            print(f"  {'all groups':24}{overall:.3f}")
+        table[name] = scores_of(folder, task, baselines[name], n_seeds, peers)
+        if len(table) == 1:
+            print("| task | metric | " + " | ".join(table[name]) + " | good |")
+            print("|---" * (len(table[name]) + 3) + "|")
+        cells = " | ".join(f"{score:.4g}" for score in table[name].values())
+        print(f"| {name} | {metric} | {cells} | {GOOD.get(name, '')} |", flush=True)
+    print_means(pd.DataFrame(table).T)
     print(f"\n{n_seeds} seed(s), {(time.perf_counter() - start) / 60:.1f} minutes")
 
 
@@ -203,5 +268,9 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tasks", nargs="+", default=[""], metavar="PREFIX")
+    parser.add_argument("--peers", action="store_true")
     given = parser.parse_args()
-    main(given.folder, given.seeds, given.tasks)
+    has_peers = given.peers and importlib.util.find_spec("statsforecast")
+    if given.peers and not has_peers:
+        print("AutoETS and AutoTheta need statsforecast")
+    main(given.folder, given.seeds, given.tasks, PEERS if has_peers else ())

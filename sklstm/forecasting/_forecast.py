@@ -435,7 +435,7 @@ def _warn_of_short_past(fitted: Fitted, rows: RowsToCome) -> None:
 def _warn_of_units(fitted: Fitted, rows: RowsToCome, predicted: list[int]) -> None:
     """Warn where predictions fed back are in another unit than their column."""
     windows = fitted.windows
-    n_before = rows.n_past or windows.window + windows.lag_ - 1
+    n_before = rows.n_past or windows.window_ + windows.lag_ - 1
     table = rows.sample(rows.n_past and n_before + _ROWS_TO_COMPARE)
     at = np.arange(len(table))[n_before:][-_ROWS_TO_COMPARE:]
     if not len(at):
