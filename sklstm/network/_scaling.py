@@ -275,8 +275,7 @@ class Scaling:
         newest = np.where(np.isnan(newest), self.last_level, newest)[:, channels]
         mean, scale = self.level_mean[channels], self.input_scale[channels]
         levels = (newest.astype(np.float64) - mean) / scale
-        levels = np.where(levels > _FARTHEST_LEVEL, _FARTHEST_LEVEL, levels)
-        return np.where(levels < -_FARTHEST_LEVEL, -_FARTHEST_LEVEL, levels)
+        return np.maximum(np.minimum(levels, _FARTHEST_LEVEL), -_FARTHEST_LEVEL)
 
     def scaled_prior(
         self, prior: PriorForecast | None, windows: Any
