@@ -79,7 +79,8 @@ class Highway:
 
     The kernels are of shape (n_values, n_outputs), (n_levels, n_outputs),
     (n_steps, n_outputs) and (n_units, n_outputs). The candidates that start from the
-    prior have a weight from 0 to 1. For each output ``error`` is the mean absolute
+    prior have a weight from 0 to 1; distances from the mean have a gain, the share of
+    the error of changes that they spare. For each output ``error`` is the mean absolute
     error on later rows, NaN where there were none, and ``remainder`` the mean squared
     error on all rows.
     """
@@ -92,6 +93,7 @@ class Highway:
     step_kernel: np.ndarray
     state_kernel: np.ndarray
     prior_weight: float = 0.0
+    gain_of_distances: float = 0.0
 
     def outputs(
         self, inputs: Any, levels: Any, prior: PriorForecast | None = None
@@ -314,10 +316,14 @@ class _Sums:
         shares = np.zeros(len(candidates))
         shares[-1 if self.has_prior else _UNTESTED] = 1.0
         error = np.full(self.cross.shape[2], np.nan)
+        gain = 0.0
         if n_tested:
             total = np.nan_to_num(errors.sum(axis=1), nan=np.inf)
             # A series that leaves its mean is the worse surprise.
             least = _LEAST_ERROR * n_tested * len(error)
+            if of_distances.any():
+                others = max(total[~of_distances].min(), least)
+                gain = 1 - (float(total[of_distances].min()) + least) / others
             total = np.where(of_distances, _CLEARLY * (total + least), total)
             best = int(np.argmin(total))
             error = errors[best] / n_tested
@@ -346,6 +352,7 @@ class _Sums:
             step_kernel=step_kernel,
             state_kernel=state_kernel,
             prior_weight=float(shares[of_prior].sum()),
+            gain_of_distances=gain,
         )
 
 

@@ -58,6 +58,10 @@ _MOST_VARIANCE = 4.01
 # Rows that the tests of a highway forecast at most.
 _MOST_TESTED = 8192
 
+# Share of the highway's error that distances from the mean must spare, for windows to
+# be standardised.
+_CLEAR_GAIN = 0.05
+
 # Distances of a level from its mean that are told apart, in scales: beyond, the series
 # is on a new level, and forecast from there.
 _FARTHEST_LEVEL = 5.0
@@ -127,6 +131,11 @@ class Scaling:
     def has_unit(self) -> np.ndarray:
         """Which channels share the unit of a target."""
         return np.isin(np.arange(len(self.floor)), self.unit_channel)
+
+    @property
+    def gain_of_distances(self) -> float:
+        """The share of the highway's error that distances from the mean spare."""
+        return 0.0 if self.highway is None else self.highway.gain_of_distances
 
     @property
     def says_prior(self) -> bool:
@@ -445,9 +454,11 @@ def fit_scaling(
         if not has_highway and unit.unit == "plain":
             return _fit_affine(unit, kind, relative)
         fit = _fit_affine(unit, "last" if kind in ("auto", "log") else kind, relative)
-        fits.append(
-            fit.with_highway(*own, rows, weights, relative.prior, relative.steps)
-        )
+        how: Any = rows, weights, relative.prior, relative.steps
+        fit = fit.with_highway(*own, *how)
+        if kind == "auto" and fit.gain_of_distances > _CLEAR_GAIN:
+            fit = _fit_affine(unit, "standard", relative).with_highway(*own, *how)
+        fits.append(fit)
     best = fits[0]
     if len(fits) > 1:
         watched = rows if watched_rows is None else watched_rows
