@@ -104,7 +104,7 @@ print("saved covariates.png")
 
 # %%
 # Where the window does not reach the year before, the months are worth more than half
-# of the error: 65.8 thousand become 19.5 recursively, 49.0 become 20.8 directly, and
+# of the error: 68.6 thousand become 18.9 recursively, 49.0 become 21.3 directly, and
 # repeating the last year misses by 36.7. Where it does, with 13 months, it knows the
-# season: the months make 18.9 of 17.6 and 19.5 of 18.3, more to learn from as few rows.
+# season: the months make 18.7 of 17.8 and 21.0 of 15.3, more to learn from as few rows.
 # Known columns pay where they say what the window cannot.
