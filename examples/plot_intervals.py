@@ -42,8 +42,8 @@ print(result.calibration((0.5, 0.8, 0.9)).round(2).to_string())
 # %%
 # A network that learns quantiles has intervals of its own, ``coverage`` alone asks for
 # them. What it learns of its errors on the rows that it learned from is often too
-# narrow, and a backtest says by how much: with ``residuals`` both ends are moved so far that they
-# would have held their share (conformalised quantile regression).
+# narrow, and a backtest says by how much: with ``residuals`` both ends are moved so far
+# that they would have held their share (conformalised quantile regression).
 quantiles = make_pipeline(
     SlidingWindow(),
     LSTMRegressor(quantiles=(0.05, 0.5, 0.95), random_state=0),

@@ -106,6 +106,7 @@ def main():
 # %%
 # On two cores the 49 fits took 2.9 s in one process and 5.1 s on two workers: fits of
 # tens of milliseconds are too small to be handed out one by one. Workers pay where
-# there are more cores than that, and minutes of work for each of them; ``benchmarks/costs.py`` works out how much.
+# there are more cores than that, and minutes of work for each of them;
+# ``benchmarks/costs.py`` works out how much.
 if __name__ == "__main__":
     main()
