@@ -121,7 +121,7 @@ def test_series_of_a_panel_have_their_sizes(unit, params, tmp_path):
     days = np.arange(40)
     parts = []
     for name, size in {"a": 1.0, "b": 50.0, "c": 4000.0, "flat": 0.0}.items():
-        values = size * np.exp(0.03 * days + np.sin(days) / 9) + 7
+        values = size * np.exp(0.08 * days + np.sin(days) / 9) + 7
         values += size * 0.01 * rng.normal(size=40)
         if unit == "size":
             values = values - values.mean()

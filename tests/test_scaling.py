@@ -55,15 +55,6 @@ def random_case(seed=0, n_rows=40, window=4):
     return windows_of(series, window), targets
 
 
-def autoregressive(n_rows, share):
-    """Return windows and targets of a series that keeps a share of each value."""
-    rng = np.random.default_rng(0)
-    values = np.zeros(n_rows)
-    for row in range(1, n_rows):
-        values[row] = share * values[row - 1] + rng.normal()
-    return windows_of(values, 4)[4:], values[4:, None]
-
-
 def moments_by_loop(windows, rows, channel, is_centred):
     """Return mean and standard deviation over every true step of the rows' windows."""
     values = []
@@ -295,11 +286,20 @@ def highway_by_loop(inputs, levels, targets, to_mean):
             errors.append(sum(off))
             predictions.append(predicted(n_rows))
     n_tested = n_rows - tests[0][0]
-    errors = np.array(errors)
-    of_distances = np.arange(len(errors)) >= len(errors) / 2
+    errors, n_each = np.array(errors), len(errors) // 2
+    of_distances = np.arange(len(errors)) >= n_each
     errors[of_distances] += 0.001 * n_tested * targets.shape[1]
     errors[of_distances] *= 1.02
     shares = np.exp(-3 * n_tested * (errors / errors.min() - 1) ** 2)
+    for first in (0, n_each):
+        least = np.inf
+        for place in range(first, first + n_each - 1):
+            least = min(least, errors[place])
+            if 0.98 * errors[place + 1] < least:
+                shares[place + 1] += shares[place]
+                shares[place] = 0.0
+            else:
+                least = np.inf
     return np.tensordot(shares / shares.sum(), predictions, 1)
 
 
@@ -355,15 +355,44 @@ def test_a_highway_of_what_cannot_be_fitted_is_finite():
     assert_allclose(highway.bias, 0)
 
 
-def test_auto_standardises_where_many_rows_speak_for_it():
-    """A level that does not persist is left out, once rows show it clearly."""
-    for share, n_rows, is_centred in [
-        (0.0, 1000, False),
-        (0.98, 1000, True),
-        (1.0, 1000, True),
-    ]:
-        data = autoregressive(n_rows, share)
-        assert fitted("auto", *data, has_highway=True).is_centred == [is_centred]
+def test_a_new_level_is_no_obstacle():
+    """Ten standard deviations off, a sine wave is predicted as well as before."""
+    y = pd.DataFrame({"load": 10 + np.sin(np.arange(180))})
+    windows = SlidingWindow(10)
+    pipe = make_pipeline(windows, LSTMRegressor(4, random_state=0))
+    pipe.fit(y[:120], y["load"][:120])
+    moved = (y[120:] + 10).reset_index(drop=True)
+    predicted = pipe[-1].predict(SlidingWindow(10).fit_transform(moved))
+    assert_allclose(predicted[12:], moved["load"][12:], atol=0.05)
+
+
+def test_a_new_series_that_stands_still_goes_on():
+    """A constant among waves is forecast as a constant, however far."""
+    waves = 5 + np.sin(np.arange(80) / 3)
+    X = pd.concat(
+        pd.DataFrame({"g": g, "t": range(80), "load": size * waves})
+        for g, size in (("a", 1.0), ("b", 3.0))
+    )
+    windows = SlidingWindow(6, groups="g", time="t")
+    pipe = make_pipeline(windows, LSTMRegressor(4, random_state=0)).fit(X, X["load"])
+    new = pd.DataFrame({"g": "c", "t": range(70, 80), "load": 5.0})
+    assert_allclose(forecast(pipe, new, 6)["load"], 5.0, atol=0.1)
+
+
+@pytest.mark.parametrize("size", [100.0, 1e6, 1e15])
+def test_one_wild_value_is_told_and_passed_over(size):
+    """Of the rows of fit it moves nothing; one that comes later only its own rows."""
+    rng = np.random.default_rng(0)
+    y = 10 + np.sin(np.arange(300) / 3) + 0.3 * rng.normal(size=300)
+    y[[150, 270]] += size
+    X = pd.DataFrame({"load": y})
+    pipe = make_pipeline(SlidingWindow(12), LSTMRegressor(4, random_state=0))
+    with pytest.warns(UserWarning, match=r"1 value\(s\) of y .* the first in row 150"):
+        pipe.fit(X[:250], X["load"][:250])
+    off = np.abs(pipe.predict(X[250:]) - y[250:])
+    naive = np.abs(np.diff(y[249:]))
+    is_plain = ~np.isin(np.arange(50), [20, 21])
+    assert off[is_plain].mean() < naive[is_plain].mean()
 
 
 # -- slopes -------------------------------------------------------------------------
@@ -396,7 +425,7 @@ def test_slopes_are_finite_differences(kind, has_highway):
     for output in range(2):
         inputs = scaling.inputs(chosen)
         of_inputs = input_slopes(spec, weights, inputs, output)
-        found = scaling.slopes(of_inputs, np.isnan(inputs[:, :, 0]), output)
+        found = scaling.slopes(of_inputs, chosen, output)
         assert not found[np.isnan(chosen)].any()
         for row, step, channel in np.argwhere(~np.isnan(chosen)):
             ends = []

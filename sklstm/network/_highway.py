@@ -34,6 +34,9 @@ _LAG_OF_HALF_SIZE, _SIZE_OF_STATE = 4, 0.4
 # with which they are no better than changes from the newest value.
 _CLEARLY, _LEAST_ERROR = 1.02, 0.001
 
+# Share of the error with a larger penalty that a smaller one must stay below.
+_EQUALLY = 0.98
+
 # Weight below which the prior is not worth its time.
 _LEAST_WEIGHT = 0.02
 
@@ -76,10 +79,9 @@ class Highway:
 
     The kernels are of shape (n_values, n_outputs), (n_levels, n_outputs),
     (n_steps, n_outputs) and (n_units, n_outputs). The candidates that start from the
-    prior have a weight from 0 to 1; those of distances from the mean have a gain, the
-    share of the others' error that they spare. For each output ``error`` is the mean
-    absolute error on later rows, NaN where there were none, and ``remainder`` the
-    mean squared error on all rows.
+    prior have a weight from 0 to 1. For each output ``error`` is the mean absolute
+    error on later rows, NaN where there were none, and ``remainder`` the mean squared
+    error on all rows.
     """
 
     kernel: np.ndarray
@@ -90,7 +92,6 @@ class Highway:
     step_kernel: np.ndarray
     state_kernel: np.ndarray
     prior_weight: float = 0.0
-    gain_of_distances: float = 0.0
 
     def outputs(
         self, inputs: Any, levels: Any, prior: PriorForecast | None = None
@@ -313,21 +314,20 @@ class _Sums:
         shares = np.zeros(len(candidates))
         shares[-1 if self.has_prior else _UNTESTED] = 1.0
         error = np.full(self.cross.shape[2], np.nan)
-        gain = 0.0
         if n_tested:
             total = np.nan_to_num(errors.sum(axis=1), nan=np.inf)
             # A series that leaves its mean is the worse surprise.
             least = _LEAST_ERROR * n_tested * len(error)
-            total = np.where(of_distances, total + least, total)
-            if of_distances.any():
-                of_changes = total[~of_distances].min()
-                gain = 1 - total[of_distances].min() / max(of_changes, least)
-            total = np.where(of_distances, _CLEARLY * total, total)
+            total = np.where(of_distances, _CLEARLY * (total + least), total)
             best = int(np.argmin(total))
             error = errors[best] / n_tested
             excess = total / total[best] - 1 if total[best] > 0 else 1e9 * (total > 0)
             # The standard error of such a difference is about .4 / sqrt(n).
             shares = np.exp(-3 * n_tested / steps * np.minimum(excess, 1e6) ** 2)
+            # What does equally well with larger coefficients goes on less safely.
+            for kind in range(len(kinds)):
+                own = slice(kind * n_each, (kind + 1) * n_each)
+                _hand_on(shares[own], total[own])
         shares /= shares.sum()
         of_prior = np.repeat([kind.of_prior for kind in kinds], n_each)
         if shares[of_prior].sum() < _LEAST_WEIGHT:
@@ -346,7 +346,6 @@ class _Sums:
             step_kernel=step_kernel,
             state_kernel=state_kernel,
             prior_weight=float(shares[of_prior].sum()),
-            gain_of_distances=float(gain),
         )
 
 
@@ -362,6 +361,18 @@ class _Kind:
     start: np.ndarray
     of_distances: bool = False
     of_prior: bool = False
+
+
+def _hand_on(shares: np.ndarray, errors: np.ndarray) -> None:
+    """Hand the share of each penalty on to the next larger one that does as well."""
+    least = np.inf
+    for place in range(len(shares) - 1):
+        least = min(least, errors[place])
+        if _EQUALLY * errors[place + 1] < least:
+            shares[place + 1] += shares[place]
+            shares[place] = 0.0
+        else:
+            least = np.inf
 
 
 def _ridges(gram: np.ndarray, cross: np.ndarray, sizes: np.ndarray) -> np.ndarray:

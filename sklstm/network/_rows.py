@@ -94,7 +94,7 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
     owner = type(regressor).__name__
     how = {"ensure_all_finite": False, "allow_nd": True, "estimator": regressor}
     if not hasattr(X, "ndim"):
-        X = check_array(X, dtype=np.float32, ensure_2d=False, **how)
+        X = check_array(X, dtype=_FLOATS, ensure_2d=False, **how)
     if X.ndim == 3:
         windows = X
         # check_array would return plain float arrays as they are, only later.

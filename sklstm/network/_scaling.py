@@ -22,7 +22,7 @@ knows the functions of NumPy that they call.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -58,8 +58,9 @@ _MOST_VARIANCE = 4.01
 # Rows that the tests of a highway forecast at most.
 _MOST_TESTED = 8192
 
-# Share of the highway's error that distances from the mean must spare.
-_CLEAR_GAIN = 0.02
+# Distances of a level from its mean that are told apart, in scales: beyond, the series
+# is on a new level, and forecast from there.
+_FARTHEST_LEVEL = 5.0
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ class Scaling:
         each window, 1 in channels that share no target's unit.
     keys : Index, optional
         The names of these groups.
+    limits : ndarray of shape (2, n_channels)
+        Between which raw values are not wild; NaN where all are taken as they are.
     prior : PriorReader, optional
     highway : Highway, optional
     remainder_scale : ndarray of shape (n_outputs,)
@@ -112,6 +115,7 @@ class Scaling:
     floor: np.ndarray
     sizes: np.ndarray
     keys: Any = None
+    limits: np.ndarray = field(default_factory=lambda: np.full((2, 1), np.nan))
     prior: Any = None
     highway: Highway | None = None
     remainder_scale: np.ndarray | float = 1.0
@@ -270,7 +274,8 @@ class Scaling:
         newest = windows[:, -1, :]
         newest = np.where(np.isnan(newest), self.last_level, newest)[:, channels]
         mean, scale = self.level_mean[channels], self.input_scale[channels]
-        return (newest.astype(np.float64) - mean) / scale
+        levels = (newest.astype(np.float64) - mean) / scale
+        return np.maximum(np.minimum(levels, _FARTHEST_LEVEL), -_FARTHEST_LEVEL)
 
     def scaled_prior(
         self, prior: PriorForecast | None, windows: Any
@@ -317,13 +322,14 @@ class Scaling:
         return scaled * self.target_scale + self.target_mean + self.levels(windows)
 
     def slopes(
-        self, input_slopes: np.ndarray, missing: np.ndarray, output: int
+        self, input_slopes: np.ndarray, windows: np.ndarray, output: int
     ) -> np.ndarray:
         """Return the gradients of an output of :meth:`values` by relative windows.
 
         ``input_slopes`` are those of the network's output by its inputs, 0 at missing
-        steps, of shape (n_rows, window).
+        steps. What the prior says is left out.
         """
+        missing = np.isnan(windows[:, :, 0])
         slopes = input_slopes.astype(np.float64)
         if self.highway is not None:
             remainder = np.broadcast_to(self.remainder_scale, self.target_scale.shape)
@@ -334,10 +340,9 @@ class Scaling:
         slopes[:, -1] -= np.where(self.is_centred, slopes.sum(axis=1), 0.0)
         if self.highway is not None:
             channels = self._channels_of_levels
-            of_levels = (
-                self.highway.level_kernel[:, output] / self.input_scale[channels]
-            )
-            of_levels = np.where(missing[:, [-1]], 0.0, of_levels)
+            is_near = np.abs(self.scaled_levels(windows)) < _FARTHEST_LEVEL
+            of_levels = self.highway.level_kernel[:, output] * is_near
+            of_levels = of_levels * ~missing[:, [-1]] / self.input_scale[channels]
             slopes[:, -1, channels] += of_levels * self.target_scale[output]
         channel = self.level_channel[output]
         if channel >= 0:
@@ -418,6 +423,7 @@ def fit_scaling(
     watched_rows: np.ndarray | None = None,
     reader: Any = None,
     prior: PriorForecast | None = None,
+    limits: np.ndarray | None = None,
 ) -> Scaling:
     """Return the maps of a kind, a ``scaling`` of the regressors, that fit some rows.
 
@@ -432,14 +438,16 @@ def fit_scaling(
     for unit in _fit_units(kind, given):
         sizes = unit.sizes_of(windows)
         unit = replace(unit, prior=reader)
+        unit = unit if limits is None else replace(unit, limits=limits)
         own = unit.relative(windows, sizes), unit.relative_targets(targets, sizes)
         said = prior and unit.relative_prior(prior, sizes)
         relative = _Given(*own, rows, target_of_output, said)
-        affine = "auto" if kind == "log" else kind
-        if has_highway or unit.unit != "plain":
-            fits.append(_fit_with_highway(unit, affine, relative, weights))
-        else:
-            fits.append(_fit_affine(unit, affine, relative))
+        if not has_highway and unit.unit == "plain":
+            return _fit_affine(unit, kind, relative)
+        fit = _fit_affine(unit, "last" if kind in ("auto", "log") else kind, relative)
+        fits.append(
+            fit.with_highway(*own, rows, weights, relative.prior, relative.steps)
+        )
     best = fits[0]
     if len(fits) > 1:
         watched = rows if watched_rows is None else watched_rows
@@ -469,24 +477,6 @@ class _Given:
     def newest(self) -> np.ndarray:
         """The newest step of each training row, of shape (n_rows, n_channels)."""
         return self.windows[self.rows, -1, :].astype(np.float64)
-
-
-def _fit_with_highway(
-    unit: Scaling, kind: str | None, given: _Given, weights: np.ndarray | None
-) -> Scaling:
-    """Return the affine maps and the highway that fit relative windows.
-
-    ``"auto"`` centres; it standardises where distances from the mean did clearly better
-    in the highway's tests.
-    """
-    windows, targets, rows = given.windows, given.targets, given.rows
-    how = windows, targets, rows, weights, given.prior, given.steps
-    first = "last" if kind == "auto" else kind
-    fit = _fit_affine(unit, first, given).with_highway(*how)
-    assert fit.highway is not None
-    if kind != "auto" or fit.highway.gain_of_distances < _CLEAR_GAIN:
-        return fit
-    return _fit_affine(unit, "standard", given).with_highway(*how)
 
 
 def _relative_error(scaling: Scaling, given: _Given, rows: np.ndarray) -> float:
@@ -658,13 +648,15 @@ def _fit_units(kind: str | None, given: _Given) -> list[Scaling]:
             f"channel that holds its past. Got {came:.6g}; add a constant to the "
             "series, or choose scaling='last'."
         )
-    plain = replace(plain, unit_channel=channels[given.target_of_output])
+    keys = windows.keys if is_panel else None
+    own_channels = channels[given.target_of_output]
+    plain = replace(plain, unit_channel=own_channels, keys=keys)
     np.minimum.at(lowest, channels, lowest_targets)
     log = replace(plain, unit="log", floor=np.where(plain.has_unit, _FLOOR * lowest, 1))
     if kind == "log":
         return [log]
     sizes = np.where(plain.has_unit, sizes_by_group(windows, rows), 1.0)
-    size = replace(plain, unit="size", sizes=sizes, keys=windows.keys)
+    size = replace(plain, unit="size", sizes=sizes)
     return [size, log] if kind == "auto" and is_positive else [size]
 
 

@@ -50,6 +50,7 @@ from sklstm.network._training import (
     train_member,
     with_full_weight,
 )
+from sklstm.network._wild import tamed, without_wild
 from sklstm.windows._array import base_from_windows, row_slices
 from sklstm.windows._frames import column_of_target
 
@@ -306,6 +307,8 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 f"among {len(windows)} sample(s); pass more rows, those before them "
                 "too, or a smaller 'steps'."
             )
+        given = windows, y_read, rows, self.steps, type(self).__name__
+        windows, rows, limits = without_wild(*given)
         targets = steps_of(y_read, self.steps)
         if self.quantiles is not None:
             targets = targets.repeat(len(self.quantiles), axis=1)
@@ -313,12 +316,10 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if not goes_on:
             _warn_of_long_window(windows, int(counts[rows].max()))
         if self._scaling.highway is not None if goes_on else self._has_highway():
-            rows = complete_rows(
-                counts, rows, steps_read(len(rows), *windows.shape[1:])
-            )
-        if goes_on:
-            reader = self._scaling.prior
-        else:
+            n_read = steps_read(len(rows), *windows.shape[1:])
+            rows = complete_rows(counts, rows, n_read)
+        reader = self._scaling.prior if goes_on else None
+        if not goes_on:
             reader = self._reader(windows, targets, rows, season_of(X))
         if reader is not None:
             rows = thinned(rows, _MOST_ROWS_WITH_PRIOR)
@@ -338,7 +339,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             said = reader and reader.read(windows, rows)
             given = windows, targets, training_rows, target_of_output
             how = {"weights": weights, "watched_rows": validation_rows}
-            how |= {"reader": reader, "prior": said}
+            how |= {"reader": reader, "prior": said, "limits": limits}
             members = self._new_members(given, how)
         # What training does not come to is there all the same, or was there before.
         self._members = members if goes_on else members[:1]
@@ -562,6 +563,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def _relative_values(self, windows, sizes):
         """Return the ensemble's relative predictions for raw windows."""
         scaling = self._scaling
+        windows = tamed(windows, scaling.limits)
         prior = scaling.says_prior and scaling.prior.read(windows)
         prior = scaling.relative_prior(prior, sizes) if prior else None
         given = scaling.relative(windows, sizes), self._n_threads(), prior

@@ -163,7 +163,7 @@ def _value_slopes(member: Any, relative: np.ndarray, output: int) -> np.ndarray:
     """Return the gradients of a network's predictions by relative values of windows."""
     inputs = member.scaling.inputs(relative)
     slopes = kernels.input_slopes(member.recipe.spec, member.weights, inputs, output)
-    return member.scaling.slopes(slopes, np.isnan(inputs[:, :, 0]), output)
+    return member.scaling.slopes(slopes, relative, output)
 
 
 def _flat_windows(windows: np.ndarray) -> np.ndarray:

@@ -44,11 +44,11 @@ class SeasonalArray(np.ndarray):
         self.maker = getattr(of, "maker", None)
 
     def __reduce__(self) -> Any:
-        made, arguments, state = super().__reduce__()
+        made, arguments, state = super().__reduce__()  # type: ignore[str-unpack]
         return made, arguments, (state, self.season)
 
     def __setstate__(self, state: Any) -> None:
-        of_array, self.season = state  # type: ignore[str-unpack]
+        of_array, self.season = state
         super().__setstate__(of_array)
 
 
