@@ -102,7 +102,7 @@ figure.savefig("intervals.png", dpi=120)
 print("saved intervals.png")
 
 # %%
-# Intervals of 0.5, 0.8 and 0.9 held 0.49, 0.81 and 0.95 of the values: 60 to 70 origins
+# Intervals of 0.5, 0.8 and 0.9 held 0.49, 0.78 and 0.89 of the values: 60 to 70 origins
 # a step leave that much to chance. The quantile network's own intervals of 0.9 held
-# 0.87, one month ahead, and 0.88 once they were calibrated, which says little of other
+# 0.88, one month ahead, and 0.89 once they were calibrated, which says little of other
 # series: ``benchmarks/intervals.py`` measures all three on twelve public ones.
