@@ -131,6 +131,6 @@ print("saved panel.png")
 
 # %%
 # On the series that it learned from the one network errs less than repeating the last
-# day (0.89 against 0.95), and so it does on the four that it has never seen (1.00
+# day (0.85 against 0.95), and so it does on the four that it has never seen (0.94
 # against 1.05); ridge on two days of lags errs more on both. The network can be thrown
 # off: after the disturbed day of H13 its forecasts stay too high.

@@ -92,22 +92,20 @@ _PARAMETERS = """\
     highway : bool, default=True
         Whether ridge regressions on the values of the window are predicted first, and
         the network learns what they leave (after the autoregressive highway of LSTNet,
-        Lai et al. 2018, doi:10.1145/3209978.3210006). It is the mean of many, of
-        changes from the newest value and of distances from the mean, weighted by how
-        well each forecasts later rows. They minimise the squared error, whatever the
-        loss. With early stopping it is fitted anew on all rows at the end, and with a
-        loss of means (``"huber"``, ``"log_cosh"``, ``"mse"``) the network's output is
-        weighted by what the validation rows support, which may be nothing (see
+        Lai et al. 2018, doi:10.1145/3209978.3210006). It is the mean of many, weighted
+        by how well each forecasts later rows; each minimises the squared error. With
+        early stopping it is fitted anew on all rows at the end, and with a loss of
+        means (``"huber"``, ``"log_cosh"``, ``"mse"``) the network's output is weighted
+        by what the validation rows support, which may be nothing (see
         ``network_weight_``). Without effect where ``scaling`` is None.
     prior : "auto" or False, default="auto"
         Whether the highway may start from the forecast of a small LSTM that was trained
         beforehand on synthetic series (``examples/prior``). ``"auto"``: where a single
         target has a channel that holds its past. It reads that channel alone, and is
         told the season of the windows (``season_`` of :class:`SlidingWindow`) where
-        they hold it twice. How much it counts is decided by tests on later rows: see
-        ``prior_weight_``. Of more than 2,048 rows a sample decides whether it is read
-        at all, and if so at most 32,768 rows, evenly spaced, are learned from. Without
-        effect where there is no highway.
+        they hold it twice. Tests on later rows give it its ``prior_weight_``. Of more
+        than 2,048 rows a sample decides whether it is read at all, and if so at most
+        32,768 rows, evenly spaced, are learned from. Needs ``highway``.
     learning_rate : float, default=0.002
         Step size of the optimizer.
     quantiles : sequence of float, default=None
