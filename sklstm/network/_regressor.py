@@ -58,8 +58,9 @@ class LSTMRegressor(WindowRegressor):
 
     Inputs and target are scaled inside. By default a target is predicted as its change
     from the newest value of the channel that is closest to it, so that a level beyond
-    everything in the training rows is no obstacle. What is linear in the window is
-    found by a ridge regression, and the network learns what that leaves.
+    everything in the training rows is no obstacle. What is linear in the window, and
+    in the forecast of an LSTM that was trained beforehand on synthetic series, is found
+    by ridge regressions, and the network learns what they leave.
 
     Parameters
     ----------

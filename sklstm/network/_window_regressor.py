@@ -79,10 +79,9 @@ _PARAMETERS = """\
     scaling : {"auto", "last", "standard", "log"} or None, default="auto"
         ``"standard"`` gives inputs and targets mean 0 and standard deviation 1 over
         the training rows. ``"last"`` predicts the change from the newest value of the
-        channel that is closest to the target. ``"auto"`` does so, and standardises only
-        where many rows and the estimated error of the highway speak for it; without a
-        highway, where the target varies less than that change. None changes nothing:
-        the network sees the float32 of all values.
+        channel that is closest to the target. ``"auto"`` does so; without a highway it
+        standardises where the target varies less than that change. None changes
+        nothing: the network sees the float32 of all values.
 
         With the windows of a panel (``groups`` of :class:`SlidingWindow`) ``"auto"``
         and ``"last"`` divide each series by its size, the standard deviation of its
@@ -91,21 +90,22 @@ _PARAMETERS = """\
         the target, and of the channel that holds its past; predictions are then medians
         rather than means.
     highway : bool, default=True
-        Whether a ridge regression on the values of the window, in closed form, is
-        predicted first, and the network learns what that leaves (after the
-        autoregressive highway of LSTNet, Lai et al. 2018,
-        doi:10.1145/3209978.3210006). It minimises the squared error, whatever the
-        loss. With early stopping it is fitted anew on all rows at the end, and with a
-        loss of means (``"huber"``, ``"log_cosh"``, ``"mse"``) the network's output is
-        weighted by what the validation rows support, which may be nothing (see
+        Whether ridge regressions on the values of the window are predicted first, and
+        the network learns what they leave (after the autoregressive highway of LSTNet,
+        Lai et al. 2018, doi:10.1145/3209978.3210006). It is the mean of many, weighted
+        by how well each forecasts later rows; each minimises the squared error. With
+        early stopping it is fitted anew on all rows at the end, and with a loss of
+        means (``"huber"``, ``"log_cosh"``, ``"mse"``) the network's output is weighted
+        by what the validation rows support, which may be nothing (see
         ``network_weight_``). Without effect where ``scaling`` is None.
     prior : "auto" or False, default="auto"
         Whether the highway may start from the forecast of a small LSTM that was trained
         beforehand on synthetic series (``examples/prior``). ``"auto"``: where a single
-        target has a channel that holds its past. How much it counts is decided by tests
-        on later rows; of more than 2,048 rows a sample decides whether it is read at
-        all, and if so at most 32,768 rows, evenly spaced, are learned from. Needs
-        ``highway``.
+        target has a channel that holds its past. It reads that channel alone, and is
+        told the season of the windows (``season_`` of :class:`SlidingWindow`) where
+        they hold it twice. Tests on later rows give it its ``prior_weight_``. Of more
+        than 2,048 rows a sample decides whether it is read at all, and if so at most
+        32,768 rows, evenly spaced, are learned from. Needs ``highway``.
     learning_rate : float, default=0.002
         Step size of the optimizer.
     quantiles : sequence of float, default=None
@@ -113,8 +113,8 @@ _PARAMETERS = """\
         the pinball loss (Koenker & Bassett 1978, doi:10.2307/1913643); see
         :meth:`predict_quantiles`. ``predict`` returns the quantile closest to 0.5.
     epochs : int, default=300
-        Passes over the training rows, at most. 0 trains no network: the highway
-        predicts alone.
+        Passes over the training rows, at most. 0 trains no network: the highway, with
+        the prior in it, predicts alone.
     batch_size : int or "auto", default="auto"
         Rows in a gradient step. ``"auto"`` takes 32, and from 96,000 training rows on
         the next power of 2, up to 512, with which an epoch has at most 3,000 steps.

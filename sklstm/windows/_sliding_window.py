@@ -132,7 +132,8 @@ class SlidingWindow(
     season : int, tuple of int or None, default=None
         Rows after which the pattern repeats, 1 for none, which the regressor's prior
         is told; a tuple adds a longer season, ``(24, 168)``. None takes that of the
-        grid: 12 for months, 4 for quarters, 7 for days, 24 and 168 for hours.
+        grid: 12 for months, 4 for quarters, 7 for days, 24 and 168 for hours, 1 where
+        integers count the rows.
     groups : str, int, sequence of them or None, default=None
         Columns of a long frame that tell its series apart, by name. Keys may be
         strings, numbers, categories or time stamps. None reads one series.
@@ -153,7 +154,7 @@ class SlidingWindow(
     window_ : int
         Number of past rows in a window.
     season_ : tuple of int
-        Rows after which the pattern repeats.
+        Rows after which the pattern repeats, and a longer season; (1,) for none.
     is_known_ : ndarray of shape (n_columns,), bool
         Columns that are known at the predicted row, but ``groups`` and ``time``.
     lag_ : int
