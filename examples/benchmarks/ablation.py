@@ -35,7 +35,6 @@ WITHOUT = {
     "the prior": {"prior": False},
     "highway": {"highway": False},
     "last-value centring": {"scaling": "standard"},
-    "choice of scaling": {"scaling": "last"},
     "early stopping": {"early_stopping": False},
     "Huber's loss": {"loss": "mse"},
     "a single network (n_models=3)": {"n_models": 3},
