@@ -529,6 +529,9 @@ def _checked(value: Any) -> Any:
 def _check_part(part: Any) -> None:
     """Raise unless a part may be stored, and is as its code expects it."""
     state = vars(part)
+    container = state.get("_sklearn_output_config", {})
+    if container not in ({}, *({"transform": each} for each in ("default", "pandas"))):
+        raise _UnknownPart(f"output in a container {container}")
     if isinstance(part, Pipeline) and part.memory is not None:
         raise _UnknownPart(f"memory={part.memory!r}, a place on the disk")
     if isinstance(part, FunctionTransformer):

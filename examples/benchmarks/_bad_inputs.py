@@ -442,7 +442,7 @@ def _of_parameters(X, y, cube):
         {"quantiles": ()}, {"quantiles": [0.5, 0.5]}, {"quantiles": [0.9, 0.1]},
         {"quantiles": 0.5}, {"quantiles": [0, 0.5]}, {"quantiles": ["a"]},
         {"quantiles": [0.5], "loss": "mse"}, {"patch": 4}, {"n_jobs": 0},
-        {"steps": 60}, {"epochs": 0}, {"epochs": True}, {"epochs": 2.0},
+        {"steps": 60}, {"epochs": -1}, {"epochs": True}, {"epochs": 2.0},
         {"batch_size": 0}, {"n_models": 0}, {"validation_fraction": 1.0},
         {"dropout": 1.0}, {"early_stopping": 3}, {"scaling": True},
     ):  # fmt: skip

@@ -23,9 +23,10 @@ __all__ = ["Highway", "Part", "PriorForecast", "fit_highway", "steps_read"]
 _FEWEST_VALUES, _MOST_VALUES, _ROWS_FOR_EACH_VALUE = 12, 2048, 4
 
 # Penalties that are tried, as shares of the mean eigenvalue of the Gram matrix, and
-# the position of the one that is taken where there are no rows to test them on.
+# the position of the first with which no coefficient explodes: smaller ones must do
+# better, and it is taken where there are no rows to test them on.
 _PENALTIES = 10.0 ** np.arange(-12, 3.5, 0.5)
-_UNTESTED = 16
+_SAFE = 16
 
 # A lag counts for half a size, and a unit of the prior's state for this share of it.
 _LAG_OF_HALF_SIZE, _SIZE_OF_STATE = 4, 0.4
@@ -314,7 +315,7 @@ class _Sums:
         n_each = len(_PENALTIES) + 1
         of_distances = np.repeat([kind.of_distances for kind in kinds], n_each)
         shares = np.zeros(len(candidates))
-        shares[-1 if self.has_prior else _UNTESTED] = 1.0
+        shares[-1 if self.has_prior else _SAFE] = 1.0
         error = np.full(self.cross.shape[2], np.nan)
         gain = 0.0
         if n_tested:
@@ -330,7 +331,6 @@ class _Sums:
             excess = total / total[best] - 1 if total[best] > 0 else 1e9 * (total > 0)
             # The standard error of such a difference is about .4 / sqrt(n).
             shares = np.exp(-3 * n_tested / steps * np.minimum(excess, 1e6) ** 2)
-            # What does equally well with larger coefficients goes on less safely.
             for kind in range(len(kinds)):
                 own = slice(kind * n_each, (kind + 1) * n_each)
                 _hand_on(shares[own], total[own])
@@ -371,9 +371,9 @@ class _Kind:
 
 
 def _hand_on(shares: np.ndarray, errors: np.ndarray) -> None:
-    """Hand the share of each penalty on to the next larger one that does as well."""
+    """Hand the share of each small penalty on to the next that does as well."""
     least = np.inf
-    for place in range(len(shares) - 1):
+    for place in range(_SAFE):
         least = min(least, errors[place])
         if _EQUALLY * errors[place + 1] < least:
             shares[place + 1] += shares[place]

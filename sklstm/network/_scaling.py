@@ -562,10 +562,12 @@ def _input_moments(
     n_channels = windows.shape[2]
     count = total = squares = np.zeros(n_channels)
     # Sums of squares about a typical value, so that a large level costs no digits.
-    newest = windows[rows, -1, :].astype(np.float64)
-    unit = np.ptp(newest, axis=0)
-    unit = unit_of(np.where(unit > 0, unit, np.abs(newest[-1])))
-    pivot = np.where(is_centred, 0.0, newest[-1])
+    newest = windows[rows[-1], -1, :].astype(np.float64)
+    base = base_from_windows(windows)
+    steps = (windows if base is None else base).reshape(-1, n_channels)
+    unit = np.nanmax(steps, axis=0).astype(np.float64) - np.nanmin(steps, axis=0)
+    unit = unit_of(np.where(unit > 0, unit, np.abs(newest)))
+    pivot = np.where(is_centred, 0.0, newest)
     for some in row_slices(windows, len(rows)):
         part = windows[rows[some]].astype(np.float64)
         part -= np.where(is_centred, part[:, -1:, :], pivot)

@@ -25,16 +25,16 @@ _FARTHEST, _FEWEST, _SHARE = 50.0, 20, 0.002
 
 
 def limits_of(values: np.ndarray) -> tuple[float, float]:
-    """Return the least and the greatest value that is not wild."""
+    """Return the least and the greatest value that is not wild; NaN for any."""
     values = values[~np.isnan(values)].astype(np.float64)
     if len(values) < _FEWEST:
-        return -np.inf, np.inf
+        return np.nan, np.nan
     middle = float(np.median(values))
     nearest = values[np.argsort(np.abs(values - middle))]
     others = nearest[: -max(1, int(_SHARE * len(values)))]
     unit = unit_of(np.ptp(others))
     reach = _FARTHEST * float(((others - middle) / unit).std() * unit)
-    return (middle - reach, middle + reach) if reach > 0 else (-np.inf, np.inf)
+    return (middle - reach, middle + reach) if reach > 0 else (np.nan, np.nan)
 
 
 def without_wild(
@@ -52,6 +52,7 @@ def without_wild(
     for channel, fit in enumerate(past_fits(newest, target[rows, 0], rows)):
         if fit is not None:
             limits[:, channel] = limits_of(newest[:, channel])
+    windows = _tamed_base(windows, limits)
     if not is_wild.any():
         return windows, rows, limits
     row = int(np.argmax(is_wild))
@@ -62,12 +63,12 @@ def without_wild(
         stacklevel=6,  # past _learn, its decorator, _fit and fit
     )
     reaches = steps_of(is_wild.astype(np.float64), steps)[rows].any(axis=1)
-    return _tamed_base(windows, limits), rows[~reaches], limits
+    return windows, rows[~reaches], limits
 
 
 def tamed(windows: np.ndarray, limits: np.ndarray) -> np.ndarray:
     """Return windows whose wild values are passed over, where a window comes back."""
-    is_wild = _passed_over(windows.transpose(0, 2, 1), limits.T[:, :, None])
+    is_wild = _passed_over(windows.transpose(0, 2, 1), limits[:, :, None])
     if not is_wild.any():
         return windows
     return _filled(windows.transpose(0, 2, 1), is_wild).transpose(0, 2, 1)
@@ -78,7 +79,9 @@ def _tamed_base(windows: Any, limits: np.ndarray) -> Any:
     base = base_from_windows(windows)
     if base is None:
         return tamed(windows, limits)
-    is_wild = _passed_over(base.T, limits.T[:, :, None])
+    is_wild = _passed_over(base.T, limits[:, :, None])
+    if not is_wild.any():
+        return windows
     base = np.ascontiguousarray(_filled(base.T, is_wild).T)
     if isinstance(windows, Windows):
         return replace(windows, base=base)
@@ -90,7 +93,6 @@ def _passed_over(values: np.ndarray, limits: Any) -> np.ndarray:
 
     Where no later one lies within the limits, the level of the series has moved.
     """
-    limits = np.moveaxis(np.asarray(limits), -2, 0) if np.ndim(limits) > 1 else limits
     is_wild = (values < limits[0]) | (values > limits[1])
     if not is_wild.any():
         return is_wild

@@ -691,7 +691,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 def _warn_of_long_window(windows: Any, most: int) -> None:
     """Warn where no window of a series, that is of one base, is complete."""
     window = windows.shape[1]
-    if most < window and base_from_windows(windows) is not None:
+    if 3 * most < 2 * window and base_from_windows(windows) is not None:
         warnings.warn(
             f"No window is complete: the longest past has {most} of {window} steps, so "
             "the oldest say nothing; choose a shorter window, or pass more rows.",
