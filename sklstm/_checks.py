@@ -1,10 +1,10 @@
 """Check parameters and arrays: the only door to scikit-learn's private names."""
 
 import numbers
+import threading
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from functools import cache
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -46,18 +46,34 @@ __all__ = [
 GREATEST = np.float64(1e300)
 
 
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-def one_blas_thread() -> AbstractContextManager:
-    """Return a context in which linear algebra has one thread.
+class _OneBlasThread:
+    """Linear algebra in one thread while any thread is inside.
 
     Its results are then the same bits on any number of processors, and small products
     do not wait for threads to wake.
     """
-    return _blas().limit(limits=1, user_api="blas")
+
+    def __init__(self) -> None:
+        self._lock, self._n_inside = threading.Lock(), 0
+        self._controller: Any = None
+        self._limits: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._n_inside == 0:
+                self._controller = self._controller or ThreadpoolController()
+                self._limits = self._controller.limit(limits=1, user_api="blas")
+                self._limits.__enter__()
+            self._n_inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                self._limits.__exit__(None, None, None)
+
+
+one_blas_thread = _OneBlasThread()
 
 
 # Rows checked at a time, lest a check need an array as long as the series.

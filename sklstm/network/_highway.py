@@ -172,7 +172,7 @@ def fit_highway(
     Augustin 1997, doi:10.2307/2533961 (candidates are averaged by their evidence). Lai
     et al. 2018, doi:10.1145/3209978.3210006 (a linear highway beside a network).
     """
-    with one_blas_thread():
+    with one_blas_thread:
         sums = _Sums.of(parts(), n_rows, level_channels, to_mean)
         return sums.highway(*_tested(sums, parts), steps)
 
