@@ -1,8 +1,8 @@
 """Check parameters and arrays: the only door to scikit-learn's private names."""
 
 import numbers
-import threading
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
