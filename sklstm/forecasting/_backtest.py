@@ -43,6 +43,7 @@ from sklstm.forecasting._forecast import values_to_come, words_of_other_unit
 from sklstm.forecasting._result import BacktestResult, result_of_folds
 from sklstm.forecasting._rows_to_come import RowsToCome
 from sklstm.forecasting._update import check_learner, params_of_last, update
+from sklstm.network._highway import steps_read
 from sklstm.network._progress import Line
 from sklstm.windows._array import Windows, row_slices, take_rows
 from sklstm.windows._frames import labels_of
@@ -568,7 +569,8 @@ class _Ridge:
 
     def predict_steps(self, windows: Any) -> np.ndarray:
         """Return all steps; missing ones of the windows are filled with the means."""
-        table = self.scaler.transform(_flat(windows))
+        n_values = self.scaler.n_features_in_
+        table = self.scaler.transform(_flat(windows)[:, -n_values:])
         values = self.ridge.predict(np.nan_to_num(table))
         return values.reshape(len(table), self.steps)
 
@@ -588,7 +590,12 @@ def _fitted_ridge(
     front = fitted.front_to_windows
     assert front is not None
     with quiet_windows():
-        table = _flat(front.transform(rows.of(train)[0]))
+        windows = front.transform(rows.of(train)[0])
+    # As many values as the highway of a regressor reads.
+    n_values = _flat(windows[:1]).shape[1]
+    if windows.ndim == 3:
+        n_values = steps_read(*windows.shape) * windows.shape[2]
+    table = _flat(windows)[:, -n_values:]
     last = train + fitted.n_direct - 1
     is_used = rows.is_contiguous(train, last) & np.isin(last, train)
     is_used &= np.isfinite(table).all(axis=1)
