@@ -394,7 +394,7 @@ def _supported_weight(member: Member, data: TrainingSet) -> float:
         said[at] = weight * np.square(outputs).sum(axis=1)
         product[at] = weight * (outputs * left).sum(axis=1)
     n_rows = len(said)
-    if n_rows < FEWEST_VALIDATION_ROWS or not said.sum() > 0:
+    if n_rows < FEWEST_VALIDATION_ROWS * data.steps or not said.sum() > 0:
         return 0.0
     slope = product.sum() / said.sum()
     squares = np.square(product - slope * said).sum() * n_rows / (n_rows - 1)

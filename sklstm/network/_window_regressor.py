@@ -79,9 +79,10 @@ _PARAMETERS = """\
     scaling : {"auto", "last", "standard", "log"} or None, default="auto"
         ``"standard"`` gives inputs and targets mean 0 and standard deviation 1 over
         the training rows. ``"last"`` predicts the change from the newest value of the
-        channel that is closest to the target. ``"auto"`` does so; without a highway it
-        standardises where the target varies less than that change. None changes
-        nothing: the network sees the float32 of all values.
+        channel that is closest to the target. ``"auto"`` does so, and standardises
+        where that is clearly better: in the highway's tests, or without a highway where
+        the target varies less than that change. None changes nothing: the network sees
+        the float32 of all values.
 
         With the windows of a panel (``groups`` of :class:`SlidingWindow`) ``"auto"``
         and ``"last"`` divide each series by its size, the standard deviation of its
@@ -142,8 +143,7 @@ _PARAMETERS = """\
         ``prior_weight_``; a terminal shows every epoch. 2 prints a line for each.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, order of rows and dropout. An int gives bitwise
-        equal results, in threads and other processes too (but for the last bit of the
-        highway, where linear algebra uses another number of threads).
+        equal results, in threads and other processes too.
 """
 _ATTRIBUTES = """\
     history_ : dict of lists of float
