@@ -43,6 +43,11 @@ class SeasonalArray(np.ndarray):
         self.season = getattr(of, "season", None)
         self.maker = getattr(of, "maker", None)
 
+    def __getitem__(self, key: Any) -> Any:
+        part = super().__getitem__(key)
+        is_windows = isinstance(part, np.ndarray) and part.ndim == self.ndim
+        return part if is_windows or np.isscalar(part) else np.asarray(part)
+
     def __reduce__(self) -> Any:
         made, arguments, state = super().__reduce__()  # type: ignore[str-unpack]
         return made, arguments, (state, self.season)
