@@ -7,8 +7,6 @@ import secrets
 import shutil
 from pathlib import Path
 
-__all__ = ["check_regular", "checked_path", "write_file"]
-
 
 def checked_path(path: str | os.PathLike[str]) -> Path:
     """Return a path as a Path, once it is the name of a file."""

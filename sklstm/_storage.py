@@ -44,8 +44,6 @@ from sklstm.windows._labels import Grid
 from sklstm.windows._sliding_window import SlidingWindow
 from sklstm.windows._split import PanelTimeSeriesSplit
 
-__all__ = ["FORMAT", "load", "save"]
-
 # Raised whenever a stored class or attribute gets another name, place or meaning.
 FORMAT = 5
 

@@ -56,7 +56,7 @@ ROOMS_OF_LIBRARIES = {
 
 # Lines that a file may have, and each of the two folders: raise a bound knowingly.
 MOST_LINES_OF_A_FILE = 700
-MOST_LINES = {"sklstm": 14_800, "tests": 14_700}
+MOST_LINES = {"sklstm": 14_700, "tests": 14_150}
 
 FILES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path

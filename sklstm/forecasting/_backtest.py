@@ -51,8 +51,6 @@ from sklstm.windows._signs import quiet_windows
 from sklstm.windows._sliding_window import SlidingWindow
 from sklstm.windows._table import as_columns
 
-__all__ = ["backtest"]
-
 # Ridge regression with fewer complete windows than this is not tried.
 _FEWEST_WINDOWS = 10
 

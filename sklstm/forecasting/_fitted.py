@@ -22,16 +22,6 @@ from sklstm.windows._signs import quiet_windows
 from sklstm.windows._sliding_window import SlidingWindow
 from sklstm.windows._table import as_columns
 
-__all__ = [
-    "Fitted",
-    "fronts_and_regressor",
-    "is_direct",
-    "learner_of",
-    "leaves_of",
-    "prefix_of",
-    "sliding_windows_of",
-]
-
 # Attributes that hold what a meta-estimator has fitted; the first one counts.
 _INNER = ("best_estimator_", "regressor_", "estimators_", "estimator_", "estimator")
 

@@ -17,8 +17,6 @@ from sklstm.windows._frames import check_same_labels, labels_of, rows_from
 from sklstm.windows._labels import check_order, counts_rows, grid_of
 from sklstm.windows._table import RowLabels, as_columns, row_labels
 
-__all__ = ["Fold", "OrderedRows", "folds_of", "rows_in_order", "slice_or_rows"]
-
 
 @dataclass(frozen=True)
 class OrderedRows:

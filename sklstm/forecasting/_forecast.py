@@ -33,8 +33,6 @@ from sklstm.windows._array import take_rows
 from sklstm.windows._signs import quiet_windows
 from sklstm.windows._table import members, positions_among
 
-__all__ = ["forecast", "values_to_come", "words_of_other_unit"]
-
 # Known rows that are predicted too, to see their unit.
 _ROWS_TO_COMPARE = 64
 

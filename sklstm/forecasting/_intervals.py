@@ -16,15 +16,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = [
-    "conformal_distances",
-    "distances_beyond",
-    "fewest_residuals",
-    "past_distances",
-    "quantile_ends",
-    "widened",
-]
-
 # Weight of a residual next to that of the one after it.
 _DECAY = 0.99
 

@@ -27,8 +27,6 @@ from sklstm.metrics import (
 from sklstm.windows._frames import labels_of
 from sklstm.windows._table import members
 
-__all__ = ["BacktestResult", "result_of_folds"]
-
 _METRICS = ["MAE", "RMSE", "MASE", "sMAPE"]
 
 

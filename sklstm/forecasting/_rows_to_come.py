@@ -17,13 +17,6 @@ from sklstm.windows._frames import check_columns_once, labels_of, rows_from
 from sklstm.windows._labels import Grid, check_order, grid_of
 from sklstm.windows._table import RowLabels, as_columns, positions_among, row_labels
 
-__all__ = [
-    "RowsToCome",
-    "coverage_of_forecast",
-    "kind_of_long_frame",
-    "with_coverage",
-]
-
 # Where a forecast says what its columns are.
 _KIND = "sklstm"
 

@@ -27,8 +27,6 @@ from sklstm.windows._frames import check_same_labels, labels_of, rows_from
 from sklstm.windows._signs import quiet_windows
 from sklstm.windows._sliding_window import SlidingWindow
 
-__all__ = ["check_learner", "params_of_last", "update"]
-
 
 def update(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
     """Let a fitted pipeline learn from new rows, and move its context along.

@@ -16,8 +16,6 @@ import numpy as np
 
 from sklstm._checks import one_blas_thread
 
-__all__ = ["Highway", "Part", "PriorForecast", "fit_highway", "steps_read"]
-
 # Values of a window that are read: the newest, at least so many and at most so many,
 # else one for so many rows.
 _FEWEST_VALUES, _MOST_VALUES, _ROWS_FOR_EACH_VALUE = 12, 2048, 4

@@ -24,8 +24,6 @@ from sklstm._imports import imported, untouched_random
 from sklstm.network._lstm import MISSING, Weights
 from sklstm.network._training import Monitor, Plan, Recipe, TrainingSet
 
-__all__ = ["KerasRecipe", "has_masking"]
-
 # Rows in a validation or prediction batch.
 _ROWS_AT_ONCE = 1024
 

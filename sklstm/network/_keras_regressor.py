@@ -9,8 +9,6 @@ from sklstm._checks import StrOptions
 from sklstm.network._keras import KerasRecipe
 from sklstm.network._window_regressor import WindowRegressor
 
-__all__ = ["KerasRegressor"]
-
 # Destinations of routed parameters, by scikeras's names.
 _ROUTED = ("model__", "optimizer__", "loss__", "compile__")
 

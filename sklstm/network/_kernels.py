@@ -33,8 +33,6 @@ except ImportError as error:
         "use the installed package."
     ) from error
 
-__all__ = ["LOSSES", "LSTMRecipe", "OPTIMIZERS", "input_slopes", "levels", "outputs"]  # noqa: RUF022
-
 LOSSES = ("huber", "mse", "mae", "log_cosh")
 
 # Numbers that an optimizer takes besides the learning rate, with Keras's defaults.

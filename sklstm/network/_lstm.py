@@ -15,20 +15,6 @@ import numpy as np
 
 from sklstm._imports import imported
 
-__all__ = [
-    "ACTIVATIONS",
-    "MISSING",
-    "NetworkSpec",
-    "Weights",
-    "build_keras_model",
-    "default_patch",
-    "forward",
-    "initial_weights",
-    "patched",
-    "trace",
-    "weight_shapes",
-]
-
 # The weights of a network, in Keras's order.
 Weights = list[np.ndarray]
 

@@ -23,8 +23,6 @@ from sklstm._imports import imported
 from sklstm.network._lstm import NetworkSpec, Weights
 from sklstm.network._training import Member
 
-__all__ = ["onnx_model"]
-
 # Operators of 2021, and the file format of their time: what most runtimes can read.
 _OPSET = 17
 _IR_VERSION = 8

@@ -23,20 +23,6 @@ from sklstm.network._prior_inputs import (
     prior_inputs,
 )
 
-__all__ = [
-    "LEVELS",
-    "MAX_STEPS",
-    "last_state",
-    "load_prior",
-    "longest_window",
-    "n_units",
-    "network_output",
-    "prior_forecast",
-    "prior_reading",
-    "prior_trace",
-    "read_weights",
-]
-
 #: Levels of the quantiles that the prior forecasts.
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 #: Longest horizon that is forecast at once; later steps feed the median back.
@@ -97,7 +83,7 @@ def _lstm(
     return spec, [*own, *unchanged], wide
 
 
-def last_state(weights: Mapping[str, np.ndarray], inputs: PriorInputs) -> np.ndarray:
+def _last_state(weights: Mapping[str, np.ndarray], inputs: PriorInputs) -> np.ndarray:
     """Return the LSTM's hidden state after each row's window."""
     return kernels.outputs(*_lstm(weights, inputs))
 
@@ -106,7 +92,7 @@ def network_output(
     weights: Mapping[str, np.ndarray], inputs: PriorInputs
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return quantiles in scales from the base, (n_rows, n_steps, 5), and the state."""
-    own = last_state(weights, inputs)
+    own = _last_state(weights, inputs)
     # A product for each row, so that its rounding does not depend on those beside it.
     state = np.concatenate([own, inputs.statics], axis=1)[:, None]
     seen = state @ weights["head_state/kernel"] + weights["head_state/bias"]

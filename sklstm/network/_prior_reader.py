@@ -17,9 +17,6 @@ from sklstm.network._rows import thinned
 from sklstm.network._scaling import fit_scaling
 from sklstm.windows._array import row_slices
 
-__all__ = ["PriorReader", "useful_reader"]
-
-
 # Rows of the sample on which the prior must show its worth, where there are more.
 _ROWS_OF_SAMPLE = 2048
 

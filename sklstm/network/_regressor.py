@@ -30,8 +30,6 @@ from sklstm.network._window_regressor import (
     WindowRegressor,
 )
 
-__all__ = ["LSTMRegressor"]
-
 # Weights of all networks together that are never too many; learning takes some 20 bytes
 # for each.
 _MOST_WEIGHTS = 1 << 28

@@ -24,21 +24,6 @@ from sklstm.windows._array import Windows, base_from_windows, is_next_window, tr
 from sklstm.windows._frames import check_same_labels, is_numbered, labels_of
 from sklstm.windows._season import SeasonalArray
 
-__all__ = [
-    "LAG_NAME",
-    "complete_rows",
-    "in_time_order",
-    "learnable_rows",
-    "read_target",
-    "read_weights",
-    "read_windows",
-    "rolling_tests",
-    "season_of",
-    "split_newest",
-    "steps_of",
-    "thinned",
-]
-
 # Tests of the highway.
 _N_TESTS = 4
 

@@ -45,8 +45,6 @@ from sklstm.windows._array import (
 )
 from sklstm.windows._table import positions_among
 
-__all__ = ["Scaling", "fit_scaling", "last_level"]
-
 # What stands in logarithms for values that are not positive, as a share of the lowest
 # value in training.
 _FLOOR = 0.1

@@ -9,8 +9,6 @@ import numpy as np
 from sklstm.network._past import unit_of
 from sklstm.windows._array import Windows
 
-__all__ = ["GRAIN", "sizes_by_group", "sizes_of_steps", "sizes_of_windows"]
-
 # Size of a series that does not vary, and what of a standard deviation is rounding, as
 # shares of the mean absolute value.
 _FLAT_SIZE = 0.1

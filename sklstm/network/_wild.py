@@ -17,14 +17,12 @@ from sklstm.network._past import past_fits, unit_of
 from sklstm.network._rows import steps_of
 from sklstm.windows._array import Windows, base_from_windows, windows_from_base
 
-__all__ = ["limits_of", "tamed", "without_wild"]
-
 # Standard deviations of all other values, the fewest that there must be, and the share
 # that may be wild.
 _FARTHEST, _FEWEST, _SHARE = 50.0, 20, 0.002
 
 
-def limits_of(values: np.ndarray) -> tuple[float, float]:
+def _limits_of(values: np.ndarray) -> tuple[float, float]:
     """Return the least and the greatest value that is not wild; NaN for any."""
     values = values[~np.isnan(values)].astype(np.float64)
     if len(values) < _FEWEST:
@@ -47,11 +45,11 @@ def without_wild(
     """
     limits = np.full((2, windows.shape[2]), np.nan)
     newest, target = windows[rows, -1, :].astype(np.float64), y.reshape(len(y), -1)
-    limits_of_y = limits_of(target[:, 0])
+    limits_of_y = _limits_of(target[:, 0])
     is_wild = _passed_over(target[:, 0], limits_of_y)
     for channel, fit in enumerate(past_fits(newest, target[rows, 0], rows)):
         if fit is not None:
-            limits[:, channel] = limits_of(newest[:, channel])
+            limits[:, channel] = _limits_of(newest[:, channel])
     windows = _tamed_base(windows, limits)
     if not is_wild.any():
         return windows, rows, limits

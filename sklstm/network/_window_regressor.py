@@ -54,8 +54,6 @@ from sklstm.network._wild import tamed, without_wild
 from sklstm.windows._array import base_from_windows, row_slices
 from sklstm.windows._frames import column_of_target
 
-__all__ = ["AT_LEAST_1", "POSITIVE", "SHARE", "WindowRegressor"]
-
 AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 SHARE = Interval(Real, 0, 1, closed="left")
 # Quantiles of a target, and networks of an ensemble, that are never too many.

@@ -13,8 +13,6 @@ from sklstm.views._drawing import check_levels, faint_ink, hatch_steps, panels, 
 from sklstm.views._seen_windows import frame_of_steps, name_of_output, windows_seen
 from sklstm.windows._array import row_slices
 
-__all__ = ["ContributionDisplay", "contributions"]
-
 # Panels beyond which a picture of default size cannot be read.
 _MOST_CHANNELS = 6
 

@@ -10,17 +10,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "check_levels",
-    "faint_ink",
-    "hatch_steps",
-    "ink",
-    "line_style",
-    "panels",
-    "row_name",
-    "show_dates",
-]
-
 
 def panels(
     ax: Any, shape: tuple[int, int], size: tuple[float, float], *, owner: str

@@ -16,8 +16,6 @@ from sklstm.windows._frames import labels_of, numeric_frame, stamps_of
 from sklstm.windows._labels import grid_of
 from sklstm.windows._table import as_columns, frames_of_groups
 
-__all__ = ["ForecastDisplay"]
-
 # Panels of one picture, and below each other before they stand in two or three columns.
 _MOST_PANELS = 100
 _MOST_IN_A_COLUMN = 6

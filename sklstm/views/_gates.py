@@ -25,8 +25,6 @@ from sklstm.views._seen_windows import (
     windows_seen,
 )
 
-__all__ = ["GateDisplay", "gates"]
-
 _GATES = {
     "input": "input gate",
     "forget": "forget gate",

@@ -16,14 +16,6 @@ from sklstm.network._window_regressor import WindowRegressor
 from sklstm.windows._array import take_rows
 from sklstm.windows._frames import labels_of, positions_of
 
-__all__ = [
-    "SeenWindows",
-    "frame_of_steps",
-    "labelled",
-    "name_of_output",
-    "windows_seen",
-]
-
 
 @dataclass(frozen=True)
 class SeenWindows:

@@ -13,24 +13,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "Slots",
-    "Stretches",
-    "Windows",
-    "base_from_rows",
-    "base_from_windows",
-    "check_length",
-    "check_size",
-    "float_type",
-    "is_next_window",
-    "ranges",
-    "row_slices",
-    "slots_of",
-    "take_rows",
-    "true_steps",
-    "windows_from_base",
-]
-
 # Values of a base that are never too many.
 _MOST_VALUES = 1 << 26
 

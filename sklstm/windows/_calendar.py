@@ -15,13 +15,6 @@ import pandas as pd
 from sklstm._checks import one_line
 from sklstm.windows._labels import Grid
 
-__all__ = [
-    "calendar_channels",
-    "calendar_names",
-    "calendar_parts",
-    "put_calendar_to_come",
-]
-
 # What a stamp consists of: its number, counted from 0, and how many there are.
 _PARTS = {
     "month": (lambda stamps: stamps.month - 1, 12),

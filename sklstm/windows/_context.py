@@ -21,8 +21,6 @@ from sklstm.windows._table import (
     positions_among,
 )
 
-__all__ = ["Context", "Placed", "context_of", "placed_rows"]
-
 
 @dataclass(frozen=True)
 class Context:

@@ -21,16 +21,6 @@ import pandas as pd
 
 from sklstm._checks import python_scalar
 
-__all__ = [
-    "Grid",
-    "check_order",
-    "check_plain_numbers",
-    "counts_rows",
-    "grid_of",
-    "is_row_number",
-    "labels_together",
-]
-
 # Positions of labels, and of the label that follows each in its group.
 Pairs = tuple[np.ndarray, np.ndarray]
 

@@ -12,14 +12,6 @@ from sklstm._checks import is_integer
 from sklstm.windows._array import Windows
 from sklstm.windows._labels import Grid
 
-__all__ = [
-    "SeasonalArray",
-    "longest_useful_window",
-    "seasons_of",
-    "with_maker",
-    "with_season",
-]
-
 _YEAR, _WEEK, _DAY = (pd.Timedelta(days=days) for days in (365, 7, 1))
 
 # The rule of window="auto", measured with the prior's forecasts: at least so many

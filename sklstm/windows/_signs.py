@@ -16,18 +16,6 @@ from sklstm.windows._context import Context, Placed
 from sklstm.windows._labels import Grid, counts_rows, grid_of
 from sklstm.windows._table import RowLabels, first_of_groups
 
-__all__ = [
-    "check_as_fitted",
-    "check_grid",
-    "fitted_grid",
-    "quiet_windows",
-    "warn_of_lost_digits",
-    "warn_of_lost_index",
-    "warn_of_missing_past",
-    "warn_of_missing_rows",
-    "warn_of_target",
-]
-
 # Share of the grid that may be missing without a word, and places for it to matter.
 _FEW_MISSING = 0.1
 _FEWEST_PLACES = 20

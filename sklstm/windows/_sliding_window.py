@@ -73,8 +73,6 @@ from sklstm.windows._table import (
     rows_to_learn,
 )
 
-__all__ = ["SlidingWindow"]
-
 # Parameters that windows of fit and transform must share.
 _NUMBERS = ("window", "horizon", "known_ahead")
 

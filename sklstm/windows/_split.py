@@ -11,8 +11,6 @@ from sklstm.windows._frames import labels_of
 from sklstm.windows._labels import is_row_number
 from sklstm.windows._table import row_labels, time_ranks
 
-__all__ = ["PanelTimeSeriesSplit"]
-
 # The least that parameters may be.
 _FEWEST = {"n_splits": 2, "max_train_size": 1, "test_size": 1, "gap": 0}
 

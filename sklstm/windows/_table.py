@@ -20,23 +20,6 @@ from sklstm.windows._array import ranges
 from sklstm.windows._frames import check_columns_once
 from sklstm.windows._labels import Pairs, check_plain_numbers, counts_rows
 
-__all__ = [
-    "RowLabels",
-    "as_columns",
-    "check_key_types",
-    "filled_forward",
-    "first_of_groups",
-    "frames_of_groups",
-    "keys_together",
-    "members",
-    "newest_in_order",
-    "newest_of_groups",
-    "positions_among",
-    "row_labels",
-    "rows_to_learn",
-    "time_ranks",
-]
-
 # Rows that a message names at most.
 _ROWS_TO_NAME = 5
 
