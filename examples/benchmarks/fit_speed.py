@@ -62,6 +62,7 @@ def sklstm(X, y, units, epochs, n_jobs=1):
         epochs=epochs,
         batch_size=BATCH,
         early_stopping=False,
+        prior=False,
         n_jobs=n_jobs,
         random_state=0,
     )

@@ -26,7 +26,12 @@ def fit(rows, window, units):
     X = np.lib.stride_tricks.sliding_window_view(series, window)[:-1, :, None]
     y = series[window:]
     regressor = LSTMRegressor(
-        units, patch=1, epochs=EPOCHS, early_stopping=False, random_state=0
+        units,
+        patch=1,
+        epochs=EPOCHS,
+        early_stopping=False,
+        prior=False,
+        random_state=0,
     )
     return lambda: regressor.fit(X, y)
 

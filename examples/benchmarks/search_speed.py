@@ -66,6 +66,7 @@ def estimator(name):
         epochs=EPOCHS,
         batch_size=BATCH,
         early_stopping=False,
+        prior=False,
         random_state=0,
     )
     return regressor, {"units": UNITS, "learning_rate": RATES}
