@@ -1001,6 +1001,19 @@ def test_a_row_without_a_past_has_the_newest_level_of_all_rows(early_stopping):
         assert pipe.predict(alone) == pytest.approx([399.0], abs=1.0)
 
 
+def test_more_columns_than_rows_tell_apart_are_told():
+    """Two hundred of them and three hundred rows: no worse than the last value."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 200))
+    X[:, 0] = np.sin(np.arange(300) / 5) + 0.1 * rng.normal(size=300)
+    windows = SlidingWindow(24).fit_transform(X)
+    lstm = LSTMRegressor(4, epochs=5, random_state=0)
+    with pytest.warns(UserWarning, match="4800 values of 200 columns, more than 275"):
+        lstm.fit(windows[:276], X[:276, 0])
+    off = np.abs(lstm.predict(windows[276:]) - X[276:, 0]).mean()
+    assert off < 1.2 * np.abs(np.diff(X[275:, 0])).mean()
+
+
 def test_a_forgotten_sliding_window_is_told():
     """A table that holds its own target is no table of windows."""
     X = pd.DataFrame({"load": np.arange(40.0), "day": np.arange(40) % 7})

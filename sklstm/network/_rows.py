@@ -8,6 +8,7 @@ later calls are held against.
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -315,3 +316,24 @@ def rolling_tests(
     since = 1 + (position[:, None] + steps - 1 >= begins).sum(axis=1)
     test = (position[:, None] >= begins).sum(axis=1)
     return since, test
+
+
+def warn_of_windows(windows: Any, counts: np.ndarray) -> None:
+    """Warn where windows are too long, or hold too many columns, for rows to learn.
+
+    The true steps of each are given.
+    """
+    (_, window, n_channels), most = windows.shape, int(counts.max())
+    if 3 * most < 2 * window and base_from_windows(windows) is not None:
+        warnings.warn(
+            f"No window is complete: the longest past has {most} of {window} steps, so "
+            "the oldest say nothing; choose a shorter window, or pass more rows.",
+            stacklevel=6,  # past _learn, its decorator, _fit and fit
+        )
+    if 2 * n_channels > len(counts) and n_channels > 1:
+        warnings.warn(
+            f"A window holds {window * n_channels} values of {n_channels} columns, "
+            f"more than {len(counts)} rows can tell apart. The linear part reads "
+            "the newest steps; drop columns that say nothing, or pass more rows.",
+            stacklevel=6,
+        )

@@ -37,6 +37,7 @@ from sklstm.network._rows import (
     split_newest,
     steps_of,
     thinned,
+    warn_of_windows,
 )
 from sklstm.network._scaling import fit_scaling, last_level
 from sklstm.network._training import (
@@ -51,7 +52,7 @@ from sklstm.network._training import (
     with_full_weight,
 )
 from sklstm.network._wild import tamed, without_wild
-from sklstm.windows._array import base_from_windows, row_slices
+from sklstm.windows._array import row_slices
 from sklstm.windows._frames import column_of_target
 
 AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
@@ -312,7 +313,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             targets = targets.repeat(len(self.quantiles), axis=1)
         takes_incomplete = bool((counts[rows] < windows.shape[1]).any())
         if not goes_on:
-            _warn_of_long_window(windows, int(counts[rows].max()))
+            warn_of_windows(windows, counts[rows])
         if self._scaling.highway is not None if goes_on else self._has_highway():
             n_read = steps_read(len(rows), *windows.shape[1:])
             rows = complete_rows(counts, rows, n_read)
@@ -684,15 +685,3 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=3,
             )
-
-
-def _warn_of_long_window(windows: Any, most: int) -> None:
-    """Warn where no window of a series, that is of one base, is complete."""
-    window = windows.shape[1]
-    if 3 * most < 2 * window and base_from_windows(windows) is not None:
-        warnings.warn(
-            f"No window is complete: the longest past has {most} of {window} steps, so "
-            "the oldest say nothing; choose a shorter window, or pass more rows.",
-            UserWarning,
-            stacklevel=6,  # past _learn, its decorator, _fit and fit
-        )
