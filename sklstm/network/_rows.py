@@ -25,6 +25,9 @@ from sklstm.windows._array import Windows, base_from_windows, is_next_window, tr
 from sklstm.windows._frames import check_same_labels, is_numbered, labels_of
 from sklstm.windows._season import SeasonalArray
 
+# Columns that are never too many for the rows.
+_FEW_COLUMNS = 20
+
 # Tests of the highway.
 _N_TESTS = 4
 
@@ -330,7 +333,7 @@ def warn_of_windows(windows: Any, counts: np.ndarray) -> None:
             "the oldest say nothing; choose a shorter window, or pass more rows.",
             stacklevel=6,  # past _learn, its decorator, _fit and fit
         )
-    if 2 * n_channels > len(counts) and n_channels > 1:
+    if 2 * n_channels > len(counts) and n_channels > _FEW_COLUMNS:
         warnings.warn(
             f"A window holds {window * n_channels} values of {n_channels} columns, "
             f"more than {len(counts)} rows can tell apart. The linear part reads "
