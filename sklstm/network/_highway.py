@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -185,11 +186,12 @@ def _tested(
     tested = {test: sums.candidates(test) for test in tests}
     errors, n_tested = np.zeros(()), 0.0
     for part in parts() if tested else ():
+        features = part.features(sums.ends[0])
         for test, candidates in tested.items():
             at = part.test == test
             if not at.any():
                 continue
-            said = part.features(sums.ends[0])[at] @ candidates
+            said = features[at] @ candidates
             off = np.abs(said - part.targets[at])
             errors = errors + np.tensordot(off, part.weights[at], (1, 0))
             n_tested += part.weights[at].sum()
@@ -255,6 +257,7 @@ class _Sums:
         """Whether the prior's forecast is among the features."""
         return self.ends[2] > self.ends[1]
 
+    @cached_property
     def kinds(self) -> list[_Kind]:
         """Return the kinds of candidates, those without the prior first."""
         n_values, behind_levels, behind_steps = self.ends
@@ -281,15 +284,21 @@ class _Sums:
             kinds.append(_Kind(columns, said, of_distances=True, of_prior=True))
         return kinds
 
-    def sizes(self, gram: np.ndarray, n_rows: float) -> np.ndarray:
-        """Return the size of each feature of a kind; the larger, the less penalised."""
+    @cached_property
+    def sizes(self) -> list[np.ndarray]:
+        """The sizes of each kind's features; the larger, the less penalised."""
+        return [self._sizes_of(kind) for kind in self.kinds]
+
+    def _sizes_of(self, kind: _Kind) -> np.ndarray:
+        """Return the sizes of the features of a kind, from all rows."""
+        gram = kind.columns.T @ self.gram[-1] @ kind.columns
         n_values, behind_levels, behind_steps = self.ends
         sizes = np.ones(len(gram))
         lag = np.arange(n_values)[::-1] // self.n_channels
         sizes[:n_values] = 1 / (1 + lag / _LAG_OF_HALF_SIZE)
         ends = [n_values, n_values + behind_steps - behind_levels]
         sizes[ends[1] : -1] = _SIZE_OF_STATE
-        power = np.diag(gram) / n_rows
+        power = np.diag(gram) / self.n_rows[-1]
         for block in np.split(np.arange(len(gram) - 1), ends):
             if power[block].any():
                 sizes[block] /= np.sqrt(power[block].mean())
@@ -299,17 +308,16 @@ class _Sums:
         """Return coefficients for a test, (n_candidates, n_features, n_outputs)."""
         gram, cross = self.gram[test - 1], self.cross[test - 1]
         made = []
-        for kind in self.kinds():
+        for kind, sizes in zip(self.kinds, self.sizes, strict=True):
             own = kind.columns.T @ gram @ kind.columns
-            whole = kind.columns.T @ self.gram[-1] @ kind.columns
             left = kind.columns.T @ (cross - gram @ kind.start)
-            found = _ridges(own, left, self.sizes(whole, self.n_rows[-1]))
+            found = _ridges(own, left, sizes)
             made += [kind.start + kind.columns @ found, kind.start[None]]
         return np.concatenate(made)
 
     def highway(self, errors: np.ndarray, n_tested: float, steps: int) -> Highway:
         """Return the mean of the candidates of all rows, by their errors in tests."""
-        candidates, kinds = self.candidates(len(self.gram)), self.kinds()
+        candidates, kinds = self.candidates(len(self.gram)), self.kinds
         n_each = len(_PENALTIES) + 1
         of_distances = np.repeat([kind.of_distances for kind in kinds], n_each)
         shares = np.zeros(len(candidates))

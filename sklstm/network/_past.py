@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FARTHEST_HORIZON", "past_fits", "past_slopes", "unit_of"]
-
 # How far, and on how many rows, a channel is compared with the target.
 FARTHEST_HORIZON, _ROWS_TO_PROBE, _FEWEST_PAIRS = 64, 512, 8
 

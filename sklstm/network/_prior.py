@@ -25,13 +25,14 @@ from sklstm.network._prior_inputs import (
 
 #: Levels of the quantiles that the prior forecasts.
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
+#: Position of the median among them.
+MEDIAN = LEVELS.index(0.5)
 #: Longest horizon that is forecast at once; later steps feed the median back.
 MAX_STEPS = 48
 #: Farthest output in scales, and farthest forecast in ranges of the logarithms.
 _FARTHEST, _LOG_ROOM = 200, 3
 #: Rows that are prepared at once, which bounds the memory.
 _ROWS = 1024
-_MEDIAN = LEVELS.index(0.5)
 
 
 def longest_window(season: tuple[int, ...]) -> int:
@@ -83,16 +84,11 @@ def _lstm(
     return spec, [*own, *unchanged], wide
 
 
-def _last_state(weights: Mapping[str, np.ndarray], inputs: PriorInputs) -> np.ndarray:
-    """Return the LSTM's hidden state after each row's window."""
-    return kernels.outputs(*_lstm(weights, inputs))
-
-
 def network_output(
     weights: Mapping[str, np.ndarray], inputs: PriorInputs
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return quantiles in scales from the base, (n_rows, n_steps, 5), and the state."""
-    own = _last_state(weights, inputs)
+    own = kernels.outputs(*_lstm(weights, inputs))
     # A product for each row, so that its rounding does not depend on those beside it.
     state = np.concatenate([own, inputs.statics], axis=1)[:, None]
     seen = state @ weights["head_state/kernel"] + weights["head_state/bias"]
@@ -218,15 +214,15 @@ def prior_reading(
         else:
             quantiles = _widened(quantiles, out[has_values, start - 1 : start])
         out[has_values, start : start + MAX_STEPS] = quantiles
-        seen = np.concatenate([seen, quantiles[:, :, _MEDIAN]], axis=1)
+        seen = np.concatenate([seen, quantiles[:, :, MEDIAN]], axis=1)
         seen = seen[:, -longest_window(season) :]
     return out, states
 
 
 def _widened(quantiles: np.ndarray, before: np.ndarray) -> np.ndarray:
     """Return quantiles whose spread has that of an earlier step added, as variances."""
-    median = quantiles[:, :, [_MEDIAN]]
-    spread = np.hypot(quantiles - median, before - before[:, :, [_MEDIAN]])
+    median = quantiles[:, :, [MEDIAN]]
+    spread = np.hypot(quantiles - median, before - before[:, :, [MEDIAN]])
     return median + np.sign(np.array(LEVELS) - 0.5) * spread
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from sklstm.network._highway import PriorForecast
 from sklstm.network._lstm import NetworkSpec
 from sklstm.network._past import FARTHEST_HORIZON, past_fits
-from sklstm.network._prior import LEVELS, n_units, prior_reading, prior_trace
+from sklstm.network._prior import LEVELS, MEDIAN, n_units, prior_reading, prior_trace
 from sklstm.network._rows import thinned
 from sklstm.network._scaling import fit_scaling
 from sklstm.windows._array import row_slices
@@ -63,7 +63,7 @@ class PriorReader:
         for some in row_slices(windows, len(rows)):
             at = rows[some]
             quantiles, state = self._reading(windows[at], self.steps)
-            forecast.steps[at] = quantiles[:, :, LEVELS.index(0.5)]
+            forecast.steps[at] = quantiles[:, :, MEDIAN]
             made = _at_levels(quantiles, self.levels)
             forecast.outputs[at] = made.reshape(len(at), -1)
             forecast.state[at] = self.slope * state
@@ -78,7 +78,7 @@ class PriorReader:
         parts = [np.empty((0, n_steps, len(levels)))]
         for some in row_slices(windows, len(windows)):
             quantiles, _ = self._reading(windows[some], n_steps)
-            median = quantiles[:, :, [LEVELS.index(0.5)]]
+            median = quantiles[:, :, [MEDIAN]]
             parts.append(_at_levels(quantiles, levels) - median)
         return np.concatenate(parts)
 
@@ -97,28 +97,18 @@ class PriorReader:
         return self.slope * quantiles[:, self.horizon - 1 :] + self.offset, state
 
 
-def _reader_of(
-    windows: Any,
-    targets: np.ndarray,
-    rows: np.ndarray,
-    steps: int,
-    levels: tuple[float, ...],
-    season: tuple[int, ...],
-) -> PriorReader | None:
-    """Return the reader of the channel that holds the past of a target, None for none.
-
-    The first column of targets is the target itself; rows are those of fit.
-    """
-    # A season that no window shows twice says nothing.
-    season = tuple(m for m in season if 2 * m <= windows.shape[1]) or (1,)
+def _past_of(
+    windows: Any, target: np.ndarray, rows: np.ndarray
+) -> tuple[int, float, float, int] | None:
+    """Return channel, slope, offset and horizon of a target's past; None for none."""
     groups = getattr(windows, "groups", None)
     if groups is not None:
         rows = rows[groups[rows] == np.bincount(groups[rows]).argmax()]
-    newest, target = windows[rows, -1, :].astype(np.float64), targets[rows, 0]
-    for channel, fit in enumerate(past_fits(newest, target, rows)):
+    newest = windows[rows, -1, :].astype(np.float64)
+    for channel, fit in enumerate(past_fits(newest, target[rows], rows)):
         if fit is not None and fit[1] > 0:
             horizon, slope, offset = fit
-            return PriorReader(channel, slope, offset, horizon, steps, season, levels)
+            return channel, slope, offset, horizon
     return None
 
 
@@ -133,12 +123,18 @@ def useful_reader(
 ) -> PriorReader | None:
     """Return the reader of the prior, None where it cannot be read or has no use.
 
-    Of many rows a sample must show that it is worth its time: with the prior a highway
-    of the sample must err less than one of all rows without.
+    The first column of targets is the target itself; rows are those of fit. Of many a
+    sample must show that the prior is worth its time: with it a highway of the sample
+    must err less than one of all rows without.
     """
-    reader = _reader_of(windows, targets, rows, steps, levels, season)
+    past = _past_of(windows, targets[:, 0], rows)
+    if past is None:
+        return None
+    # A season that no window shows twice says nothing.
+    season = tuple(m for m in season if 2 * m <= windows.shape[1]) or (1,)
+    reader = PriorReader(*past, steps, season, levels)
     some = thinned(rows, _ROWS_OF_SAMPLE)
-    if reader is None or len(some) == len(rows):
+    if len(some) == len(rows):
         return reader
     kind = "last" if scaling == "auto" else scaling
     outputs = np.zeros(targets.shape[1], dtype=np.int64)
