@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from sklstm.windows._array import Windows
+
 # How far, and on how many rows, a channel is compared with the target.
 FARTHEST_HORIZON, _ROWS_TO_PROBE, _FEWEST_PAIRS = 64, 512, 8
 
@@ -14,19 +16,24 @@ FARTHEST_HORIZON, _ROWS_TO_PROBE, _FEWEST_PAIRS = 64, 512, 8
 _GRAIN = 1e-4
 
 
-def past_slopes(newest: np.ndarray, target: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return, per channel, the unit of the target in units of the channel.
-
-    In a channel that holds the past of the target the newest value, some rows later, is
-    the target of a row but for a slope and an offset. NaN for other channels.
-    """
-    fits = past_fits(newest, target, rows)
+def past_slopes(windows: Any, target: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return, per channel, the unit of the target in units of the channel, or NaN."""
+    fits = past_fits(windows, target, rows)
     return np.array([np.nan if fit is None else fit[1] for fit in fits])
 
 
-def past_fits(newest: np.ndarray, target: np.ndarray, rows: np.ndarray) -> Iterator:
-    """Yield, per channel, how many rows later it shows the target, slope and offset."""
-    newest, target, rows = (a[-_ROWS_TO_PROBE:] for a in (newest, target, rows))
+def past_fits(windows: Any, target: np.ndarray, rows: np.ndarray) -> Iterator:
+    """Yield, per channel, how many rows later it shows the target, slope and offset.
+
+    In a channel that holds the past of the target the newest value, some rows later, is
+    the target of a row but for slope and offset; others yield None. In a panel the
+    longest series tells.
+    """
+    if isinstance(windows, Windows):
+        groups = windows.groups[rows]
+        rows = rows[groups == np.bincount(groups).argmax()]
+    rows = rows[-_ROWS_TO_PROBE:]
+    newest, target = windows[rows, -1, :].astype(np.float64), target[rows]
     farthest = min(FARTHEST_HORIZON, len(rows) - _FEWEST_PAIRS)
     for values in newest.T:
         fits = (_line(later, values, target, rows) for later in range(1, farthest + 1))

@@ -29,9 +29,9 @@ class PriorReader:
     """
 
     channel: int
+    horizon: int
     slope: float
     offset: float
-    horizon: int
     steps: int
     season: tuple[int, ...]
     levels: tuple[float, ...]
@@ -97,21 +97,6 @@ class PriorReader:
         return self.slope * quantiles[:, self.horizon - 1 :] + self.offset, state
 
 
-def _past_of(
-    windows: Any, target: np.ndarray, rows: np.ndarray
-) -> tuple[int, float, float, int] | None:
-    """Return channel, slope, offset and horizon of a target's past; None for none."""
-    groups = getattr(windows, "groups", None)
-    if groups is not None:
-        rows = rows[groups[rows] == np.bincount(groups[rows]).argmax()]
-    newest = windows[rows, -1, :].astype(np.float64)
-    for channel, fit in enumerate(past_fits(newest, target[rows], rows)):
-        if fit is not None and fit[1] > 0:
-            horizon, slope, offset = fit
-            return channel, slope, offset, horizon
-    return None
-
-
 def useful_reader(
     windows: Any,
     targets: np.ndarray,
@@ -127,7 +112,9 @@ def useful_reader(
     sample must show that the prior is worth its time: with it a highway of the sample
     must err less than one of all rows without.
     """
-    past = _past_of(windows, targets[:, 0], rows)
+    fits = enumerate(past_fits(windows, targets[:, 0], rows))
+    pasts = ((channel, *fit) for channel, fit in fits if fit is not None and fit[1] > 0)
+    past = next(pasts, None)
     if past is None:
         return None
     # A season that no window shows twice says nothing.

@@ -591,7 +591,7 @@ def _level_channels(given: _Given, *, is_forced: bool) -> tuple[np.ndarray, np.n
     for target in np.unique(target_of_output):
         outputs = target_of_output == target
         own = targets[:, outputs]
-        slopes = past_slopes(newest, own[:, 0], given.rows)
+        slopes = past_slopes(given.windows, given.targets[:, outputs][:, 0], given.rows)
         slopes = np.where(np.isnan(slopes), 1.0, slopes)
         variances, variance = _variances_of_change(newest * slopes, own)
         best = int(np.argmin(variances))
@@ -673,14 +673,10 @@ def _fit_units(kind: str | None, given: _Given) -> list[Scaling]:
 
 def _positive_channels(given: _Given, lowest: np.ndarray) -> np.ndarray:
     """Return, per target, the positive channel that holds its past, or is closest."""
-    windows, newest, rows = given.windows, given.newest, given.rows
-    probed = np.ones(len(rows), dtype=bool)
-    if isinstance(windows, Windows):
-        probed = windows.groups[rows] == windows.groups[rows[-1]]
     chosen = []
-    for target in given.targets[rows].T:
-        variances, _ = _variances_of_change(newest, target[:, None])
-        is_past = ~np.isnan(past_slopes(newest[probed], target[probed], rows[probed]))
+    for target in given.targets.T:
+        variances, _ = _variances_of_change(given.newest, target[given.rows, None])
+        is_past = ~np.isnan(past_slopes(given.windows, target, given.rows))
         for wanted in (is_past, lowest > 0):
             if np.isfinite(variances[wanted]).any():
                 variances[~wanted] = np.inf

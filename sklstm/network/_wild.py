@@ -44,12 +44,11 @@ def without_wild(
     the target.
     """
     limits = np.full((2, windows.shape[2]), np.nan)
-    newest, target = windows[rows, -1, :].astype(np.float64), y.reshape(len(y), -1)
-    limits_of_y = _limits_of(target[:, 0])
-    is_wild = _passed_over(target[:, 0], limits_of_y)
-    for channel, fit in enumerate(past_fits(newest, target[rows, 0], rows)):
+    target = y.reshape(len(y), -1)[:, 0]
+    is_wild = _passed_over(target, _limits_of(target))
+    for channel, fit in enumerate(past_fits(windows, target, rows)):
         if fit is not None:
-            limits[:, channel] = _limits_of(newest[:, channel])
+            limits[:, channel] = _limits_of(windows[rows, -1, channel])
     windows = _tamed_base(windows, limits)
     if not is_wild.any():
         return windows, rows, limits
@@ -57,7 +56,7 @@ def without_wild(
     warnings.warn(
         f"{int(is_wild.sum())} value(s) of y lie more than {_FARTHEST:.0f} standard "
         f"deviations of all others from these, the first in row {row}: "
-        f"{target[row, 0]:.4g}. {owner} passes over them; correct them.",
+        f"{target[row]:.4g}. {owner} passes over them; correct them.",
         stacklevel=6,  # past _learn, its decorator, _fit and fit
     )
     reaches = steps_of(is_wild.astype(np.float64), steps)[rows].any(axis=1)
