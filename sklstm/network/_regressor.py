@@ -34,8 +34,9 @@ from sklstm.network._window_regressor import (
 # for each.
 _MOST_WEIGHTS = 1 << 28
 
-# Layers that are never too many.
+# Layers, and threads, that are never too many.
 _MOST_LAYERS = 1000
+_MOST_THREADS = 64
 
 _RANGES = {
     "beta_1": SHARE,
@@ -227,7 +228,7 @@ class LSTMRegressor(WindowRegressor):
 
     def _n_threads(self):
         """Return how many threads train and predict."""
-        return effective_n_jobs(self.n_jobs)
+        return min(effective_n_jobs(self.n_jobs), _MOST_THREADS)
 
     def _check_parameters(self):
         """Check every parameter, alone and with the others, before anything else."""
