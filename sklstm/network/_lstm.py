@@ -28,10 +28,6 @@ ACTIVATIONS: dict[str, Callable[..., np.ndarray]] = {
 # normalised series reaches it; exact zeros, which a series does reach, would not do.
 MISSING = np.float32(-1e30)
 
-# Rows that go through the network together: enough for the matrix products, few
-# enough that their gates stay in the processor's cache.
-_ROWS_AT_ONCE = 512
-
 # The longest window that is read step by step by default, and the number of patches
 # of longer ones.
 _LONGEST_BY_STEPS = 48
@@ -119,27 +115,17 @@ def initial_weights(spec: NetworkSpec, seed: int) -> Weights:
     """
     rng = np.random.default_rng(seed)
     weights = []
-    n_inputs = spec.n_inputs
-    for units in spec.units:
-        for _ in range(spec.n_directions):
-            bias = np.zeros(4 * units)
-            bias[units : 2 * units] = 1.0
-            weights += [
-                _glorot_uniform(rng, n_inputs, 4 * units),
-                _orthogonal(rng, units, 4 * units),
-                bias,
-            ]
-        n_inputs = units * spec.n_directions
-    weights += [
-        _glorot_uniform(rng, n_inputs, spec.n_outputs),
-        np.zeros(spec.n_outputs),
-    ]
+    for place, shape in enumerate(weight_shapes(spec)):
+        if len(shape) == 1:
+            weights.append(np.zeros(shape))
+        elif place % 3 == 1:
+            weights.append(_orthogonal(rng, *shape))
+        else:
+            limit = np.sqrt(6 / sum(shape))
+            weights.append(rng.uniform(-limit, limit, shape))
+    for bias in weights[2::3]:
+        bias.reshape(4, -1)[1] = 1.0
     return [array.astype(np.float32) for array in weights]
-
-
-def _glorot_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
-    limit = np.sqrt(6 / (n_in + n_out))
-    return rng.uniform(-limit, limit, (n_in, n_out))
 
 
 def _orthogonal(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
@@ -162,11 +148,7 @@ def forward(spec: NetworkSpec, weights: Weights, inputs: np.ndarray) -> np.ndarr
     Missing steps, the oldest of their window, are NaN. Matrix products are in float64,
     activations in float32, as exact as the weights.
     """
-    outputs = np.empty((len(inputs), spec.n_outputs))
-    for start in range(0, len(inputs), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        outputs[rows] = trace(spec, weights, inputs[rows])[0]
-    return outputs
+    return trace(spec, weights, inputs)[0]
 
 
 def trace(
@@ -188,15 +170,10 @@ def trace(
         hidden, last = [], []
         for is_backward in (False, True)[: spec.n_directions]:
             at = 3 * len(traces)
+            parts = weights[at : at + 3]
             # An unbounded activation may leave float32, here as in Keras.
             with np.errstate(over="ignore", invalid="ignore"):
-                states = _lstm_states(
-                    sequence,
-                    *weights[at : at + 3],
-                    activation=spec.activation,
-                    is_missing=is_missing,
-                    is_backward=is_backward,
-                )
+                states = _lstm_states(spec, parts, sequence, is_missing, is_backward)
             traces.append(states)
             hidden.append(states[:, :, 5])
             last.append(states[:, 0 if is_backward else -1, 5])
@@ -206,12 +183,9 @@ def trace(
 
 
 def _lstm_states(
+    spec: NetworkSpec,
+    weights: Weights,
     sequence: np.ndarray,
-    kernel: np.ndarray,
-    recurrent_kernel: np.ndarray,
-    bias: np.ndarray,
-    *,
-    activation: str,
     is_missing: np.ndarray,
     is_backward: bool,
 ) -> np.ndarray:
@@ -231,15 +205,15 @@ def _lstm_states(
     doi:10.1162/089976600300015015).
     """
     n_rows, n_steps, _ = sequence.shape
-    units = len(recurrent_kernel)
-    activate = ACTIVATIONS[activation]
-    weights = np.concatenate([kernel, recurrent_kernel, bias[None]]).T
+    units = len(weights[1])
+    activate = ACTIVATIONS[spec.activation]
+    joined = np.vstack(weights).T
     states = np.empty((n_rows, n_steps, 6, units))
     cell = hidden = np.zeros((units, n_rows), dtype=np.float32)
     steps = range(n_steps)
     for step in reversed(steps) if is_backward else steps:
         read = np.concatenate([sequence[:, step].T, hidden, np.ones((1, n_rows))])
-        i, f, g, o = np.split((weights @ read).astype(np.float32), 4)
+        i, f, g, o = np.split((joined @ read).astype(np.float32), 4)
         i, f, g, o = _sigmoid(i), _sigmoid(f), activate(g), _sigmoid(o)
         cell = np.where(is_missing[:, step], cell, f * cell + i * g)
         hidden = np.where(is_missing[:, step], hidden, o * activate(cell))
@@ -258,8 +232,10 @@ def build_keras_model(spec: NetworkSpec) -> Any:
     """
     keras = imported("keras")
     layers = keras.layers
-    model = [keras.Input((spec.n_steps, spec.n_inputs))]
-    model.append(layers.Masking(float(MISSING)))
+    model = [
+        keras.Input((spec.n_steps, spec.n_inputs)),
+        layers.Masking(float(MISSING)),
+    ]
     for position, units in enumerate(spec.units):
         layer = layers.LSTM(
             units,
