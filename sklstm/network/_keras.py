@@ -57,27 +57,29 @@ class KerasRecipe(Recipe):
 
     def train(self, data, plan, monitor, weights, optimizer_state):
         model = self.keras_model(weights)
-        variables, rate = model.optimizer.variables, _rate_of(model.optimizer)
+        optimizer = model.optimizer
         state = optimizer_state or []
-        if [value.shape for value in state] == [tuple(v.shape) for v in variables]:
-            for variable, value in zip(variables, state, strict=True):
-                variable.assign(value)
-        if rate is not None:
-            model.optimizer.learning_rate = rate
-        _seed_dropout(model, plan.seed)
+        if [value.shape for value in state] == [v.shape for v in optimizer.variables]:
+            for variable, value in zip(optimizer.variables, state, strict=True):
+                if variable is not optimizer._learning_rate:
+                    variable.assign(value)
+        # Every generator inside the model, those of dropout, follows the seed.
+        rng = np.random.default_rng([*plan.seed, 2])
+        for variable in model.variables:
+            if variable.path.endswith("seed_generator_state"):
+                variable.assign(np.array([rng.integers(2**31), 0], dtype=np.uint32))
         _fit(model, data, plan, monitor)
-        return model.get_weights(), [np.array(each.numpy()) for each in variables]
+        return model.get_weights(), [np.array(v.numpy()) for v in optimizer.variables]
 
     def predictor(self, weights: Weights) -> Callable[..., np.ndarray]:
         model = self.keras_model(weights)
 
         def outputs(inputs: np.ndarray, n_threads: int = 1) -> np.ndarray:  # noqa: ARG001
             inputs = np.nan_to_num(inputs, nan=_fill_of(model))
+            starts = range(0, len(inputs), _ROWS_AT_ONCE)
+            batches = (inputs[start : start + _ROWS_AT_ONCE] for start in starts)
             with _retracing_unsaid():
-                parts = [
-                    np.asarray(model.predict_on_batch(inputs[at : at + _ROWS_AT_ONCE]))
-                    for at in range(0, len(inputs), _ROWS_AT_ONCE)
-                ]
+                parts = [np.asarray(model.predict_on_batch(each)) for each in batches]
             return np.concatenate(parts).reshape(len(inputs), -1)
 
         return outputs
@@ -299,23 +301,6 @@ def _listener(keras: Any, monitor: Any, batches: Any, orders: Iterator) -> Any:
     return Listener()
 
 
-# -- learning rates and seeds -------------------------------------------------------
-
-
-def _rate_of(optimizer: Any) -> float | None:
-    """Return the learning rate of an optimizer, None where it is a schedule."""
-    is_schedule = not hasattr(optimizer._learning_rate, "assign")
-    return None if is_schedule else float(optimizer._learning_rate.numpy())
-
-
-def _seed_dropout(model: Any, seed: tuple[int, ...]) -> None:
-    """Set every generator inside a model to a state drawn from a seed."""
-    rng = np.random.default_rng([*seed, 2])
-    for variable in model.variables:
-        if variable.path.endswith("seed_generator_state"):
-            variable.assign(np.array([rng.integers(2**31), 0], dtype=np.uint32))
-
-
 def _draw_weights(model: Any, seed: int) -> None:
     """Draw the random weights of a model anew, so that the seed determines them.
 
@@ -327,21 +312,15 @@ def _draw_weights(model: Any, seed: int) -> None:
         for name, variable in list(vars(layer).items()):
             if not isinstance(variable, keras.Variable):
                 continue
-            initializer = _initializer_of(layer, name.lstrip("_"))
+            name = name.lstrip("_")
+            owners = name, name.removesuffix("_kernel"), "depthwise"
+            found = (getattr(layer, f"{owner}_initializer", None) for owner in owners)
+            initializer = next(filter(None, found), None)
             config: dict[str, Any] = getattr(initializer, "get_config", dict)()
             if config.get("seed", 0) is None:
                 config["seed"] = int(rng.integers(2**31))
                 drawn = type(initializer).from_config(config)
                 variable.assign(drawn(variable.shape, variable.dtype))
-
-
-def _initializer_of(layer: Any, weight: str) -> Any:
-    """Return the initializer of a layer's weight, None if it has none of its own."""
-    names = [weight, weight.removesuffix("_kernel")]
-    if weight == "kernel":
-        names.append("depthwise")
-    found = [getattr(layer, f"{name}_initializer", None) for name in names]
-    return next((initializer for initializer in found if initializer is not None), None)
 
 
 def _layers(model: Any) -> list[Any]:
