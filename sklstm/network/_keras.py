@@ -102,16 +102,17 @@ def _fit(model: Any, data: TrainingSet, plan: Plan, monitor: Monitor) -> None:
     keras, fill = imported("keras"), _fill_of(model)
     size = plan.n_rows_of_batch(len(data.rows))
     training = _batches(keras, data, data.rows, size, fill)
-    read = [training]
+    validation = None
     if len(data.validation_rows):
-        read += [_batches(keras, data, data.validation_rows, _ROWS_AT_ONCE, fill)]
+        given = data, data.validation_rows, _ROWS_AT_ONCE
+        validation = _batches(keras, *given, fill)
     listener = _listener(keras, monitor, training, data.orders(plan.seed))
     try:
         with _retracing_unsaid():
             model.fit(
                 training,
                 epochs=plan.epochs,
-                validation_data=read[1] if len(read) > 1 else None,
+                validation_data=validation,
                 shuffle=False,
                 verbose=0,
                 callbacks=[listener, *plan.callbacks],
@@ -121,8 +122,9 @@ def _fit(model: Any, data: TrainingSet, plan: Plan, monitor: Monitor) -> None:
     finally:
         # TensorFlow keeps the generators of a fit for as long as the process runs,
         # and after an interrupt its threads may go on reading for a while.
-        for batches in read:
-            batches.release()
+        training.release()
+        if validation is not None:
+            validation.release()
         model._eval_epoch_iterator = None
     if monitor.interrupt.is_set:
         # The half-read batches refer to themselves, and TensorFlow's threads must
@@ -217,37 +219,22 @@ def _fill_of(model: Any) -> float:
 
 
 def _compiling(builder: Callable) -> Callable:
-    """Return a builder that compiles what the given one leaves uncompiled.
+    """Return a builder that takes all, and compiles what the given one does not."""
+    parameters = inspect.signature(builder).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
-    Its signature tells scikeras what to pass: the parameters of the given one, and
-    ``compile_kwargs``.
-    """
-    parameters = dict(inspect.signature(builder).parameters)
-    wants_compile = "compile_kwargs" in parameters
-
-    def build(**arguments):
-        compile_kwargs = arguments["compile_kwargs"]
-        if not wants_compile:
-            del arguments["compile_kwargs"]
-        model = builder(**arguments)
+    def build(**given):
+        own = {k: v for k, v in given.items() if takes_any or k in parameters}
+        model = builder(**own)
         if not isinstance(model, imported("keras").Model):
             raise ValueError(
                 "The 'model' parameter of KerasRegressor must build a keras.Model. Got "
                 f"{model!r} from it."
             )
         if not model.compiled:
-            model.compile(**compile_kwargs)
+            model.compile(**given["compile_kwargs"])
         return model
 
-    keyword, rest = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD
-    own = inspect.Parameter("compile_kwargs", keyword)
-    shown = parameters | {"compile_kwargs": own}
-    build.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        sorted(
-            (p if p.kind is rest else p.replace(kind=keyword) for p in shown.values()),
-            key=lambda parameter: parameter.kind,
-        )
-    )
     return build
 
 
@@ -260,19 +247,17 @@ def _batches(keras: Any, data: Any, rows: np.ndarray, size: int, fill: float) ->
     class Batches(keras.utils.PyDataset):
         def __init__(self, data, rows):  # a closure would hold them
             super().__init__()
-            self.data, self.rows = data, rows
+            self.batch, self.rows = data.batch, rows
 
         def __len__(self):
             return -(-len(self.rows) // size)
 
         def __getitem__(self, position):
-            if self.data is None:
-                return self.nothing
-            return self.data.batch(self.rows[position * size :][:size], fill)
+            return self.batch(self.rows[position * size :][:size], fill)
 
         def release(self):
-            self.nothing = self.data.batch(self.rows[:0], fill)
-            self.data, self.rows = None, np.zeros(0, dtype=np.int32)
+            nothing = self.batch(self.rows[:0], fill)
+            self.batch, self.rows = lambda *_: nothing, np.zeros(0, dtype=np.int32)
 
     return Batches(data, rows)
 
@@ -315,7 +300,7 @@ def _draw_weights(model: Any, seed: int) -> None:
             name = name.lstrip("_")
             owners = name, name.removesuffix("_kernel"), "depthwise"
             found = (getattr(layer, f"{owner}_initializer", None) for owner in owners)
-            initializer = next(filter(None, found), None)
+            initializer: Any = next(filter(None, found), None)
             config: dict[str, Any] = getattr(initializer, "get_config", dict)()
             if config.get("seed", 0) is None:
                 config["seed"] = int(rng.integers(2**31))

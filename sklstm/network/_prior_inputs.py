@@ -10,15 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = [
-    "MAX_READ",
-    "N_BASIS",
-    "PATCH",
-    "PriorInputs",
-    "fill_forward",
-    "prior_inputs",
-]
-
 #: Steps of a patch, and most steps that the network reads.
 PATCH, MAX_READ = 4, 168
 #: Seasons back from the newest step that give the shape of a season.
@@ -154,30 +145,27 @@ def _seasons(x: np.ndarray, inside: np.ndarray, season: tuple[int, ...], steps):
     return now, ahead, raw, shares
 
 
-def _reading(x, now, inside, seen, past, had, m: int) -> _Reading:
-    """Return the newest steps, as many as the network reads, in whole patches."""
-    length = x.shape[1]
-    n_read = -(-min(length, MAX_READ) // PATCH) * PATCH
-    pad = ((0, 0), (max(0, n_read - length), 0))
-    x, now, inside, seen = (np.pad(a, pad)[:, -n_read:] for a in (x, now, inside, seen))
+def _reading(x, now, inside, seen, n_read: int, m: int) -> _Reading:
+    """Return the newest steps; there are at least a season more, perhaps empty."""
+    earlier, has_earlier = (a[:, -n_read - m : -m] for a in (x, inside))
+    x, now, inside, seen = (a[:, -n_read:] for a in (x, now, inside, seen))
     level = np.where(inside, x - now, 0)
     moved = np.pad(inside[:, 1:] & inside[:, :-1], ((0, 0), (1, 0)))
     change = np.where(moved, np.diff(level, axis=1, prepend=0), 0)
     weights = np.array([0.2, 0.3, 0.5]) * inside[:, -3:]
     total = (level[:, -3:] * weights).sum(axis=1, keepdims=True)
-    centre = _ratio(total, weights.sum(axis=1, keepdims=True))
     spread = np.sqrt(_masked_mean((level - _masked_mean(level, inside)) ** 2, inside))
     return _Reading(
         value=x,
         season=np.where(inside, now, 0),
         level=level,
         change=change,
-        earlier=past[:, -n_read - m : -m],
+        earlier=earlier,
         inside=inside,
         seen=seen,
         moved=moved,
-        has_earlier=had[:, -n_read - m : -m] & inside,
-        centre=centre,
+        has_earlier=has_earlier & inside,
+        centre=_ratio(total, weights.sum(axis=1, keepdims=True)),
         spread=spread,
         scale=_masked_mean(np.abs(change), moved) + 0.01 * spread,
     )
@@ -222,17 +210,17 @@ def _statics(r: _Reading, shares: list[np.ndarray], m: int, is_log: bool) -> np.
     return np.concatenate(statics, axis=1)
 
 
-def _step_inputs(r: _Reading, ahead, raw, past, had, season, steps) -> np.ndarray:
+def _step_inputs(r: _Reading, ahead, raw, x, inside, season, steps) -> np.ndarray:
     """Return what the network reads for each future step; the trend's basis last."""
     m, longest = season[0], max(season)
     newest = steps - 1 - m * -(-steps // m)
     same_phase = [newest, newest - m, steps - 1 - longest * -(-steps // longest)]
-    lags: list[np.ndarray] = []
-    flags: list[np.ndarray] = []
-    for at in same_phase:
-        is_used = had[:, at] & (len(lags) < 2 or longest > m)
-        lags.append(_squash(np.where(is_used, past[:, at] - r.centre, 0), 2 * r.scale))
-        flags.append(is_used)
+    flags = [inside[:, at] for at in same_phase]
+    flags[2] = flags[2] & (longest > m)
+    lags = [
+        _squash(np.where(flag, x[:, at] - r.centre, 0), 2 * r.scale)
+        for at, flag in zip(same_phase, flags, strict=True)
+    ]
     own = [_squash(ahead, r.scale), _squash(raw, r.scale), *lags, *flags]
     shared = [
         np.log(steps) / 2,
@@ -241,7 +229,7 @@ def _step_inputs(r: _Reading, ahead, raw, past, had, season, steps) -> np.ndarra
         *((1 - d**steps) * d / (1 - d) for d in _DAMPINGS),
         steps / 4,
     ]
-    shared = [np.broadcast_to(a, had[:, newest].shape) for a in shared]
+    shared = [np.broadcast_to(a, flags[0].shape) for a in shared]
     return np.stack(own + shared, axis=2)
 
 
@@ -265,13 +253,14 @@ def prior_inputs(
     inside = np.maximum.accumulate(seen, axis=1)
     x = np.where(inside, fill_forward(windows), 0)
     now, ahead, raw, shares = _seasons(x, inside, season, steps)
+    n_read = -(-min(x.shape[1], MAX_READ) // PATCH) * PATCH
+    # Empty steps in front, so that every lag and every patch is there.
     room = ((0, 0), (2 * max(season) + PATCH, 0))
-    past, had = np.pad(x, room), np.pad(inside, room)
-    r = _reading(x, now, inside, seen, past, had, season[0])
-    patches = _channels(r).reshape(len(x), -1, PATCH * 6)
-    step_inputs = _step_inputs(r, ahead, raw, past, had, season, steps)
+    x, now, inside, seen = (np.pad(a, room) for a in (x, now, inside, seen))
+    r = _reading(x, now, inside, seen, n_read, season[0])
+    step_inputs = _step_inputs(r, ahead, raw, x, inside, season, steps)
     return PriorInputs(
-        patches.astype(np.float32),
+        _channels(r).reshape(len(x), -1, PATCH * 6).astype(np.float32),
         np.logical_or.reduce(r.inside.reshape(len(x), -1, PATCH), axis=2),
         _statics(r, shares, season[0], is_log).astype(np.float32),
         step_inputs.astype(np.float32),
