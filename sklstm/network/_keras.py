@@ -218,14 +218,17 @@ def _fill_of(model: Any) -> float:
     return float(MISSING) if has_masking(model) else 0.0
 
 
+def accepts(builder: Callable, name: str) -> bool:
+    """Return whether a builder takes an argument of a name."""
+    parameters = inspect.signature(builder).parameters.values()
+    return any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
 def _compiling(builder: Callable) -> Callable:
     """Return a builder that takes all, and compiles what the given one does not."""
-    parameters = inspect.signature(builder).parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     def build(**given):
-        own = {k: v for k, v in given.items() if takes_any or k in parameters}
-        model = builder(**own)
+        model = builder(**{k: v for k, v in given.items() if accepts(builder, k)})
         if not isinstance(model, imported("keras").Model):
             raise ValueError(
                 "The 'model' parameter of KerasRegressor must build a keras.Model. Got "

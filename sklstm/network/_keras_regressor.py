@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from sklstm._checks import StrOptions
-from sklstm.network._keras import KerasRecipe
+from sklstm.network._keras import KerasRecipe, accepts
 from sklstm.network._window_regressor import WindowRegressor
 
 # Destinations of routed parameters, by scikeras's names.
@@ -201,13 +201,11 @@ class KerasRegressor(WindowRegressor):
                 f" a network, one for each fit. Got a {type(self.model).__name__} that "
                 "is built; pass a function that returns it."
             )
-        parameters = inspect.signature(self.model).parameters
-        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         for routed in self.keras_params or {}:
             name = routed.removeprefix("model__")
-            if name != routed and name not in parameters and not takes_any:
+            if name != routed and not accepts(self.model, name):
                 raise ValueError(
                     "The 'model' parameter of KerasRegressor must be a callable that "
                     f"takes {name!r}, which {routed!r} routes to it. Got one that "
-                    f"takes {list(parameters)}."
+                    f"takes {[*inspect.signature(self.model).parameters]}."
                 )

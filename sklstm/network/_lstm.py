@@ -81,16 +81,12 @@ def patched(inputs: np.ndarray, patch: int) -> np.ndarray:
     Where patches do not divide the window, the oldest steps are not read; a patch with
     a missing step counts as missing (SegRNN: Lin et al. 2023, arXiv:2308.11200).
     """
-    if patch == 1:
-        return inputs
     n_rows, window, n_channels = inputs.shape
     n_steps = window // patch
     newest = inputs[:, window - n_steps * patch :]
     steps = newest.reshape(n_rows, n_steps, patch * n_channels)
     is_missing = np.isnan(steps).any(axis=2)
-    if is_missing.any():
-        steps = np.where(is_missing[:, :, None], np.float32(np.nan), steps)
-    return steps
+    return np.where(is_missing[:, :, None], np.float32(np.nan), steps)
 
 
 def weight_shapes(spec: NetworkSpec) -> list[tuple[int, ...]]:

@@ -236,11 +236,10 @@ class LSTMRegressor(WindowRegressor):
         units = (self.units,) if is_integer(self.units) else self.units
         is_short = 0 < len(units) <= _MOST_LAYERS
         if not is_short or not all(is_integer(size) and size > 0 for size in units):
-            came = one_line(units[: _MOST_LAYERS + 1] if len(units) > 1 else self.units)
             raise ValueError(
                 "The 'units' parameter of LSTMRegressor must be an int in the range "
                 f"[1, inf) or a tuple of them, one per layer, at most {_MOST_LAYERS}. "
-                f"Got {came} instead."
+                f"Got {one_line(self.units)} instead."
             )
         if self.n_jobs == 0:
             raise ValueError(
@@ -250,8 +249,7 @@ class LSTMRegressor(WindowRegressor):
         legal = [*OPTIMIZERS[self.optimizer], "global_clipnorm"]
         for name, value in (self.optimizer_params or {}).items():
             is_number = isinstance(value, Real) and not isinstance(value, bool)
-            is_number = is_number and abs(value) < 1 << 63
-            if name not in legal or not is_number:
+            if name not in legal or not is_number or abs(value) >= 1 << 63:
                 raise ValueError(
                     "The 'optimizer_params' parameter of LSTMRegressor must hold "
                     f"numbers for {', '.join(legal)}, which optimizer="

@@ -116,9 +116,8 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
 
 def season_of(X: Any) -> tuple[int, ...]:
     """Return the season that comes with windows or their table, (1,) for none."""
-    season = getattr(X, "season", None)
-    if isinstance(X, pd.DataFrame):
-        season = X.attrs.get("season")
+    is_table = isinstance(X, pd.DataFrame)
+    season = X.attrs.get("season") if is_table else getattr(X, "season", None)
     return season if isinstance(season, tuple) else (1,)
 
 
@@ -171,9 +170,8 @@ def read_weights(
     if is_numbered(sample_weight) == is_numbered(y):
         owner = type(regressor).__name__
         check_same_labels(y, sample_weight, owner=owner, names=("y", "sample_weight"))
-    weights = _check_sample_weight(
-        sample_weight, windows, dtype=np.float64, ensure_non_negative=True
-    )
+    how = {"dtype": np.float64, "ensure_non_negative": True}
+    weights = _check_sample_weight(sample_weight, windows, **how)
     if not weights.any():
         raise ValueError(
             "Sample weights must contain at least one non-zero number. Got all "
