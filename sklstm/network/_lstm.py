@@ -56,11 +56,6 @@ class NetworkSpec:
         return self.window // self.patch
 
     @property
-    def n_inputs(self) -> int:
-        """Return how many values the network reads at once."""
-        return self.n_channels * self.patch
-
-    @property
     def n_directions(self) -> int:
         """Return 2 where the window is read both ways, else 1."""
         return 2 if self.bidirectional else 1
@@ -92,7 +87,7 @@ def patched(inputs: np.ndarray, patch: int) -> np.ndarray:
 def weight_shapes(spec: NetworkSpec) -> list[tuple[int, ...]]:
     """Return the shapes of a network's weights, in the order of their list."""
     shapes: list[tuple[int, ...]] = []
-    n_inputs = spec.n_inputs
+    n_inputs = spec.n_channels * spec.patch
     for units in spec.units:
         one = [(n_inputs, 4 * units), (units, 4 * units), (4 * units,)]
         shapes += one * spec.n_directions
@@ -229,7 +224,7 @@ def build_keras_model(spec: NetworkSpec) -> Any:
     keras = imported("keras")
     layers = keras.layers
     model = [
-        keras.Input((spec.n_steps, spec.n_inputs)),
+        keras.Input((spec.n_steps, spec.n_channels * spec.patch)),
         layers.Masking(float(MISSING)),
     ]
     for position, units in enumerate(spec.units):

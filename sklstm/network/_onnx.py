@@ -46,8 +46,6 @@ _OPERATORS = {
     np.tanh: "Tanh",
 }
 
-_TYPES = {"float32": "FLOAT", "float64": "DOUBLE", "int64": "INT64", "bool": "BOOL"}
-
 
 # -- graphs and values --------------------------------------------------------------
 
@@ -70,7 +68,7 @@ class _Graph:
 
     def info(self, name: str, example: np.ndarray) -> Any:
         """Return what ONNX is told of an input or output like an example."""
-        kind = getattr(self.onnx.TensorProto, _TYPES[example.dtype.name])
+        kind = self.onnx.helper.np_dtype_to_tensor_dtype(example.dtype)
         shape = [self.n_rows, *example.shape[1:]]
         return self.onnx.helper.make_tensor_value_info(name, kind, shape)
 
@@ -148,7 +146,7 @@ class _Value(NDArrayOperatorsMixin):
         example = self.example.astype(dtype)
         if example.dtype == self.example.dtype:
             return self
-        kind = getattr(self.graph.onnx.TensorProto, _TYPES[example.dtype.name])
+        kind = self.graph.onnx.helper.np_dtype_to_tensor_dtype(example.dtype)
         return self.add("Cast", example, to=kind)
 
     def reshape(self, *shape: int) -> _Value:
@@ -257,8 +255,8 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
 def _forward(spec: NetworkSpec, weights: Weights, inputs: Any) -> Any:
     """Add the NumPy pass of ``_lstm``, of shape (n_rows, n_outputs), float64."""
     # A Scan over no rows makes onnxruntime divide by zero: one row more, for a while.
-    row = np.zeros((1, spec.n_steps, spec.n_inputs), dtype=np.float32)
-    steps = np.concatenate([patched(inputs, spec.patch), row], axis=0)
+    steps = patched(inputs, spec.patch)
+    steps = np.concatenate([steps, np.zeros_like(steps.example)], axis=0)
     is_missing = np.isnan(steps[:, :, :1])
     sequence: Any = np.where(is_missing, np.float32(0), steps).astype(np.float64)
     weights = [part.astype(np.float64) for part in weights]

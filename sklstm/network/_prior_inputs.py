@@ -23,16 +23,10 @@ N_BASIS = len(_DAMPINGS) + 1
 class PriorInputs:
     """What the network reads of a block of windows, and what turns its output back.
 
-    Attributes
-    ----------
-    patches : ndarray of shape (n_rows, n_patches, PATCH * n_channels), float32
-    is_read : ndarray of shape (n_rows, n_patches), bool
-        False where a whole patch lies before the series begins.
-    statics : ndarray of shape (n_rows, n_statics), float32
-    steps : ndarray of shape (n_rows, n_steps, n_step_inputs), float32
-        The last columns are the basis of the trend.
-    base, scale : ndarray of shape (n_rows, n_steps) and (n_rows,)
-        A forecast is ``base + scale * output``.
+    ``patches`` are (n_rows, n_patches, PATCH * n_channels); ``is_read`` is False where
+    a whole one lies before the series begins. ``statics`` are (n_rows, n_statics), and
+    ``steps`` (n_rows, n_steps, n_step_inputs), the basis of the trend in its last
+    columns. A forecast is ``base + scale * output``: (n_rows, n_steps) and (n_rows,).
     """
 
     patches: np.ndarray
@@ -236,18 +230,10 @@ def _step_inputs(r: _Reading, ahead, raw, x, inside, season, steps) -> np.ndarra
 def prior_inputs(
     windows: np.ndarray, season: tuple[int, ...], steps: np.ndarray, is_log: bool
 ) -> PriorInputs:
-    """Return what the network reads of windows.
+    """Return what the network reads of windows (n_rows, length), NaN where missing.
 
-    Parameters
-    ----------
-    windows : ndarray of shape (n_rows, length)
-        NaN is missing; each row's newest step is at the end.
-    season : tuple of int
-        The season, and a longer one that it is part of.
-    steps : ndarray of int
-        The future steps asked for, 1 = the next.
-    is_log : bool
-        Whether the values are logarithms.
+    A second season is a multiple of the first. ``steps`` are the future steps asked
+    for, 1 the next; ``is_log`` tells whether values are logarithms.
     """
     seen = ~np.isnan(windows)
     inside = np.maximum.accumulate(seen, axis=1)
