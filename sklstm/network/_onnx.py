@@ -255,7 +255,7 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
 def _forward(spec: NetworkSpec, weights: Weights, inputs: Any) -> Any:
     """Add the NumPy pass of ``_lstm``, of shape (n_rows, n_outputs), float64."""
     # A Scan over no rows makes onnxruntime divide by zero: one row more, for a while.
-    steps = patched(inputs, spec.patch)
+    steps: Any = patched(inputs, spec.patch)
     steps = np.concatenate([steps, np.zeros_like(steps.example)], axis=0)
     is_missing = np.isnan(steps[:, :, :1])
     sequence: Any = np.where(is_missing, np.float32(0), steps).astype(np.float64)

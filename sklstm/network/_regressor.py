@@ -148,7 +148,7 @@ class LSTMRegressor(WindowRegressor):
         "optimizer": [StrOptions(set(OPTIMIZERS))],
         "optimizer_params": [dict, None],
         "loss": [StrOptions(set(LOSSES))],
-        "n_jobs": [Integral, None],
+        "n_jobs": [AT_LEAST_1, Interval(Integral, None, -1, closed="right"), None],
     }
 
     _refits = True
@@ -240,11 +240,6 @@ class LSTMRegressor(WindowRegressor):
                 "The 'units' parameter of LSTMRegressor must be an int in the range "
                 f"[1, inf) or a tuple of them, one per layer, at most {_MOST_LAYERS}. "
                 f"Got {one_line(self.units)} instead."
-            )
-        if self.n_jobs == 0:
-            raise ValueError(
-                "The 'n_jobs' parameter of LSTMRegressor must not be 0. Got 0; pass "
-                "a number of threads, or -1 for all processors."
             )
         legal = [*OPTIMIZERS[self.optimizer], "global_clipnorm"]
         for name, value in (self.optimizer_params or {}).items():

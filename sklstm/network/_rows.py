@@ -223,8 +223,8 @@ def in_time_order(windows: Any, *columns: np.ndarray | None) -> tuple:
 def steps_of(y: np.ndarray, steps: int) -> np.ndarray:
     """Return the targets y[t] … y[t + steps - 1] of every row; NaN behind the end."""
     if steps == 1:
-        return y.reshape(len(y), -1).astype(np.float64, copy=False)
-    padded = np.append(y.astype(np.float64), np.full(steps - 1, np.nan))
+        return y.reshape(len(y), -1)
+    padded = np.append(y, np.full(steps - 1, np.nan))
     return np.lib.stride_tricks.sliding_window_view(padded, steps)
 
 
@@ -239,8 +239,6 @@ def learnable_rows(
     is_learnable = counts > 0
     if weights is not None:
         is_learnable &= weights > 0
-    if len(windows) < steps:
-        return np.zeros(0, dtype=np.int32)
     if steps > 1:
         n_holes = np.append(0, np.cumsum(~is_next_window(windows, counts)))
         is_learnable[: 1 - steps] &= n_holes[steps - 1 :] == n_holes[: 1 - steps]

@@ -107,10 +107,7 @@ class Member:
         return self.recipe.predictor(self.weights)
 
     def values(
-        self,
-        windows: np.ndarray,
-        n_threads: int = 1,
-        prior: PriorForecast | None = None,
+        self, windows: np.ndarray, n_threads: int, prior: PriorForecast | None
     ) -> np.ndarray:
         """Return relative predictions (n_rows, n_outputs) for relative windows."""
         inputs = self.scaling.inputs(windows)
