@@ -41,16 +41,15 @@ class PriorInputs:
 class _Reading:
     """The steps that the network reads, measured from their centre in their scale.
 
-    Arrays of shape (n_rows, n_read), or (n_rows, 1) for the last three.
-    ``level`` is the value less its season, ``earlier`` the value a season before;
-    ``moved`` tells where there is a change from the step before.
+    Arrays of shape (n_rows, n_read), or (n_rows, 1) for the last three. ``off`` is the
+    value less its season and the centre, ``rise`` the change in a season; ``moved``
+    tells where there is a change from the step before.
     """
 
-    value: np.ndarray
+    off: np.ndarray
     season: np.ndarray
-    level: np.ndarray
     change: np.ndarray
-    earlier: np.ndarray
+    rise: np.ndarray
     inside: np.ndarray
     seen: np.ndarray
     moved: np.ndarray
@@ -143,23 +142,24 @@ def _reading(x, now, inside, seen, n_read: int, m: int) -> _Reading:
     """Return the newest steps; there are at least a season more, perhaps empty."""
     earlier, has_earlier = (a[:, -n_read - m : -m] for a in (x, inside))
     x, now, inside, seen = (a[:, -n_read:] for a in (x, now, inside, seen))
+    has_earlier = has_earlier & inside
     level = np.where(inside, x - now, 0)
     moved = np.pad(inside[:, 1:] & inside[:, :-1], ((0, 0), (1, 0)))
     change = np.where(moved, np.diff(level, axis=1, prepend=0), 0)
     weights = np.array([0.2, 0.3, 0.5]) * inside[:, -3:]
     total = (level[:, -3:] * weights).sum(axis=1, keepdims=True)
+    centre = _ratio(total, weights.sum(axis=1, keepdims=True))
     spread = np.sqrt(_masked_mean((level - _masked_mean(level, inside)) ** 2, inside))
     return _Reading(
-        value=x,
+        off=np.where(inside, level - centre, 0),
         season=np.where(inside, now, 0),
-        level=level,
         change=change,
-        earlier=earlier,
+        rise=np.where(has_earlier, x - earlier, 0),
         inside=inside,
         seen=seen,
         moved=moved,
-        has_earlier=has_earlier & inside,
-        centre=_ratio(total, weights.sum(axis=1, keepdims=True)),
+        has_earlier=has_earlier,
+        centre=centre,
         spread=spread,
         scale=_masked_mean(np.abs(change), moved) + 0.01 * spread,
     )
@@ -168,10 +168,10 @@ def _reading(x, now, inside, seen, n_read: int, m: int) -> _Reading:
 def _channels(r: _Reading) -> np.ndarray:
     """Return what the network reads at each step."""
     channels = [
-        _squash(np.where(r.inside, r.level - r.centre, 0), 2 * r.scale),
+        _squash(r.off, 2 * r.scale),
         np.clip(_ratio(r.change, r.scale), -8, 8),
         _squash(r.season, r.scale),
-        _squash(np.where(r.has_earlier, r.value - r.earlier, 0), r.scale),
+        _squash(r.rise, r.scale),
         r.has_earlier,
         r.seen,
     ]
@@ -182,11 +182,10 @@ def _statics(r: _Reading, shares: list[np.ndarray], m: int, is_log: bool) -> np.
     """Return what the network reads once for a window."""
     one = np.ones_like(r.scale)
     count = r.inside.sum(axis=1, keepdims=True)
-    off = np.where(r.inside, r.level - r.centre, 0)
     turn = np.abs(np.diff(r.change, axis=1))
     turn = _masked_mean(turn, r.moved[:, 1:] & r.moved[:, :-1])
-    naive = _masked_mean(np.abs(r.value - r.earlier), r.has_earlier)
-    farthest = np.abs(off).max(axis=1, keepdims=True)
+    naive = _masked_mean(np.abs(r.rise), r.has_earlier)
+    farthest = np.abs(r.off).max(axis=1, keepdims=True)
     statics = [
         one * np.log(m) / 3,
         one * (m == 1),
@@ -199,7 +198,7 @@ def _statics(r: _Reading, shares: list[np.ndarray], m: int, is_log: bool) -> np.
         np.log1p(_ratio(naive, r.scale)) / 2,
         one * is_log,
         np.log1p(_ratio(farthest, r.scale)) / 3,
-        np.clip(_ratio(off[:, -1:], r.scale), -4, 4),
+        np.clip(_ratio(r.off[:, -1:], r.scale), -4, 4),
     ]
     return np.concatenate(statics, axis=1)
 
