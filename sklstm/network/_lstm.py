@@ -153,26 +153,40 @@ def trace(
     have no meaning.
     """
     traces: Weights = []
+
+    def run(*given):
+        traces.append(_lstm_states(*given))
+        return traces[-1][:, :, 5]
+
+    return through_layers(spec, weights, inputs, run), traces
+
+
+def through_layers(
+    spec: NetworkSpec, weights: Weights, inputs: Any, run: Callable[..., Any]
+) -> Any:
+    """Return the outputs of scaled windows; ``run`` goes through one LSTM.
+
+    It is given the weights of a layer in one direction, the sequence, which steps are
+    missing, and the direction; it returns the hidden state after each step.
+    """
+    steps = patched(inputs, spec.patch)
+    is_missing = np.isnan(steps[:, :, :1])
+    sequence = np.where(is_missing, np.float32(0), steps).astype(np.float64)
     weights = [array.astype(np.float64) for array in weights]
-    steps = patched(inputs, spec.patch).astype(np.float64)
-    is_missing = np.isnan(steps[:, :, 0])
-    sequence = np.nan_to_num(steps, nan=0.0)
+    hidden: list[Any] = []
     for _ in spec.units:
-        hidden, last = [], []
+        hidden = []
         for is_backward in (False, True)[: spec.n_directions]:
-            at = 3 * len(traces)
-            parts = weights[at : at + 3]
-            # An unbounded activation may leave float32, here as in Keras.
-            with np.errstate(over="ignore", invalid="ignore"):
-                states = _lstm_states(spec, parts, sequence, is_missing, is_backward)
-            traces.append(states)
-            hidden.append(states[:, :, 5])
-            last.append(states[:, 0 if is_backward else -1, 5])
-        sequence = np.concatenate(hidden, axis=2)
-    kernel, bias = weights[-2:]
-    return np.concatenate(last, axis=1) @ kernel + bias, traces
+            own, weights = weights[:3], weights[3:]
+            hidden.append(run(spec, own, sequence, is_missing, is_backward))
+        sequence = np.concatenate(hidden, axis=-1)
+    last = [hidden[0][:, -1], *(backward[:, 0] for backward in hidden[1:])]
+    kernel, bias = weights
+    return np.concatenate(last, axis=-1) @ kernel + bias
 
 
+# An unbounded activation may leave float32, here as in Keras.
+@np.errstate(over="ignore", invalid="ignore")
 def _lstm_states(
     spec: NetworkSpec,
     weights: Weights,
@@ -206,8 +220,8 @@ def _lstm_states(
         read = np.concatenate([sequence[:, step].T, hidden, np.ones((1, n_rows))])
         i, f, g, o = np.split((joined @ read).astype(np.float32), 4)
         i, f, g, o = _sigmoid(i), _sigmoid(f), activate(g), _sigmoid(o)
-        cell = np.where(is_missing[:, step], cell, f * cell + i * g)
-        hidden = np.where(is_missing[:, step], hidden, o * activate(cell))
+        cell = np.where(is_missing[:, step, 0], cell, f * cell + i * g)
+        hidden = np.where(is_missing[:, step, 0], hidden, o * activate(cell))
         states[:, step] = np.transpose([i, f, o, g, cell, hidden], (2, 0, 1))
     return states
 

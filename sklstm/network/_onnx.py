@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from sklstm._imports import imported
-from sklstm.network._lstm import ACTIVATIONS, NetworkSpec, Weights, patched
+from sklstm.network._lstm import ACTIVATIONS, NetworkSpec, Weights, through_layers
 from sklstm.network._training import Member
 
 # Operators of 2021, and the file format of their time: what most runtimes can read.
@@ -255,22 +255,8 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
 def _forward(spec: NetworkSpec, weights: Weights, inputs: Any) -> Any:
     """Add the NumPy pass of ``_lstm``, of shape (n_rows, n_outputs), float64."""
     # A Scan over no rows makes onnxruntime divide by zero: one row more, for a while.
-    steps: Any = patched(inputs, spec.patch)
-    steps = np.concatenate([steps, np.zeros_like(steps.example)], axis=0)
-    is_missing = np.isnan(steps[:, :, :1])
-    sequence: Any = np.where(is_missing, np.float32(0), steps).astype(np.float64)
-    weights = [part.astype(np.float64) for part in weights]
-    last: list[Any] = []
-    for _ in spec.units:
-        last, every = [], []
-        for is_backward in (False, True)[: spec.n_directions]:
-            own, weights = weights[:3], weights[3:]
-            states = _lstm_states(spec, own, sequence, is_missing, is_backward)
-            last.append(states[0])
-            every.append(states[1])
-        sequence = np.concatenate(every, axis=-1)
-    kernel, bias = weights
-    return (np.concatenate(last, axis=-1) @ kernel + bias)[:-1,]
+    inputs = np.concatenate([inputs, np.zeros_like(inputs.example)], axis=0)
+    return through_layers(spec, weights, inputs, _lstm_states)[:-1,]
 
 
 def _lstm_states(
@@ -279,8 +265,8 @@ def _lstm_states(
     sequence: Any,
     is_missing: Any,
     is_backward: bool,
-) -> tuple[Any, Any]:
-    """Add a layer in one direction; return its last hidden state, and all of them."""
+) -> Any:
+    """Add a layer in one direction; return the hidden state after each step."""
     kernel, recurrent_kernel, bias = weights
     units, activate = len(recurrent_kernel), ACTIVATIONS[spec.activation]
     drives = sequence @ kernel + bias
@@ -301,7 +287,7 @@ def _lstm_states(
     next_cell = np.where(is_absent, cell, next_cell)
     after = {"hidden": next_hidden, "cell": next_cell, "state": next_hidden}
     after = {f"next_{name}_{place}": value for name, value in after.items()}
-    last, _, states = outer.add(
+    *_, states = outer.add(
         "Scan",
         [zeros, zeros, drives, is_missing],
         zeros.example,
@@ -314,4 +300,4 @@ def _lstm_states(
         scan_output_axes=[1],
         scan_output_directions=[int(is_backward)],
     )
-    return last, states
+    return states
