@@ -57,27 +57,29 @@ class KerasRecipe(Recipe):
 
     def train(self, data, plan, monitor, weights, optimizer_state):
         model = self.keras_model(weights)
-        variables, rate = model.optimizer.variables, _rate_of(model.optimizer)
+        optimizer = model.optimizer
         state = optimizer_state or []
-        if [value.shape for value in state] == [tuple(v.shape) for v in variables]:
-            for variable, value in zip(variables, state, strict=True):
-                variable.assign(value)
-        if rate is not None:
-            model.optimizer.learning_rate = rate
-        _seed_dropout(model, plan.seed)
+        if [value.shape for value in state] == [v.shape for v in optimizer.variables]:
+            for variable, value in zip(optimizer.variables, state, strict=True):
+                if variable is not optimizer._learning_rate:
+                    variable.assign(value)
+        # Every generator inside the model, those of dropout, follows the seed.
+        rng = np.random.default_rng([*plan.seed, 2])
+        for variable in model.variables:
+            if variable.path.endswith("seed_generator_state"):
+                variable.assign(np.array([rng.integers(2**31), 0], dtype=np.uint32))
         _fit(model, data, plan, monitor)
-        return model.get_weights(), [np.array(each.numpy()) for each in variables]
+        return model.get_weights(), [np.array(v.numpy()) for v in optimizer.variables]
 
     def predictor(self, weights: Weights) -> Callable[..., np.ndarray]:
         model = self.keras_model(weights)
 
         def outputs(inputs: np.ndarray, n_threads: int = 1) -> np.ndarray:  # noqa: ARG001
             inputs = np.nan_to_num(inputs, nan=_fill_of(model))
+            starts = range(0, len(inputs), _ROWS_AT_ONCE)
+            batches = (inputs[start : start + _ROWS_AT_ONCE] for start in starts)
             with _retracing_unsaid():
-                parts = [
-                    np.asarray(model.predict_on_batch(inputs[at : at + _ROWS_AT_ONCE]))
-                    for at in range(0, len(inputs), _ROWS_AT_ONCE)
-                ]
+                parts = [np.asarray(model.predict_on_batch(each)) for each in batches]
             return np.concatenate(parts).reshape(len(inputs), -1)
 
         return outputs
@@ -100,16 +102,17 @@ def _fit(model: Any, data: TrainingSet, plan: Plan, monitor: Monitor) -> None:
     keras, fill = imported("keras"), _fill_of(model)
     size = plan.n_rows_of_batch(len(data.rows))
     training = _batches(keras, data, data.rows, size, fill)
-    read = [training]
+    validation = None
     if len(data.validation_rows):
-        read += [_batches(keras, data, data.validation_rows, _ROWS_AT_ONCE, fill)]
+        given = data, data.validation_rows, _ROWS_AT_ONCE
+        validation = _batches(keras, *given, fill)
     listener = _listener(keras, monitor, training, data.orders(plan.seed))
     try:
         with _retracing_unsaid():
             model.fit(
                 training,
                 epochs=plan.epochs,
-                validation_data=read[1] if len(read) > 1 else None,
+                validation_data=validation,
                 shuffle=False,
                 verbose=0,
                 callbacks=[listener, *plan.callbacks],
@@ -119,8 +122,9 @@ def _fit(model: Any, data: TrainingSet, plan: Plan, monitor: Monitor) -> None:
     finally:
         # TensorFlow keeps the generators of a fit for as long as the process runs,
         # and after an interrupt its threads may go on reading for a while.
-        for batches in read:
-            batches.release()
+        training.release()
+        if validation is not None:
+            validation.release()
         model._eval_epoch_iterator = None
     if monitor.interrupt.is_set:
         # The half-read batches refer to themselves, and TensorFlow's threads must
@@ -214,38 +218,26 @@ def _fill_of(model: Any) -> float:
     return float(MISSING) if has_masking(model) else 0.0
 
 
+def accepts(builder: Callable, name: str) -> bool:
+    """Return whether a builder takes an argument of a name."""
+    parameters = inspect.signature(builder).parameters.values()
+    return any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
 def _compiling(builder: Callable) -> Callable:
-    """Return a builder that compiles what the given one leaves uncompiled.
+    """Return a builder that takes all, and compiles what the given one does not."""
 
-    Its signature tells scikeras what to pass: the parameters of the given one, and
-    ``compile_kwargs``.
-    """
-    parameters = dict(inspect.signature(builder).parameters)
-    wants_compile = "compile_kwargs" in parameters
-
-    def build(**arguments):
-        compile_kwargs = arguments["compile_kwargs"]
-        if not wants_compile:
-            del arguments["compile_kwargs"]
-        model = builder(**arguments)
+    def build(**given):
+        model = builder(**{k: v for k, v in given.items() if accepts(builder, k)})
         if not isinstance(model, imported("keras").Model):
             raise ValueError(
                 "The 'model' parameter of KerasRegressor must build a keras.Model. Got "
                 f"{model!r} from it."
             )
         if not model.compiled:
-            model.compile(**compile_kwargs)
+            model.compile(**given["compile_kwargs"])
         return model
 
-    keyword, rest = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD
-    own = inspect.Parameter("compile_kwargs", keyword)
-    shown = parameters | {"compile_kwargs": own}
-    build.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        sorted(
-            (p if p.kind is rest else p.replace(kind=keyword) for p in shown.values()),
-            key=lambda parameter: parameter.kind,
-        )
-    )
     return build
 
 
@@ -258,19 +250,17 @@ def _batches(keras: Any, data: Any, rows: np.ndarray, size: int, fill: float) ->
     class Batches(keras.utils.PyDataset):
         def __init__(self, data, rows):  # a closure would hold them
             super().__init__()
-            self.data, self.rows = data, rows
+            self.batch, self.rows = data.batch, rows
 
         def __len__(self):
             return -(-len(self.rows) // size)
 
         def __getitem__(self, position):
-            if self.data is None:
-                return self.nothing
-            return self.data.batch(self.rows[position * size :][:size], fill)
+            return self.batch(self.rows[position * size :][:size], fill)
 
         def release(self):
-            self.nothing = self.data.batch(self.rows[:0], fill)
-            self.data, self.rows = None, np.zeros(0, dtype=np.int32)
+            nothing = self.batch(self.rows[:0], fill)
+            self.batch, self.rows = lambda *_: nothing, np.zeros(0, dtype=np.int32)
 
     return Batches(data, rows)
 
@@ -299,23 +289,6 @@ def _listener(keras: Any, monitor: Any, batches: Any, orders: Iterator) -> Any:
     return Listener()
 
 
-# -- learning rates and seeds -------------------------------------------------------
-
-
-def _rate_of(optimizer: Any) -> float | None:
-    """Return the learning rate of an optimizer, None where it is a schedule."""
-    is_schedule = not hasattr(optimizer._learning_rate, "assign")
-    return None if is_schedule else float(optimizer._learning_rate.numpy())
-
-
-def _seed_dropout(model: Any, seed: tuple[int, ...]) -> None:
-    """Set every generator inside a model to a state drawn from a seed."""
-    rng = np.random.default_rng([*seed, 2])
-    for variable in model.variables:
-        if variable.path.endswith("seed_generator_state"):
-            variable.assign(np.array([rng.integers(2**31), 0], dtype=np.uint32))
-
-
 def _draw_weights(model: Any, seed: int) -> None:
     """Draw the random weights of a model anew, so that the seed determines them.
 
@@ -327,21 +300,15 @@ def _draw_weights(model: Any, seed: int) -> None:
         for name, variable in list(vars(layer).items()):
             if not isinstance(variable, keras.Variable):
                 continue
-            initializer = _initializer_of(layer, name.lstrip("_"))
+            name = name.lstrip("_")
+            owners = name, name.removesuffix("_kernel"), "depthwise"
+            found = (getattr(layer, f"{owner}_initializer", None) for owner in owners)
+            initializer: Any = next(filter(None, found), None)
             config: dict[str, Any] = getattr(initializer, "get_config", dict)()
             if config.get("seed", 0) is None:
                 config["seed"] = int(rng.integers(2**31))
                 drawn = type(initializer).from_config(config)
                 variable.assign(drawn(variable.shape, variable.dtype))
-
-
-def _initializer_of(layer: Any, weight: str) -> Any:
-    """Return the initializer of a layer's weight, None if it has none of its own."""
-    names = [weight, weight.removesuffix("_kernel")]
-    if weight == "kernel":
-        names.append("depthwise")
-    found = [getattr(layer, f"{name}_initializer", None) for name in names]
-    return next((initializer for initializer in found if initializer is not None), None)
 
 
 def _layers(model: Any) -> list[Any]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from sklstm._checks import StrOptions
-from sklstm.network._keras import KerasRecipe
+from sklstm.network._keras import KerasRecipe, accepts
 from sklstm.network._window_regressor import WindowRegressor
 
 # Destinations of routed parameters, by scikeras's names.
@@ -178,17 +178,6 @@ class KerasRegressor(WindowRegressor):
                     f"callbacks. Got {callback!r}; pass keras.callbacks.Callback "
                     "objects, and those of scikit-learn to set_callbacks."
                 )
-        for name in self.keras_params or {}:
-            if not str(name).startswith(_ROUTED):
-                raise ValueError(
-                    "The 'keras_params' parameter of KerasRegressor must have names "
-                    f"that begin with {', '.join(_ROUTED)}. Got {name!r} instead."
-                )
-            if self.quantiles is not None and name.startswith("loss__"):
-                raise ValueError(
-                    "The pinball loss of quantiles takes no parameters. Got "
-                    f"{name!r} and quantiles={self.quantiles!r}; leave out one of them."
-                )
         if self.model is None:
             raise ValueError(
                 "KerasRegressor needs a function that builds its network. Got "
@@ -201,13 +190,21 @@ class KerasRegressor(WindowRegressor):
                 f" a network, one for each fit. Got a {type(self.model).__name__} that "
                 "is built; pass a function that returns it."
             )
-        parameters = inspect.signature(self.model).parameters
-        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        for routed in self.keras_params or {}:
-            name = routed.removeprefix("model__")
-            if name != routed and name not in parameters and not takes_any:
+        for name in self.keras_params or {}:
+            if not str(name).startswith(_ROUTED):
+                raise ValueError(
+                    "The 'keras_params' parameter of KerasRegressor must have names "
+                    f"that begin with {', '.join(_ROUTED)}. Got {name!r} instead."
+                )
+            kind, _, own = name.partition("__")
+            if kind == "loss" and self.quantiles is not None:
+                raise ValueError(
+                    "The pinball loss of quantiles takes no parameters. Got "
+                    f"{name!r} and quantiles={self.quantiles!r}; leave out one of them."
+                )
+            if kind == "model" and not accepts(self.model, own):
                 raise ValueError(
                     "The 'model' parameter of KerasRegressor must be a callable that "
-                    f"takes {name!r}, which {routed!r} routes to it. Got one that "
-                    f"takes {list(parameters)}."
+                    f"takes {own!r}, which {name!r} routes to it. Got one that takes "
+                    f"{[*inspect.signature(self.model).parameters]}."
                 )

@@ -6,6 +6,7 @@ next call goes on with what it has done.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -43,13 +44,10 @@ OPTIMIZERS: dict[str, dict[str, float]] = {
     "sgd": {},
 }
 
-
 # Seconds after which a call that trains returns, and multiply-adds after which one that
 # predicts does.
 _SECONDS_AT_ONCE = 0.03
 _WORK_AT_ONCE = 1 << 28
-
-_MOST_THREADS = 64
 
 # Rows of all epochs whose orders are made at once.
 _ROWS_AT_ONCE = 1 << 17
@@ -66,7 +64,7 @@ def levels() -> list[str]:
     return extension.levels()
 
 
-# -- networks -----------------------------------------------------------------------
+# -- networks and windows as the extension holds them -------------------------------
 
 
 @lru_cache(64)
@@ -87,35 +85,24 @@ def _network(spec: NetworkSpec) -> Any:
 def _places(spec: NetworkSpec) -> np.ndarray:
     """Return where in the flat vector each weight lies, in the order of their list.
 
-    It holds, for each cell, panels of 12 gate inputs (unit by unit, its four gates
-    together) by all that the cell reads, and biases; last the output layer likewise.
+    It holds, for each cell and for the output layer, panels of 12 outputs by all that
+    is read, and then the biases; both are filled up to whole panels. The outputs of a
+    cell are its gate inputs: unit by unit, its four gates together.
     """
-    places, used = [], 0
-    shapes = weight_shapes(spec)
-    for at in range(0, len(shapes) - 2, 3):
-        (n_inputs, n_gates), (units, _), _ = shapes[at : at + 3]
-        of_gate = np.arange(n_gates).reshape(units, 4).T.ravel()
-        panels, used = _panels(n_inputs + units, n_gates, used)
-        places += [panels[:n_inputs, of_gate], panels[n_inputs:, of_gate]]
-        places.append(used + of_gate)
-        used += _filled(n_gates)
-    n_features, n_outputs = shapes[-2]
-    panels, used = _panels(n_features, n_outputs, used)
-    places += [panels, used + np.arange(n_outputs)]
-    return np.concatenate([part.ravel() for part in places])
-
-
-def _filled(n_outputs: int) -> int:
-    """Return the outputs of panels that are filled up."""
-    return -(-n_outputs // _PANEL) * _PANEL
-
-
-def _panels(n_inputs: int, n_outputs: int, begin: int) -> tuple[np.ndarray, int]:
-    """Return where weights (n_inputs, n_outputs) lie in panels, and where these end."""
-    filled = _filled(n_outputs)
-    places = np.arange(begin, begin + filled * n_inputs)
-    panels = places.reshape(-1, n_inputs, _PANEL).transpose(1, 0, 2)
-    return panels.reshape(n_inputs, filled)[:, :n_outputs], begin + len(places)
+    places, used, shapes = [], 0, weight_shapes(spec)
+    for at in range(0, len(shapes), 3):
+        *kernels, (n_outputs,) = shapes[at : at + 3]
+        n_read = sum(rows for rows, _ in kernels)
+        n_filled = -(-n_outputs // _PANEL) * _PANEL
+        block = used + np.arange((n_read + 1) * n_filled)
+        panels = block[:-n_filled].reshape(-1, n_read, _PANEL).transpose(1, 0, 2)
+        rows = np.vstack([panels.reshape(n_read, n_filled), block[-n_filled:]])
+        order = np.arange(n_outputs)
+        if len(kernels) == 2:
+            order = order.reshape(-1, 4).T.ravel()
+        places.append(rows[:, order].ravel())
+        used += len(block)
+    return np.concatenate(places)
 
 
 def _flat(spec: NetworkSpec, weights: Weights) -> np.ndarray:
@@ -127,12 +114,29 @@ def _flat(spec: NetworkSpec, weights: Weights) -> np.ndarray:
 
 def _listed(spec: NetworkSpec, flat: np.ndarray) -> Weights:
     """Return what the kernels hold as weights in Keras's order."""
-    values, begin, listed = flat[_places(spec)], 0, []
-    for shape in weight_shapes(spec):
-        end = begin + int(np.prod(shape))
-        listed.append(values[begin:end].reshape(shape))
-        begin = end
-    return listed
+    shapes = weight_shapes(spec)
+    parts = np.split(flat[_places(spec)], np.cumsum([*map(math.prod, shapes)])[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _windows(
+    spec: NetworkSpec,
+    base: np.ndarray,
+    starts: np.ndarray,
+    counts: np.ndarray,
+    is_centred: np.ndarray | None = None,
+) -> Any:
+    """Return windows of a scaled base, with so many true steps each."""
+    n_missing = spec.n_steps - np.minimum(counts // spec.patch, spec.n_steps)
+    zeros = np.zeros(spec.n_channels, dtype=np.float32)
+    return extension.Windows(
+        base,
+        starts.astype(np.int32),
+        n_missing.astype(np.int32) if n_missing.any() else None,
+        zeros,
+        zeros + 1,
+        (zeros if is_centred is None else is_centred).astype(np.uint8),
+    )
 
 
 # -- prediction ---------------------------------------------------------------------
@@ -163,7 +167,6 @@ def input_slopes(
     inputs: np.ndarray,
     output: int,
     *,
-    n_threads: int = 1,
     level: str = _LEVEL,
 ) -> np.ndarray:
     """Return the gradients of one output by the inputs, in the shape of these.
@@ -171,39 +174,26 @@ def input_slopes(
     They are 0 at missing steps, and at steps that no patch reads (backpropagation
     through time: Werbos 1990, doi:10.1109/5.58337).
     """
-    n_read = spec.n_steps * spec.patch
-    result = np.empty((len(inputs), n_read * spec.n_channels), dtype=np.float32)
-    _predict(spec, weights, inputs, result, output, n_threads, level)
     slopes = np.zeros(inputs.shape, dtype=np.float32)
-    shape = len(inputs), n_read, spec.n_channels
-    slopes[:, spec.window - n_read :] = result.reshape(shape)
+    read = slopes[:, -spec.n_steps * spec.patch :]
+    result = np.empty((len(inputs), math.prod(read.shape[1:])), dtype=np.float32)
+    _predict(spec, weights, inputs, result, output, 1, level)
+    read[:] = result.reshape(read.shape)
     return slopes
 
 
 def _predict(spec, weights, inputs, result, output, n_threads, level):
-    """Fill a result row by row."""
-    n_rows, window, n_channels = inputs.shape
-    none = np.zeros(n_channels, dtype=np.float32)
-    windows = extension.Windows(
-        np.ascontiguousarray(inputs, dtype=np.float32).reshape(-1, n_channels),
-        np.arange(0, n_rows * window, window, dtype=np.int32),
-        _missing_steps(spec, np.count_nonzero(~np.isnan(inputs[:, :, 0]), axis=1)),
-        *(none, none + 1, none.astype(np.uint8)),
-    )
+    """Fill a result row by row: with outputs, or with the slopes of one of them."""
+    base = np.ascontiguousarray(inputs, np.float32).reshape(-1, spec.n_channels)
+    starts = np.arange(0, len(base), spec.window)
+    counts = np.count_nonzero(~np.isnan(inputs[:, :, 0]), axis=1)
+    windows = _windows(spec, base, starts, counts)
     network, flat = _network(spec), _flat(spec, weights)
-    n_threads = min(n_threads, _MOST_THREADS)
     step = max(32, _WORK_AT_ONCE // (network.n_weights * spec.n_steps))
-    for begin in range(0, n_rows, step):
-        end = min(begin + step, n_rows)
-        extension.predict(
-            network, flat, windows, begin, end, result, output, n_threads, level
-        )
-
-
-def _missing_steps(spec: NetworkSpec, counts: np.ndarray) -> np.ndarray | None:
-    """Return how many incomplete patches each window begins with; None for none."""
-    n_missing = spec.n_steps - np.minimum(counts // spec.patch, spec.n_steps)
-    return n_missing.astype(np.int32) if n_missing.any() else None
+    for begin in range(0, len(inputs), step):
+        rows = begin, min(begin + step, len(inputs))
+        given = network, flat, windows, *rows, result, output
+        extension.predict(*given, n_threads, level)
 
 
 # -- training -----------------------------------------------------------------------
@@ -220,11 +210,6 @@ class LSTMRecipe(Recipe):
     def network(self) -> dict[str, Any]:
         """What a fit that goes on must leave as it was, by name."""
         return vars(self.spec)
-
-    @property
-    def _n_slots(self) -> int:
-        """Means that the optimizer keeps of each weight."""
-        return 0 if self.optimizer == "sgd" else 2
 
     def first_weights(self, seed: int, has_highway: bool) -> tuple[Weights, bool]:
         """Return the weights to begin with, and whether missing steps are masked."""
@@ -274,13 +259,13 @@ class LSTMRecipe(Recipe):
             flat = trainer.weights if monitor.is_watched else trainer.best_weights
             return _listed(self.spec, flat)
 
-        patience = min(plan.patience or plan.epochs, plan.epochs)
         # Orders of the rows are made beforehand, of as many epochs as fit.
         n_at_once = int(np.clip(_ROWS_AT_ONCE // len(data.rows), 1, 64))
         n_at_once = 1 if monitor.is_watched else n_at_once
         orders = islice(data.orders(plan.seed), plan.epochs)
         while not monitor.is_over and (some := list(islice(orders, n_at_once))):
             monitor.before_epoch()
+            patience = plan.patience or plan.epochs
             trainer.begin(np.stack(some), data.validation_rows, patience)
             n_told, is_done = 0, False
             while not (is_done or monitor.interrupt.is_set):
@@ -291,48 +276,34 @@ class LSTMRecipe(Recipe):
                     monitor.after_epoch(loss, validation_loss, get_best)
                     n_told += 1
         state = [np.array(trainer.n_steps, np.float64)]
-        for slot in range(self._n_slots):
+        for slot in range(0 if self.optimizer == "sgd" else 2):
             state += _listed(self.spec, trainer.slot(slot))
         return _listed(self.spec, trainer.weights), state
 
     def _trainer(self, data, plan, weights, optimizer_state, level):
         """Return the extension's trainer, which holds weights and optimizer."""
-        spec = self.spec
+        spec, n = self.spec, len(weights)
         numbers = OPTIMIZERS[self.optimizer] | dict(self.optimizer_params)
         clipnorm = numbers.pop("global_clipnorm", 0.0)
-        n_steps, slots = 0, []
-        if optimizer_state is not None:
-            n_steps, n = int(optimizer_state[0]), len(weights)
-            slots = [
-                _flat(spec, optimizer_state[1 + slot * n : 1 + (slot + 1) * n])
-                for slot in range(self._n_slots)
-            ]
+        n_steps, *means = optimizer_state or [0]
         seeds = np.random.SeedSequence([*plan.seed, 2])
         base, starts = data.base()
-        windows = extension.Windows(
-            base,
-            starts,
-            _missing_steps(spec, data.counts),
-            np.zeros(spec.n_channels, dtype=np.float32),
-            np.ones(spec.n_channels, dtype=np.float32),
-            data.scaling.is_centred.astype(np.uint8),
-        )
         return extension.Trainer(
             _network(spec),
-            windows,
+            _windows(spec, base, starts, data.counts, data.scaling.is_centred),
             data.scaled_targets(),
             None if data.weights is None else data.weights.astype(np.float32),
             np.resize(np.array(self.levels, np.float32), spec.n_outputs),
             "quantile" if self.quantiles is not None else self.loss,
             _flat(spec, weights),
-            slots,
+            [_flat(spec, means[at : at + n]) for at in range(0, len(means), n)],
             self.optimizer,
             [plan.learning_rate, *numbers.values(), *[0.0] * (4 - len(numbers))],
             clipnorm,
-            n_steps,
+            int(n_steps),
             plan.n_rows_of_batch(len(data.rows)),
             spec.dropout,
             int(seeds.generate_state(1, np.uint64)[0]),
-            min(plan.n_threads, _MOST_THREADS),
+            plan.n_threads,
             level,
         )

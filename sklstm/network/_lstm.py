@@ -28,10 +28,6 @@ ACTIVATIONS: dict[str, Callable[..., np.ndarray]] = {
 # normalised series reaches it; exact zeros, which a series does reach, would not do.
 MISSING = np.float32(-1e30)
 
-# Rows that go through the network together: enough for the matrix products, few
-# enough that their gates stay in the processor's cache.
-_ROWS_AT_ONCE = 512
-
 # The longest window that is read step by step by default, and the number of patches
 # of longer ones.
 _LONGEST_BY_STEPS = 48
@@ -60,11 +56,6 @@ class NetworkSpec:
         return self.window // self.patch
 
     @property
-    def n_inputs(self) -> int:
-        """Return how many values the network reads at once."""
-        return self.n_channels * self.patch
-
-    @property
     def n_directions(self) -> int:
         """Return 2 where the window is read both ways, else 1."""
         return 2 if self.bidirectional else 1
@@ -85,22 +76,18 @@ def patched(inputs: np.ndarray, patch: int) -> np.ndarray:
     Where patches do not divide the window, the oldest steps are not read; a patch with
     a missing step counts as missing (SegRNN: Lin et al. 2023, arXiv:2308.11200).
     """
-    if patch == 1:
-        return inputs
     n_rows, window, n_channels = inputs.shape
     n_steps = window // patch
     newest = inputs[:, window - n_steps * patch :]
     steps = newest.reshape(n_rows, n_steps, patch * n_channels)
     is_missing = np.isnan(steps).any(axis=2)
-    if is_missing.any():
-        steps = np.where(is_missing[:, :, None], np.float32(np.nan), steps)
-    return steps
+    return np.where(is_missing[:, :, None], np.float32(np.nan), steps)
 
 
 def weight_shapes(spec: NetworkSpec) -> list[tuple[int, ...]]:
     """Return the shapes of a network's weights, in the order of their list."""
     shapes: list[tuple[int, ...]] = []
-    n_inputs = spec.n_inputs
+    n_inputs = spec.n_channels * spec.patch
     for units in spec.units:
         one = [(n_inputs, 4 * units), (units, 4 * units), (4 * units,)]
         shapes += one * spec.n_directions
@@ -119,27 +106,17 @@ def initial_weights(spec: NetworkSpec, seed: int) -> Weights:
     """
     rng = np.random.default_rng(seed)
     weights = []
-    n_inputs = spec.n_inputs
-    for units in spec.units:
-        for _ in range(spec.n_directions):
-            bias = np.zeros(4 * units)
-            bias[units : 2 * units] = 1.0
-            weights += [
-                _glorot_uniform(rng, n_inputs, 4 * units),
-                _orthogonal(rng, units, 4 * units),
-                bias,
-            ]
-        n_inputs = units * spec.n_directions
-    weights += [
-        _glorot_uniform(rng, n_inputs, spec.n_outputs),
-        np.zeros(spec.n_outputs),
-    ]
+    for place, shape in enumerate(weight_shapes(spec)):
+        if len(shape) == 1:
+            weights.append(np.zeros(shape))
+        elif place % 3 == 1:
+            weights.append(_orthogonal(rng, *shape))
+        else:
+            limit = np.sqrt(6 / sum(shape))
+            weights.append(rng.uniform(-limit, limit, shape))
+    for bias in weights[2::3]:
+        bias.reshape(4, -1)[1] = 1.0
     return [array.astype(np.float32) for array in weights]
-
-
-def _glorot_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
-    limit = np.sqrt(6 / (n_in + n_out))
-    return rng.uniform(-limit, limit, (n_in, n_out))
 
 
 def _orthogonal(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
@@ -162,11 +139,7 @@ def forward(spec: NetworkSpec, weights: Weights, inputs: np.ndarray) -> np.ndarr
     Missing steps, the oldest of their window, are NaN. Matrix products are in float64,
     activations in float32, as exact as the weights.
     """
-    outputs = np.empty((len(inputs), spec.n_outputs))
-    for start in range(0, len(inputs), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        outputs[rows] = trace(spec, weights, inputs[rows])[0]
-    return outputs
+    return trace(spec, weights, inputs)[0]
 
 
 def trace(
@@ -180,38 +153,44 @@ def trace(
     have no meaning.
     """
     traces: Weights = []
+
+    def run(*given):
+        traces.append(_lstm_states(*given))
+        return traces[-1][:, :, 5]
+
+    return through_layers(spec, weights, inputs, run), traces
+
+
+def through_layers(
+    spec: NetworkSpec, weights: Weights, inputs: Any, run: Callable[..., Any]
+) -> Any:
+    """Return the outputs of scaled windows; ``run`` goes through one LSTM.
+
+    It is given the weights of a layer in one direction, the sequence, which steps are
+    missing, and the direction; it returns the hidden state after each step.
+    """
+    steps = patched(inputs, spec.patch)
+    is_missing = np.isnan(steps[:, :, :1])
+    sequence = np.where(is_missing, np.float32(0), steps).astype(np.float64)
     weights = [array.astype(np.float64) for array in weights]
-    steps = patched(inputs, spec.patch).astype(np.float64)
-    is_missing = np.isnan(steps[:, :, 0])
-    sequence = np.nan_to_num(steps, nan=0.0)
+    hidden: list[Any] = []
     for _ in spec.units:
-        hidden, last = [], []
+        hidden = []
         for is_backward in (False, True)[: spec.n_directions]:
-            at = 3 * len(traces)
-            # An unbounded activation may leave float32, here as in Keras.
-            with np.errstate(over="ignore", invalid="ignore"):
-                states = _lstm_states(
-                    sequence,
-                    *weights[at : at + 3],
-                    activation=spec.activation,
-                    is_missing=is_missing,
-                    is_backward=is_backward,
-                )
-            traces.append(states)
-            hidden.append(states[:, :, 5])
-            last.append(states[:, 0 if is_backward else -1, 5])
-        sequence = np.concatenate(hidden, axis=2)
-    kernel, bias = weights[-2:]
-    return np.concatenate(last, axis=1) @ kernel + bias, traces
+            own, weights = weights[:3], weights[3:]
+            hidden.append(run(spec, own, sequence, is_missing, is_backward))
+        sequence = np.concatenate(hidden, axis=-1)
+    last = [hidden[0][:, -1], *(backward[:, 0] for backward in hidden[1:])]
+    kernel, bias = weights
+    return np.concatenate(last, axis=-1) @ kernel + bias
 
 
+# An unbounded activation may leave float32, here as in Keras.
+@np.errstate(over="ignore", invalid="ignore")
 def _lstm_states(
+    spec: NetworkSpec,
+    weights: Weights,
     sequence: np.ndarray,
-    kernel: np.ndarray,
-    recurrent_kernel: np.ndarray,
-    bias: np.ndarray,
-    *,
-    activation: str,
     is_missing: np.ndarray,
     is_backward: bool,
 ) -> np.ndarray:
@@ -231,18 +210,18 @@ def _lstm_states(
     doi:10.1162/089976600300015015).
     """
     n_rows, n_steps, _ = sequence.shape
-    units = len(recurrent_kernel)
-    activate = ACTIVATIONS[activation]
-    weights = np.concatenate([kernel, recurrent_kernel, bias[None]]).T
+    units = len(weights[1])
+    activate = ACTIVATIONS[spec.activation]
+    joined = np.vstack(weights).T
     states = np.empty((n_rows, n_steps, 6, units))
     cell = hidden = np.zeros((units, n_rows), dtype=np.float32)
     steps = range(n_steps)
     for step in reversed(steps) if is_backward else steps:
         read = np.concatenate([sequence[:, step].T, hidden, np.ones((1, n_rows))])
-        i, f, g, o = np.split((weights @ read).astype(np.float32), 4)
+        i, f, g, o = np.split((joined @ read).astype(np.float32), 4)
         i, f, g, o = _sigmoid(i), _sigmoid(f), activate(g), _sigmoid(o)
-        cell = np.where(is_missing[:, step], cell, f * cell + i * g)
-        hidden = np.where(is_missing[:, step], hidden, o * activate(cell))
+        cell = np.where(is_missing[:, step, 0], cell, f * cell + i * g)
+        hidden = np.where(is_missing[:, step, 0], hidden, o * activate(cell))
         states[:, step] = np.transpose([i, f, o, g, cell, hidden], (2, 0, 1))
     return states
 
@@ -258,8 +237,10 @@ def build_keras_model(spec: NetworkSpec) -> Any:
     """
     keras = imported("keras")
     layers = keras.layers
-    model = [keras.Input((spec.n_steps, spec.n_inputs))]
-    model.append(layers.Masking(float(MISSING)))
+    model = [
+        keras.Input((spec.n_steps, spec.n_channels * spec.patch)),
+        layers.Masking(float(MISSING)),
+    ]
     for position, units in enumerate(spec.units):
         layer = layers.LSTM(
             units,

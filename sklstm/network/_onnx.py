@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from sklstm._imports import imported
-from sklstm.network._lstm import NetworkSpec, Weights
+from sklstm.network._lstm import ACTIVATIONS, NetworkSpec, Weights, through_layers
 from sklstm.network._training import Member
 
 # Operators of 2021, and the file format of their time: what most runtimes can read.
@@ -46,8 +46,6 @@ _OPERATORS = {
     np.tanh: "Tanh",
 }
 
-_TYPES = {"float32": "FLOAT", "float64": "DOUBLE", "int64": "INT64", "bool": "BOOL"}
-
 
 # -- graphs and values --------------------------------------------------------------
 
@@ -61,16 +59,17 @@ class _Graph:
         self.infos: list[Any] = []
         self.constants: dict[Any, Any] = {} if outer is None else outer.constants
         self.places: Any = itertools.count() if outer is None else outer.places
+        self.n_rows = "n_rows" if outer is None else None
 
-    def input(self, name: str, example: np.ndarray, first: str | None = None) -> Any:
+    def input(self, name: str, example: np.ndarray) -> Any:
         """Add an input like an example, of any number of rows."""
-        self.infos.append(self.info(name, example, first))
+        self.infos.append(self.info(name, example))
         return _Value(self, name, example)
 
-    def info(self, name: str, example: np.ndarray, first: str | None = None) -> Any:
+    def info(self, name: str, example: np.ndarray) -> Any:
         """Return what ONNX is told of an input or output like an example."""
-        kind = getattr(self.onnx.TensorProto, _TYPES[example.dtype.name])
-        shape = [first, *example.shape[1:]]
+        kind = self.onnx.helper.np_dtype_to_tensor_dtype(example.dtype)
+        shape = [self.n_rows, *example.shape[1:]]
         return self.onnx.helper.make_tensor_value_info(name, kind, shape)
 
     def constant(self, value: Any) -> str:
@@ -94,12 +93,12 @@ class _Graph:
         values = map(_Value, itertools.repeat(self), outputs, examples)
         return next(values) if len(examples) == 1 else list(values)
 
-    def made(self, name: str, outputs: dict[str, _Value], first: str | None) -> Any:
+    def made(self, name: str, outputs: dict[str, _Value]) -> Any:
         """Return the graph with named outputs as ONNX has it, without constants."""
         for own, value in outputs.items():
             node = self.onnx.helper.make_node("Identity", [value.name], [own])
             self.nodes.append(node)
-        infos = [self.info(own, v.example, first) for own, v in outputs.items()]
+        infos = [self.info(own, value.example) for own, value in outputs.items()]
         return self.onnx.helper.make_graph(self.nodes, name, self.infos, infos)
 
 
@@ -130,6 +129,9 @@ class _Value(NDArrayOperatorsMixin):
         return self.graph.add(_OPERATORS[ufunc], _of_one_type(inputs), example)
 
     def __array_function__(self, function: Any, _: Any, inputs: Any, how: Any) -> Any:
+        if function is np.concatenate:
+            example = np.concatenate([*map(_example_of, inputs[0])], **how)
+            return self.graph.add("Concat", inputs[0], example, **how)
         if function not in (np.where, np.take_along_axis):
             return NotImplemented
         example = function(*map(_example_of, inputs), **how)
@@ -144,7 +146,7 @@ class _Value(NDArrayOperatorsMixin):
         example = self.example.astype(dtype)
         if example.dtype == self.example.dtype:
             return self
-        kind = getattr(self.graph.onnx.TensorProto, _TYPES[example.dtype.name])
+        kind = self.graph.onnx.helper.np_dtype_to_tensor_dtype(example.dtype)
         return self.add("Cast", example, to=kind)
 
     def reshape(self, *shape: int) -> _Value:
@@ -160,13 +162,12 @@ class _Value(NDArrayOperatorsMixin):
 
     def max(self, axis: int) -> _Value:
         """Return the greatest values along an axis."""
-        return self.add(
-            "ReduceMax", self.example.max(axis=axis), axes=[axis], keepdims=0
-        )
+        example = self.example.max(axis=axis)
+        return self.add("ReduceMax", example, axes=[axis], keepdims=0)
 
-    def any(self) -> bool:
-        """Return whether anything in the example is true."""
-        return bool(self.example.any())
+    def any(self, axis: int | None = None) -> Any:
+        """Return whether anything is true along an axis, or in the example."""
+        return self.example.any() if axis is None else self.sum(axis, np.int64) > 0
 
     def __getitem__(self, key: tuple) -> _Value:
         value, axis = self, 0
@@ -198,9 +199,6 @@ def _of_one_type(inputs: Sequence[Any]) -> list[Any]:
     ]
 
 
-_ACTIVATIONS: Any = {"relu": lambda x: np.maximum(x, 0.0), "tanh": np.tanh}
-
-
 # -- the model ----------------------------------------------------------------------
 
 
@@ -219,10 +217,10 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
     graph = _Graph(onnx)
     example = np.zeros((1, spec.window, spec.n_channels))
     example[:, 0] = np.nan  # so that what is done about missing steps is recorded
-    raw = graph.input("windows", example, "n_rows")
+    raw = graph.input("windows", example)
     sizes = None
     if scaling.unit == "size":
-        groups = graph.input("groups", np.zeros(1, dtype=np.int64), "n_rows")
+        groups = graph.input("groups", np.zeros(1, dtype=np.int64))
         sizes = scaling.sizes_by_group(groups, raw)
     windows = scaling.relative_values(raw, None if sizes is None else sizes[:, None])
     values: Any = 0.0
@@ -238,7 +236,7 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
     made = {"values": values[:, :, recipe.middle]}
     if recipe.quantiles is not None:
         made["quantiles"] = values
-    of_graph = graph.made("LSTMRegressor", made, "n_rows")
+    of_graph = graph.made("LSTMRegressor", made)
     of_graph.initializer.extend(graph.constants.values())
     model = onnx.helper.make_model(
         of_graph,
@@ -256,91 +254,50 @@ def onnx_model(networks: Sequence[Member], n_outputs: int) -> bytes:
 
 def _forward(spec: NetworkSpec, weights: Weights, inputs: Any) -> Any:
     """Add the NumPy pass of ``_lstm``, of shape (n_rows, n_outputs), float64."""
-    steps = inputs
-    if spec.patch > 1:
-        newest = inputs[:, -spec.n_steps * spec.patch :]
-        steps = newest.reshape(1, spec.n_steps, spec.n_inputs)
-    graph = inputs.graph
     # A Scan over no rows makes onnxruntime divide by zero: one row more, for a while.
-    row = np.zeros((1, spec.n_steps, spec.n_inputs), dtype=np.float32)
-    example = np.concatenate([steps.example, row])
-    steps = graph.add("Concat", [steps, row], example, axis=0)
-    is_true = (np.isnan(steps).sum(axis=2, dtype=np.int64) <= 0)[:, :, None]
-    sequence: Any = np.where(np.isnan(steps), np.float32(0), steps).astype(np.float64)
-    weights = [part.astype(np.float64) for part in weights]
-    last: list[Any] = []
-    for _ in spec.units:
-        last, every = [], []
-        for is_backward in (False, True)[: spec.n_directions]:
-            own, weights = weights[:3], weights[3:]
-            states = _lstm_states(spec, own, sequence, is_true, is_backward)
-            last.append(states[0])
-            every.append(states[1])
-        sequence = _together(every)
-    kernel, bias = weights
-    return (_together(last) @ kernel + bias)[:-1,]
-
-
-def _together(values: list[Any]) -> Any:
-    """Add what joins values along their last axis."""
-    example = np.concatenate([value.example for value in values], axis=-1)
-    return values[0].graph.add("Concat", values, example, axis=example.ndim - 1)
+    inputs = np.concatenate([inputs, np.zeros_like(inputs.example)], axis=0)
+    return through_layers(spec, weights, inputs, _lstm_states)[:-1,]
 
 
 def _lstm_states(
-    spec: NetworkSpec, weights: Weights, sequence: Any, is_true: Any, is_backward: bool
-) -> tuple[_Value, _Value]:
-    """Add a layer in one direction; return its last hidden state, and all of them."""
-    # The order i, f, o, c lets one node activate all gates.
-    kernel, recurrent_kernel, bias = (
-        part[..., _gates_first(part.shape[-1] // 4)] for part in weights
-    )
-    units = len(recurrent_kernel)
+    spec: NetworkSpec,
+    weights: Weights,
+    sequence: Any,
+    is_missing: Any,
+    is_backward: bool,
+) -> Any:
+    """Add a layer in one direction; return the hidden state after each step."""
+    kernel, recurrent_kernel, bias = weights
+    units, activate = len(recurrent_kernel), ACTIVATIONS[spec.activation]
     drives = sequence @ kernel + bias
-    outer = sequence.graph
+    # Zeros for every row; there is no NaN.
+    zeros = np.isnan(drives[:, 0, :units]).astype(np.float64)
+    outer, place = sequence.graph, next(sequence.graph.places)
     step = _Graph(outer.onnx, outer)
-    place = next(outer.places)
-    zeros = np.zeros((1, units))
-    hidden = step.input(f"hidden_{place}", zeros)
-    cell = step.input(f"cell_{place}", zeros)
-    drive = step.input(f"drive_{place}", np.zeros((1, 4 * units)))
-    is_there = step.input(f"is_true_{place}", np.ones((1, 1), dtype=bool))
+    hidden = step.input(f"hidden_{place}", zeros.example)
+    cell = step.input(f"cell_{place}", zeros.example)
+    drive = step.input(f"drive_{place}", drives.example[:, 0])
+    is_absent = step.input(f"is_missing_{place}", is_missing.example[:, 0])
     drive = drive + hidden @ recurrent_kernel
-    gates = drive[:, : 3 * units]
-    gates = gates.add("Sigmoid", gates.example)
-    i, f, o = (gates[:, k * units : (k + 1) * units] for k in range(3))
-    g = _ACTIVATIONS[spec.activation](drive[:, 3 * units :])
-    next_cell = f * cell + i * g
-    next_hidden = o * _ACTIVATIONS[spec.activation](next_cell)
-    # A missing step leaves both states as they are.
-    next_cell = np.where(is_there, next_cell, cell)
-    next_hidden = np.where(is_there, next_hidden, hidden)
+    # One node for all gates; that of the candidate is not read.
+    gates = drive.add("Sigmoid", drive.example)
+    i, f, _, o = (gates[:, k * units : (k + 1) * units] for k in range(4))
+    next_cell = f * cell + i * activate(drive[:, 2 * units : 3 * units])
+    next_hidden = np.where(is_absent, hidden, o * activate(next_cell))
+    next_cell = np.where(is_absent, cell, next_cell)
     after = {"hidden": next_hidden, "cell": next_cell, "state": next_hidden}
     after = {f"next_{name}_{place}": value for name, value in after.items()}
-    body = step.made(f"step_{place}", after, None)
-    n_rows = sequence.add("Shape", np.zeros(3, dtype=np.int64))
-    n_rows = n_rows[:1,]
-    shape = outer.add("Concat", [n_rows, [units]], np.zeros(2, dtype=np.int64), axis=0)
-    first = np.zeros((len(sequence.example), units))
-    zero = outer.add("Expand", [zeros, shape], first)
-    every = np.zeros((*sequence.shape[:2], units))
-    last, _, states = outer.add(
+    *_, states = outer.add(
         "Scan",
-        [zero, zero, drives, is_true],
-        first,
-        first,
-        every,
-        body=body,
+        [zeros, zeros, drives, is_missing],
+        zeros.example,
+        zeros.example,
+        drives.example[:, :, :units],
+        body=step.made(f"step_{place}", after),
         num_scan_inputs=2,
         scan_input_axes=[1, 1],
         scan_input_directions=[int(is_backward)] * 2,
         scan_output_axes=[1],
         scan_output_directions=[int(is_backward)],
     )
-    return last, states
-
-
-def _gates_first(units: int) -> np.ndarray:
-    """Return where the gates i, f, o and the candidate c are among i, f, c, o."""
-    i, f, c, o = np.arange(4 * units).reshape(4, units)
-    return np.concatenate([i, f, o, c])
+    return states

@@ -10,15 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = [
-    "MAX_READ",
-    "N_BASIS",
-    "PATCH",
-    "PriorInputs",
-    "fill_forward",
-    "prior_inputs",
-]
-
 #: Steps of a patch, and most steps that the network reads.
 PATCH, MAX_READ = 4, 168
 #: Seasons back from the newest step that give the shape of a season.
@@ -32,16 +23,10 @@ N_BASIS = len(_DAMPINGS) + 1
 class PriorInputs:
     """What the network reads of a block of windows, and what turns its output back.
 
-    Attributes
-    ----------
-    patches : ndarray of shape (n_rows, n_patches, PATCH * n_channels), float32
-    is_read : ndarray of shape (n_rows, n_patches), bool
-        False where a whole patch lies before the series begins.
-    statics : ndarray of shape (n_rows, n_statics), float32
-    steps : ndarray of shape (n_rows, n_steps, n_step_inputs), float32
-        The last columns are the basis of the trend.
-    base, scale : ndarray of shape (n_rows, n_steps) and (n_rows,)
-        A forecast is ``base + scale * output``.
+    ``patches`` are (n_rows, n_patches, PATCH * n_channels); ``is_read`` is False where
+    a whole one lies before the series begins. ``statics`` are (n_rows, n_statics), and
+    ``steps`` (n_rows, n_steps, n_step_inputs), the basis of the trend in its last
+    columns. A forecast is ``base + scale * output``: (n_rows, n_steps) and (n_rows,).
     """
 
     patches: np.ndarray
@@ -56,16 +41,15 @@ class PriorInputs:
 class _Reading:
     """The steps that the network reads, measured from their centre in their scale.
 
-    Arrays of shape (n_rows, n_read), or (n_rows, 1) for the last three.
-    ``level`` is the value less its season, ``earlier`` the value a season before;
-    ``moved`` tells where there is a change from the step before.
+    Arrays of shape (n_rows, n_read), or (n_rows, 1) for the last three. ``off`` is the
+    value less its season and the centre, ``rise`` the change in a season; ``moved``
+    tells where there is a change from the step before.
     """
 
-    value: np.ndarray
+    off: np.ndarray
     season: np.ndarray
-    level: np.ndarray
     change: np.ndarray
-    earlier: np.ndarray
+    rise: np.ndarray
     inside: np.ndarray
     seen: np.ndarray
     moved: np.ndarray
@@ -154,12 +138,11 @@ def _seasons(x: np.ndarray, inside: np.ndarray, season: tuple[int, ...], steps):
     return now, ahead, raw, shares
 
 
-def _reading(x, now, inside, seen, past, had, m: int) -> _Reading:
-    """Return the newest steps, as many as the network reads, in whole patches."""
-    length = x.shape[1]
-    n_read = -(-min(length, MAX_READ) // PATCH) * PATCH
-    pad = ((0, 0), (max(0, n_read - length), 0))
-    x, now, inside, seen = (np.pad(a, pad)[:, -n_read:] for a in (x, now, inside, seen))
+def _reading(x, now, inside, seen, n_read: int, m: int) -> _Reading:
+    """Return the newest steps; there are at least a season more, perhaps empty."""
+    earlier, has_earlier = (a[:, -n_read - m : -m] for a in (x, inside))
+    x, now, inside, seen = (a[:, -n_read:] for a in (x, now, inside, seen))
+    has_earlier = has_earlier & inside
     level = np.where(inside, x - now, 0)
     moved = np.pad(inside[:, 1:] & inside[:, :-1], ((0, 0), (1, 0)))
     change = np.where(moved, np.diff(level, axis=1, prepend=0), 0)
@@ -168,15 +151,14 @@ def _reading(x, now, inside, seen, past, had, m: int) -> _Reading:
     centre = _ratio(total, weights.sum(axis=1, keepdims=True))
     spread = np.sqrt(_masked_mean((level - _masked_mean(level, inside)) ** 2, inside))
     return _Reading(
-        value=x,
+        off=np.where(inside, level - centre, 0),
         season=np.where(inside, now, 0),
-        level=level,
         change=change,
-        earlier=past[:, -n_read - m : -m],
+        rise=np.where(has_earlier, x - earlier, 0),
         inside=inside,
         seen=seen,
         moved=moved,
-        has_earlier=had[:, -n_read - m : -m] & inside,
+        has_earlier=has_earlier,
         centre=centre,
         spread=spread,
         scale=_masked_mean(np.abs(change), moved) + 0.01 * spread,
@@ -186,10 +168,10 @@ def _reading(x, now, inside, seen, past, had, m: int) -> _Reading:
 def _channels(r: _Reading) -> np.ndarray:
     """Return what the network reads at each step."""
     channels = [
-        _squash(np.where(r.inside, r.level - r.centre, 0), 2 * r.scale),
+        _squash(r.off, 2 * r.scale),
         np.clip(_ratio(r.change, r.scale), -8, 8),
         _squash(r.season, r.scale),
-        _squash(np.where(r.has_earlier, r.value - r.earlier, 0), r.scale),
+        _squash(r.rise, r.scale),
         r.has_earlier,
         r.seen,
     ]
@@ -200,11 +182,10 @@ def _statics(r: _Reading, shares: list[np.ndarray], m: int, is_log: bool) -> np.
     """Return what the network reads once for a window."""
     one = np.ones_like(r.scale)
     count = r.inside.sum(axis=1, keepdims=True)
-    off = np.where(r.inside, r.level - r.centre, 0)
     turn = np.abs(np.diff(r.change, axis=1))
     turn = _masked_mean(turn, r.moved[:, 1:] & r.moved[:, :-1])
-    naive = _masked_mean(np.abs(r.value - r.earlier), r.has_earlier)
-    farthest = np.abs(off).max(axis=1, keepdims=True)
+    naive = _masked_mean(np.abs(r.rise), r.has_earlier)
+    farthest = np.abs(r.off).max(axis=1, keepdims=True)
     statics = [
         one * np.log(m) / 3,
         one * (m == 1),
@@ -217,22 +198,22 @@ def _statics(r: _Reading, shares: list[np.ndarray], m: int, is_log: bool) -> np.
         np.log1p(_ratio(naive, r.scale)) / 2,
         one * is_log,
         np.log1p(_ratio(farthest, r.scale)) / 3,
-        np.clip(_ratio(off[:, -1:], r.scale), -4, 4),
+        np.clip(_ratio(r.off[:, -1:], r.scale), -4, 4),
     ]
     return np.concatenate(statics, axis=1)
 
 
-def _step_inputs(r: _Reading, ahead, raw, past, had, season, steps) -> np.ndarray:
+def _step_inputs(r: _Reading, ahead, raw, x, inside, season, steps) -> np.ndarray:
     """Return what the network reads for each future step; the trend's basis last."""
     m, longest = season[0], max(season)
     newest = steps - 1 - m * -(-steps // m)
     same_phase = [newest, newest - m, steps - 1 - longest * -(-steps // longest)]
-    lags: list[np.ndarray] = []
-    flags: list[np.ndarray] = []
-    for at in same_phase:
-        is_used = had[:, at] & (len(lags) < 2 or longest > m)
-        lags.append(_squash(np.where(is_used, past[:, at] - r.centre, 0), 2 * r.scale))
-        flags.append(is_used)
+    flags = [inside[:, at] for at in same_phase]
+    flags[2] = flags[2] & (longest > m)
+    lags = [
+        _squash(np.where(flag, x[:, at] - r.centre, 0), 2 * r.scale)
+        for at, flag in zip(same_phase, flags, strict=True)
+    ]
     own = [_squash(ahead, r.scale), _squash(raw, r.scale), *lags, *flags]
     shared = [
         np.log(steps) / 2,
@@ -241,37 +222,30 @@ def _step_inputs(r: _Reading, ahead, raw, past, had, season, steps) -> np.ndarra
         *((1 - d**steps) * d / (1 - d) for d in _DAMPINGS),
         steps / 4,
     ]
-    shared = [np.broadcast_to(a, had[:, newest].shape) for a in shared]
+    shared = [np.broadcast_to(a, flags[0].shape) for a in shared]
     return np.stack(own + shared, axis=2)
 
 
 def prior_inputs(
     windows: np.ndarray, season: tuple[int, ...], steps: np.ndarray, is_log: bool
 ) -> PriorInputs:
-    """Return what the network reads of windows.
+    """Return what the network reads of windows (n_rows, length), NaN where missing.
 
-    Parameters
-    ----------
-    windows : ndarray of shape (n_rows, length)
-        NaN is missing; each row's newest step is at the end.
-    season : tuple of int
-        The season, and a longer one that it is part of.
-    steps : ndarray of int
-        The future steps asked for, 1 = the next.
-    is_log : bool
-        Whether the values are logarithms.
+    A second season is a multiple of the first. ``steps`` are the future steps asked
+    for, 1 the next; ``is_log`` tells whether values are logarithms.
     """
     seen = ~np.isnan(windows)
     inside = np.maximum.accumulate(seen, axis=1)
     x = np.where(inside, fill_forward(windows), 0)
     now, ahead, raw, shares = _seasons(x, inside, season, steps)
+    n_read = -(-min(x.shape[1], MAX_READ) // PATCH) * PATCH
+    # Empty steps in front, so that every lag and every patch is there.
     room = ((0, 0), (2 * max(season) + PATCH, 0))
-    past, had = np.pad(x, room), np.pad(inside, room)
-    r = _reading(x, now, inside, seen, past, had, season[0])
-    patches = _channels(r).reshape(len(x), -1, PATCH * 6)
-    step_inputs = _step_inputs(r, ahead, raw, past, had, season, steps)
+    x, now, inside, seen = (np.pad(a, room) for a in (x, now, inside, seen))
+    r = _reading(x, now, inside, seen, n_read, season[0])
+    step_inputs = _step_inputs(r, ahead, raw, x, inside, season, steps)
     return PriorInputs(
-        patches.astype(np.float32),
+        _channels(r).reshape(len(x), -1, PATCH * 6).astype(np.float32),
         np.logical_or.reduce(r.inside.reshape(len(x), -1, PATCH), axis=2),
         _statics(r, shares, season[0], is_log).astype(np.float32),
         step_inputs.astype(np.float32),

@@ -34,8 +34,9 @@ from sklstm.network._window_regressor import (
 # for each.
 _MOST_WEIGHTS = 1 << 28
 
-# Layers that are never too many.
+# Layers, and threads, that are never too many.
 _MOST_LAYERS = 1000
+_MOST_THREADS = 64
 
 _RANGES = {
     "beta_1": SHARE,
@@ -147,7 +148,7 @@ class LSTMRegressor(WindowRegressor):
         "optimizer": [StrOptions(set(OPTIMIZERS))],
         "optimizer_params": [dict, None],
         "loss": [StrOptions(set(LOSSES))],
-        "n_jobs": [Integral, None],
+        "n_jobs": [AT_LEAST_1, Interval(Integral, None, -1, closed="right"), None],
     }
 
     _refits = True
@@ -227,7 +228,7 @@ class LSTMRegressor(WindowRegressor):
 
     def _n_threads(self):
         """Return how many threads train and predict."""
-        return effective_n_jobs(self.n_jobs)
+        return min(effective_n_jobs(self.n_jobs), _MOST_THREADS)
 
     def _check_parameters(self):
         """Check every parameter, alone and with the others, before anything else."""
@@ -235,22 +236,15 @@ class LSTMRegressor(WindowRegressor):
         units = (self.units,) if is_integer(self.units) else self.units
         is_short = 0 < len(units) <= _MOST_LAYERS
         if not is_short or not all(is_integer(size) and size > 0 for size in units):
-            came = one_line(units[: _MOST_LAYERS + 1] if len(units) > 1 else self.units)
             raise ValueError(
                 "The 'units' parameter of LSTMRegressor must be an int in the range "
                 f"[1, inf) or a tuple of them, one per layer, at most {_MOST_LAYERS}. "
-                f"Got {came} instead."
-            )
-        if self.n_jobs == 0:
-            raise ValueError(
-                "The 'n_jobs' parameter of LSTMRegressor must not be 0. Got 0; pass "
-                "a number of threads, or -1 for all processors."
+                f"Got {one_line(self.units)} instead."
             )
         legal = [*OPTIMIZERS[self.optimizer], "global_clipnorm"]
         for name, value in (self.optimizer_params or {}).items():
             is_number = isinstance(value, Real) and not isinstance(value, bool)
-            is_number = is_number and abs(value) < 1 << 63
-            if name not in legal or not is_number:
+            if name not in legal or not is_number or abs(value) >= 1 << 63:
                 raise ValueError(
                     "The 'optimizer_params' parameter of LSTMRegressor must hold "
                     f"numbers for {', '.join(legal)}, which optimizer="

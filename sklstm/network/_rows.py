@@ -81,31 +81,27 @@ def _greatest_for(regressor: Any) -> np.float64:
 def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
     """Return X as float windows of the right shape, contents unchecked."""
     owner = type(regressor).__name__
-    how = {"ensure_all_finite": False, "allow_nd": True, "estimator": regressor}
+    how = {"dtype": _FLOATS, "ensure_all_finite": False}
+    of_array = how | {"allow_nd": True, "estimator": regressor}
     if not hasattr(X, "ndim"):
-        X = check_array(X, dtype=_FLOATS, ensure_2d=False, **how)
+        X = check_array(X, ensure_2d=False, **of_array)
     if X.ndim == 3:
-        windows = X
         # check_array would return plain float arrays as they are, only later.
         is_plain = type(X) in (np.ndarray, SeasonalArray)
         is_plain = is_plain and X.dtype in _FLOATS and len(X) > 0
-        if not (is_plain or isinstance(X, Windows)):
-            windows = check_array(X, dtype=_FLOATS, **how)
-        if isinstance(windows, SeasonalArray):
-            windows = windows.view(np.ndarray)
+        windows = X
+        if not isinstance(X, Windows):
+            windows = np.asarray(X) if is_plain else check_array(X, **of_array)
         if 0 in windows.shape:
             raise ValueError(
                 f"{owner} needs windows of at least one step and channel. Got "
                 f"X of shape {windows.shape}; pass (n_rows, window, n_channels)."
             )
-        n_channels = windows.shape[2]
         if reset:
-            regressor.n_features_in_ = windows.shape[1] * n_channels
+            regressor.n_features_in_ = windows.shape[1] * windows.shape[2]
             regressor.__dict__.pop("feature_names_in_", None)
     else:
-        table = validate_data(
-            regressor, X, reset=reset, dtype=_FLOATS, ensure_all_finite=False
-        )
+        table = validate_data(regressor, X, reset=reset, **how)
         n_channels = _channels_from_names(regressor) if reset else regressor.n_channels_
         windows = table.reshape(len(table), -1, n_channels)
     if not reset and windows.shape[1:] != (regressor.window_, regressor.n_channels_):
@@ -120,9 +116,8 @@ def _shaped_windows(regressor: Any, X: Any, *, reset: bool) -> Any:
 
 def season_of(X: Any) -> tuple[int, ...]:
     """Return the season that comes with windows or their table, (1,) for none."""
-    season = getattr(X, "season", None)
-    if isinstance(X, pd.DataFrame):
-        season = X.attrs.get("season")
+    is_table = isinstance(X, pd.DataFrame)
+    season = X.attrs.get("season") if is_table else getattr(X, "season", None)
     return season if isinstance(season, tuple) else (1,)
 
 
@@ -133,18 +128,14 @@ def read_target(regressor: Any, y: Any, n_rows: int, *, reset: bool) -> np.ndarr
         raise ValueError(
             f"This {owner} estimator requires y to be passed, but the target y is None."
         )
-    y = check_whole_target(
-        y,
-        labels_of(y),
-        owner=owner,
-        weights=f"sample_weight ({owner.lower()}__sample_weight in a pipeline)",
-        estimator=regressor,
-    )
-    most = _greatest_for(regressor)
-    if np.abs(y).max() > most:
+    weights = f"sample_weight ({owner.lower()}__sample_weight in a pipeline)"
+    how = {"owner": owner, "weights": weights, "estimator": regressor}
+    y = check_whole_target(y, labels_of(y), **how)
+    most, largest = _greatest_for(regressor), np.abs(y).max()
+    if largest > most:
         raise ValueError(
-            f"{owner} needs values of y up to {most:.3g}. Got "
-            f"{np.abs(y).max():.3g}; divide y by a constant."
+            f"{owner} needs values of y up to {most:.3g}. Got {largest:.3g}; divide y "
+            "by a constant."
         )
     if len(y) != n_rows:
         raise ValueError(
@@ -179,9 +170,8 @@ def read_weights(
     if is_numbered(sample_weight) == is_numbered(y):
         owner = type(regressor).__name__
         check_same_labels(y, sample_weight, owner=owner, names=("y", "sample_weight"))
-    weights = _check_sample_weight(
-        sample_weight, windows, dtype=np.float64, ensure_non_negative=True
-    )
+    how = {"dtype": np.float64, "ensure_non_negative": True}
+    weights = _check_sample_weight(sample_weight, windows, **how)
     if not weights.any():
         raise ValueError(
             "Sample weights must contain at least one non-zero number. Got all "
@@ -196,10 +186,9 @@ def _check_table_start(windows: Any, counts: np.ndarray, owner: str) -> None:
     A lone NaN in its oldest column is more likely a value that is missing.
     """
     is_incomplete = counts < windows.shape[1]
-    is_alone = len(set(counts[is_incomplete])) == 1
-    if is_alone and len(windows) > 1:
-        is_alone = not is_next_window(windows, counts)[is_incomplete[:-1]].any()
-    if is_alone:
+    if len(set(counts[is_incomplete])) != 1:
+        return
+    if not is_next_window(windows, counts)[is_incomplete[:-1]].any():
         raise ValueError(
             f"{owner} needs values without NaN. Got NaN in row "
             f"{np.flatnonzero(is_incomplete)[0]} of a 2-D X, where no neighbouring row "
@@ -234,16 +223,13 @@ def in_time_order(windows: Any, *columns: np.ndarray | None) -> tuple:
 def steps_of(y: np.ndarray, steps: int) -> np.ndarray:
     """Return the targets y[t] … y[t + steps - 1] of every row; NaN behind the end."""
     if steps == 1:
-        return y.reshape(len(y), -1).astype(np.float64, copy=False)
-    padded = np.append(y.astype(np.float64), np.full(steps - 1, np.nan))
+        return y.reshape(len(y), -1)
+    padded = np.append(y, np.full(steps - 1, np.nan))
     return np.lib.stride_tricks.sliding_window_view(padded, steps)
 
 
 def learnable_rows(
-    windows: np.ndarray,
-    counts: np.ndarray,
-    steps: int,
-    sample_weight: np.ndarray | None,
+    windows: np.ndarray, counts: np.ndarray, steps: int, weights: np.ndarray | None
 ) -> np.ndarray:
     """Return the rows that can be learned from.
 
@@ -251,16 +237,12 @@ def learnable_rows(
     which lies beyond a missing row. Windows are in time order.
     """
     is_learnable = counts > 0
-    if sample_weight is not None:
-        is_learnable &= sample_weight > 0
-    if len(windows) < steps:
-        return np.zeros(0, dtype=np.int32)
+    if weights is not None:
+        is_learnable &= weights > 0
     if steps > 1:
-        hole = ~is_next_window(windows, counts)
-        n_holes = np.concatenate([[0], np.cumsum(hole)])
-        is_close = n_holes[steps - 1 :] == n_holes[: 1 - steps]
-        is_learnable[: len(is_close)] &= is_close
-        is_learnable[len(is_close) :] = False
+        n_holes = np.append(0, np.cumsum(~is_next_window(windows, counts)))
+        is_learnable[: 1 - steps] &= n_holes[steps - 1 :] == n_holes[: 1 - steps]
+        is_learnable[1 - steps :] = False
     return np.flatnonzero(is_learnable).astype(np.int32)
 
 
@@ -273,6 +255,17 @@ def complete_rows(counts: np.ndarray, rows: np.ndarray, n_read: int) -> np.ndarr
     return complete if 2 * len(complete) >= len(rows) else rows
 
 
+def _places_in_groups(
+    rows: np.ndarray, groups: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the position of each row among those of its group, and their number."""
+    groups = np.zeros(len(rows)) if groups is None else groups[rows]
+    starts = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))
+    lengths = np.diff(np.append(starts, len(rows)))
+    starts, lengths = (np.repeat(each, lengths) for each in (starts, lengths))
+    return np.arange(len(rows)) - starts, lengths
+
+
 def split_newest(
     rows: np.ndarray, fraction: float, steps: int, groups: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -283,16 +276,12 @@ def split_newest(
     own, but for those so short that their share rounds to none.
     """
     rounded = np.ceil if groups is None else np.round
-    groups = np.zeros(len(rows)) if groups is None else groups[rows]
-    starts = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))
-    lengths = np.diff(np.append(starts, len(rows)))
+    places, lengths = _places_in_groups(rows, groups)
     n_validation = rounded(lengths * fraction).astype(int)
-    # Positions at which the tails begin; those without a tail begin with the next.
-    tails = starts + lengths - n_validation
-    is_tail = np.arange(len(rows)) >= np.repeat(tails, lengths)
-    first = np.where(n_validation > 0, rows[np.minimum(tails, len(rows) - 1)], np.inf)
-    is_early = rows + steps - 1 < np.repeat(first, lengths)
-    return rows[is_early & ~is_tail], rows[is_tail]
+    in_tail = places - (lengths - n_validation)  # negative before it
+    tails = np.minimum(np.arange(len(rows)) - in_tail, len(rows) - 1)
+    first = np.where(n_validation > 0, rows[tails], np.inf)
+    return rows[rows + steps - 1 < first], rows[in_tail >= 0]
 
 
 def thinned(rows: np.ndarray, most: int) -> np.ndarray:
@@ -310,15 +299,11 @@ def rolling_tests(
     Tests are the quarters of the newer half of each group, 1 the oldest. A row whose
     targets reach into a test is not learned for it.
     """
-    groups = np.zeros(len(rows)) if groups is None else groups[rows]
-    starts = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))
-    lengths = np.diff(np.append(starts, len(rows)))
-    position = np.arange(len(rows)) - np.repeat(starts, lengths)
+    places, lengths = _places_in_groups(rows, groups)
     begins = lengths[:, None] * np.linspace(0.5, 1, _N_TESTS, endpoint=False)
-    begins = np.repeat(begins.astype(np.int64), lengths, axis=0)
-    since = 1 + (position[:, None] + steps - 1 >= begins).sum(axis=1)
-    test = (position[:, None] >= begins).sum(axis=1)
-    return since, test
+    begins = begins.astype(np.int64)
+    since = 1 + (places[:, None] + steps - 1 >= begins).sum(axis=1)
+    return since, (places[:, None] >= begins).sum(axis=1)
 
 
 def warn_of_windows(windows: Any, counts: np.ndarray) -> None:

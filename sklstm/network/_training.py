@@ -19,19 +19,6 @@ from sklstm.network._progress import Progress
 from sklstm.network._scaling import Scaling
 from sklstm.windows._array import Windows, base_from_windows, row_slices
 
-__all__ = [
-    "FEWEST_VALIDATION_ROWS",
-    "Interrupt",
-    "Member",
-    "Monitor",
-    "Plan",
-    "Recipe",
-    "TrainingSet",
-    "changes_between",
-    "train_member",
-    "with_full_weight",
-]
-
 # The fewest validation rows from which a stop is decided by default.
 FEWEST_VALIDATION_ROWS = 4
 
@@ -120,10 +107,7 @@ class Member:
         return self.recipe.predictor(self.weights)
 
     def values(
-        self,
-        windows: np.ndarray,
-        n_threads: int = 1,
-        prior: PriorForecast | None = None,
+        self, windows: np.ndarray, n_threads: int, prior: PriorForecast | None
     ) -> np.ndarray:
         """Return relative predictions (n_rows, n_outputs) for relative windows."""
         inputs = self.scaling.inputs(windows)
@@ -174,7 +158,7 @@ class TrainingSet:
             starts = self.windows.starts
         elif base is None:
             base, starts = self.windows.reshape(-1, n_channels), starts * window
-        return self.scaling.base(base, starts, window), starts.astype(np.int32)
+        return self.scaling.base(base, starts, window), starts
 
     def scaled_targets(self) -> np.ndarray:
         """Return the targets of all rows as the network learns them, 0 for none."""
@@ -250,13 +234,17 @@ class Monitor:
     best_loss: float = np.inf
     best_weights: Weights | None = None
     n_idle: int = 0
-    has_diverged: bool = False
     is_stopped: bool = False
 
     @property
     def is_watched(self) -> bool:
         """Whether somebody wants to hear of each epoch when it ends."""
         return self.progress is not None and self.progress.is_watched
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether the newest loss is not finite."""
+        return not np.isfinite(self.history["loss"][-1:]).all()
 
     @property
     def is_over(self) -> bool:
@@ -277,7 +265,6 @@ class Monitor:
     ) -> None:
         """Record an epoch, and tell of it."""
         self.history["loss"].append(loss)
-        self.has_diverged = not np.isfinite(loss)
         if validation_loss is not None and not self.has_diverged:
             self.history.setdefault("val_loss", []).append(validation_loss)
             self.n_idle += 1
@@ -314,7 +301,7 @@ def train_member(
     if plan.epochs == 0:
         return replace(member, scaling=replace(member.scaling, network_weight=0.0))
     first = monitor(plan.patience, member)
-    member = _trained(member, data, plan, first, member.optimizer_state)
+    member = _trained(member, data, plan, first)
     if not len(data.validation_rows):
         return member
     scaling = member.scaling
@@ -331,26 +318,19 @@ def train_member(
         return member
     n_best = int(np.argmin(first.history["val_loss"])) + 1
     refitted = _trained(
-        member,
+        replace(member, optimizer_state=None),
         replace(data, scaling=scaling, rows=rows, validation_rows=rows[:0]),
         replace(plan, epochs=-(-n_best // 2), patience=None, is_annealed=True),
         monitor(None, member, is_refit=True),
-        None,
     )
     return replace(refitted, history=member.history)
 
 
-def _trained(
-    member: Member,
-    data: TrainingSet,
-    plan: Plan,
-    monitor: Monitor,
-    optimizer_state: tuple[str, Weights] | None,
-) -> Member:
+def _trained(member: Member, data: TrainingSet, plan: Plan, monitor: Monitor) -> Member:
     """Return a network after some epochs, with the best weights or the last ones."""
-    kind, state = str(member.recipe.optimizer), None
-    if optimizer_state is not None and optimizer_state[0] == kind:
-        state = optimizer_state[1]
+    kind = str(member.recipe.optimizer)
+    of_kind, state = member.optimizer_state or (kind, None)
+    state = state if of_kind == kind else None
     plan = replace(plan, seed=(member.seed, member.n_epochs))
     weights, state = member.recipe.train(data, plan, monitor, member.weights, state)
     if monitor.best_weights is not None:
