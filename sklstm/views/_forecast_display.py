@@ -316,7 +316,7 @@ def _holes(labels: Any, grid: Any) -> np.ndarray:
     is_ordered = labels.is_monotonic_increasing and labels.is_unique
     if grid is None or not is_ordered or not grid.accepts(labels):
         return np.zeros(0, dtype=np.intp)
-    return grid.holes(labels, None)[0]
+    return np.flatnonzero(grid.steps(labels) != 1) + 1
 
 
 def _broken_line(values: Any, grid: Any) -> tuple[np.ndarray, ...]:

@@ -195,7 +195,9 @@ def _stretches_of(
         ranks = rows.ranks if order is None else rows.ranks[order]
     starts, steps = firsts, np.ones_like(firsts)
     if grid is not None:
-        holes, sizes = grid.holes(rows.stamps, ranks)
+        every = grid.steps(rows.stamps, slice(None) if ranks is None else ranks)
+        holes = np.flatnonzero(every != 1) + 1
+        sizes = every[holes - 1]
         is_within = ~np.isin(holes, firsts)
         starts = np.concatenate([firsts, holes[is_within]])
         steps = np.concatenate([steps, sizes[is_within]])

@@ -90,28 +90,16 @@ def _seasons_of_grid(grid: Grid | None) -> tuple[int, ...]:
     """Return how many rows of a grid a day, a week or a year has."""
     if grid is None or grid.kind in ("rows", "integer"):
         return (1,)
-    if grid.kind == "month":
-        return (_whole(12 / grid.step),)
-    in_a_day, in_a_week = 1, 1
+    step = grid.duration
     if grid.weekdays:
         in_a_day = int(sum(grid.times))
         in_a_week = in_a_day * int(sum(grid.weekdays))
+    elif step >= _WEEK:
+        return (_whole(_YEAR / step),)
     else:
-        step = _duration(grid)
-        if step >= _WEEK:
-            return (_whole(_YEAR / step),)
         in_a_day = _whole(_DAY / step) if step < _DAY else 1
         in_a_week = 7 * in_a_day if step <= _DAY else _whole(_WEEK / step)
     return (in_a_week,) if in_a_day == 1 else (in_a_day, in_a_week)
-
-
-def _duration(grid: Grid) -> pd.Timedelta:
-    """Return about how long a step of a grid lasts: the mean of twenty."""
-    if isinstance(grid.step, pd.Timedelta):
-        return grid.step
-    offset = grid.last.freq * grid.step if grid.kind == "period" else grid.step
-    first = pd.Timestamp("2001-01-01") + offset
-    return (first + 20 * offset - first) / 20
 
 
 def _whole(count: float) -> int:
