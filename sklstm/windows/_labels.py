@@ -135,7 +135,8 @@ class Grid:
         """
         steps = np.diff(self.places(labels)[ranks])
         # A row off the grid, or where it is closed, is a place of its own.
-        return np.where(steps == 0, 1, steps)
+        steps[steps == 0] = 1
+        return steps
 
     def _numbers(self, labels: pd.Index) -> np.ndarray:
         """Return what is counted: integers, months, or stamps of NumPy."""

@@ -26,7 +26,6 @@ from sklstm.windows._array import (
     check_length,
     check_size,
     float_type,
-    ranges,
     slots_of,
     windows_from_base,
 )
@@ -295,7 +294,7 @@ class SlidingWindow(
         """
         is_again = hasattr(self, "context_")
         placed, labels = self._learn(X, y)
-        windows = self._windows(placed, self._slots(placed), labels)
+        windows = self._windows(placed, labels)
         # A regressor behind may have learned from other windows, and fail now.
         return with_maker(windows, self) if is_again else windows
 
@@ -379,19 +378,17 @@ class SlidingWindow(
         # Labels that fit does not know tell nothing but the order.
         grid, context = (self.grid_, self._context) if follows else (None, None)
         placed = self._placed(values, rows, order, grid, context)
-        slots = self._slots(placed)
         if follows:
             check_grid(placed, self.grid_)
             warn_of_missing_past(
                 placed,
                 self._context,
                 self.grid_,
-                slots,
                 window=self.window_,
                 lag=self.lag_,
-                is_other=not self._begins_like_fit(placed.channels),
+                is_other=not self._begins_like_fit(values),
             )
-        return self._windows(placed, slots, labels)
+        return self._windows(placed, labels)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the column names of the lag table: ``load_t-24`` … ``load_t-1``.
@@ -650,31 +647,25 @@ class SlidingWindow(
                 "known and raise window."
             )
 
-    def _slots(self, placed):
-        """Return where rows lie in the base of their windows."""
-        return slots_of(
-            placed.stretches, placed.kept_stretches, self.window_, self._delays()
-        )
-
-    def _windows(self, placed, slots, labels):
+    def _windows(self, placed, labels):
         """Return the windows of rows in the layout that was asked for."""
-        rows = placed.stretches
-        base = base_from_rows(
-            placed.channels, rows, placed.kept, slots, self.window_, self._delays()
-        )
+        window, delays, codes = self.window_, self._delays(), placed.all_codes
+        slots = slots_of(codes, placed.steps, window, delays)
+        base = base_from_rows(placed.values, codes, slots, window, delays)
+        starts = slots[placed.own]
+        is_run = np.diff(starts) == 1
         if self._calendar and self.known_ahead and self.grid_.kind != "rows":
             # Rows that are not there: in holes, and after the newest.
-            at = slots.starts + rows.lengths + self.window_ - 1
-            at = at[:, None] - np.arange(self.known_ahead, 0, -1)
-            newest = placed.labels_of(rows.starts + rows.lengths - 1)
+            ends = np.flatnonzero(np.append(~is_run, True))
+            at = starts[ends][:, None] + window - np.arange(self.known_ahead, 0, -1)
+            newest = placed.labels_of(ends)
             put_calendar_to_come(base, at, newest, self.grid_, self._calendar)
-        if len(rows.starts) == 1 and not self._reads_long_frames():
-            first = int(slots.starts[0])
-            windows: Any = windows_from_base(base, first, rows.n_rows, self.window_)
+        if is_run.all() and not self._reads_long_frames():
+            windows: Any = windows_from_base(base, starts[0], len(starts), window)
         else:
-            starts = placed.as_they_came(ranges(slots.starts, rows.lengths))
+            starts = placed.as_they_came(starts)
             groups = placed.as_they_came(placed.groups[placed.codes])
-            windows = Windows(base, starts, groups, self.window_, self.groups_)
+            windows = Windows(base, starts, groups, window, self.groups_)
         wished = getattr(self, "_sklearn_output_config", {}).get("transform")
         is_frame = wished == "pandas" or (
             wished is None

@@ -290,11 +290,6 @@ def frames_of_groups(
 # -- rows by group and time -----------------------------------------------------------
 
 
-def first_of_groups(codes: np.ndarray) -> np.ndarray:
-    """Return the positions of the first row of each group, of sorted codes."""
-    return np.flatnonzero(np.append(True, np.diff(codes) != 0)[: len(codes)])
-
-
 def newest_of_groups(codes: np.ndarray, n_newest: int) -> np.ndarray:
     """Return the positions of the newest rows of each group, of sorted codes."""
     stops = np.flatnonzero(np.append(np.diff(codes) != 0, len(codes) > 0)) + 1
@@ -331,39 +326,3 @@ def rows_to_learn(codes: np.ndarray, is_new: np.ndarray, n_again: int) -> np.nda
     firsts = starts + np.add.reduceat(~is_new, starts, dtype=np.intp)
     begins = np.where(firsts < stops, np.maximum(firsts - n_again, starts), stops)
     return ranges(begins, stops - begins)
-
-
-def filled_forward(
-    values: np.ndarray, firsts: np.ndarray, before: np.ndarray
-) -> np.ndarray:
-    """Return values with every NaN filled from the newest earlier row of its group.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_rows, n_columns)
-        By group and time.
-    firsts : ndarray of shape (n_groups,), int
-        The positions at which groups begin.
-    before : ndarray of shape (n_groups, n_columns)
-        What came right before each; NaN where nothing did.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_columns)
-        A copy, where anything was filled. What is missing before the first value of a
-        group stays so.
-    """
-    if values.dtype.kind != "f":
-        return values
-    columns = np.flatnonzero(np.isnan(values).any(axis=0))
-    if not len(columns):
-        return values
-    filled, rows = values.copy(), np.arange(len(values))
-    group = np.repeat(np.arange(len(firsts)), np.diff(firsts, append=len(values)))
-    for column in columns:
-        is_there = ~np.isnan(values[:, column])
-        newest = np.maximum.accumulate(np.where(is_there, rows, -1))
-        is_own = newest >= firsts[group]
-        earlier = before[group, column]
-        filled[:, column] = np.where(is_own, values[newest, column], earlier)
-    return filled
