@@ -27,31 +27,15 @@ class Windows:
     No stride leads from the last window of one group to the first of the next, nor over
     a missing row, so these windows are no view; as an array they would take ``window``
     times the memory of the rows. Indexing and ``numpy.asarray`` give ordinary arrays.
-
-    Parameters
-    ----------
-    base : ndarray of shape (n_slots, n_channels), float32 or float64
-    starts : ndarray of shape (n_rows,), int
-        The slot at which the window of each row begins; one more for the next row.
-    groups : ndarray of shape (n_rows,), int
-        The group of each row; -1 for those that ``fit`` has not seen.
-    window : int
-        Steps of a window.
-    keys : Index, optional
-        What the groups are called; None for a single series.
-    season : tuple of int, optional
-        Steps after which the pattern repeats.
-    maker : SlidingWindow, optional
-        That was fitted again when it made them, and is told if a fit on them fails.
     """
 
-    base: np.ndarray
-    starts: np.ndarray
-    groups: np.ndarray
+    base: np.ndarray  # (n_slots, n_channels), float32 or float64
+    starts: np.ndarray  # the slot at which the window of each row begins
+    groups: np.ndarray  # the group of each row, -1 for those that ``fit`` has not seen
     window: int
-    keys: Any = None
+    keys: Any = None  # what the groups are called, None for a single series
     season: tuple[int, ...] | None = None
-    maker: Any = None
+    maker: Any = None  # the SlidingWindow that is told if a fit on them fails
 
     ndim = 3
 
@@ -209,7 +193,7 @@ def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 def _windows_view(base: np.ndarray, window: int) -> np.ndarray:
-    """Return all windows of a base as a view, one for every step it can begin with."""
+    """Return all windows of a base as a view, one for every slot it can begin with."""
     view = np.lib.stride_tricks.sliding_window_view(base, window, axis=0)
     return view.transpose(0, 2, 1)
 
@@ -229,12 +213,8 @@ def base_from_windows(windows: np.ndarray) -> np.ndarray | None:
     row, step, channel = windows.strides
     if n_rows < 2 or row != step:
         return None
-    return np.lib.stride_tricks.as_strided(
-        windows,
-        (n_rows + window - 1, n_channels),
-        (step, channel),
-        writeable=False,
-    )
+    shape, strides = (n_rows + window - 1, n_channels), (step, channel)
+    return np.lib.stride_tricks.as_strided(windows, shape, strides, writeable=False)
 
 
 def row_slices(windows: Any, n_rows: int) -> Iterator[slice]:
@@ -246,17 +226,10 @@ def row_slices(windows: Any, n_rows: int) -> Iterator[slice]:
 
 
 def true_steps(windows: Any) -> np.ndarray:
-    """Return how many steps of each window are true.
+    """Return how many steps of each window are true, (n_rows,) int32.
 
-    Parameters
-    ----------
-    windows : ndarray or Windows of shape (n_rows, window, n_channels)
-        A step is missing where all its channels are NaN.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,), int32
-        -1 where a window is not missing oldest steps followed by true ones.
+    A step is missing where all its channels are NaN. -1 stands for windows that are not
+    missing oldest steps followed by true ones.
     """
     n_rows, window, n_channels = windows.shape
     base = base_from_windows(windows)
@@ -273,34 +246,24 @@ def true_steps(windows: Any) -> np.ndarray:
 def _true_steps_of_base(base: np.ndarray, window: int) -> np.ndarray:
     """Return the counts of ``true_steps`` of all windows of a base."""
     counts = np.full(len(base) - window + 1, window, dtype=np.int32)
-    nan = np.isnan(base)
-    is_nan = nan.any(axis=1)
-    if not is_nan.any():
-        return counts
+    is_nan = np.isnan(base).any(axis=1)
     # Windows that begin after the newest NaN are complete.
-    n_touched = min(len(base) - int(np.argmax(is_nan[::-1])), len(counts))
-    nan, is_nan = nan[: n_touched + window - 1], is_nan[: n_touched + window - 1]
-    is_missing = nan.all(axis=1)
-    oldest = np.arange(n_touched)
-    so_far = np.append(0, np.cumsum(is_missing))
-    n_missing = so_far[oldest + window] - so_far[oldest]
-    steps = np.arange(len(is_nan))
-    newest_nan = np.maximum.accumulate(np.where(is_nan, steps, -1))
-    n_partly = np.append(0, np.cumsum(is_nan & ~is_missing))
-    # The missing steps must be the oldest, and no step may be missing in part.
-    is_valid = newest_nan[oldest + window - 1] < oldest + n_missing
-    is_valid &= n_partly[oldest + window] == n_partly[oldest]
-    counts[:n_touched] = np.where(is_valid, window - n_missing, -1)
+    n_read = min(int(np.flatnonzero(is_nan)[-1:].sum()) + 1, len(counts))
+    is_nan = is_nan[: n_read + window - 1]
+    so_far = np.append(0, np.cumsum(np.isnan(base[: len(is_nan)]).all(axis=1)))
+    n_missing = so_far[window:] - so_far[:-window]
+    newest = np.maximum.accumulate(np.where(is_nan, np.arange(len(is_nan)), -1))
+    n_until = np.maximum(newest[window - 1 :] - np.arange(n_read) + 1, 0)
+    # All steps up to the newest NaN must be missing, and in every channel.
+    counts[:n_read] = np.where(n_missing == n_until, window - n_until, -1)
     return counts
 
 
 def is_next_window(windows: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return, for each row but the first, whether it directly follows the one before.
 
-    Windows of contiguous rows overlap: all but the newest step of one are all but the
-    oldest of the other. The newest step of the earlier window and the counts of true
-    steps tell them apart from rows with one missing between them. Windows of a single
-    step tell nothing but the count.
+    Windows of contiguous rows overlap; their newest steps and the counts of true steps
+    tell them from rows with one missing between them. Of a single step the count does.
     """
     if isinstance(windows, Windows):
         return np.diff(windows.starts) == 1

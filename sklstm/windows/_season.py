@@ -49,24 +49,18 @@ class SeasonalArray(np.ndarray):
         super().__setstate__(of_array)
 
 
-def with_season(windows: Any, season: tuple[int, ...]) -> Any:
-    """Return windows that carry a season: Windows, an array or a DataFrame."""
+def with_season(windows: Any, season: tuple[int, ...], maker: Any = None) -> Any:
+    """Return windows that carry a season: Windows, an array or a DataFrame.
+
+    All but a DataFrame also carry who made them, where a fit on them may fail.
+    """
     if isinstance(windows, Windows):
-        return replace(windows, season=season)
+        return replace(windows, season=season, maker=maker)
     if isinstance(windows, np.ndarray):
         windows = windows.view(SeasonalArray)
-        windows.season = season
+        windows.season, windows.maker = season, maker
     elif isinstance(windows, pd.DataFrame):
         windows.attrs["season"] = season
-    return windows
-
-
-def with_maker(windows: Any, maker: Any) -> Any:
-    """Return windows that know who made them, where they carry that along."""
-    if isinstance(windows, Windows):
-        return replace(windows, maker=maker)
-    if isinstance(windows, SeasonalArray):
-        windows.maker = maker
     return windows
 
 

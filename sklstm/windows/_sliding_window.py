@@ -44,17 +44,8 @@ from sklstm.windows._frames import (
     numeric_frame,
     rows_from,
 )
-from sklstm.windows._labels import (
-    check_order,
-    check_plain_numbers,
-    counts_rows,
-)
-from sklstm.windows._season import (
-    longest_useful_window,
-    seasons_of,
-    with_maker,
-    with_season,
-)
+from sklstm.windows._labels import check_order, check_plain_numbers, counts_rows
+from sklstm.windows._season import longest_useful_window, seasons_of, with_season
 from sklstm.windows._signs import (
     check_as_fitted,
     check_grid,
@@ -65,12 +56,7 @@ from sklstm.windows._signs import (
     warn_of_missing_rows,
     warn_of_target,
 )
-from sklstm.windows._table import (
-    RowLabels,
-    as_columns,
-    row_labels,
-    rows_to_learn,
-)
+from sklstm.windows._table import RowLabels, as_columns, row_labels, rows_to_learn
 
 # Parameters that windows of fit and transform must share.
 _NUMBERS = ("window", "horizon", "known_ahead")
@@ -292,11 +278,10 @@ class SlidingWindow(
         ndarray, Windows or DataFrame
             As ``transform`` returns.
         """
-        is_again = hasattr(self, "context_")
-        placed, labels = self._learn(X, y)
-        windows = self._windows(placed, labels)
         # A regressor behind may have learned from other windows, and fail now.
-        return with_maker(windows, self) if is_again else windows
+        maker = self if hasattr(self, "context_") else None
+        placed, labels = self._learn(X, y)
+        return self._windows(placed, labels, maker)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Move the context along: keep the newest rows of X, as ``fit`` does.
@@ -647,7 +632,7 @@ class SlidingWindow(
                 "known and raise window."
             )
 
-    def _windows(self, placed, labels):
+    def _windows(self, placed, labels, maker=None):
         """Return the windows of rows in the layout that was asked for."""
         window, delays, codes = self.window_, self._delays(), placed.all_codes
         slots = slots_of(codes, placed.steps, window, delays)
@@ -677,7 +662,7 @@ class SlidingWindow(
         if is_frame:
             names = self.get_feature_names_out()
             windows = pd.DataFrame(windows, labels, names, copy=False)
-        return with_season(windows, self.season_)
+        return with_season(windows, self.season_, maker)
 
     def _begins_like_fit(self, values):
         """Return whether rows begin with the rows that ``fit`` began with."""

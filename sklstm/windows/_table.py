@@ -26,25 +26,14 @@ _ROWS_TO_NAME = 5
 
 @dataclass(frozen=True)
 class RowLabels:
-    """The group and the time of every row of a table.
+    """The group and the time of every row of a table."""
 
-    Parameters
-    ----------
-    keys : Index of length n_groups, or None
-        The groups, in increasing order; a MultiIndex where several columns tell them
-        apart; None where all rows are of one series.
-    codes : ndarray of shape (n_rows,), int
-        Position of each row's group among the keys; 0 where there are none.
-    stamps : Index
-        The distinct labels of time, in increasing order.
-    ranks : ndarray of shape (n_rows,), int
-        Position of each row's label among the stamps.
-    """
-
+    # The groups, in increasing order; a MultiIndex where several columns tell them
+    # apart, None where all rows are of one series.
     keys: pd.Index | None
-    codes: np.ndarray
-    stamps: pd.Index
-    ranks: np.ndarray
+    codes: np.ndarray  # the position of each row's group among the keys
+    stamps: pd.Index  # the distinct labels of time, in increasing order
+    ranks: np.ndarray  # the position of each row's label among the stamps
 
     def take(self, rows: np.ndarray) -> RowLabels:
         """Return the group and the time of some rows, of the same groups and stamps."""
@@ -118,14 +107,7 @@ def row_labels(
 ) -> RowLabels:
     """Return the group and the time of every row of a long frame.
 
-    Parameters
-    ----------
-    X : DataFrame
-        Rows in any order.
-    groups : sequence
-        Columns that tell groups apart; with none all rows are of one group.
-    time : column name or None
-        The column of time; None takes the index.
+    Without columns of groups all rows are of one; without one of time it is the index.
     """
     names = [*groups] if time is None else [*groups, time]
     if not isinstance(X, pd.DataFrame):
@@ -242,13 +224,7 @@ def positions_among(keys: Any, known: pd.Index) -> np.ndarray:
 def keys_together(
     known: pd.Index | None, keys: pd.Index | None, *, owner: str
 ) -> tuple[pd.Index | None, np.ndarray, np.ndarray]:
-    """Return all keys of groups in increasing order, and the places of both there.
-
-    Parameters
-    ----------
-    known, keys : Index or None
-        Keys of groups, both None where all rows are of one series.
-    """
+    """Return all keys of groups in increasing order, and the places of both there."""
     if known is None or keys is None:
         return None, np.zeros(1, dtype=np.intp), np.zeros(1, dtype=np.intp)
     try:
@@ -264,18 +240,9 @@ def keys_together(
 def frames_of_groups(
     frame: Any, groups: list, time: Any, *, owner: str, rows: str
 ) -> dict[Any, pd.DataFrame]:
-    """Return the rows of each group in order of time, which is their index.
+    """Return the rows of each group of a long frame in order of time, their index.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        A long frame, rows in any order.
-    groups, time : columns of a long frame
-
-    Returns
-    -------
-    dict of DataFrame
-        By the key of the group, in increasing order; by None without groups.
+    They are told by the key of the group, by None without groups.
     """
     panel = row_labels(frame, groups, time, owner=owner, rows=rows)
     order = np.lexsort((panel.ranks, panel.codes))
@@ -310,16 +277,9 @@ def newest_in_order(codes: np.ndarray, labels: pd.Index, n_newest: int) -> np.nd
 
 
 def rows_to_learn(codes: np.ndarray, is_new: np.ndarray, n_again: int) -> np.ndarray:
-    """Return the new rows, and as many right before those of each group.
+    """Return the new rows, and so many right before those of each group.
 
-    Parameters
-    ----------
-    codes : ndarray of shape (n_rows,), int
-        The group of each row; rows are by group and time.
-    is_new : ndarray of shape (n_rows,), bool
-        Rows that were not seen before, the newest of their group.
-    n_again : int
-        How many seen rows of a group, where it has new ones.
+    Rows are by group and time; new ones are the newest of their group.
     """
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     stops = np.append(starts[1:], len(codes))
