@@ -248,7 +248,7 @@ def _true_steps_of_base(base: np.ndarray, window: int) -> np.ndarray:
     counts = np.full(len(base) - window + 1, window, dtype=np.int32)
     is_nan = np.isnan(base).any(axis=1)
     # Windows that begin after the newest NaN are complete.
-    n_read = min(int(np.flatnonzero(is_nan)[-1:].sum()) + 1, len(counts))
+    n_read = min(int(np.max(np.flatnonzero(is_nan), initial=-1)) + 1, len(counts))
     is_nan = is_nan[: n_read + window - 1]
     so_far = np.append(0, np.cumsum(np.isnan(base[: len(is_nan)]).all(axis=1)))
     n_missing = so_far[window:] - so_far[:-window]

@@ -62,7 +62,7 @@ def warn_of_target(
             at = list(columns).index(name)
             words = _words_of_shift(name, target, values[:, at], bool(is_fed_back[at]))
         if words is not None:
-            warnings.warn(words, stacklevel=5)
+            warnings.warn(words, stacklevel=6)
 
 
 def _words_of_shift(
@@ -170,7 +170,7 @@ def warn_of_missing_rows(placed: Placed, grid: Grid) -> None:
             "has from the first row of X to the last are missing. Windows hold the "
             "newest earlier value in their place; resample X, or use "
             "reset_index(drop=True) where rows simply follow each other.",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -190,7 +190,7 @@ def warn_of_lost_digits(values: np.ndarray, columns: Sequence | None) -> None:
             f"Windows hold {kind.__name__}, which is too coarse for column {name!r}: "
             f"its values lie within {spread[coarse[0]]:.3g} of each other around "
             f"{newest[-1, coarse[0]]:.3g}. Pass float64, or subtract a constant first.",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

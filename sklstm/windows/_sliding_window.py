@@ -80,10 +80,6 @@ class SlidingWindow(
     that follow them by their index, so that the first row after the training rows sees
     its true past, in every fold of ``TimeSeriesSplit`` too.
 
-    Windows go on through missing rows and missing values: each takes the newest earlier
-    value of its column and series. Steps before a series begins are missing: NaN in
-    every channel, always the oldest of their window. :class:`LSTMRegressor` masks them.
-
     Many series are read from one long frame with ``groups`` and ``time``, in any order
     of rows. A group that ``fit`` has not seen begins with incomplete windows.
 
@@ -118,8 +114,8 @@ class SlidingWindow(
         grid: 12 for months, 4 for quarters, 7 for days, 24 and 168 for hours, 1 where
         integers count the rows.
     groups : str, int, sequence of them or None, default=None
-        Columns of a long frame that tell its series apart, by name. Keys may be
-        strings, numbers, categories or time stamps. None reads one series.
+        Columns of a long frame that tell its series apart, by name: strings, numbers,
+        categories or time stamps. None reads one series.
     time : str, int or None, default=None
         Column of a long frame that holds the time of each row, by name. None takes the
         index. All groups lie on one grid; when they begin and end is their own.
@@ -137,7 +133,7 @@ class SlidingWindow(
     window_ : int
         Number of past rows in a window.
     season_ : tuple of int
-        Rows after which the pattern repeats, and a longer season; (1,) for none.
+        The season, and a longer one where there are two; (1,) for none.
     is_known_ : ndarray of shape (n_columns,), bool
         Columns that are known at the predicted row, but ``groups`` and ``time``.
     lag_ : int
@@ -172,12 +168,13 @@ class SlidingWindow(
       without the days of the week and the times of day that never occur: a Monday
       follows a Friday on an exchange. Integers of which fewer than half have the
       commonest difference count as consecutive rows, and so do stamps without one.
-    - *Missing rows* are places of the grid without a row, and *missing values* are NaN.
-      Both are filled from earlier rows alone. Where nothing in a window is true, the
-      newest earlier value of the series stands, and ``transform`` warns.
+    - *Missing rows* are places of the grid without a row, *missing values* are NaN.
+      Windows go on through both: each takes the newest earlier value of its column and
+      series, however old it is; ``transform`` warns where nothing in a window is true.
     - *Before the first value* of a column there is nothing to fill from: a step that
-      lacks it is missing in every channel. The target is not touched: y must be finite,
-      so give rows whose y is missing some value, and weight 0.
+      lacks it is NaN in every channel, and always among the oldest of its window.
+      :class:`LSTMRegressor` masks such steps. y itself must be finite, so give rows
+      whose y is missing some value, and weight 0.
     - *Daylight saving*: stamps with a time zone are counted in absolute time where they
       are hours or shorter, on the wall clock where they are days or longer. Without
       one, call ``tz_localize`` first: clocks skip an hour and repeat another.
@@ -241,11 +238,6 @@ class SlidingWindow(
             The regressor's target. Labels must be those of X; names are kept for
             :func:`forecast`.
 
-        Returns
-        -------
-        SlidingWindow
-            The fitted transformer itself.
-
         Raises
         ------
         ValueError
@@ -268,9 +260,8 @@ class SlidingWindow(
 
         Parameters
         ----------
-        X : DataFrame, Series or array-like of shape (n_rows, n_columns)
-            As in ``fit``.
-        y : Series, DataFrame or array-like, optional
+        X : see fit
+        y : see fit, optional
             As in ``fit``.
 
         Returns
@@ -286,8 +277,8 @@ class SlidingWindow(
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Move the context along: keep the newest rows of X, as ``fit`` does.
 
-        Columns and grid stay those of ``fit``. To teach the regressor behind it too,
-        call :func:`update`.
+        Columns and grid stay those of ``fit``, which the first call is. To teach the
+        regressor behind it too, call :func:`update`.
 
         Parameters
         ----------
@@ -298,11 +289,6 @@ class SlidingWindow(
             for itself, those without later rows stay, and new ones join.
         y : None
             Not used.
-
-        Returns
-        -------
-        SlidingWindow
-            The transformer itself. The first call on an unfitted one is ``fit``.
 
         Raises
         ------
@@ -317,9 +303,8 @@ class SlidingWindow(
             values, labels, rows, order = self._read(X, reset=False)
             rows = self._going_on(X, labels, rows)
             placed = self._placed(values, rows, order, self.grid_, self._context)
-            if not self._context.is_later(
-                placed.groups, placed.labels_of(placed.newest)
-            ).any():
+            newest = placed.labels_of(placed.newest)
+            if not self._context.is_later(placed.groups, newest).any():
                 raise ValueError(
                     "SlidingWindow.partial_fit needs rows after those seen before, "
                     f"which end at {python_scalar(self.grid_.last[0])!r}. Got rows up "
@@ -437,45 +422,45 @@ class SlidingWindow(
         """Set the fitted attributes; return the rows in their places, and labels."""
         self._validate_params()
         check_numbers(self)
+        owner, is_long = type(self).__name__, self._reads_long_frames()
         with whole_or_unchanged(self):
             values, labels, rows, order = self._read(X, reset=True)
-            check_same_labels(X, y, owner=type(self).__name__)
+            check_same_labels(X, y, owner=owner)
             self.target_names_ = names_of(X, y)
+            n_columns = values.shape[1]
             self.is_known_ = known_columns(
-                self.known,
-                self._columns,
-                values.shape[1],
-                by_name=self._reads_long_frames(),
+                self.known, self._columns, n_columns, by_name=is_long
             )
             self.lag_ = 0 if self.is_known_.all() else self.horizon
             self._has_labels = labels is not None
-            self.grid_ = fitted_grid(
-                rows, order, labels, is_long=self._reads_long_frames()
-            )
-            longest = int(np.bincount(rows.codes).max())
+            self.grid_ = fitted_grid(rows, order, labels, is_long=is_long)
             self.season_ = seasons_of(self.season, self.grid_)
+            longest = int(np.bincount(rows.codes).max())
             self.window_ = self.window
             if self.window == "auto":
-                n_channels = values.shape[1]
-                self.window_ = longest_useful_window(self.season_, longest, n_channels)
+                self.window_ = longest_useful_window(self.season_, longest, n_columns)
             self._n_kept = max(self.window_ + self.lag_ - 1, 1)
-            self._calendar = calendar_parts(
-                self.calendar, self.grid_, owner=type(self).__name__
-            )
+            self._calendar = calendar_parts(self.calendar, self.grid_, owner=owner)
             self._check_ahead()
             n_groups = 1 if rows.keys is None else len(rows.keys)
             check_size(self.window_, self.horizon, values, n_groups)
-            check_length(longest, self.lag_, is_long=self._reads_long_frames())
+            check_length(longest, self.lag_, is_long=is_long)
             self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(float_type(values))
             placed = self._placed(values, rows, order, self.grid_, None)
             self._keep(context_of(placed, self._n_kept))
             self._fitted_with = {name: getattr(self, name) for name in _NUMBERS}
             self._has_failed = False
+        self._warn(values, y, placed)
+        return placed, labels
+
+    def _warn(self, values, y, placed):
+        """Tell what of the rows of ``fit`` is likely to be a mistake."""
         warn_of_lost_digits(values, self._columns)
         if self.target_names_ and self._columns and len(y) == len(values):
+            in_order = slice(None) if placed.order is None else placed.order
             warn_of_target(
-                values if placed.order is None else values[placed.order],
-                np.asarray(y) if placed.order is None else np.asarray(y)[placed.order],
+                values[in_order],
+                np.asarray(y)[in_order],
                 names=self.target_names_,
                 columns=self._columns,
                 is_fed_back=~self.is_known_ & (self.lag_ > 0),
@@ -483,7 +468,6 @@ class SlidingWindow(
             )
         if self.grid_ is not None:
             warn_of_missing_rows(placed, self.grid_)
-        return placed, labels
 
     def _keep(self, context):
         """Keep the newest rows of every group."""
