@@ -210,7 +210,8 @@ def positions_of(
                 )
             raise ValueError(
                 f"The 'rows' parameter of {owner} must hold positions in X, or labels "
-                f"of its index that are not integers. Got {came}."
+                f"of its index that are not integers. Got {came}; of a mask pass "
+                "np.flatnonzero(mask)."
             ) from None
     if not sum(map(len, found)):
         raise ValueError(
