@@ -56,7 +56,7 @@ from sklstm.windows._signs import (
     warn_of_missing_rows,
     warn_of_target,
 )
-from sklstm.windows._table import RowLabels, as_columns, row_labels, rows_to_learn
+from sklstm.windows._table import RowLabels, as_columns, newest_of_groups, row_labels
 
 # Parameters that windows of fit and transform must share.
 _NUMBERS = ("window", "horizon", "known_ahead")
@@ -499,7 +499,9 @@ class SlidingWindow(
         placed = self._placed(values, rows, order, self.grid_, self._context)
         groups = placed.groups[placed.codes]
         is_new = self._context.is_later(groups, placed.labels_of(...))
-        which = rows_to_learn(placed.codes, is_new, n_again)
+        n_new = np.bincount(placed.codes, is_new).astype(np.intp)
+        n_learned = np.where(n_new > 0, n_new + n_again, 0)
+        which = newest_of_groups(placed.codes, n_learned)
         if not self._reads_long_frames():
             return slice(int(which[0]) if len(which) else len(values), None)
         return np.sort(which if placed.order is None else placed.order[which])
@@ -512,26 +514,24 @@ class SlidingWindow(
 
     def _read(self, X, *, reset):
         """Return the values of X, its index, and the group and time of its rows."""
-        owner = type(self).__name__
+        owner, is_long = type(self).__name__, self._reads_long_frames()
         X = rows_from(X)
         labels = labels_of(X)
-        if self._reads_long_frames():
-            columns = [*as_columns(self.groups)]
-            rows = row_labels(X, columns, self.time, owner=owner)
+        if is_long:
+            groups = as_columns(self.groups)
+            rows = row_labels(X, groups, self.time, owner=owner)
             validate_data(self, X, reset=reset, skip_check_array=True)
-            columns += [] if self.time is None else [self.time]
-            X = numeric_frame(X.drop(columns=columns), owner=owner)
-            values = check_array(
-                X, dtype="numeric", ensure_all_finite=False, estimator=self
-            )
-            self._check_values(values, X, labels, reset=reset)
-            return values, labels, rows, rows.order(owner=owner)
+            X = X.drop(columns=groups if self.time is None else [*groups, self.time])
         if labels is not None:
             X = numeric_frame(X, owner=owner)
-        values = validate_data(
-            self, X, reset=reset, dtype="numeric", ensure_all_finite=False
-        )
+        how = {"dtype": "numeric", "ensure_all_finite": False}
+        if is_long:
+            values = check_array(X, estimator=self, **how)
+        else:
+            values = validate_data(self, X, reset=reset, **how)
         self._check_values(values, X, labels, reset=reset)
+        if is_long:
+            return values, labels, rows, rows.order(owner=owner)
         stamps: Any = pd.RangeIndex(len(values))
         if labels is not None and counts_rows(labels):
             check_order(labels, owner=owner)

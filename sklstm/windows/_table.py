@@ -154,16 +154,15 @@ def _group_keys(
     X: pd.DataFrame, groups: Sequence, *, owner: str
 ) -> tuple[pd.Index | None, np.ndarray]:
     """Return the distinct keys of groups in increasing order, and each row's place."""
-    if not groups:
-        return None, np.zeros(len(X), dtype=np.intp)
     parts = [_coded_column(X, name, owner=owner) for name in groups]
     if len(parts) == 1:
         return parts[0]
     together = np.zeros(len(X), dtype=np.int64)
     for values, codes in parts:
         together = pd.factorize(together * len(values) + codes, sort=True)[0]
-    first = np.zeros(together.max(initial=-1) + 1, dtype=np.intp)
-    first[together] = np.arange(len(X))
+    if not parts:
+        return None, together
+    _, first = np.unique(together, return_index=True)
     levels = [values.take(codes[first]) for values, codes in parts]
     return pd.MultiIndex.from_arrays(levels, names=list(groups)), together
 
@@ -195,9 +194,7 @@ def _coded_column(
             f"{owner} needs groups of one type, which can be sorted. Got several in "
             f"column {name!r} ({error}); call astype(str) on it."
         ) from error
-    places = np.empty(len(order), dtype=np.intp)
-    places[order] = np.arange(len(order))
-    return values.take(order), places[codes]
+    return values.take(order), np.argsort(order)[codes]
 
 
 def check_key_types(keys: pd.Index, known: pd.Index, *, owner: str) -> None:
@@ -257,8 +254,8 @@ def frames_of_groups(
 # -- rows by group and time -----------------------------------------------------------
 
 
-def newest_of_groups(codes: np.ndarray, n_newest: int) -> np.ndarray:
-    """Return the positions of the newest rows of each group, of sorted codes."""
+def newest_of_groups(codes: np.ndarray, n_newest: int | np.ndarray) -> np.ndarray:
+    """Return the positions of so many newest rows of each group, of sorted codes."""
     stops = np.flatnonzero(np.append(np.diff(codes) != 0, len(codes) > 0)) + 1
     counts = np.minimum(np.diff(stops, prepend=0), n_newest)
     return ranges(stops - counts, counts)
@@ -274,15 +271,3 @@ def newest_in_order(codes: np.ndarray, labels: pd.Index, n_newest: int) -> np.nd
     differs = (np.diff(codes[order]) != 0) | (np.diff(places[order]) != 0)
     order = order[np.append(differs, True)]
     return order[newest_of_groups(codes[order], n_newest)]
-
-
-def rows_to_learn(codes: np.ndarray, is_new: np.ndarray, n_again: int) -> np.ndarray:
-    """Return the new rows, and so many right before those of each group.
-
-    Rows are by group and time; new ones are the newest of their group.
-    """
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    stops = np.append(starts[1:], len(codes))
-    firsts = starts + np.add.reduceat(~is_new, starts, dtype=np.intp)
-    begins = np.where(firsts < stops, np.maximum(firsts - n_again, starts), stops)
-    return ranges(begins, stops - begins)
