@@ -153,8 +153,8 @@ def _contributions_to_prior(
 ) -> np.ndarray:
     """Return what each step adds to the prior's part, in relative values.
 
-    From a flat window to the true one steps become true one by one: from the oldest on,
-    and from the newest on, of which this is the mean. Both add up.
+    From a flat window on steps become true one by one, from the oldest and from the
+    newest on, of which this is the mean.
     """
     n_steps = len(window)
     is_true = np.tri(n_steps + 1, n_steps, -1, dtype=bool)[:, :, None]

@@ -121,16 +121,6 @@ class Placed:
         return first_of_groups(self.codes)
 
     @property
-    def newest(self) -> np.ndarray:
-        """The positions of the newest row of each group."""
-        return newest_of_groups(self.codes, 1)
-
-    @property
-    def n_kept(self) -> np.ndarray:
-        """How many kept rows stand in front of each group."""
-        return np.bincount(self.all_codes) - np.bincount(self.codes)
-
-    @property
     def steps_within(self) -> np.ndarray:
         """The steps between rows of one group."""
         return np.delete(self.steps[self.own], self.firsts)

@@ -122,7 +122,9 @@ class Grid:
             return self._calendar_places(labels)
         if self.weekdays:
             is_open = self._open_week()
-            weeks, within = np.divmod(self._since_epoch(labels), len(is_open))
+            wall = _wall(labels, getattr(self.last, "tz", None))
+            places = _since_epoch(wall, self.duration, self.phase)
+            weeks, within = np.divmod(places, len(is_open))
             return weeks * int(is_open.sum()) + np.cumsum(is_open)[within] - 1
         numbers, (last,) = self._numbers(labels), self._numbers(self.last)
         return _nearest(numbers - last, self.step)
@@ -147,11 +149,6 @@ class Grid:
         if self.kind == "month":
             return _months(labels)
         return labels.asi8.view(f"M8[{labels.unit}]")
-
-    def _since_epoch(self, labels: pd.Index) -> np.ndarray:
-        """Return stamps or periods as the number of the nearest step since 1970."""
-        wall = _wall(labels, getattr(self.last, "tz", None))
-        return _since_epoch(wall, self.duration, self.phase)
 
     def _open_week(self) -> np.ndarray:
         """Return which places of a week from 1 January 1970, a Thursday, are open."""
@@ -413,7 +410,8 @@ def _grid_of_stamps(labels: pd.DatetimeIndex, pairs: Pairs) -> Grid:
     if finest <= divisor < step:
         candidates.append(replace(plain, step=divisor * tick))
     candidates = [_with_closures(each, labels) for each in candidates]
-    return min(candidates, key=lambda grid: _n_holes(grid, labels, pairs))
+    # The grid on which fewest rows are missing.
+    return max(candidates, key=lambda g: _differences(g.places(labels), pairs)[1])
 
 
 def _grid_of_months(
@@ -462,11 +460,6 @@ def _commonest_phase(wall: pd.DatetimeIndex, step: pd.Timedelta) -> pd.Timedelta
     tick = pd.Timedelta(1, wall.unit)
     phases, counts = np.unique(wall.asi8 % max(1, step // tick), return_counts=True)
     return int(phases[np.argmax(counts)]) * tick
-
-
-def _n_holes(grid: Grid, labels: pd.Index, pairs: Pairs) -> int:
-    counts = _differences(grid.places(labels), pairs)
-    return counts.total() - counts[1]
 
 
 def _differences(numbers: np.ndarray, pairs: Pairs) -> Counter[int]:

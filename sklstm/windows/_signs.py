@@ -155,7 +155,8 @@ def _first_inside_fit(placed: Placed, context: Context, n_reads: int) -> int | N
     )
     oldest = context.labels[first_of_groups(context.codes)]
     was_dropped = np.asarray(oldest > context.first_labels)[groups]
-    is_inside = (groups >= 0) & began & was_dropped & (placed.n_kept < n_reads)
+    n_kept = np.bincount(placed.all_codes) - np.bincount(placed.codes)
+    is_inside = (groups >= 0) & began & was_dropped & (n_kept < n_reads)
     return int(firsts[np.argmax(is_inside)]) if is_inside.any() else None
 
 

@@ -303,7 +303,7 @@ class SlidingWindow(
             values, labels, rows, order = self._read(X, reset=False)
             rows = self._going_on(X, labels, rows)
             placed = self._placed(values, rows, order, self.grid_, self._context)
-            newest = placed.labels_of(placed.newest)
+            newest = placed.labels_of(newest_of_groups(placed.codes, 1))
             if not self._context.is_later(placed.groups, newest).any():
                 raise ValueError(
                     "SlidingWindow.partial_fit needs rows after those seen before, "
