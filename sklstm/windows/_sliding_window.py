@@ -1,5 +1,6 @@
 """SlidingWindow: one window of past rows for every row, as a transformer."""
 
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, Self
 
@@ -300,15 +301,14 @@ class SlidingWindow(
             return self.fit(X, y)
         check_as_fitted(self, self._fitted_with, has_failed=self._has_failed)
         with whole_or_unchanged(self):
-            values, labels, rows, order = self._read(X, reset=False)
-            rows = self._going_on(X, labels, rows)
-            placed = self._placed(values, rows, order, self.grid_, self._context)
+            placed = self._placed_behind(X)
             newest = placed.labels_of(newest_of_groups(placed.codes, 1))
             if not self._context.is_later(placed.groups, newest).any():
                 raise ValueError(
                     "SlidingWindow.partial_fit needs rows after those seen before, "
                     f"which end at {python_scalar(self.grid_.last[0])!r}. Got rows up "
-                    f"to {python_scalar(rows.stamps[-1])!r}; pass later rows too."
+                    f"to {python_scalar(placed.rows.stamps[-1])!r}; pass later rows "
+                    "too."
                 )
             self._keep(self._context.moved(placed, self._n_kept, owner="partial_fit"))
         return self
@@ -476,34 +476,33 @@ class SlidingWindow(
         if self.grid_ is not None:
             self.grid_ = self.grid_.moved_to(context.labels[[context.labels.argmax()]])
 
-    def _going_on(self, X, labels, rows):
-        """Return the labels of rows to come, once they can be told to come later."""
+    def _placed_behind(self, X):
+        """Return rows behind those kept, once their labels tell that they follow."""
+        values, labels, rows, order = self._read(X, reset=False)
         grid = self.grid_
         if labels is None and not self._has_labels:
-            later = grid.after(grid.last, len(X))
-            return RowLabels(None, rows.codes, later, rows.ranks)
-        if labels is None or grid is None or not grid.accepts(rows.stamps):
+            rows = replace(rows, stamps=grid.after(grid.last, len(values)))
+        elif labels is None or grid is None or not grid.accepts(rows.stamps):
             came = type(X if labels is None else labels).__name__
             raise ValueError(
                 "SlidingWindow.partial_fit needs labels that count rows as those of "
                 f"fit do. Got {came}; pass DataFrames with an index that goes on, to "
                 "fit and to partial_fit."
             )
-        grid.check_comparable(rows.stamps)
-        return rows
+        else:
+            grid.check_comparable(rows.stamps)
+        return self._placed(values, rows, order, grid, self._context)
 
     def _rows_to_learn(self, X, n_again):
         """Return which rows of X were not seen, and ``n_again`` of those before."""
-        values, labels, rows, order = self._read(X, reset=False)
-        rows = self._going_on(X, labels, rows)
-        placed = self._placed(values, rows, order, self.grid_, self._context)
+        placed = self._placed_behind(X)
         groups = placed.groups[placed.codes]
         is_new = self._context.is_later(groups, placed.labels_of(...))
         n_new = np.bincount(placed.codes, is_new).astype(np.intp)
         n_learned = np.where(n_new > 0, n_new + n_again, 0)
         which = newest_of_groups(placed.codes, n_learned)
         if not self._reads_long_frames():
-            return slice(int(which[0]) if len(which) else len(values), None)
+            return slice(int(which[0]) if len(which) else len(placed.codes), None)
         return np.sort(which if placed.order is None else placed.order[which])
 
     # -- rows --------------------------------------------------------------------------
