@@ -85,6 +85,17 @@ def test_auto_takes_what_suits_the_grid(freq):
         np.testing.assert_array_equal(channels(X, "auto"), channels(X, AUTO[freq]))
 
 
+SEASONS = {"MS": (12,), "QE": (4,), "W": (52,), "D": (7,), "2h": (12, 84)}
+
+
+@pytest.mark.parametrize("freq", SEASONS)
+def test_the_season_is_that_of_the_grid(freq):
+    """Rows of a day and a week, or of a year, of stamps and of periods alike."""
+    labels = pd.date_range("2024", periods=30, freq=freq)
+    for each in (labels, pd.DatetimeIndex(list(labels)), labels.to_period()):
+        assert SlidingWindow(2).fit(series(each)).season_ == SEASONS[freq]
+
+
 def test_auto_does_not_depend_on_the_day_on_which_rows_end():
     """The weekend that follows a Friday's last hour is no step of the grid."""
     hours = pd.date_range("2024-01-01", periods=24 * 26, freq="h")

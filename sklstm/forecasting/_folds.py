@@ -158,8 +158,7 @@ def rows_in_order(
     gaps = np.ones(max(len(panel.codes) - 1, 0), dtype=np.int64)
     if is_long or (labels is not None and counts_rows(labels)):
         grid = grid_of(panel.stamps, pairs=panel.pairs() if is_long else None)
-        holes, n_steps = grid.holes(panel.stamps, panel.ranks)
-        gaps[holes - 1] = n_steps
+        gaps = grid.steps(panel.stamps, panel.ranks)
     gaps[np.diff(panel.codes) != 0] = steps + (season or 1) + 1
     numbers = np.concatenate([[0], np.cumsum(gaps)])
     places = np.argsort(order)

@@ -70,7 +70,7 @@ class RowsToCome:
         self.begins = panel.times_of(order[stops - sizes])  # of each group
         self._ends = panel.times_of(self._last)
         grid = self._grid(fitted.windows.grid_, panel, order)
-        self._labels = _labels_after_each(grid, self._ends, steps + self.n_ahead)
+        self._labels = grid.after_each(self._ends, steps + self.n_ahead)
         self.future = self._labels[: steps * self.n_groups]
         # The newest row of a group has age 0; older rows come first.
         ages = np.repeat(stops, sizes) - 1 - np.arange(len(codes))
@@ -353,17 +353,6 @@ class RowsToCome:
         # What displays read: nothing in the frame tells its groups from its values.
         frame.attrs[_KIND] = {"groups": list(self.groups), "time": self.time}
         return frame
-
-
-def _labels_after_each(grid: Grid, newest: pd.Index, steps: int) -> pd.Index:
-    """Return the ``steps`` labels after each of some labels, step by step."""
-    if len(newest) == 1:
-        return grid.after(newest, steps)
-    place, ends = pd.factorize(newest)
-    ends = pd.Index(ends)
-    parts = [grid.after(ends[i : i + 1], steps) for i in range(len(ends))]
-    labels = parts[0].append(parts[1:]).rename(newest.name)
-    return labels.take((place * steps + np.arange(steps)[:, None]).ravel())
 
 
 def kind_of_long_frame(frame: Any) -> tuple[list, Any] | None:

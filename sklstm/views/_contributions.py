@@ -9,8 +9,18 @@ import pandas as pd
 
 import sklstm.network._kernels as kernels
 from sklstm._checks import is_integer
-from sklstm.views._drawing import check_levels, faint_ink, hatch_steps, panels, row_name
-from sklstm.views._seen_windows import frame_of_steps, name_of_output, windows_seen
+from sklstm.views._drawing import (
+    Display,
+    faint_ink,
+    hatch_steps,
+    row_name,
+)
+from sklstm.views._seen_windows import (
+    SeenWindows,
+    frame_of_steps,
+    name_of_output,
+    windows_seen,
+)
 from sklstm.windows._array import row_slices
 
 # Panels beyond which a picture of default size cannot be read.
@@ -63,11 +73,10 @@ def contributions(
 
     Notes
     -----
-    Integrated gradients were chosen by a deletion test: on the adding problem, making
-    the values said to matter most flat moved the prediction by 80 % of the target's
-    standard deviation (occlusion 75, gradient times value 77, random order 0), and only
-    they add up. The integral has 64 points; where a network with abrupt answers needs
-    more, the sum shows it.
+    Integrated gradients won a deletion test on the adding problem: making flat what
+    they say matters most moved predictions by 80 % of the target's standard deviation
+    (occlusion 75, gradient times value 77), and only they add up. The integral has 64
+    points; where a network with abrupt answers needs more, the sum shows it.
 
     The prior, which has no gradient, is looked at otherwise: in a flat window steps
     become true one by one, once from the oldest on and once from the newest on, and
@@ -89,7 +98,11 @@ def contributions(
     >>> frame["x0"].abs().groupby("step").mean().round(2).to_dict()
     {-3: 0.66, -2: 0.0, -1: 0.0}
     """
-    seen = windows_seen(estimator, X, rows, "contributions")
+    return _contributions_of(windows_seen(estimator, X, rows, "contributions"), output)
+
+
+def _contributions_of(seen: SeenWindows, output: int) -> pd.DataFrame:
+    """Return the contributions of chosen windows."""
     regressor, recipe = seen.regressor, seen.regressor._fitted_recipe
     if not is_integer(output) or not 0 <= output < regressor.n_outputs_:
         raise ValueError(
@@ -140,8 +153,8 @@ def _contributions_to_prior(
 ) -> np.ndarray:
     """Return what each step adds to the prior's part, in relative values.
 
-    From a flat window to the true one steps become true one by one: from the oldest on,
-    and from the newest on, of which this is the mean. Both add up.
+    From a flat window on steps become true one by one, from the oldest and from the
+    newest on, of which this is the mean.
     """
     n_steps = len(window)
     is_true = np.tri(n_steps + 1, n_steps, -1, dtype=bool)[:, :, None]
@@ -172,7 +185,7 @@ def _flat_windows(windows: np.ndarray) -> np.ndarray:
     return np.where(is_true, means, np.nan)
 
 
-class ContributionDisplay:
+class ContributionDisplay(Display):
     """Which steps and channels of the window mattered, and in which direction.
 
     One panel for each channel, the ones that mattered most first. For one row bars go
@@ -224,16 +237,14 @@ class ContributionDisplay:
         Parameters
         ----------
         estimator, X : see contributions
-            As in :func:`contributions`.
         rows : see contributions, default=-1
-            As in :func:`contributions`.
         output : see contributions, default=0
-            The title says which of several it is.
         ax : see plot, default=None
-            As in :meth:`plot`.
+            As in :func:`contributions` and :meth:`plot`.
         """
-        values = contributions(estimator, X, rows, output=output)
-        return cls(values, target=name_of_output(estimator, output)).plot(ax)
+        seen = windows_seen(estimator, X, rows, "ContributionDisplay")
+        values = _contributions_of(seen, output)
+        return cls(values, name_of_output(seen, output)).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the panels.
@@ -243,9 +254,8 @@ class ContributionDisplay:
         ax : matplotlib Axes or array of them, default=None
             One for each panel; None makes a new figure.
         """
-        owner = type(self).__name__
         made = self.contributions
-        check_levels(made, ["row", "step"], owner=owner, maker="contributions")
+        self._check_levels(made, ["row", "step"], maker="contributions")
         rows = made.index.unique("row")
         values, what = made.abs().groupby("step").mean(), "mean size of contribution"
         if len(rows) == 1:
@@ -253,13 +263,12 @@ class ContributionDisplay:
         sizes = values.abs().mean().sort_values(ascending=False, kind="stable")
         channels = list(sizes.index[:_MOST_CHANNELS])
         size = 6.4, 1.0 + 1.6 * len(channels)
-        self.axes_ = panels(ax, (len(channels), 1), size, owner=owner)
-        self.ax_, self.figure_ = self.axes_[0, 0], self.axes_[0, 0].figure
+        axes = self._add_panels(ax, (len(channels), 1), size)[:, 0]
         steps = values.index.to_numpy()
         shown = values[channels].to_numpy()
         low, high = np.nanmin(shown, initial=0.0), np.nanmax(shown, initial=0.0)
         margin = 0.08 * (high - low) or 1.0
-        for panel, channel in zip(self.axes_[:, 0], channels, strict=True):
+        for panel, channel in zip(axes, channels, strict=True):
             column = values[channel].to_numpy()
             panel.bar(steps, np.nan_to_num(column), width=0.8, color="C0")
             panel.axhline(0, color=faint_ink(), linewidth=0.8)
@@ -269,7 +278,7 @@ class ContributionDisplay:
             panel.set_ylim(low - margin * (low < 0), high + margin)
             panel.locator_params(axis="x", integer=True)
             panel.locator_params(axis="y", nbins=3)
-            panel.tick_params(labelbottom=panel is self.axes_[-1, 0])
+            panel.tick_params(labelbottom=panel is axes[-1])
         panel.set_xlabel("step of the window")
         title = what if self.target is None else f"{what} to {self.target}"
         title += ", " if self.target is None else ",\n"

@@ -11,42 +11,52 @@ from typing import Any
 import numpy as np
 
 
-def panels(
-    ax: Any, shape: tuple[int, int], size: tuple[float, float], *, owner: str
-) -> np.ndarray:
-    """Return the panels to draw in: those of the user, or those of a new figure.
+class Display:
+    """What displays share: the panels that they have drawn in."""
 
-    ``shape`` counts panels below and beside each other, ``size`` a new figure's inches.
-    """
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            f"{owner} needs matplotlib. Got none; pip install 'sklstm[plot]'."
-        ) from error
-    if ax is None:
-        look = {"figsize": size, "layout": "constrained"}
-        return plt.subplots(*shape, squeeze=False, **look)[1]
-    axes = np.asarray(ax, dtype=object).ravel()
-    is_axes = all(isinstance(each, plt.Axes) for each in axes)
-    if not is_axes or axes.size != np.prod(shape):
-        raise ValueError(
-            f"The 'ax' parameter of {owner} must be None, or as many matplotlib Axes "
-            f"as there are panels, here {shape[0]} x {shape[1]}. Got {axes.size} of "
-            f"type {type(axes[0]).__name__ if axes.size else None} instead."
-        )
-    return axes.reshape(shape)
+    axes_: np.ndarray
+    ax_: Any
+    figure_: Any
 
+    def _add_panels(
+        self, ax: Any, shape: tuple[int, int], size: tuple[float, float]
+    ) -> np.ndarray:
+        """Set and return the panels, those of the user or those of a new figure.
 
-def check_levels(frame: Any, levels: list[str], *, owner: str, maker: str) -> None:
-    """Raise unless a frame is what ``maker`` returns, at an index of its levels."""
-    names = list(getattr(getattr(frame, "index", None), "names", ()))
-    if names != levels:
-        raise ValueError(
-            f"{owner} needs a DataFrame as {maker} returns it, at an index "
-            f"({', '.join(levels)}). Got {type(frame).__name__}, index {names}; call "
-            "from_estimator."
-        )
+        ``shape`` counts panels below and beside each other, ``size`` is in inches.
+        """
+        owner = type(self).__name__
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError(
+                f"{owner} needs matplotlib. Got none; pip install 'sklstm[plot]'."
+            ) from error
+        if ax is None:
+            look = {"figsize": size, "layout": "constrained"}
+            ax = plt.subplots(*shape, squeeze=False, **look)[1]
+        axes = np.asarray(ax, dtype=object).ravel()
+        is_axes = all(isinstance(each, plt.Axes) for each in axes)
+        if not is_axes or axes.size != np.prod(shape):
+            raise ValueError(
+                f"The 'ax' parameter of {owner} must be None, or as many matplotlib "
+                f"Axes as there are panels, here {shape[0]} x {shape[1]}. Got "
+                f"{axes.size} of type {type(axes[0]).__name__ if axes.size else None} "
+                "instead."
+            )
+        self.axes_ = axes.reshape(shape)
+        self.ax_, self.figure_ = axes[0], axes[0].figure
+        return self.axes_
+
+    def _check_levels(self, frame: Any, levels: list[str], *, maker: str) -> None:
+        """Raise unless a frame is what ``maker`` returns, at an index of its levels."""
+        names = list(getattr(getattr(frame, "index", None), "names", ()))
+        if names != levels:
+            raise ValueError(
+                f"{type(self).__name__} needs a DataFrame as {maker} returns it, at an "
+                f"index ({', '.join(levels)}). Got {type(frame).__name__}, index "
+                f"{names}; call from_estimator."
+            )
 
 
 def row_name(row: Any) -> str:

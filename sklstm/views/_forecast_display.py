@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from pandas import DataFrame, PeriodIndex, Series
+from pandas import DataFrame, Series
 
 from sklstm.forecasting._forecast import forecast as forecast_after
 from sklstm.forecasting._rows_to_come import coverage_of_forecast, kind_of_long_frame
-from sklstm.views._drawing import ink, line_style, panels, show_dates
+from sklstm.views._drawing import Display, ink, line_style, show_dates
 from sklstm.windows._frames import labels_of, numeric_frame, stamps_of
-from sklstm.windows._labels import grid_of
+from sklstm.windows._labels import counts_rows, grid_of
 from sklstm.windows._table import as_columns, frames_of_groups
 
 # Panels of one picture, and below each other before they stand in two or three columns.
@@ -25,7 +25,7 @@ _MOST_COLUMNS = 3
 _MOST_MARKERS = 40
 
 
-class ForecastDisplay:
+class ForecastDisplay(Display):
     """History, forecast, interval and, where they have come, the actual values.
 
     Lines break where rows or values are missing; a value without neighbours is a point.
@@ -109,11 +109,9 @@ class ForecastDisplay:
         Parameters
         ----------
         estimator, X, steps : see forecast
-            What to forecast from, and how far.
         X_future, target, coverage, residuals : see forecast, default=None
-            As in :func:`forecast`.
-        actual, n_past, ax : see plot, default=None
-            As in :meth:`from_predictions`.
+        actual, n_past, ax : see from_predictions, default=None
+            As in :func:`forecast` and :meth:`from_predictions`.
         """
         options = {"target": target, "coverage": coverage, "residuals": residuals}
         values = forecast_after(estimator, X, steps, X_future=X_future, **options)
@@ -136,11 +134,9 @@ class ForecastDisplay:
         Parameters
         ----------
         history, forecast : see ForecastDisplay
-            The values up to now, and those to come.
         actual, groups, time : see ForecastDisplay, default=None
-            What came true, and which columns of long frames tell series apart.
         n_past, ax : see plot, default=None
-            As in :meth:`plot`.
+            As in :class:`ForecastDisplay` and :meth:`plot`.
         """
         display = cls(history, forecast, actual, groups=groups, time=time)
         return display.plot(ax, n_past=n_past)
@@ -168,11 +164,10 @@ class ForecastDisplay:
         if n_beside > 1:
             size = (1.0 + 3.4 * n_beside, 1.0 + 1.4 * n_lines)
         shape = (n_lines, n_beside) if ax is None else (len(series), 1)
-        axes = panels(ax, shape, size, owner="ForecastDisplay").ravel()
+        axes = self._add_panels(ax, shape, size).ravel()
         for empty in axes[len(series) :]:
             empty.remove()
         self.axes_ = axes[: len(series)].reshape(-1, 1)
-        self.ax_, self.figure_ = axes[0], axes[0].figure
         coverage = coverage_of_forecast(self.forecast)
         headings = _headings(series)
         has_marks = len(series[0].forecast) * n_beside <= _MOST_MARKERS
@@ -212,18 +207,13 @@ class ForecastDisplay:
         kind = kind_of_long_frame(self.forecast)
         if self.groups is not None or self.time is not None:
             kind = as_columns(self.groups), self.time
-        if kind is None and self.forecast.index.nlevels == 1:
+        n_levels = self.forecast.index.nlevels
+        if kind is None and n_levels == 1:
             _check_values(self.forecast)
-            return _targets(**given, group=None)
-        groups = self.forecast.index.unique(0)
         parts: dict[str, dict] = {"actual": {}}
         for name, rows in given.items():
-            if rows is not None and kind is not None:
-                parts[name] = frames_of_groups(
-                    rows, *kind, owner="ForecastDisplay", rows=f"'{name}'"
-                )
-            elif rows is not None:
-                parts[name] = _parts_by_group(rows, groups, name)
+            if rows is not None:
+                parts[name] = _parts_by_group(rows, kind, n_levels, name)
         series = []
         for group, values in parts["forecast"].items():
             if group not in parts["history"]:
@@ -256,14 +246,12 @@ class _Series:
 
     def draw(self, ax: Any, n_past: int, marker: str | None, coverage: Any) -> None:
         """Draw the newest values of the history, and all others."""
-        grid = _grid_of(self.history.index)
         past = self.history.iloc[max(0, len(self.history) - n_past) :]
-        x, y, points = _broken_line(past, grid)
+        x, y, points = _broken_line(past, self.history.index)
         look: dict[str, Any] = {"marker": "." if len(points) else None}
-        look["markevery"] = points
-        ax.plot(x, y, color=ink(), lw=1.0, label="history", **look)
+        ax.plot(x, y, color=ink(), lw=1.0, label="history", markevery=points, **look)
         if self.actual is not None:
-            x, y, points = _broken_line(self.actual, grid)
+            x, y, points = _broken_line(self.actual, self.history.index)
             look = {"marker": marker}
             if len(points):
                 look = {"marker": "o", "markevery": points if marker is None else None}
@@ -283,8 +271,8 @@ class _Series:
         ax.plot(x, y, color="C0", lw=2.0, label="forecast", **look)
         # Without freq: pandas would look for a stamp after the last there is.
         labels = past.index.repeat(1).append(self.forecast.index)
-        grid = _grid_of(labels)
-        if len(past) and grid is not None and len(past) not in _holes(labels, grid):
+        is_later = labels.is_monotonic_increasing and labels.is_unique
+        if len(past) and is_later and len(past) not in _holes(labels, labels):
             joint = np.append(stamps_of(past)[-1:], x[:1])
             values = np.append(past.to_numpy()[-1:], y[:1])
             ax.plot(joint, values, color="C0", lw=2.0, label="_")
@@ -293,36 +281,35 @@ class _Series:
             show_dates(ax)
 
 
-def _parts_by_group(values: Any, groups: Any, owner: str) -> dict[Any, Any]:
-    """Return the rows of those of the groups that are there, at their times."""
-    if values.index.nlevels != 2:
+def _parts_by_group(rows: Any, kind: Any, n_levels: int, name: str) -> dict[Any, Any]:
+    """Return the rows of each group at their times; those of one series by None."""
+    if kind is not None:
+        return frames_of_groups(rows, *kind, owner="ForecastDisplay", rows=f"'{name}'")
+    if rows.index.nlevels != min(n_levels, 2):
         raise ValueError(
             "ForecastDisplay needs an index of two levels, group and time, in all that "
-            f"it draws, or in none of it. Got {values.index.nlevels} level(s) in "
-            f"'{owner}'."
+            f"it draws, or in none of it. Got {rows.index.nlevels} level(s) in "
+            f"'{name}'."
         )
-    known = values.index.unique(0)
-    return {group: values.xs(group, level=0) for group in groups if group in known}
+    if n_levels == 1:
+        return {None: rows}
+    return {group: rows.xs(group, level=0) for group in rows.index.unique(0)}
 
 
-def _grid_of(labels: Any) -> Any:
-    """Return the grid that tells missing rows, None where nothing does."""
-    is_ordered = labels.is_monotonic_increasing and labels.is_unique
-    return grid_of(labels) if len(labels) > 1 and is_ordered else None
+def _holes(labels: Any, like: Any) -> np.ndarray:
+    """Return the positions before which rows are missing, on the grid of others."""
+    is_ordered = all(e.is_monotonic_increasing and e.is_unique for e in (labels, like))
+    if len(like) > 1 and is_ordered and counts_rows(like):
+        grid = grid_of(like)
+        if grid.accepts(labels):
+            return np.flatnonzero(grid.steps(labels) != 1) + 1
+    return np.zeros(0, dtype=np.intp)
 
 
-def _holes(labels: Any, grid: Any) -> np.ndarray:
-    """Return the positions before which rows are missing."""
-    is_ordered = labels.is_monotonic_increasing and labels.is_unique
-    if grid is None or not is_ordered or not grid.accepts(labels):
-        return np.zeros(0, dtype=np.intp)
-    return grid.holes(labels, None)[0]
-
-
-def _broken_line(values: Any, grid: Any) -> tuple[np.ndarray, ...]:
+def _broken_line(values: Any, like: Any) -> tuple[np.ndarray, ...]:
     """Return where and what a line draws, NaN at holes, and its single points."""
     stamps, drawn = stamps_of(values), values.to_numpy(dtype=float, na_value=np.nan)
-    holes = _holes(values.index, grid)
+    holes = _holes(values.index, like)
     drawn = np.insert(drawn, holes, np.nan)
     stamps = np.insert(stamps, holes, stamps[holes])
     is_there = np.concatenate([[False], ~np.isnan(drawn), [False]])
@@ -401,15 +388,10 @@ def _points_and_ends(columns: dict) -> tuple[dict, dict]:
     return points, ends
 
 
-def _kind_of(labels: Any) -> str:
-    """Return what labels are: stamps of time (M), integers (i), …."""
-    is_time = isinstance(labels, PeriodIndex)
-    return "M" if is_time else labels.dtype.kind.replace("u", "i")
-
-
 def _columns(values, targets, owner, forecast):
     """Return those of the targets that a Series or DataFrame has, by name."""
-    if _kind_of(values.index) != _kind_of(forecast.index):
+    kinds = {stamps_of(e).dtype.kind.replace("u", "i") for e in (values, forecast)}
+    if len(kinds) > 1:
         raise ValueError(
             f"ForecastDisplay needs '{owner}' at labels of the kind of 'forecast', "
             f"{forecast.index.dtype}. Got {values.index.dtype}; convert one of them."

@@ -11,11 +11,10 @@ from sklstm._checks import is_integer
 from sklstm.network._lstm import patched, trace
 from sklstm.network._prior_inputs import PATCH
 from sklstm.views._drawing import (
-    check_levels,
+    Display,
     faint_ink,
     hatch_steps,
     line_style,
-    panels,
     row_name,
 )
 from sklstm.views._seen_windows import (
@@ -51,9 +50,8 @@ def gates(
 
     They come from the NumPy pass, which agrees with the kernels to float32 rounding.
     The output layer, the last two arrays of ``weights_``, turns the last hidden states
-    into the network's output. The prediction adds that to the highway, multiplied by
-    ``network_weight_``; where it is 0 the gates have no effect. Of an ensemble the
-    gates are those of the first network.
+    into the network's output, of which predictions take ``network_weight_``. Of an
+    ensemble the gates are those of the first network.
 
     Parameters
     ----------
@@ -65,11 +63,11 @@ def gates(
         Which rows: positions in X, or labels of its index that are not integers
         (``"1960-07"``). The newest row by default.
     network : {"own", "prior"}, default="own"
-        Whose gates: those of the network that was fitted, or of the prior, the LSTM
-        trained beforehand, where ``prior_weight_`` is above 0. The prior reads patches
-        of 4 steps, each called by its newest, of the channel that holds the target's
-        past: at most the newest 168 steps. It also reads them mirrored, and may read
-        their logarithms, which is not shown.
+        Whose gates: those of the network that was fitted, or of the prior, where
+        ``prior_weight_`` is above 0. The prior reads patches of 4 steps, each called by
+        its newest, of the channel that holds the target's past: at most the newest 168
+        steps. It also reads them mirrored, and may read their logarithms, which is not
+        shown.
 
     Returns
     -------
@@ -165,14 +163,14 @@ def _newest_steps(newest: int, n_patches: int, patch: int) -> range:
     return range(newest - patch * (n_patches - 1), newest + 1, patch)
 
 
-class GateDisplay:
+class GateDisplay(Display):
     """How the gates and states of an LSTM move through the windows of chosen rows.
 
     One column of panels for each of at most 12 rows: the values of the window (of at
     most six channels; several from their minimum to their maximum), heat maps over
     units of gates and states, and the mean of the gates, thin for backward layers.
-    Hatched is where there is nothing, such as missing steps. The title says how much
-    of the network's output predictions take: where it is 0, the gates have no effect.
+    Missing steps are hatched. The title says how much of the network's output
+    predictions take: where it is 0, the gates have no effect.
 
     Parameters
     ----------
@@ -234,13 +232,10 @@ class GateDisplay:
         Parameters
         ----------
         estimator, X : see gates
-            As in :func:`gates`.
         rows, layer : see gates and plot, default=-1
-            As in :func:`gates` and :meth:`plot`.
         network : {"own", "prior"}, default="own"
-            As in :func:`gates`.
         ax : see plot, default=None
-            As in :meth:`plot`.
+            As in :func:`gates` and :meth:`plot`.
         """
         seen = windows_seen(estimator, X, rows, "GateDisplay")
         frame = _gates_of(seen, network, "GateDisplay")
@@ -259,8 +254,7 @@ class GateDisplay:
         layer : int, default=-1
             Which layer is drawn; the last one by default.
         """
-        owner = type(self).__name__
-        check_levels(self.gates, _LEVELS, owner=owner, maker="gates")
+        self._check_levels(self.gates, _LEVELS, maker="gates")
         layers = self.gates.index.unique("layer")
         if not is_integer(layer) or not -len(layers) <= layer < len(layers):
             raise ValueError(
@@ -277,8 +271,7 @@ class GateDisplay:
         first = int(self.values is not None)
         shape = first + len(_GATES) + 1, len(rows)
         size = 3.4 + 3.0 * len(rows), 1.2 * shape[0]
-        self.axes_ = panels(ax, shape, size, owner=owner)
-        self.ax_, self.figure_ = self.axes_[0, 0], self.axes_[0, 0].figure
+        self._add_panels(ax, shape, size)
         ends = _ends_of_patches(self.gates.index.unique("step"))
         if self.values is not None:
             every = self.values.index.unique("step")

@@ -31,17 +31,21 @@ class SeenWindows:
     rows: Any
     newest: np.ndarray
     channels: list[str]
+    target_names: list | None  # as the transformer in front knows them
 
 
 def windows_seen(estimator: Any, X: Any, rows: Any, owner: str) -> SeenWindows:
     """Return the windows of chosen rows as a fitted LSTMRegressor sees them."""
-    is_one = isinstance(rows, str) or not hasattr(rows, "__len__")
-    if any(isinstance(row, bool | np.bool_) for row in ([rows] if is_one else rows)):
+    fronts, regressor = fronts_and_regressor(estimator)
+    if not isinstance(regressor, WindowRegressor):
+        # Data in the place of an estimator would fill a page.
+        is_estimator = hasattr(estimator, "get_params")
+        came = repr(estimator) if is_estimator else type(estimator).__name__
         raise ValueError(
-            f"The 'rows' parameter of {owner} must hold positions in X, or labels of "
-            "its index. Got truth values; pass np.flatnonzero(mask)."
+            f"{owner} needs a fitted LSTMRegressor, or a pipeline or search that "
+            f"ends in one. Got {came}."
         )
-    fronts, regressor = _parts_of(estimator, owner)
+    check_is_fitted(regressor)
     if not isinstance(regressor, LSTMRegressor):
         raise ValueError(
             f"{owner} needs the LSTM of LSTMRegressor. Got a "
@@ -62,22 +66,10 @@ def windows_seen(estimator: Any, X: Any, rows: Any, owner: str) -> SeenWindows:
         chosen = labels[positions]
     own = take_rows(windows, positions)
     sizes = regressor._scaling.sizes_of(own)
-    return SeenWindows(regressor, np.asarray(own), sizes, chosen, newest, channels)
-
-
-def _parts_of(estimator: Any, owner: str) -> tuple[list, Any]:
-    """Return what stands in front of the regressor that predicts, and that."""
-    fronts, regressor = fronts_and_regressor(estimator)
-    if not isinstance(regressor, WindowRegressor):
-        # Data in the place of an estimator would fill a page.
-        is_estimator = hasattr(estimator, "get_params")
-        came = repr(estimator) if is_estimator else type(estimator).__name__
-        raise ValueError(
-            f"{owner} needs a fitted LSTMRegressor, or a pipeline or search that "
-            f"ends in one. Got {came}."
-        )
-    check_is_fitted(regressor)
-    return fronts, regressor
+    steps = [step for front in fronts for _, step in front.steps]
+    targets = (getattr(step, "target_names_", None) for step in steps)
+    own, target = np.asarray(own), next(filter(None, targets), None)
+    return SeenWindows(regressor, own, sizes, chosen, newest, channels, target)
 
 
 def _names_of_values(names: Any, n_channels: int) -> tuple[list[str], np.ndarray]:
@@ -109,17 +101,15 @@ def frame_of_steps(values: np.ndarray, seen: SeenWindows) -> pd.DataFrame:
     return labelled(table.reshape(-1, shape[2]), levels, seen.channels)
 
 
-def name_of_output(estimator: Any, output: int) -> str | None:
+def name_of_output(seen: SeenWindows, output: int) -> str | None:
     """Return what a column of ``predict_steps`` is called, None for the only one.
 
     It is the name of a column of y, or the lag name of a step, as ``load_t+1``.
     """
-    fronts, regressor = _parts_of(estimator, "name_of_output")
-    if regressor.n_outputs_ == 1:
+    names = seen.target_names
+    if seen.regressor.n_outputs_ == 1:
         return None
-    parts = [part for front in fronts for _, part in front.steps]
-    names = next(filter(None, (getattr(p, "target_names_", None) for p in parts)), None)
-    if regressor.steps == 1:
+    if seen.regressor.steps == 1:
         return f"output {output}" if names is None else str(names[output])
     name = "y" if names is None else str(names[0])
     return f"{name}_t+{output}" if output else f"{name}_t"

@@ -27,31 +27,15 @@ class Windows:
     No stride leads from the last window of one group to the first of the next, nor over
     a missing row, so these windows are no view; as an array they would take ``window``
     times the memory of the rows. Indexing and ``numpy.asarray`` give ordinary arrays.
-
-    Parameters
-    ----------
-    base : ndarray of shape (n_slots, n_channels), float32 or float64
-    starts : ndarray of shape (n_rows,), int
-        The slot at which the window of each row begins; one more for the next row.
-    groups : ndarray of shape (n_rows,), int
-        The group of each row; -1 for those that ``fit`` has not seen.
-    window : int
-        Steps of a window.
-    keys : Index, optional
-        What the groups are called; None for a single series.
-    season : tuple of int, optional
-        Steps after which the pattern repeats.
-    maker : SlidingWindow, optional
-        That was fitted again when it made them, and is told if a fit on them fails.
     """
 
-    base: np.ndarray
-    starts: np.ndarray
-    groups: np.ndarray
+    base: np.ndarray  # (n_slots, n_channels), float32 or float64
+    starts: np.ndarray  # the slot at which the window of each row begins
+    groups: np.ndarray  # the group of each row, -1 for those that ``fit`` has not seen
     window: int
-    keys: Any = None
+    keys: Any = None  # what the groups are called, None for a single series
     season: tuple[int, ...] | None = None
-    maker: Any = None
+    maker: Any = None  # the SlidingWindow that is told if a fit on them fails
 
     ndim = 3
 
@@ -115,68 +99,6 @@ def take_rows(rows: Any, which: slice | np.ndarray) -> Any:
     return rows.iloc[which] if hasattr(rows, "iloc") else np.asarray(rows)[which]
 
 
-@dataclass(frozen=True)
-class Stretches:
-    """Rows by group and time, cut where one is missing between them.
-
-    Parameters
-    ----------
-    starts : ndarray of shape (n_stretches,), int
-        Position of the first row of each.
-    codes : ndarray of shape (n_stretches,), int
-        The group of each, in increasing order.
-    steps : ndarray of shape (n_stretches,), int
-        Places on the grid from the row before it in its group; not read of the first
-        stretch of a group.
-    n_rows : int
-        Rows of all stretches.
-    """
-
-    starts: np.ndarray
-    codes: np.ndarray
-    steps: np.ndarray
-    n_rows: int
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """The number of rows of each stretch."""
-        return np.diff(self.starts, append=self.n_rows)
-
-    @property
-    def is_first(self) -> np.ndarray:
-        """Which stretches begin a group."""
-        return np.append(True, self.codes[1:] != self.codes[:-1])[: len(self.codes)]
-
-
-@dataclass(frozen=True)
-class Slots:
-    """Where the rows of stretches, and the kept rows before them, lie in a base.
-
-    Parameters
-    ----------
-    starts : ndarray of shape (n_stretches,), int
-        Where in the base the window of the first row of each stretch begins; that of
-        the next row begins one slot later.
-    spans : ndarray of shape (n_stretches,), int
-        Slots from the last row of each to the next row of its group, 0 for none.
-    kept, kept_spans : ndarray of shape (n_kept,), int
-        The same of the kept rows.
-    n_slots : int
-        Length of the base.
-    n_without_past, first_without_past : int
-        How many rows have no row in their window, though some came before them, and the
-        position of the first of them.
-    """
-
-    starts: np.ndarray
-    spans: np.ndarray
-    kept: np.ndarray
-    kept_spans: np.ndarray
-    n_slots: int
-    n_without_past: int
-    first_without_past: int
-
-
 def check_length(longest: int, lag: int, *, is_long: bool) -> None:
     """Raise where no row of the longest group has a past."""
     if longest <= lag:
@@ -200,131 +122,54 @@ def check_size(window: int, horizon: int, values: np.ndarray, n_groups: int) -> 
 
 
 def slots_of(
-    rows: Stretches, kept: Stretches, window: int, delays: np.ndarray
-) -> Slots:
-    """Return where rows lie in their base.
+    codes: np.ndarray, steps: np.ndarray, window: int, delays: np.ndarray
+) -> np.ndarray:
+    """Return the slot of a base at which the window of each row begins.
 
-    A stretch lies as many slots behind the one before it as on the grid, but no more
-    than a window reads: in a longer hole every slot would hold the same.
-
-    Parameters
-    ----------
-    rows, kept : Stretches
-        Rows, and the kept rows that come before those of their group, each a stretch.
-    window : int
-        Steps of a window.
-    delays : ndarray of shape (n_channels,), int
-        Rows from the newest value of a channel in a window to the predicted row.
+    A row lies as many slots behind the one before it as on the grid, but no more than a
+    window reads: in a longer hole every slot would hold the same. Rows are by group and
+    time; delays are those of :func:`base_from_rows`.
     """
-    lag = max(int(delays.max()), 0)
-    # Kept rows come before the rows of their group.
-    row_at = np.arange(len(rows.codes))
-    row_at += np.searchsorted(kept.codes, rows.codes, side="right")
-    kept_at = np.arange(len(kept.codes)) + np.searchsorted(rows.codes, kept.codes)
-    parts = np.empty((3, len(row_at) + len(kept_at)), dtype=np.int64)
-    parts[:, row_at] = rows.codes, rows.steps, rows.lengths
-    parts[:, kept_at] = kept.codes, kept.steps, kept.lengths
-    codes, steps, lengths = parts
-    is_first = np.append(True, codes[1:] != codes[:-1])
-    lost = _rows_in_holes(steps, lengths, is_first, row_at, window, lag)
-    # At least one slot lies between two groups, so that they do not seem to join.
-    gap = window + max(lag, 1)
-    steps = np.minimum(steps, window + lag - min(int(delays.min()), 0))
-    steps = np.where(is_first, gap, steps)
+    lag, ahead = max(int(delays.max()), 0), max(-int(delays.min()), 0)
+    steps = np.minimum(steps, window + lag + ahead)
+    steps[first_of_groups(codes)] = _gap(window, lag)
     steps[0] = 0
-    ends = np.cumsum(steps + lengths - 1)
-    starts = ends - lengths + 1
-    spans = np.append(np.where(is_first[1:], 0, steps[1:]), 0)
-    n_slots = int(ends[-1]) + gap
-    return Slots(
-        starts[row_at], spans[row_at], starts[kept_at], spans[kept_at], n_slots, *lost
-    )
+    return np.cumsum(steps)
 
 
-def _rows_in_holes(
-    steps: np.ndarray,
-    lengths: np.ndarray,
-    is_first: np.ndarray,
-    row_at: np.ndarray,
-    window: int,
-    lag: int,
-) -> tuple[int, int]:
-    """Return how many rows have windows that lie in a hole, and the first of them.
-
-    Of all stretches, those of rows are at ``row_at``.
-    """
-    apart = np.where(is_first, lag + 1, steps)
-    places = np.cumsum(apart + np.append(0, lengths[:-1] - 1))
-    own, n_own = places[row_at], np.append(0, np.cumsum(lengths[row_at]))
-
-    def n_rows_before(place):
-        at = np.searchsorted(own, place) - 1
-        n_within = np.minimum(place - own[at], lengths[row_at][at])
-        return np.where(at < 0, 0, n_own[at] + n_within)
-
-    # A window ends ``lag`` places before its row.
-    begins = n_rows_before(places + np.maximum(window + lag - steps, 0))
-    counts = np.maximum(n_rows_before(places + lag) - begins, 0) * ~is_first
-    return int(counts.sum()), int(begins[np.argmax(counts > 0)])
+def _gap(window: int, lag: int) -> int:
+    """Return the slots that part groups: at least one, so that they do not join."""
+    return window + max(lag, 1)
 
 
 def base_from_rows(
     values: np.ndarray,
-    rows: Stretches,
-    kept: np.ndarray,
-    slots: Slots,
+    codes: np.ndarray,
+    slots: np.ndarray,
     window: int,
     delays: np.ndarray,
 ) -> np.ndarray:
-    """Return the base in which every row's window is a slice.
+    """Return the base, (n_slots, n_channels), in which every row's window is a slice.
 
-    The window of row t holds each channel at rows t - delay - window + 1 to t - delay.
+    The window of row t holds each channel at rows t - delay - window + 1 to t - delay:
+    delays are more than 0 for channels that are fed back, 0 and less for known ones.
     In a slot without a row, and behind the newest, the newest earlier row stands. A
     step that lacks one channel lacks all of them.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_rows, n_channels)
-        Rows by group and time.
-    rows : Stretches
-        How they follow each other.
-    kept : ndarray of shape (n_kept, n_channels)
-        Kept rows.
-    slots : Slots
-        Where both lie.
-    window : int
-        Steps of a window.
-    delays : ndarray of shape (n_channels,), int
-        More than 0 for channels that are fed back, 0 and less for known ones; more
-        than ``-window``.
-
-    Returns
-    -------
-    ndarray of shape (n_slots, n_channels), in the float type of both
     """
-    shape = slots.n_slots, values.shape[1]
-    base: np.ndarray = np.full(shape, np.nan, dtype=float_type(values, kept))
-    one_by_one = np.arange(len(kept))
+    n_slots = int(slots[-1]) + _gap(window, max(int(delays.max()), 0))
+    shape = n_slots, values.shape[1]
+    base: np.ndarray = np.full(shape, np.nan, dtype=float_type(values))
+    newest = np.append(first_of_groups(codes)[1:], len(codes)) - 1
+    spans = np.diff(slots, append=0)
     for delay in np.unique(delays):
-        channels = delays == delay
-        which = slice(None) if channels.all() else np.flatnonzero(channels)
-        at = window - 1 + int(delay)
-        for part, starts, at_slots, spans in (
-            (kept, one_by_one, slots.kept, slots.kept_spans),
-            (values, rows.starts, slots.starts, slots.spans),
-        ):
-            stops = np.append(starts[1:], len(part))
-            lengths = stops - starts
-            own = part if isinstance(which, slice) else part[:, which]
-            if len(starts) == 1:
-                base[at_slots[0] + at : at_slots[0] + at + len(part), which] = own
-            else:
-                _put(base, ranges(at_slots + at, lengths), which, own)
-            # What stands where no row is.
-            n_after = np.where(spans > 0, spans - 1, max(0, -delay))
-            if n_after.any():
-                after = ranges(at_slots + at + lengths, n_after)
-                _put(base, after, which, own[np.repeat(stops - 1, n_after)])
+        channels = np.flatnonzero(delays == delay)
+        spans[newest] = 1 + max(0, -delay)
+        own = np.repeat(values[:, channels], spans, axis=0)
+        begin = int(slots[0]) + window - 1 + delay
+        at: Any = slice(begin, begin + len(own))
+        if len(newest) > 1:
+            at = ranges(slots + window - 1 + delay, spans)[:, None]
+        base[at, channels] = own
     base[np.isnan(base).any(axis=1)] = np.nan
     return base
 
@@ -335,9 +180,9 @@ def float_type(*arrays: np.ndarray) -> type:
     return np.float32 if is_short else np.float64
 
 
-def _put(base: np.ndarray, at: np.ndarray, channels: Any, rows: np.ndarray) -> None:
-    """Write some channels of rows to positions of a base."""
-    base[at if isinstance(channels, slice) else at[:, None], channels] = rows
+def first_of_groups(codes: np.ndarray) -> np.ndarray:
+    """Return the positions of the first row of each group, of sorted codes."""
+    return np.flatnonzero(np.append(True, np.diff(codes) != 0)[: len(codes)])
 
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -348,7 +193,7 @@ def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 def _windows_view(base: np.ndarray, window: int) -> np.ndarray:
-    """Return all windows of a base as a view, one for every step it can begin with."""
+    """Return all windows of a base as a view, one for every slot it can begin with."""
     view = np.lib.stride_tricks.sliding_window_view(base, window, axis=0)
     return view.transpose(0, 2, 1)
 
@@ -368,12 +213,8 @@ def base_from_windows(windows: np.ndarray) -> np.ndarray | None:
     row, step, channel = windows.strides
     if n_rows < 2 or row != step:
         return None
-    return np.lib.stride_tricks.as_strided(
-        windows,
-        (n_rows + window - 1, n_channels),
-        (step, channel),
-        writeable=False,
-    )
+    shape, strides = (n_rows + window - 1, n_channels), (step, channel)
+    return np.lib.stride_tricks.as_strided(windows, shape, strides, writeable=False)
 
 
 def row_slices(windows: Any, n_rows: int) -> Iterator[slice]:
@@ -385,17 +226,10 @@ def row_slices(windows: Any, n_rows: int) -> Iterator[slice]:
 
 
 def true_steps(windows: Any) -> np.ndarray:
-    """Return how many steps of each window are true.
+    """Return how many steps of each window are true, (n_rows,) int32.
 
-    Parameters
-    ----------
-    windows : ndarray or Windows of shape (n_rows, window, n_channels)
-        A step is missing where all its channels are NaN.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,), int32
-        -1 where a window is not missing oldest steps followed by true ones.
+    A step is missing where all its channels are NaN. -1 stands for windows that are not
+    missing oldest steps followed by true ones.
     """
     n_rows, window, n_channels = windows.shape
     base = base_from_windows(windows)
@@ -412,34 +246,24 @@ def true_steps(windows: Any) -> np.ndarray:
 def _true_steps_of_base(base: np.ndarray, window: int) -> np.ndarray:
     """Return the counts of ``true_steps`` of all windows of a base."""
     counts = np.full(len(base) - window + 1, window, dtype=np.int32)
-    nan = np.isnan(base)
-    is_nan = nan.any(axis=1)
-    if not is_nan.any():
-        return counts
+    is_nan = np.isnan(base).any(axis=1)
     # Windows that begin after the newest NaN are complete.
-    n_touched = min(len(base) - int(np.argmax(is_nan[::-1])), len(counts))
-    nan, is_nan = nan[: n_touched + window - 1], is_nan[: n_touched + window - 1]
-    is_missing = nan.all(axis=1)
-    oldest = np.arange(n_touched)
-    so_far = np.append(0, np.cumsum(is_missing))
-    n_missing = so_far[oldest + window] - so_far[oldest]
-    steps = np.arange(len(is_nan))
-    newest_nan = np.maximum.accumulate(np.where(is_nan, steps, -1))
-    n_partly = np.append(0, np.cumsum(is_nan & ~is_missing))
-    # The missing steps must be the oldest, and no step may be missing in part.
-    is_valid = newest_nan[oldest + window - 1] < oldest + n_missing
-    is_valid &= n_partly[oldest + window] == n_partly[oldest]
-    counts[:n_touched] = np.where(is_valid, window - n_missing, -1)
+    n_read = min(int(np.max(np.flatnonzero(is_nan), initial=-1)) + 1, len(counts))
+    is_nan = is_nan[: n_read + window - 1]
+    so_far = np.append(0, np.cumsum(np.isnan(base[: len(is_nan)]).all(axis=1)))
+    n_missing = so_far[window:] - so_far[:-window]
+    newest = np.maximum.accumulate(np.where(is_nan, np.arange(len(is_nan)), -1))
+    n_until = np.maximum(newest[window - 1 :] - np.arange(n_read) + 1, 0)
+    # All steps up to the newest NaN must be missing, and in every channel.
+    counts[:n_read] = np.where(n_missing == n_until, window - n_until, -1)
     return counts
 
 
 def is_next_window(windows: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return, for each row but the first, whether it directly follows the one before.
 
-    Windows of contiguous rows overlap: all but the newest step of one are all but the
-    oldest of the other. The newest step of the earlier window and the counts of true
-    steps tell them apart from rows with one missing between them. Windows of a single
-    step tell nothing but the count.
+    Windows of contiguous rows overlap; their newest steps and the counts of true steps
+    tell them from rows with one missing between them. Of a single step the count does.
     """
     if isinstance(windows, Windows):
         return np.diff(windows.starts) == 1

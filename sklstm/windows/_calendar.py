@@ -85,14 +85,8 @@ def _parts_of_grid(grid: Grid) -> tuple[str, ...]:
     """Return the parts of "auto": what repeats within a year for such a step."""
     if grid.kind == "rows":
         return _WITHIN_DAYS
-    days = grid.step
-    if isinstance(grid.last, pd.PeriodIndex):
-        days = grid.last.to_timestamp("s")[0]
-        days = (grid.last + grid.step).to_timestamp("s")[0] - days
-    elif not isinstance(days, pd.Timedelta):
-        days = grid.after(grid.last, 1)[0] - grid.last[0]
     for at_least, parts in _AUTO:
-        if days >= pd.Timedelta(days=at_least):
+        if grid.duration >= pd.Timedelta(days=at_least):
             return parts
     return _WITHIN_DAYS
 
@@ -151,10 +145,8 @@ def put_calendar_to_come(
     They are read at (n_stretches, n_places) slots of the base, whose last channels are
     those of the calendar.
     """
-    codes, ends = pd.factorize(newest)
-    ends, n_places = pd.Index(ends), at.shape[1]
-    later = [grid.after(ends[i : i + 1], n_places) for i in range(len(ends))]
-    channels = calendar_channels(later[0].append(later[1:]), parts)
-    channels = channels.reshape(len(ends), n_places, -1)[codes]
+    later = grid.after_each(newest, at.shape[1])
+    channels = calendar_channels(later, parts)
+    channels = channels.reshape(*at.shape[::-1], -1).swapaxes(0, 1)
     is_there = ~np.isnan(base[at]).any(axis=2)
     base[at[is_there], -channels.shape[2] :] = channels[is_there]

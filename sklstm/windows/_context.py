@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sklstm.windows._array import Stretches, float_type, ranges
+from sklstm.windows._array import first_of_groups, float_type
 from sklstm.windows._labels import Grid, labels_together
 from sklstm.windows._table import (
     RowLabels,
     check_key_types,
-    filled_forward,
-    first_of_groups,
     keys_together,
     newest_in_order,
     newest_of_groups,
@@ -45,6 +43,20 @@ class Context:
         newest = self.labels[newest_of_groups(self.codes, 1)]
         later = np.asarray(labels > newest.take(np.maximum(groups, 0)))
         return (groups < 0) | later
+
+    def before(
+        self, begins: pd.Index, groups: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the kept rows before those of X begin, and their groups in X.
+
+        Begins are the first labels of the groups of X, groups what ``fit`` calls them.
+        """
+        code_of = np.full(len(self.first_labels) + 1, -1)
+        code_of[groups] = np.arange(len(groups))  # at -1 what nobody reads
+        codes = code_of[self.codes]
+        is_before = np.asarray(self.labels < begins.take(np.maximum(codes, 0)))
+        kept = np.flatnonzero((codes >= 0) & is_before)
+        return kept, codes[kept]
 
     def directly_precedes(
         self, keys: pd.Index | None, labels: pd.Index, grid: Grid
@@ -80,35 +92,38 @@ class Context:
 
 @dataclass(frozen=True)
 class Placed:
-    """Rows by group and time, and the kept rows that come before them."""
+    """Rows of X and, in front of their groups, the rows kept from ``fit``.
+
+    All of them are by group and time. Labels and positions are those of the rows of X.
+    """
 
     rows: RowLabels  # as they came
-    order: np.ndarray | None  # by group and time, that of all below; None: as they came
-    stretches: Stretches  # how they follow each other, and the groups they are of
+    order: np.ndarray | None  # of the rows of X, by group and time; None: as they came
     groups: np.ndarray  # of X as ``fit`` numbers them, -1 for new ones
-    channels: np.ndarray  # (n_rows, n_channels), missing values filled
-    kept: np.ndarray  # (n_kept, n_channels), rows kept from ``fit`` that come before
-    kept_stretches: Stretches  # each of them
+    own: slice | np.ndarray  # the rows of X among all
+    all_codes: np.ndarray  # of all rows: their group in X,
+    steps: np.ndarray  # places on the grid from the row before in their group,
+    values: np.ndarray  # and their channels, missing values filled
+
+    @property
+    def channels(self) -> np.ndarray:
+        """The values of the rows of X."""
+        return self.values[self.own]
 
     @property
     def codes(self) -> np.ndarray:
         """The group of each row."""
-        return np.repeat(self.stretches.codes, self.stretches.lengths)
-
-    @property
-    def group_codes(self) -> np.ndarray:
-        """The groups of X that have rows, in increasing order."""
-        return self.stretches.codes[self.stretches.is_first]
+        return self.all_codes[self.own]
 
     @property
     def firsts(self) -> np.ndarray:
         """The positions of the first row of each group."""
-        return self.stretches.starts[self.stretches.is_first]
+        return first_of_groups(self.codes)
 
     @property
-    def newest(self) -> np.ndarray:
-        """The positions of the newest row of each group."""
-        return np.append(self.firsts[1:], self.stretches.n_rows) - 1
+    def steps_within(self) -> np.ndarray:
+        """The steps between rows of one group."""
+        return np.delete(self.steps[self.own], self.firsts)
 
     def row(self, position: int) -> int:
         """Return the row of X that is at a position."""
@@ -116,8 +131,7 @@ class Placed:
 
     def labels_of(self, which: Any) -> pd.Index:
         """Return the labels of time at some positions."""
-        rows = which if self.order is None else self.order[which]
-        return self.rows.stamps.take(self.rows.ranks[rows])
+        return self.rows.times_of(which if self.order is None else self.order[which])
 
     def as_they_came(self, values: np.ndarray) -> np.ndarray:
         """Return values of rows in the order of X."""
@@ -127,19 +141,27 @@ class Placed:
         came[self.order] = values
         return came
 
+    def without_past(self, window: int, lag: int) -> np.ndarray:
+        """Return the positions of rows with earlier ones, but none in their window."""
+        is_first = np.diff(self.all_codes, prepend=-1) != 0
+        places = np.cumsum(np.where(is_first, lag + 1, self.steps))
+        newest = np.searchsorted(places, places - lag, side="right") - 1
+        is_far = places - lag - places[newest] >= window
+        is_far &= self.all_codes[newest] == self.all_codes
+        return np.flatnonzero(is_far[self.own])
+
 
 def context_of(placed: Placed, n_newest: int) -> Context:
     """Return the newest rows of every group."""
-    stops = placed.newest + 1
-    counts = np.minimum(stops - placed.firsts, n_newest)
-    newest = ranges(stops - counts, counts)
+    newest = newest_of_groups(placed.codes, n_newest)
+    channels = placed.channels
     return Context(
-        placed.channels[newest].astype(float_type(placed.channels)),
+        channels[newest].astype(float_type(channels)),
         placed.labels_of(newest),
-        np.repeat(placed.group_codes, counts),
+        placed.codes[newest].astype(np.int64),
         placed.labels_of(placed.firsts),
         placed.rows.keys,
-        _ends_of(placed.channels),
+        _ends_of(channels),
     )
 
 
@@ -162,77 +184,36 @@ def placed_rows(
     Channels come in the order of X. Without a grid each row follows the one before;
     without a context rows begin anew.
     """
-    channels = channels if order is None else channels[order]
-    stretches = _stretches_of(rows, order, grid)
-    groups = np.arange(1 if rows.keys is None else len(rows.keys))
-    none = np.zeros(0, dtype=np.int64)
-    placed = Placed(
-        rows,
-        order,
-        stretches,
-        groups,
-        channels,
-        np.zeros((0, channels.shape[1]), dtype=np.float32),
-        Stretches(none, none, none, 0),
-    )
-    before = np.full((int(stretches.is_first.sum()), channels.shape[1]), np.nan)
-    if context is not None and grid is not None:
-        placed, before = _behind(placed, grid, context, before, owner=owner)
-    filled = filled_forward(placed.channels, placed.firsts, before)
-    return replace(placed, channels=filled)
-
-
-def _stretches_of(
-    rows: RowLabels, order: np.ndarray | None, grid: Grid | None
-) -> Stretches:
-    """Return how rows by group and time follow each other on a grid."""
-    n_rows = len(rows.ranks)
-    codes = rows.codes if order is None else rows.codes[order]
-    firsts = np.zeros(1, dtype=np.int64)
-    ranks = None
-    if rows.keys is not None or order is not None:
-        firsts = first_of_groups(codes)
-        ranks = rows.ranks if order is None else rows.ranks[order]
-    starts, steps = firsts, np.ones_like(firsts)
+    ordered = rows
+    if order is not None:
+        ordered, channels = rows.take(order), channels[order]
+    codes, steps = ordered.codes, np.ones(len(channels), dtype=np.int64)
     if grid is not None:
-        holes, sizes = grid.holes(rows.stamps, ranks)
-        is_within = ~np.isin(holes, firsts)
-        starts = np.concatenate([firsts, holes[is_within]])
-        steps = np.concatenate([steps, sizes[is_within]])
-        in_order = np.argsort(starts, kind="stable")
-        starts, steps = starts[in_order], steps[in_order]
-    return Stretches(starts, codes[starts].astype(np.int64), steps, n_rows)
+        steps[1:] = grid.steps(rows.stamps, ordered.ranks)
+    groups = np.arange(1 if rows.keys is None else len(rows.keys))
+    own: slice | np.ndarray = slice(None)
+    if context is not None and grid is not None:
+        groups = context.groups_of(rows.keys, owner=owner)
+        firsts = first_of_groups(codes)
+        begins = ordered.times_of(firsts)
+        kept, kept_codes = context.before(begins, groups)
+        places = grid.places(context.labels)[kept]
+        # The newest kept row of a group, and what follows it.
+        newest = newest_of_groups(kept_codes, 1)
+        following = kept_codes[newest]
+        steps[firsts[following]] = grid.places(begins)[following] - places[newest]
+        steps = np.concatenate([np.diff(places, prepend=0), steps])
+        codes = np.concatenate([kept_codes, codes])
+        channels = np.vstack([context.values[kept], channels])
+        together = np.argsort(codes, kind="stable")
+        own = np.flatnonzero(together >= len(kept))
+        codes, channels = codes[together], channels[together]
+        steps = np.maximum(steps[together], 1)
+    return Placed(rows, order, groups, own, codes, steps, _filled(channels, codes))
 
 
-def _behind(
-    placed: Placed, grid: Grid, context: Context, before: np.ndarray, *, owner: str
-) -> tuple[Placed, np.ndarray]:
-    """Return rows behind the kept rows of their group, and the newest of these."""
-    stretches, firsts = placed.stretches, placed.firsts
-    codes = placed.group_codes
-    groups = context.groups_of(placed.rows.keys, owner=owner)
-    # Which group of X each kept row belongs to, and when that begins.
-    place = np.full(len(context.first_labels) + 1, -1)
-    place[groups[codes]] = np.arange(len(codes))
-    place = np.append(place[:-1], -1)[context.codes]
-    begins = placed.labels_of(firsts).take(np.maximum(place, 0))
-    kept = np.flatnonzero((place >= 0) & np.asarray(context.labels < begins))
-    place = place[kept]
-    places = grid.places(context.labels)[kept]
-    kept_steps = np.maximum(np.diff(places, prepend=0), 1)
-    newest = newest_of_groups(place, 1)
-    following = place[newest]
-    since = grid.places(placed.labels_of(firsts[following])) - places[newest]
-    steps = stretches.steps.copy()
-    steps[np.flatnonzero(stretches.is_first)[following]] = np.maximum(since, 1)
-    before[following] = context.values[kept[newest]]
-    behind = replace(
-        placed,
-        stretches=replace(stretches, steps=steps),
-        groups=groups,
-        kept=context.values[kept],
-        kept_stretches=Stretches(
-            np.arange(len(kept)), codes[place], kept_steps, len(kept)
-        ),
-    )
-    return behind, before
+def _filled(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return values with every NaN filled from the newest earlier row of its group."""
+    if values.dtype.kind != "f" or not np.isnan(values).any():
+        return values
+    return pd.DataFrame(values).groupby(codes).ffill().to_numpy()

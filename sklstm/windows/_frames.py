@@ -8,27 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas import DataFrame, Series
 from pandas.errors import InvalidIndexError
 
 from sklstm._checks import is_integer, one_line, python_scalar
-
-__all__ = [
-    "DataFrame",
-    "Series",
-    "check_columns_once",
-    "check_same_labels",
-    "column_of_target",
-    "is_numbered",
-    "known_columns",
-    "labels_of",
-    "names_of",
-    "numeric_frame",
-    "positions_of",
-    "rows_from",
-    "stamps_of",
-]
-
 
 # What columns that are no numbers may be for.
 _OF_TIMES = "put it into the index (set_index), or name it in time= of a long frame"
@@ -51,13 +33,7 @@ def labels_of(X: Any) -> pd.Index | None:
 
 
 def numeric_frame(frame: pd.DataFrame, *, owner: str) -> pd.DataFrame:
-    """Return a DataFrame as numbers, once it has columns and all of them hold some.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        What the user passed as X.
-    """
+    """Return a DataFrame as numbers, once it has columns and all of them hold some."""
     if frame.shape[1] == 0:
         raise ValueError(
             f"{owner} needs columns. Found array with 0 feature(s) "
@@ -214,14 +190,7 @@ def positions_of(
 ) -> np.ndarray:
     """Return the positions of chosen rows, each of them once.
 
-    Parameters
-    ----------
-    rows : int, label, slice or sequence of ints and labels
-        Integers and slices are positions, anything else is looked up in the labels.
-    labels : Index, optional
-        Labels of all rows.
-    n_rows : int
-        How many rows there are.
+    Integers and slices are positions, anything else is looked up in the labels of all.
     """
     every = np.arange(n_rows)
     is_one = isinstance(rows, str | dict | set) or not hasattr(rows, "__len__")
@@ -241,7 +210,8 @@ def positions_of(
                 )
             raise ValueError(
                 f"The 'rows' parameter of {owner} must hold positions in X, or labels "
-                f"of its index that are not integers. Got {came}."
+                f"of its index that are not integers. Got {came}; of a mask pass "
+                "np.flatnonzero(mask)."
             ) from None
     if not sum(map(len, found)):
         raise ValueError(

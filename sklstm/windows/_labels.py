@@ -5,13 +5,14 @@ A label is whatever a pandas index holds: a time stamp, a period or an integer. 
 wall clocks, weekends and opening hours, so that a Monday follows a Friday where no row
 ever lay on a Saturday or Sunday.
 
-Everything is counted on the integers behind the labels, since pandas' own arithmetic of
+Everything is counted on the numbers behind the labels, since pandas' own arithmetic of
 offsets builds several objects for each row; only rare calendars use it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -22,9 +23,9 @@ import pandas as pd
 from sklstm._checks import python_scalar
 
 # Positions of labels, and of the label that follows each in its group.
-Pairs = tuple[np.ndarray, np.ndarray]
+Pairs = tuple[Any, Any]
+_NEIGHBOURS = slice(None, -1), slice(1, None)
 
-_CHUNK = 1 << 18
 _DAY, _NONE = pd.Timedelta(days=1), pd.Timedelta(0)
 _SHORTEST_DAY = pd.Timedelta(hours=22)  # on the wall clock, over a change of clocks
 _SHORTEST_MONTH = pd.Timedelta(days=28)
@@ -69,6 +70,19 @@ class Grid:
             return f"{self.step} month(s)"
         return getattr(self.step, "freqstr", None) or str(self.step)
 
+    @property
+    def duration(self) -> pd.Timedelta:
+        """How long a step of stamps or periods lasts: the mean where they differ."""
+        if isinstance(self.step, pd.Timedelta):
+            return self.step
+        offset = self.step
+        if self.kind == "month":
+            offset = pd.DateOffset(months=self.step)
+        elif self.kind == "period":
+            offset = self.step * self.last.freq.base
+        first = pd.Timestamp("2001-01-01") + offset
+        return (first + 20 * offset - first) / 20
+
     def moved_to(self, label: pd.Index) -> Grid:
         """Return the same grid with another newest label (an Index of length 1)."""
         zone = getattr(self.last, "tz", None)
@@ -94,6 +108,8 @@ class Grid:
                 "tz_convert on one of the two."
             )
 
+    # -- places ----------------------------------------------------------------------
+
     def places(self, labels: pd.Index) -> np.ndarray:
         """Return the place of each label on the grid, counted from any origin.
 
@@ -102,57 +118,51 @@ class Grid:
         """
         if self.kind == "rows":
             return np.zeros(len(labels), dtype=np.int64)
-        if self.kind in ("integer", "period"):
-            numbers = _numbers(labels)
-            if not self.weekdays:
-                return _nearest(numbers - _numbers(self.last)[0], self.step)
-            return self._open_places(labels.to_timestamp(), _unit_of(labels.freq))
-        if self.kind == "stamp" and not self.weekdays:
-            unit, (labels, last) = _in_one_unit(labels, self.last)
-            step = max(1, self.step // pd.Timedelta(1, unit))
-            return _nearest(labels.asi8 - last.asi8[0], step)
-        wall = _wall(labels, self.last.tz)
-        if self.kind == "month":
-            return _months(wall) // self.step
         if self.kind == "calendar":
-            return self._calendar_places(wall)
+            return self._calendar_places(labels)
         if self.weekdays:
-            return self._open_places(wall, self.step)
-        unit, (wall, last) = _in_one_unit(wall, _wall(self.last, self.last.tz))
-        return _nearest(wall.asi8 - last.asi8[0], self.step // pd.Timedelta(1, unit))
+            is_open = self._open_week()
+            wall = _wall(labels, getattr(self.last, "tz", None))
+            places = _since_epoch(wall, self.duration, self.phase)
+            weeks, within = np.divmod(places, len(is_open))
+            return weeks * int(is_open.sum()) + np.cumsum(is_open)[within] - 1
+        numbers, (last,) = self._numbers(labels), self._numbers(self.last)
+        return _nearest(numbers - last, self.step)
 
-    def holes(
-        self, labels: pd.Index, ranks: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows that are not one place after the row before, and how many.
+    def steps(self, labels: pd.Index, ranks: Any = slice(None)) -> np.ndarray:
+        """Return by how many places each row but the first is after the one before.
 
         Labels are distinct and in increasing order; ranks say which of them is the
-        label of each row, None that each is that of one row. The number of places is
-        less than 1 where the row before is later.
+        label of each row. It is less than 1 where the row before is later.
         """
-        n_rows = len(labels) if ranks is None else len(ranks)
-        none = np.zeros(0, dtype=np.int64)
-        if self.kind == "rows" or (ranks is None and self._is_unbroken(labels)):
-            return none, none
-        places = none if ranks is None else self.places(labels)
-        found = []
-        for begin in range(0, n_rows - 1, _CHUNK):
-            part = slice(begin, begin + _CHUNK + 1)
-            own = self.places(labels[part]) if ranks is None else places[ranks[part]]
-            steps = np.diff(own)
-            # A row off the grid, or where it is closed, is a place of its own.
-            steps = np.where(steps == 0, 1, steps)
-            at = np.flatnonzero(steps != 1)
-            found.append((begin + at + 1, steps[at]))
-        rows, sizes = zip(*found, strict=True) if found else ([], [])
-        return np.concatenate([none, *rows]), np.concatenate([none, *sizes])
+        steps = np.diff(self.places(labels)[ranks])
+        # A row off the grid, or where it is closed, is a place of its own.
+        steps[steps == 0] = 1
+        return steps
 
-    def _is_unbroken(self, labels: pd.Index) -> bool:
-        """Return whether labels say themselves that none is missing."""
-        if isinstance(labels, pd.RangeIndex):
-            return self.kind == "integer" and labels.step == self.step
-        own = getattr(labels, "freq", None) if self.kind != "period" else None
-        return own is not None and own in (self.step, self._offset())
+    def _numbers(self, labels: pd.Index) -> np.ndarray:
+        """Return what is counted: integers, months, or stamps of NumPy."""
+        if self.kind in ("integer", "period"):
+            return _integers(labels)
+        if self.kind != "stamp":
+            labels = _wall(labels, self.last.tz)
+        if self.kind == "month":
+            return _months(labels)
+        return labels.asi8.view(f"M8[{labels.unit}]")
+
+    def _open_week(self) -> np.ndarray:
+        """Return which places of a week from 1 January 1970, a Thursday, are open."""
+        days = np.roll(np.array(self.weekdays), -3)
+        return (days[:, None] & np.array(self.times)).ravel()
+
+    def _calendar_places(self, labels: pd.DatetimeIndex) -> np.ndarray:
+        last = _wall(self.last, self.last.tz)
+        ends = _wall(labels, self.last.tz).append(last)
+        stamps = _calendar_stamps(self.step.base, ends.min(), ends.max(), last.unit)
+        places = stamps.searchsorted(ends, side="right")
+        return (places[:-1] - places[-1]) // self.step.n
+
+    # -- what comes next -------------------------------------------------------------
 
     def after(self, label: pd.Index, n_rows: int) -> pd.Index:
         """Return the ``n_rows`` labels that follow a label (an Index of length 1)."""
@@ -165,107 +175,87 @@ class Grid:
                 "fewer, or call as_unit('s') on the index."
             ) from error
 
+    def after_each(self, labels: pd.Index, n_rows: int) -> pd.Index:
+        """Return the ``n_rows`` labels after each of some labels, step by step."""
+        if len(labels) == 1:
+            return self.after(labels, n_rows)
+        codes, ends = pd.factorize(labels)
+        ends = pd.Index(ends, name=labels.name)
+        parts = [self.after(ends[i : i + 1], n_rows) for i in range(len(ends))]
+        rows = (codes * n_rows + np.arange(n_rows)[:, None]).ravel()
+        return parts[0].append(parts[1:]).take(rows)
+
     def _after(self, label: pd.Index, n_rows: int) -> pd.Index:
+        ahead = np.arange(1, n_rows + 1)
         if self.kind == "integer":
             first, step = int(label[0]), self.step
-            if first + step * (n_rows + 1) > np.iinfo(np.int64).max:
+            stop = first + step * (n_rows + 1)
+            if stop > np.iinfo(np.int64).max:
                 raise OverflowError
-            later: Any = pd.RangeIndex(first + step, first + step * (n_rows + 1), step)
-        elif self.kind == "period":
-            later = self._periods_after(label, n_rows)
-        elif self.kind == "stamp" and not self.weekdays:
-            later = _repeated(label, self.step, n_rows)
+            later: Any = pd.RangeIndex(first + step, stop, step)
+        elif self.kind != "period":
+            later = self._stamps_after(label, ahead)
+        elif self.weekdays:
+            later = self._walls_after(label.to_timestamp(), ahead)
+            later = pd.PeriodIndex(later, freq=label.freq)
         else:
-            zone = self.last.tz
-            wall = _wall(label, zone)
-            later = _on_clock(self._walls_after(wall, n_rows), zone, label.unit)
-            later = later if label.tz == zone else later.tz_convert(label.tz)
-        if isinstance(later, pd.DatetimeIndex) and later.freq is None:
-            later = _with_freq(later, self._offset())
+            ordinals = label.asi8[0] + self.step * ahead
+            later = pd.PeriodIndex.from_ordinals(ordinals, freq=label.freq)
         return later.rename(label.name)
+
+    def _stamps_after(self, label: pd.DatetimeIndex, ahead: np.ndarray) -> Any:
+        """Return stamps in the time zone and resolution of the one that they follow."""
+        if self.kind == "stamp" and not self.weekdays:
+            later = label.repeat(len(ahead)) + self.step * ahead
+        else:
+            wall = self._walls_after(_wall(label, self.last.tz), ahead)
+            later = _on_clock(wall, self.last.tz)
+            later = later if label.tz == later.tz else later.tz_convert(label.tz)
+        later = later.as_unit(label.unit)
+        if later.freq is None:
+            with suppress(ValueError):  # they need not follow the offset
+                later = pd.DatetimeIndex(later, freq=self._offset())
+        return later
+
+    def _walls_after(self, wall: pd.DatetimeIndex, ahead: np.ndarray) -> Any:
+        """Return the naive stamps on the wall clock that follow one."""
+        if self.kind == "calendar":
+            # pandas 2.2 takes nanoseconds, whatever the unit of the stamp.
+            later = pd.date_range(wall[0], periods=len(ahead) + 1, freq=self.step)
+            return later[later > wall[0]][: len(ahead)]
+        if self.kind == "month":
+            months = _months(wall)[0] + self.step * ahead
+            starts = pd.PeriodIndex.from_ordinals(months, freq="M").to_timestamp()
+            days = np.minimum(self.day, starts.days_in_month) - 1
+            clock = wall[0] - wall[0].normalize()
+            return starts + pd.to_timedelta(days, unit="D") + clock
+        if self.weekdays:
+            is_open = self._open_week()
+            n_weeks = len(ahead) // int(is_open.sum()) + 2
+            (place,) = _since_epoch(wall, self.duration, self.phase)
+            later = place + np.arange(1, n_weeks * len(is_open) + 1)
+            ahead = later[is_open[later % len(is_open)]][: len(ahead)] - place
+        return wall.repeat(len(ahead)) + self.duration * ahead
 
     def _offset(self) -> Any:
         """Return the grid as an offset of pandas, None where it has none."""
-        if self.kind == "month":
-            ends = {1: pd.offsets.MonthBegin, 31: pd.offsets.MonthEnd}
-            return ends[self.day](self.step) if self.day in ends else None
         if self.weekdays:
             is_business = self.weekdays == (True,) * 5 + (False,) * 2
             return pd.offsets.BDay() if is_business and len(self.times) == 1 else None
+        if self.kind == "month":
+            ends = {1: pd.offsets.MonthBegin, 31: pd.offsets.MonthEnd}
+            return ends[self.day](self.step) if self.day in ends else None
         if self.kind == "day":
             return pd.offsets.Day(self.step // _DAY)
         return self.step if self.kind == "stamp" else None
 
-    def _periods_after(self, label: pd.PeriodIndex, n_rows: int) -> pd.PeriodIndex:
-        if self.weekdays:
-            walls = self._walls_after(label.to_timestamp(), n_rows)
-            return pd.PeriodIndex(walls, freq=label.freq)
-        ordinals = label.asi8[0] + self.step * np.arange(1, n_rows + 1)
-        return pd.PeriodIndex.from_ordinals(ordinals, freq=label.freq)
 
-    def _walls_after(self, wall: pd.DatetimeIndex, n_rows: int) -> pd.DatetimeIndex:
-        """Return the naive stamps on the wall clock that follow one."""
-        first = wall[0]
-        if self.kind == "month":
-            months = _months(wall)[0] + self.step * np.arange(1, n_rows + 1)
-            starts = pd.to_datetime(
-                [f"{month // 12:04d}-{month % 12 + 1:02d}-01" for month in months]
-            )
-            days = np.minimum(self.day, starts.days_in_month) - 1
-            clock = first - first.normalize()
-            return starts + pd.to_timedelta(days, unit="D") + clock
-        if self.kind == "calendar":
-            # pandas 2.2 takes nanoseconds, whatever the unit of the stamp.
-            later = pd.date_range(first, periods=n_rows + 1, freq=self.step)
-            return later[later > first][:n_rows]
-        step = self.step if self.kind != "period" else _unit_of(self.last.freq)
-        if not self.weekdays:
-            return _repeated(wall, step, n_rows)
-        is_open = self._open_week()
-        n_weeks = n_rows // int(is_open.sum()) + 2
-        place = int(_since_epoch(wall, step, self.phase)[0])
-        later = place + np.arange(1, n_weeks * len(is_open) + 1)
-        later = later[is_open[later % len(is_open)]][:n_rows]
-        return wall.repeat(n_rows) + pd.TimedeltaIndex(step * (later - place))
-
-    def _open_week(self) -> np.ndarray:
-        """Return which places of a week from 1 January 1970, a Thursday, are open."""
-        days = np.roll(np.array(self.weekdays), -3)
-        return (days[:, None] & np.array(self.times)).ravel()
-
-    def _open_places(self, wall: pd.DatetimeIndex, step: Any) -> np.ndarray:
-        is_open = self._open_week()
-        places = _since_epoch(wall, step, self.phase)
-        weeks, within = np.divmod(places, len(is_open))
-        return weeks * int(is_open.sum()) + np.cumsum(is_open)[within] - 1
-
-    def _calendar_places(self, wall: pd.DatetimeIndex) -> np.ndarray:
-        last = _wall(self.last, self.last.tz)
-        ends = wall.append(last)
-        stamps = _calendar_stamps(self.step.base, ends.min(), ends.max(), last.unit)
-        places = stamps.searchsorted(ends, side="right")
-        return (places[:-1] - places[-1]) // self.step.n
-
-
-def _repeated(stamp: pd.DatetimeIndex, step: Any, n_rows: int) -> pd.DatetimeIndex:
-    """Return the stamps one step, two, … after one (an Index of length 1)."""
-    return stamp.repeat(n_rows) + pd.TimedeltaIndex(step * np.arange(1, n_rows + 1))
-
-
-def _with_freq(stamps: pd.DatetimeIndex, offset: Any) -> pd.DatetimeIndex:
-    """Return stamps with an offset as ``freq`` where they follow it."""
-    try:
-        return pd.DatetimeIndex(stamps, freq=offset)
-    except ValueError:
-        return stamps
-
-
-def _on_clock(wall: pd.DatetimeIndex, zone: Any, unit: str) -> pd.DatetimeIndex:
+def _on_clock(wall: pd.DatetimeIndex, zone: Any) -> pd.DatetimeIndex:
     """Return naive stamps in a zone; one that clocks skip is the instant after it."""
-    if zone is not None:
-        is_first = np.ones(len(wall), dtype=bool)
-        wall = wall.tz_localize(zone, ambiguous=is_first, nonexistent="shift_forward")
-    return wall.as_unit(unit)
+    if zone is None:
+        return wall
+    is_first = np.ones(len(wall), dtype=bool)
+    return wall.tz_localize(zone, ambiguous=is_first, nonexistent="shift_forward")
 
 
 def _calendar_stamps(offset: Any, begin: Any, end: Any, unit: str) -> pd.DatetimeIndex:
@@ -316,9 +306,14 @@ def check_order(labels: pd.Index, *, owner: str) -> None:
         )
 
 
-# Dates written as integers: their format, the periods that they are, how many digits
-# they have, and by how much more they grow across the end of a year.
-_DATES = (("%Y%m%d", "D", 8, None), ("%Y%m", "M", 6, {88}), ("%G%V", "W", 6, {47, 48}))
+# Dates written as integers: their format and what is written behind them, for pandas
+# reads a week with its day alone; the periods that they are, how many digits they have,
+# and by how much more they grow across the end of a year.
+_DATES = (
+    ("%Y%m%d", "", "D", 8, None),
+    ("%Y%m", "", "M", 6, {88}),
+    ("%G%V%u", "1", "W", 6, {47, 48}),
+)
 
 
 def check_plain_numbers(labels: pd.Index, *, owner: str) -> None:
@@ -333,20 +328,17 @@ def check_plain_numbers(labels: pd.Index, *, owner: str) -> None:
             f"{owner} needs integer labels up to 2**63 - 1. Got {int(labels.max())}; "
             "subtract their first."
         )
-    numbers = np.unique(_numbers(labels))
+    numbers = np.unique(_integers(labels))
     if len(numbers) < 2 or not 190_000 < numbers.min() <= numbers.max() < 21_010_000:
         return
     steps = np.diff(numbers)
     jumps = set((steps - steps.min()).tolist())
-    for written, freq, n_digits, across in _DATES:
+    for written, behind, freq, n_digits, across in _DATES:
         if len(str(numbers.max())) != n_digits or (across and not jumps & across):
             continue
-        # pandas reads a week with its day alone.
-        day = "1" if freq == "W" else ""
-        dates = pd.Series(numbers).astype(str) + day
-        written += "%u" if day else ""
+        dates = pd.Series(numbers).astype(str) + behind
         if pd.to_datetime(dates, format=written, errors="coerce").notna().all():
-            texts = f"X.index.astype(str){' + ' + repr(day) if day else ''}"
+            texts = f"X.index.astype(str){behind and f' + {behind!r}'}"
             raise ValueError(
                 f"{owner} needs integers that number rows. Got {int(numbers[0])}, "
                 f"which looks like a date; make periods of them: X.index = "
@@ -358,11 +350,6 @@ def check_plain_numbers(labels: pd.Index, *, owner: str) -> None:
 # -- the grid of labels ----------------------------------------------------------------
 
 
-def _grid_of_rows(labels: pd.Index) -> Grid:
-    """Return the grid on which every row follows the one before."""
-    return Grid("rows", None, labels[-1:])
-
-
 def grid_of(labels: pd.Index, *, pairs: Pairs | None = None) -> Grid:
     """Return the grid of labels in increasing order.
 
@@ -371,26 +358,21 @@ def grid_of(labels: pd.Index, *, pairs: Pairs | None = None) -> Grid:
     never occur; where there is no common one, rows are counted. In a panel, each group
     of which has only some of the labels, pairs say which label follows which.
     """
-    last = labels[-1:]
-    offset = labels.freq if isinstance(labels, pd.DatetimeIndex) else None
-    if offset is not None and pairs is None:
-        return _grid_of_offset(offset, last)
-    if isinstance(labels, pd.RangeIndex) and pairs is None:
-        return Grid("integer", labels.step, last)
-    family = _family(labels)
-    n_pairs = len(labels) - 1 if pairs is None else len(pairs[0])
-    if n_pairs < 1:
-        if family == "stamp":
-            return _grid_of_rows(labels)
-        return Grid(str(family), 1 if family == "integer" else labels.freq.n, last)
-    if family == "integer":
-        counts = _differences(_numbers(labels), pairs)
-        step, n_have = _commonest(counts)
-        is_common = n_have >= _MOST_HAVE * n_pairs
-        return Grid("integer", step, last) if is_common else _grid_of_rows(labels)
+    last, family = labels[-1:], _family(labels)
+    if family == "stamp" and labels.freq is not None and pairs is None:
+        return _grid_of_offset(labels.freq, last)
+    pairs = _NEIGHBOURS if pairs is None else pairs
+    if family == "stamp":
+        return _grid_of_stamps(labels, pairs)
+    one = labels.freq.n if family == "period" else getattr(labels, "step", 1)
+    counts = _differences(_integers(labels), pairs)
+    step = _commonest(counts) if counts else one
+    grid = Grid(str(family), step, last)
     if family == "period":
-        return _grid_of_periods(labels, pairs)
-    return _grid_of_stamps(labels, pairs)
+        is_fixed = isinstance(labels.freq, pd.offsets.Tick | pd.offsets.Day)
+        return _with_closures(grid, labels) if is_fixed and step == one else grid
+    has_common = counts[step] >= _MOST_HAVE * counts.total()
+    return grid if has_common else Grid("rows", None, last)
 
 
 def _grid_of_offset(offset: Any, last: pd.DatetimeIndex) -> Grid:
@@ -401,53 +383,45 @@ def _grid_of_offset(offset: Any, last: pd.DatetimeIndex) -> Grid:
     return Grid("calendar", offset, last)
 
 
-def _grid_of_periods(labels: pd.PeriodIndex, pairs: Pairs | None) -> Grid:
-    step, _ = _commonest(_differences(labels.asi8, pairs))
-    plain = Grid("period", step, labels[-1:])
-    is_fixed = isinstance(labels.freq, pd.offsets.Tick | pd.offsets.Day)
-    if not is_fixed or step != labels.freq.n:
-        return plain
-    return _with_closures(plain, labels.to_timestamp(), _unit_of(labels.freq))
-
-
-def _grid_of_stamps(labels: pd.DatetimeIndex, pairs: Pairs | None) -> Grid:
+def _grid_of_stamps(labels: pd.DatetimeIndex, pairs: Pairs) -> Grid:
     """Return the grid of time stamps without ``freq``."""
     last, tick = labels[-1:], pd.Timedelta(1, labels.unit)
-    wall = _wall(labels, labels.tz)
+    rows, wall = Grid("rows", None, last), _wall(labels, labels.tz)
     counts = _differences(wall.asi8, pairs)
-    step, _ = _commonest(counts)
-    shortest = min(counts) * tick
-    if shortest >= _SHORTEST_MONTH:
+    if not counts:
+        return rows
+    if min(counts) * tick >= _SHORTEST_MONTH:
         months = _grid_of_months(wall, pairs, last)
         if months is not None:
             return months
+    step = _commonest(counts)
     is_daily = step * tick >= _SHORTEST_DAY and not step * tick % _DAY
     if not is_daily:
         counts = _differences(labels.asi8, pairs)
-        step, _ = _commonest(counts)
+        step = _commonest(counts)
     if not _is_common(step, counts):
-        return _grid_of_rows(labels)
-    kind = "day" if is_daily else "stamp"
-    plain = Grid(kind, step * tick, last)
-    divisor = int(np.gcd.reduce(list(counts)))
-    finest = _DAY // tick if is_daily else max(1, step // 24)
+        return rows
+    plain = Grid("day" if is_daily else "stamp", step * tick, last)
     if len(counts) == 1:
         return plain
-    candidates = [_with_closures(plain, wall, step * tick)]
+    divisor = int(np.gcd.reduce(list(counts)))
+    finest = _DAY // tick if is_daily else max(1, step // 24)
+    candidates = [plain]
     if finest <= divisor < step:
-        finer = replace(plain, step=divisor * tick)
-        candidates.append(_with_closures(finer, wall, divisor * tick))
-    return min(candidates, key=lambda grid: _n_holes(grid, labels, pairs))
+        candidates.append(replace(plain, step=divisor * tick))
+    candidates = [_with_closures(each, labels) for each in candidates]
+    # The grid on which fewest rows are missing.
+    return max(candidates, key=lambda g: _differences(g.places(labels), pairs)[1])
 
 
 def _grid_of_months(
-    wall: pd.DatetimeIndex, pairs: Pairs | None, last: pd.DatetimeIndex
+    wall: pd.DatetimeIndex, pairs: Pairs, last: pd.DatetimeIndex
 ) -> Grid | None:
     """Return the grid of stamps that lie on one day of their months, None if none."""
     if (wall - wall.normalize()).nunique() > 1:
         return None
     counts = _differences(_months(wall), pairs)
-    step, _ = _commonest(counts)
+    step = _commonest(counts)
     if step < 1 or not _is_common(step, counts):
         return None
     day = 31 if wall.is_month_end.all() else int(wall.day.max())
@@ -459,8 +433,9 @@ def _grid_of_months(
     return None
 
 
-def _with_closures(grid: Grid, wall: pd.DatetimeIndex, step: pd.Timedelta) -> Grid:
+def _with_closures(grid: Grid, labels: Any) -> Grid:
     """Return a grid without the days and the times of day that never have a row."""
+    wall, step = _wall(labels, getattr(labels, "tz", None)), grid.duration
     if step > _DAY or _DAY % step or _DAY // step > _MOST_TIMES:
         return grid
     n_times = _DAY // step
@@ -476,12 +451,8 @@ def _with_closures(grid: Grid, wall: pd.DatetimeIndex, step: pd.Timedelta) -> Gr
     times[places % n_times] = True
     if weekdays.all() and times.all():
         return grid
-    return replace(
-        grid,
-        weekdays=tuple(weekdays.tolist()),
-        times=tuple(times.tolist()),
-        phase=phase,
-    )
+    open_days, open_times = tuple(weekdays.tolist()), tuple(times.tolist())
+    return replace(grid, weekdays=open_days, times=open_times, phase=phase)
 
 
 def _commonest_phase(wall: pd.DatetimeIndex, step: pd.Timedelta) -> pd.Timedelta:
@@ -491,21 +462,28 @@ def _commonest_phase(wall: pd.DatetimeIndex, step: pd.Timedelta) -> pd.Timedelta
     return int(phases[np.argmax(counts)]) * tick
 
 
-def _n_holes(grid: Grid, labels: pd.Index, pairs: Pairs | None) -> int:
-    counts = _differences(grid.places(labels), pairs)
-    return sum(counts.values()) - counts[1]
+def _differences(numbers: np.ndarray, pairs: Pairs) -> Counter[int]:
+    """Return how often each difference occurs between a row and the next."""
+    before, after = pairs
+    steps = pd.Series(numbers[after] - numbers[before])
+    return Counter(steps.value_counts().to_dict())
 
 
-def _is_common(step: int, counts: Counter) -> bool:
+def _commonest(counts: Counter[int]) -> int:
+    """Return the commonest difference, the smallest of equals."""
+    return min(counts, key=lambda size: (-counts[size], size))
+
+
+def _is_common(step: int, counts: Counter[int]) -> bool:
     """Return whether a difference is one that rows have in common."""
-    n_rows = sum(counts.values())
-    share = counts[step] / n_rows
+    n_rows = counts.total()
     n_multiples = sum(n for size, n in counts.items() if size % step == 0)
     is_divisor = n_multiples >= _ALMOST_ALL * n_rows
-    return share >= _MOST_HAVE or (share >= _SOME_HAVE and is_divisor)
+    least = _SOME_HAVE if is_divisor else _MOST_HAVE
+    return counts[step] >= least * n_rows
 
 
-# -- integers behind labels ------------------------------------------------------------
+# -- numbers behind labels -------------------------------------------------------------
 
 
 def _family(labels: pd.Index) -> str | None:
@@ -534,15 +512,20 @@ def labels_together(kept: pd.Index, labels: pd.Index) -> pd.Index:
     return kept.append(labels if zone is None else labels.tz_convert(zone))
 
 
-def _numbers(labels: pd.Index) -> np.ndarray:
-    if isinstance(labels, pd.PeriodIndex):
-        return labels.asi8
-    return labels.to_numpy(dtype=np.int64)
+def _integers(labels: pd.Index) -> np.ndarray:
+    """Return periods as ordinals, and integers of any dtype as int64."""
+    is_period = isinstance(labels, pd.PeriodIndex)
+    return labels.asi8 if is_period else labels.to_numpy(dtype=np.int64)
 
 
-def _nearest(numbers: np.ndarray, step: int) -> np.ndarray:
-    """Return numbers in whole steps, halves up."""
-    return numbers if step == 1 else (2 * numbers + step) // (2 * step)
+def _months(wall: pd.DatetimeIndex) -> np.ndarray:
+    return wall.to_period("M").asi8
+
+
+def _nearest(numbers: np.ndarray, step: Any) -> np.ndarray:
+    """Return numbers, or durations, in whole steps, halves up."""
+    step = getattr(step, "asm8", step)
+    return (2 * numbers + step) // (2 * step)
 
 
 def _since_epoch(
@@ -553,48 +536,8 @@ def _since_epoch(
     return _nearest(wall.asi8 - phase // tick, max(1, step // tick))
 
 
-def _months(wall: pd.DatetimeIndex) -> np.ndarray:
-    return (wall.year * 12 + wall.month - 1).to_numpy(dtype=np.int64)
-
-
-def _unit_of(freq: Any) -> pd.Timedelta:
-    """Return the length of a period of days or shorter."""
-    return freq.n * _DAY if isinstance(freq, pd.offsets.Day) else pd.Timedelta(freq)
-
-
-def _in_one_unit(*labels: Any) -> tuple[str, tuple]:
-    """Return stamps in one resolution: their own, or nanoseconds where it differs."""
-    units = {each.unit for each in labels}
-    unit = units.pop() if len(units) == 1 else "ns"
-    return unit, tuple(e if e.unit == unit else e.as_unit(unit) for e in labels)
-
-
-def _wall(stamps: Any, zone: Any) -> Any:
-    """Return stamps as naive wall-clock time in a zone."""
-    if stamps.tz is None:
-        return stamps
-    return stamps.tz_convert(zone).tz_localize(None)
-
-
-def _differences(numbers: np.ndarray, pairs: Pairs | None) -> Counter:
-    """Return how often each difference occurs between a row and the next."""
-    counts: Counter[int] = Counter()
-    n_pairs = len(numbers) - 1 if pairs is None else len(pairs[0])
-    for begin in range(0, n_pairs, _CHUNK):
-        if pairs is None:
-            steps = np.diff(numbers[begin : begin + _CHUNK + 1])
-        else:
-            before, after = (part[begin : begin + _CHUNK] for part in pairs)
-            steps = numbers[after] - numbers[before]
-        if steps.min() == steps.max():
-            counts[int(steps[0])] += len(steps)
-            continue
-        for value, count in zip(*np.unique(steps, return_counts=True), strict=True):
-            counts[int(value)] += int(count)
-    return counts
-
-
-def _commonest(counts: Counter) -> tuple[int, int]:
-    """Return the commonest difference, the smallest of equals, and its count."""
-    step = min(counts, key=lambda size: (-counts[size], size))
-    return step, counts[step]
+def _wall(labels: Any, zone: Any) -> Any:
+    """Return stamps on the wall clock of a zone, periods where they begin."""
+    if isinstance(labels, pd.PeriodIndex):
+        return labels.to_timestamp()
+    return labels if labels.tz is None else labels.tz_convert(zone).tz_localize(None)

@@ -49,24 +49,18 @@ class SeasonalArray(np.ndarray):
         super().__setstate__(of_array)
 
 
-def with_season(windows: Any, season: tuple[int, ...]) -> Any:
-    """Return windows that carry a season: Windows, an array or a DataFrame."""
+def with_season(windows: Any, season: tuple[int, ...], maker: Any = None) -> Any:
+    """Return windows that carry a season: Windows, an array or a DataFrame.
+
+    All but a DataFrame also carry who made them, where a fit on them may fail.
+    """
     if isinstance(windows, Windows):
-        return replace(windows, season=season)
+        return replace(windows, season=season, maker=maker)
     if isinstance(windows, np.ndarray):
         windows = windows.view(SeasonalArray)
-        windows.season = season
+        windows.season, windows.maker = season, maker
     elif isinstance(windows, pd.DataFrame):
         windows.attrs["season"] = season
-    return windows
-
-
-def with_maker(windows: Any, maker: Any) -> Any:
-    """Return windows that know who made them, where they carry that along."""
-    if isinstance(windows, Windows):
-        return replace(windows, maker=maker)
-    if isinstance(windows, SeasonalArray):
-        windows.maker = maker
     return windows
 
 
@@ -90,28 +84,16 @@ def _seasons_of_grid(grid: Grid | None) -> tuple[int, ...]:
     """Return how many rows of a grid a day, a week or a year has."""
     if grid is None or grid.kind in ("rows", "integer"):
         return (1,)
-    if grid.kind == "month":
-        return (_whole(12 / grid.step),)
-    in_a_day, in_a_week = 1, 1
+    step = grid.duration
     if grid.weekdays:
         in_a_day = int(sum(grid.times))
         in_a_week = in_a_day * int(sum(grid.weekdays))
+    elif step >= _WEEK:
+        return (_whole(_YEAR / step),)
     else:
-        step = _duration(grid)
-        if step >= _WEEK:
-            return (_whole(_YEAR / step),)
         in_a_day = _whole(_DAY / step) if step < _DAY else 1
         in_a_week = 7 * in_a_day if step <= _DAY else _whole(_WEEK / step)
     return (in_a_week,) if in_a_day == 1 else (in_a_day, in_a_week)
-
-
-def _duration(grid: Grid) -> pd.Timedelta:
-    """Return about how long a step of a grid lasts: the mean of twenty."""
-    if isinstance(grid.step, pd.Timedelta):
-        return grid.step
-    offset = grid.last.freq * grid.step if grid.kind == "period" else grid.step
-    first = pd.Timestamp("2001-01-01") + offset
-    return (first + 20 * offset - first) / 20
 
 
 def _whole(count: float) -> int:

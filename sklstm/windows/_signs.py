@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from sklstm._checks import one_line
-from sklstm.windows._array import Slots, float_type
+from sklstm.windows._array import first_of_groups, float_type
 from sklstm.windows._context import Context, Placed
 from sklstm.windows._labels import Grid, counts_rows, grid_of
-from sklstm.windows._table import RowLabels, first_of_groups
+from sklstm.windows._table import RowLabels
 
 # Share of the grid that may be missing without a word, and places for it to matter.
 _FEW_MISSING = 0.1
@@ -62,7 +62,7 @@ def warn_of_target(
             at = list(columns).index(name)
             words = _words_of_shift(name, target, values[:, at], bool(is_fed_back[at]))
         if words is not None:
-            warnings.warn(words, stacklevel=5)
+            warnings.warn(words, stacklevel=6)
 
 
 def _words_of_shift(
@@ -128,15 +128,13 @@ def check_as_fitted(windows: Any, fitted: dict[str, Any], *, has_failed: bool) -
 
 def check_grid(placed: Placed, grid: Grid) -> None:
     """Raise where rows lie on another grid than those of ``fit``."""
-    n_next = placed.stretches.n_rows - len(placed.firsts)
-    if n_next < _ROWS_TO_TELL_GRID - 1 or grid.kind == "rows":
+    steps = placed.steps_within
+    if len(steps) < _ROWS_TO_TELL_GRID - 1 or grid.kind == "rows":
         return
-    holes = ~placed.stretches.is_first
-    steps = placed.stretches.steps[holes]
     some = placed.labels_of(slice(0, _ROWS_TO_LOOK))
     n_within = int((np.diff(grid.places(some)) == 0).sum())
     came = None
-    if len(steps) == n_next:
+    if (steps != 1).all():
         came = f"rows that are {int(np.median(steps))} steps apart"
     elif n_within > len(some) / 2:
         came = "several rows within a step"
@@ -151,32 +149,29 @@ def check_grid(placed: Placed, grid: Grid) -> None:
 
 def _first_inside_fit(placed: Placed, context: Context, n_reads: int) -> int | None:
     """Return the first position whose past was read by ``fit``, but not kept."""
-    firsts = placed.firsts
-    groups = placed.groups[placed.group_codes]
+    firsts, groups = placed.firsts, placed.groups
     began = np.asarray(
         placed.labels_of(firsts) > context.first_labels[np.maximum(groups, 0)]
     )
     oldest = context.labels[first_of_groups(context.codes)]
     was_dropped = np.asarray(oldest > context.first_labels)[groups]
-    kept_codes = placed.kept_stretches.codes
-    ends = np.searchsorted(kept_codes, placed.group_codes, side="right")
-    n_kept = np.diff(ends, prepend=0)
+    n_kept = np.bincount(placed.all_codes) - np.bincount(placed.codes)
     is_inside = (groups >= 0) & began & was_dropped & (n_kept < n_reads)
     return int(firsts[np.argmax(is_inside)]) if is_inside.any() else None
 
 
 def warn_of_missing_rows(placed: Placed, grid: Grid) -> None:
     """Tell what share of the grid is missing where it is much."""
-    rows = placed.stretches
-    n_places = rows.n_rows + int((rows.steps - 1)[~rows.is_first].sum())
-    share = 1 - rows.n_rows / n_places
+    n_missing = int((placed.steps_within - 1).sum())
+    n_places = len(placed.steps) + n_missing
+    share = n_missing / n_places
     if n_places >= _FEWEST_PLACES and share > _FEW_MISSING:
         warnings.warn(
             f"{share:.0%} of the {n_places} rows that a grid of {grid.words} "
             "has from the first row of X to the last are missing. Windows hold the "
             "newest earlier value in their place; resample X, or use "
             "reset_index(drop=True) where rows simply follow each other.",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -196,7 +191,7 @@ def warn_of_lost_digits(values: np.ndarray, columns: Sequence | None) -> None:
             f"Windows hold {kind.__name__}, which is too coarse for column {name!r}: "
             f"its values lie within {spread[coarse[0]]:.3g} of each other around "
             f"{newest[-1, coarse[0]]:.3g}. Pass float64, or subtract a constant first.",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -251,7 +246,6 @@ def warn_of_missing_past(
     placed: Placed,
     context: Context,
     grid: Grid,
-    slots: Slots,
     *,
     window: int,
     lag: int,
@@ -280,11 +274,11 @@ def warn_of_missing_past(
             f"X.index = range({int(grid.last[0]) + 1}, ...).",
             stacklevel=3,
         )
-    n_far, first = slots.n_without_past, slots.first_without_past
-    if n_far:
+    far = placed.without_past(window, lag)
+    if len(far):
         warnings.warn(
-            f"{n_far} row(s) of X have no row within the {window} steps of their "
-            f"window; the first is {placed.rows.words(placed.row(first))}. The newest "
+            f"{len(far)} row(s) of X have no row within the {window} steps of their "
+            f"window; the first is {placed.rows.words(placed.row(far[0]))}. The newest "
             "earlier value of their series stands in its place; pass the rows between "
             "too, or choose a longer window.",
             stacklevel=3,

@@ -1,5 +1,6 @@
 """SlidingWindow: one window of past rows for every row, as a transformer."""
 
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, Self
 
@@ -26,7 +27,6 @@ from sklstm.windows._array import (
     check_length,
     check_size,
     float_type,
-    ranges,
     slots_of,
     windows_from_base,
 )
@@ -45,17 +45,8 @@ from sklstm.windows._frames import (
     numeric_frame,
     rows_from,
 )
-from sklstm.windows._labels import (
-    check_order,
-    check_plain_numbers,
-    counts_rows,
-)
-from sklstm.windows._season import (
-    longest_useful_window,
-    seasons_of,
-    with_maker,
-    with_season,
-)
+from sklstm.windows._labels import check_order, check_plain_numbers, counts_rows
+from sklstm.windows._season import longest_useful_window, seasons_of, with_season
 from sklstm.windows._signs import (
     check_as_fitted,
     check_grid,
@@ -66,12 +57,7 @@ from sklstm.windows._signs import (
     warn_of_missing_rows,
     warn_of_target,
 )
-from sklstm.windows._table import (
-    RowLabels,
-    as_columns,
-    row_labels,
-    rows_to_learn,
-)
+from sklstm.windows._table import RowLabels, as_columns, newest_of_groups, row_labels
 
 # Parameters that windows of fit and transform must share.
 _NUMBERS = ("window", "horizon", "known_ahead")
@@ -94,10 +80,6 @@ class SlidingWindow(
     ``fit`` keeps the newest rows as *context*. ``transform`` puts them in front of rows
     that follow them by their index, so that the first row after the training rows sees
     its true past, in every fold of ``TimeSeriesSplit`` too.
-
-    Windows go on through missing rows and missing values: each takes the newest earlier
-    value of its column and series. Steps before a series begins are missing: NaN in
-    every channel, always the oldest of their window. :class:`LSTMRegressor` masks them.
 
     Many series are read from one long frame with ``groups`` and ``time``, in any order
     of rows. A group that ``fit`` has not seen begins with incomplete windows.
@@ -133,8 +115,8 @@ class SlidingWindow(
         grid: 12 for months, 4 for quarters, 7 for days, 24 and 168 for hours, 1 where
         integers count the rows.
     groups : str, int, sequence of them or None, default=None
-        Columns of a long frame that tell its series apart, by name. Keys may be
-        strings, numbers, categories or time stamps. None reads one series.
+        Columns of a long frame that tell its series apart, by name: strings, numbers,
+        categories or time stamps. None reads one series.
     time : str, int or None, default=None
         Column of a long frame that holds the time of each row, by name. None takes the
         index. All groups lie on one grid; when they begin and end is their own.
@@ -152,7 +134,7 @@ class SlidingWindow(
     window_ : int
         Number of past rows in a window.
     season_ : tuple of int
-        Rows after which the pattern repeats, and a longer season; (1,) for none.
+        The season, and a longer one where there are two; (1,) for none.
     is_known_ : ndarray of shape (n_columns,), bool
         Columns that are known at the predicted row, but ``groups`` and ``time``.
     lag_ : int
@@ -187,12 +169,13 @@ class SlidingWindow(
       without the days of the week and the times of day that never occur: a Monday
       follows a Friday on an exchange. Integers of which fewer than half have the
       commonest difference count as consecutive rows, and so do stamps without one.
-    - *Missing rows* are places of the grid without a row, and *missing values* are NaN.
-      Both are filled from earlier rows alone. Where nothing in a window is true, the
-      newest earlier value of the series stands, and ``transform`` warns.
+    - *Missing rows* are places of the grid without a row, *missing values* are NaN.
+      Windows go on through both: each takes the newest earlier value of its column and
+      series, however old it is; ``transform`` warns where nothing in a window is true.
     - *Before the first value* of a column there is nothing to fill from: a step that
-      lacks it is missing in every channel. The target is not touched: y must be finite,
-      so give rows whose y is missing some value, and weight 0.
+      lacks it is NaN in every channel, and always among the oldest of its window.
+      :class:`LSTMRegressor` masks such steps. y itself must be finite, so give rows
+      whose y is missing some value, and weight 0.
     - *Daylight saving*: stamps with a time zone are counted in absolute time where they
       are hours or shorter, on the wall clock where they are days or longer. Without
       one, call ``tz_localize`` first: clocks skip an hour and repeat another.
@@ -256,11 +239,6 @@ class SlidingWindow(
             The regressor's target. Labels must be those of X; names are kept for
             :func:`forecast`.
 
-        Returns
-        -------
-        SlidingWindow
-            The fitted transformer itself.
-
         Raises
         ------
         ValueError
@@ -283,9 +261,8 @@ class SlidingWindow(
 
         Parameters
         ----------
-        X : DataFrame, Series or array-like of shape (n_rows, n_columns)
-            As in ``fit``.
-        y : Series, DataFrame or array-like, optional
+        X : see fit
+        y : see fit, optional
             As in ``fit``.
 
         Returns
@@ -293,17 +270,16 @@ class SlidingWindow(
         ndarray, Windows or DataFrame
             As ``transform`` returns.
         """
-        is_again = hasattr(self, "context_")
-        placed, labels = self._learn(X, y)
-        windows = self._windows(placed, self._slots(placed), labels)
         # A regressor behind may have learned from other windows, and fail now.
-        return with_maker(windows, self) if is_again else windows
+        maker = self if hasattr(self, "context_") else None
+        placed, labels = self._learn(X, y)
+        return self._windows(placed, labels, maker)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Move the context along: keep the newest rows of X, as ``fit`` does.
 
-        Columns and grid stay those of ``fit``. To teach the regressor behind it too,
-        call :func:`update`.
+        Columns and grid stay those of ``fit``, which the first call is. To teach the
+        regressor behind it too, call :func:`update`.
 
         Parameters
         ----------
@@ -315,11 +291,6 @@ class SlidingWindow(
         y : None
             Not used.
 
-        Returns
-        -------
-        SlidingWindow
-            The transformer itself. The first call on an unfitted one is ``fit``.
-
         Raises
         ------
         ValueError
@@ -330,16 +301,14 @@ class SlidingWindow(
             return self.fit(X, y)
         check_as_fitted(self, self._fitted_with, has_failed=self._has_failed)
         with whole_or_unchanged(self):
-            values, labels, rows, order = self._read(X, reset=False)
-            rows = self._going_on(X, labels, rows)
-            placed = self._placed(values, rows, order, self.grid_, self._context)
-            if not self._context.is_later(
-                placed.groups, placed.labels_of(placed.newest)
-            ).any():
+            placed = self._placed_behind(X)
+            newest = placed.labels_of(newest_of_groups(placed.codes, 1))
+            if not self._context.is_later(placed.groups, newest).any():
                 raise ValueError(
                     "SlidingWindow.partial_fit needs rows after those seen before, "
                     f"which end at {python_scalar(self.grid_.last[0])!r}. Got rows up "
-                    f"to {python_scalar(rows.stamps[-1])!r}; pass later rows too."
+                    f"to {python_scalar(placed.rows.stamps[-1])!r}; pass later rows "
+                    "too."
                 )
             self._keep(self._context.moved(placed, self._n_kept, owner="partial_fit"))
         return self
@@ -379,19 +348,17 @@ class SlidingWindow(
         # Labels that fit does not know tell nothing but the order.
         grid, context = (self.grid_, self._context) if follows else (None, None)
         placed = self._placed(values, rows, order, grid, context)
-        slots = self._slots(placed)
         if follows:
             check_grid(placed, self.grid_)
             warn_of_missing_past(
                 placed,
                 self._context,
                 self.grid_,
-                slots,
                 window=self.window_,
                 lag=self.lag_,
-                is_other=not self._begins_like_fit(placed.channels),
+                is_other=not self._begins_like_fit(values),
             )
-        return self._windows(placed, slots, labels)
+        return self._windows(placed, labels)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the column names of the lag table: ``load_t-24`` … ``load_t-1``.
@@ -455,45 +422,45 @@ class SlidingWindow(
         """Set the fitted attributes; return the rows in their places, and labels."""
         self._validate_params()
         check_numbers(self)
+        owner, is_long = type(self).__name__, self._reads_long_frames()
         with whole_or_unchanged(self):
             values, labels, rows, order = self._read(X, reset=True)
-            check_same_labels(X, y, owner=type(self).__name__)
+            check_same_labels(X, y, owner=owner)
             self.target_names_ = names_of(X, y)
+            n_columns = values.shape[1]
             self.is_known_ = known_columns(
-                self.known,
-                self._columns,
-                values.shape[1],
-                by_name=self._reads_long_frames(),
+                self.known, self._columns, n_columns, by_name=is_long
             )
             self.lag_ = 0 if self.is_known_.all() else self.horizon
             self._has_labels = labels is not None
-            self.grid_ = fitted_grid(
-                rows, order, labels, is_long=self._reads_long_frames()
-            )
-            longest = int(np.bincount(rows.codes).max())
+            self.grid_ = fitted_grid(rows, order, labels, is_long=is_long)
             self.season_ = seasons_of(self.season, self.grid_)
+            longest = int(np.bincount(rows.codes).max())
             self.window_ = self.window
             if self.window == "auto":
-                n_channels = values.shape[1]
-                self.window_ = longest_useful_window(self.season_, longest, n_channels)
+                self.window_ = longest_useful_window(self.season_, longest, n_columns)
             self._n_kept = max(self.window_ + self.lag_ - 1, 1)
-            self._calendar = calendar_parts(
-                self.calendar, self.grid_, owner=type(self).__name__
-            )
+            self._calendar = calendar_parts(self.calendar, self.grid_, owner=owner)
             self._check_ahead()
             n_groups = 1 if rows.keys is None else len(rows.keys)
             check_size(self.window_, self.horizon, values, n_groups)
-            check_length(longest, self.lag_, is_long=self._reads_long_frames())
+            check_length(longest, self.lag_, is_long=is_long)
             self._first_rows = values[:_ROWS_TO_RECOGNISE].astype(float_type(values))
             placed = self._placed(values, rows, order, self.grid_, None)
             self._keep(context_of(placed, self._n_kept))
             self._fitted_with = {name: getattr(self, name) for name in _NUMBERS}
             self._has_failed = False
+        self._warn(values, y, placed)
+        return placed, labels
+
+    def _warn(self, values, y, placed):
+        """Tell what of the rows of ``fit`` is likely to be a mistake."""
         warn_of_lost_digits(values, self._columns)
         if self.target_names_ and self._columns and len(y) == len(values):
+            in_order = slice(None) if placed.order is None else placed.order
             warn_of_target(
-                values if placed.order is None else values[placed.order],
-                np.asarray(y) if placed.order is None else np.asarray(y)[placed.order],
+                values[in_order],
+                np.asarray(y)[in_order],
                 names=self.target_names_,
                 columns=self._columns,
                 is_fed_back=~self.is_known_ & (self.lag_ > 0),
@@ -501,7 +468,6 @@ class SlidingWindow(
             )
         if self.grid_ is not None:
             warn_of_missing_rows(placed, self.grid_)
-        return placed, labels
 
     def _keep(self, context):
         """Keep the newest rows of every group."""
@@ -510,32 +476,33 @@ class SlidingWindow(
         if self.grid_ is not None:
             self.grid_ = self.grid_.moved_to(context.labels[[context.labels.argmax()]])
 
-    def _going_on(self, X, labels, rows):
-        """Return the labels of rows to come, once they can be told to come later."""
+    def _placed_behind(self, X):
+        """Return rows behind those kept, once their labels tell that they follow."""
+        values, labels, rows, order = self._read(X, reset=False)
         grid = self.grid_
         if labels is None and not self._has_labels:
-            later = grid.after(grid.last, len(X))
-            return RowLabels(None, rows.codes, later, rows.ranks)
-        if labels is None or grid is None or not grid.accepts(rows.stamps):
+            rows = replace(rows, stamps=grid.after(grid.last, len(values)))
+        elif labels is None or grid is None or not grid.accepts(rows.stamps):
             came = type(X if labels is None else labels).__name__
             raise ValueError(
                 "SlidingWindow.partial_fit needs labels that count rows as those of "
                 f"fit do. Got {came}; pass DataFrames with an index that goes on, to "
                 "fit and to partial_fit."
             )
-        grid.check_comparable(rows.stamps)
-        return rows
+        else:
+            grid.check_comparable(rows.stamps)
+        return self._placed(values, rows, order, grid, self._context)
 
     def _rows_to_learn(self, X, n_again):
         """Return which rows of X were not seen, and ``n_again`` of those before."""
-        values, labels, rows, order = self._read(X, reset=False)
-        rows = self._going_on(X, labels, rows)
-        placed = self._placed(values, rows, order, self.grid_, self._context)
+        placed = self._placed_behind(X)
         groups = placed.groups[placed.codes]
         is_new = self._context.is_later(groups, placed.labels_of(...))
-        which = rows_to_learn(placed.codes, is_new, n_again)
+        n_new = np.bincount(placed.codes, is_new).astype(np.intp)
+        n_learned = np.where(n_new > 0, n_new + n_again, 0)
+        which = newest_of_groups(placed.codes, n_learned)
         if not self._reads_long_frames():
-            return slice(int(which[0]) if len(which) else len(values), None)
+            return slice(int(which[0]) if len(which) else len(placed.codes), None)
         return np.sort(which if placed.order is None else placed.order[which])
 
     # -- rows --------------------------------------------------------------------------
@@ -546,26 +513,24 @@ class SlidingWindow(
 
     def _read(self, X, *, reset):
         """Return the values of X, its index, and the group and time of its rows."""
-        owner = type(self).__name__
+        owner, is_long = type(self).__name__, self._reads_long_frames()
         X = rows_from(X)
         labels = labels_of(X)
-        if self._reads_long_frames():
-            columns = [*as_columns(self.groups)]
-            rows = row_labels(X, columns, self.time, owner=owner)
+        if is_long:
+            groups = as_columns(self.groups)
+            rows = row_labels(X, groups, self.time, owner=owner)
             validate_data(self, X, reset=reset, skip_check_array=True)
-            columns += [] if self.time is None else [self.time]
-            X = numeric_frame(X.drop(columns=columns), owner=owner)
-            values = check_array(
-                X, dtype="numeric", ensure_all_finite=False, estimator=self
-            )
-            self._check_values(values, X, labels, reset=reset)
-            return values, labels, rows, rows.order(owner=owner)
+            X = X.drop(columns=groups if self.time is None else [*groups, self.time])
         if labels is not None:
             X = numeric_frame(X, owner=owner)
-        values = validate_data(
-            self, X, reset=reset, dtype="numeric", ensure_all_finite=False
-        )
+        how = {"dtype": "numeric", "ensure_all_finite": False}
+        if is_long:
+            values = check_array(X, estimator=self, **how)
+        else:
+            values = validate_data(self, X, reset=reset, **how)
         self._check_values(values, X, labels, reset=reset)
+        if is_long:
+            return values, labels, rows, rows.order(owner=owner)
         stamps: Any = pd.RangeIndex(len(values))
         if labels is not None and counts_rows(labels):
             check_order(labels, owner=owner)
@@ -650,31 +615,25 @@ class SlidingWindow(
                 "known and raise window."
             )
 
-    def _slots(self, placed):
-        """Return where rows lie in the base of their windows."""
-        return slots_of(
-            placed.stretches, placed.kept_stretches, self.window_, self._delays()
-        )
-
-    def _windows(self, placed, slots, labels):
+    def _windows(self, placed, labels, maker=None):
         """Return the windows of rows in the layout that was asked for."""
-        rows = placed.stretches
-        base = base_from_rows(
-            placed.channels, rows, placed.kept, slots, self.window_, self._delays()
-        )
+        window, delays, codes = self.window_, self._delays(), placed.all_codes
+        slots = slots_of(codes, placed.steps, window, delays)
+        base = base_from_rows(placed.values, codes, slots, window, delays)
+        starts = slots[placed.own]
+        is_run = np.diff(starts) == 1
         if self._calendar and self.known_ahead and self.grid_.kind != "rows":
             # Rows that are not there: in holes, and after the newest.
-            at = slots.starts + rows.lengths + self.window_ - 1
-            at = at[:, None] - np.arange(self.known_ahead, 0, -1)
-            newest = placed.labels_of(rows.starts + rows.lengths - 1)
+            ends = np.flatnonzero(np.append(~is_run, True))
+            at = starts[ends][:, None] + window - np.arange(self.known_ahead, 0, -1)
+            newest = placed.labels_of(ends)
             put_calendar_to_come(base, at, newest, self.grid_, self._calendar)
-        if len(rows.starts) == 1 and not self._reads_long_frames():
-            first = int(slots.starts[0])
-            windows: Any = windows_from_base(base, first, rows.n_rows, self.window_)
+        if is_run.all() and not self._reads_long_frames():
+            windows: Any = windows_from_base(base, starts[0], len(starts), window)
         else:
-            starts = placed.as_they_came(ranges(slots.starts, rows.lengths))
+            starts = placed.as_they_came(starts)
             groups = placed.as_they_came(placed.groups[placed.codes])
-            windows = Windows(base, starts, groups, self.window_, self.groups_)
+            windows = Windows(base, starts, groups, window, self.groups_)
         wished = getattr(self, "_sklearn_output_config", {}).get("transform")
         is_frame = wished == "pandas" or (
             wished is None
@@ -686,7 +645,7 @@ class SlidingWindow(
         if is_frame:
             names = self.get_feature_names_out()
             windows = pd.DataFrame(windows, labels, names, copy=False)
-        return with_season(windows, self.season_)
+        return with_season(windows, self.season_, maker)
 
     def _begins_like_fit(self, values):
         """Return whether rows begin with the rows that ``fit`` began with."""

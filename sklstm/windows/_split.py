@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import BaseCrossValidator, TimeSeriesSplit
+from sklearn.model_selection import TimeSeriesSplit
 
 from sklstm._checks import is_integer, one_line
 from sklstm.windows._frames import labels_of
@@ -15,7 +15,7 @@ from sklstm.windows._table import row_labels, time_ranks
 _FEWEST = {"n_splits": 2, "max_train_size": 1, "test_size": 1, "gap": 0}
 
 
-class PanelTimeSeriesSplit(BaseCrossValidator):
+class PanelTimeSeriesSplit(TimeSeriesSplit):
     """Split a long frame by time, every group at the same stamps.
 
     The same as :class:`sklearn.model_selection.TimeSeriesSplit`, over the distinct
@@ -91,14 +91,8 @@ class PanelTimeSeriesSplit(BaseCrossValidator):
         """
         self._check_parameters()
         stamps, ranks = self._ranks(X)
-        splitter = TimeSeriesSplit(
-            self.n_splits,
-            max_train_size=self.max_train_size,
-            test_size=self.test_size,
-            gap=self.gap,
-        )
         try:
-            splits = [*splitter.split(np.arange(len(stamps)))]
+            splits = [*super().split(stamps)]
         except ValueError as error:
             raise ValueError(
                 f"{type(self).__name__} needs more stamps of time. Got {len(stamps)} "
@@ -109,20 +103,6 @@ class PanelTimeSeriesSplit(BaseCrossValidator):
             is_train = (ranks >= train[0]) & (ranks <= train[-1])
             is_test = (ranks >= test[0]) & (ranks <= test[-1])
             yield np.flatnonzero(is_train), np.flatnonzero(is_test)
-
-    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return the number of folds.
-
-        Parameters
-        ----------
-        X, y, groups : object, default=None
-            Not read.
-
-        Returns
-        -------
-        int
-        """
-        return self.n_splits
 
     def _check_parameters(self):
         """Raise unless parameters are numbers of stamps, and time names a column."""

@@ -26,25 +26,14 @@ _ROWS_TO_NAME = 5
 
 @dataclass(frozen=True)
 class RowLabels:
-    """The group and the time of every row of a table.
+    """The group and the time of every row of a table."""
 
-    Parameters
-    ----------
-    keys : Index of length n_groups, or None
-        The groups, in increasing order; a MultiIndex where several columns tell them
-        apart; None where all rows are of one series.
-    codes : ndarray of shape (n_rows,), int
-        Position of each row's group among the keys; 0 where there are none.
-    stamps : Index
-        The distinct labels of time, in increasing order.
-    ranks : ndarray of shape (n_rows,), int
-        Position of each row's label among the stamps.
-    """
-
+    # The groups, in increasing order; a MultiIndex where several columns tell them
+    # apart, None where all rows are of one series.
     keys: pd.Index | None
-    codes: np.ndarray
-    stamps: pd.Index
-    ranks: np.ndarray
+    codes: np.ndarray  # the position of each row's group among the keys
+    stamps: pd.Index  # the distinct labels of time, in increasing order
+    ranks: np.ndarray  # the position of each row's label among the stamps
 
     def take(self, rows: np.ndarray) -> RowLabels:
         """Return the group and the time of some rows, of the same groups and stamps."""
@@ -118,14 +107,7 @@ def row_labels(
 ) -> RowLabels:
     """Return the group and the time of every row of a long frame.
 
-    Parameters
-    ----------
-    X : DataFrame
-        Rows in any order.
-    groups : sequence
-        Columns that tell groups apart; with none all rows are of one group.
-    time : column name or None
-        The column of time; None takes the index.
+    Without columns of groups all rows are of one; without one of time it is the index.
     """
     names = [*groups] if time is None else [*groups, time]
     if not isinstance(X, pd.DataFrame):
@@ -172,16 +154,15 @@ def _group_keys(
     X: pd.DataFrame, groups: Sequence, *, owner: str
 ) -> tuple[pd.Index | None, np.ndarray]:
     """Return the distinct keys of groups in increasing order, and each row's place."""
-    if not groups:
-        return None, np.zeros(len(X), dtype=np.intp)
     parts = [_coded_column(X, name, owner=owner) for name in groups]
     if len(parts) == 1:
         return parts[0]
     together = np.zeros(len(X), dtype=np.int64)
     for values, codes in parts:
         together = pd.factorize(together * len(values) + codes, sort=True)[0]
-    first = np.zeros(together.max(initial=-1) + 1, dtype=np.intp)
-    first[together] = np.arange(len(X))
+    if not parts:
+        return None, together
+    _, first = np.unique(together, return_index=True)
     levels = [values.take(codes[first]) for values, codes in parts]
     return pd.MultiIndex.from_arrays(levels, names=list(groups)), together
 
@@ -213,9 +194,7 @@ def _coded_column(
             f"{owner} needs groups of one type, which can be sorted. Got several in "
             f"column {name!r} ({error}); call astype(str) on it."
         ) from error
-    places = np.empty(len(order), dtype=np.intp)
-    places[order] = np.arange(len(order))
-    return values.take(order), places[codes]
+    return values.take(order), np.argsort(order)[codes]
 
 
 def check_key_types(keys: pd.Index, known: pd.Index, *, owner: str) -> None:
@@ -242,13 +221,7 @@ def positions_among(keys: Any, known: pd.Index) -> np.ndarray:
 def keys_together(
     known: pd.Index | None, keys: pd.Index | None, *, owner: str
 ) -> tuple[pd.Index | None, np.ndarray, np.ndarray]:
-    """Return all keys of groups in increasing order, and the places of both there.
-
-    Parameters
-    ----------
-    known, keys : Index or None
-        Keys of groups, both None where all rows are of one series.
-    """
+    """Return all keys of groups in increasing order, and the places of both there."""
     if known is None or keys is None:
         return None, np.zeros(1, dtype=np.intp), np.zeros(1, dtype=np.intp)
     try:
@@ -264,18 +237,9 @@ def keys_together(
 def frames_of_groups(
     frame: Any, groups: list, time: Any, *, owner: str, rows: str
 ) -> dict[Any, pd.DataFrame]:
-    """Return the rows of each group in order of time, which is their index.
+    """Return the rows of each group of a long frame in order of time, their index.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        A long frame, rows in any order.
-    groups, time : columns of a long frame
-
-    Returns
-    -------
-    dict of DataFrame
-        By the key of the group, in increasing order; by None without groups.
+    They are told by the key of the group, by None without groups.
     """
     panel = row_labels(frame, groups, time, owner=owner, rows=rows)
     order = np.lexsort((panel.ranks, panel.codes))
@@ -290,13 +254,8 @@ def frames_of_groups(
 # -- rows by group and time -----------------------------------------------------------
 
 
-def first_of_groups(codes: np.ndarray) -> np.ndarray:
-    """Return the positions of the first row of each group, of sorted codes."""
-    return np.flatnonzero(np.append(True, np.diff(codes) != 0)[: len(codes)])
-
-
-def newest_of_groups(codes: np.ndarray, n_newest: int) -> np.ndarray:
-    """Return the positions of the newest rows of each group, of sorted codes."""
+def newest_of_groups(codes: np.ndarray, n_newest: int | np.ndarray) -> np.ndarray:
+    """Return the positions of so many newest rows of each group, of sorted codes."""
     stops = np.flatnonzero(np.append(np.diff(codes) != 0, len(codes) > 0)) + 1
     counts = np.minimum(np.diff(stops, prepend=0), n_newest)
     return ranges(stops - counts, counts)
@@ -312,58 +271,3 @@ def newest_in_order(codes: np.ndarray, labels: pd.Index, n_newest: int) -> np.nd
     differs = (np.diff(codes[order]) != 0) | (np.diff(places[order]) != 0)
     order = order[np.append(differs, True)]
     return order[newest_of_groups(codes[order], n_newest)]
-
-
-def rows_to_learn(codes: np.ndarray, is_new: np.ndarray, n_again: int) -> np.ndarray:
-    """Return the new rows, and as many right before those of each group.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n_rows,), int
-        The group of each row; rows are by group and time.
-    is_new : ndarray of shape (n_rows,), bool
-        Rows that were not seen before, the newest of their group.
-    n_again : int
-        How many seen rows of a group, where it has new ones.
-    """
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    stops = np.append(starts[1:], len(codes))
-    firsts = starts + np.add.reduceat(~is_new, starts, dtype=np.intp)
-    begins = np.where(firsts < stops, np.maximum(firsts - n_again, starts), stops)
-    return ranges(begins, stops - begins)
-
-
-def filled_forward(
-    values: np.ndarray, firsts: np.ndarray, before: np.ndarray
-) -> np.ndarray:
-    """Return values with every NaN filled from the newest earlier row of its group.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_rows, n_columns)
-        By group and time.
-    firsts : ndarray of shape (n_groups,), int
-        The positions at which groups begin.
-    before : ndarray of shape (n_groups, n_columns)
-        What came right before each; NaN where nothing did.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_columns)
-        A copy, where anything was filled. What is missing before the first value of a
-        group stays so.
-    """
-    if values.dtype.kind != "f":
-        return values
-    columns = np.flatnonzero(np.isnan(values).any(axis=0))
-    if not len(columns):
-        return values
-    filled, rows = values.copy(), np.arange(len(values))
-    group = np.repeat(np.arange(len(firsts)), np.diff(firsts, append=len(values)))
-    for column in columns:
-        is_there = ~np.isnan(values[:, column])
-        newest = np.maximum.accumulate(np.where(is_there, rows, -1))
-        is_own = newest >= firsts[group]
-        earlier = before[group, column]
-        filled[:, column] = np.where(is_own, values[newest, column], earlier)
-    return filled
