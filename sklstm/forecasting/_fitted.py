@@ -108,7 +108,7 @@ class Fitted:
         levels = getattr(self.regressor, "quantiles", None)
         if levels is None or not hasattr(self.regressor, "predict_quantiles"):
             return ()
-        return tuple(float(level) for level in levels)
+        return tuple(map(float, levels))
 
     def positions(
         self, columns: list, *, has_labels: bool = True

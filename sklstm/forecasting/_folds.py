@@ -144,7 +144,8 @@ def rows_in_order(
     groups, time = kinds[0] if kinds else ([], None)
     is_long = bool(groups) or time is not None
     labels = labels_of(X)
-    if is_long or (labels is not None and counts_rows(labels)):
+    has_grid = is_long or (labels is not None and counts_rows(labels))
+    if has_grid:
         if not is_long:
             check_order(labels, owner="backtest")
         panel = row_labels(X, groups, time, owner="backtest")
@@ -156,7 +157,7 @@ def rows_in_order(
     order = np.arange(len(X)) if order is None else order
     X, y, panel = take_rows(X, order), take_rows(y, order), panel.take(order)
     gaps = np.ones(max(len(panel.codes) - 1, 0), dtype=np.int64)
-    if is_long or (labels is not None and counts_rows(labels)):
+    if has_grid:
         grid = grid_of(panel.stamps, pairs=panel.pairs() if is_long else None)
         gaps = grid.steps(panel.stamps, panel.ranks)
     gaps[np.diff(panel.codes) != 0] = steps + (season or 1) + 1

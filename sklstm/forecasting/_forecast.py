@@ -244,31 +244,32 @@ def values_to_come(
 
 def _next_values(fitted: Fitted, rows: RowsToCome, done: int) -> np.ndarray:
     """Return the values to come that need no prediction not yet put into the rows."""
-    n_steps = _n_without_feeding(fitted, rows, rows.n_steps - done)
     if fitted.n_direct == 1:
-        return _predictions(fitted, rows, done, n_steps, "predict")
-    return _in_a_row(_predictions(fitted, rows, done, n_steps, "predict_steps"))
+        return _predictions(fitted, rows, done, "predict")
+    return _in_a_row(_predictions(fitted, rows, done, "predict_steps"))
 
 
-def _n_without_feeding(fitted: Fitted, rows: RowsToCome, n_steps: int) -> int:
-    """Return how many of the next steps have windows without predictions."""
-    return min(fitted.lag, n_steps) if rows.lagged else n_steps
+def _rows_after(
+    fitted: Fitted, rows: RowsToCome, done: int = 0
+) -> tuple[Any, np.ndarray]:
+    """Return the rows after those done whose windows hold no prediction to come.
 
-
-def _rows_after(rows: RowsToCome, done: int, n_steps: int) -> tuple[Any, np.ndarray]:
-    """Return the rows after those done with the past they read, and where they are."""
+    The past that they read stands before them; the second says where they are.
+    """
+    n_steps = rows.n_steps - done
+    if rows.lagged:
+        n_steps = min(fitted.lag, n_steps)
     table = rows.until(done + n_steps + rows.n_ahead, done)
     end = len(table) - rows.n_ahead * rows.n_groups
     return table, np.arange(end - n_steps * rows.n_groups, end)
 
 
 def _predictions(
-    fitted: Fitted, rows: RowsToCome, done: int, n_steps: int, method: str
+    fitted: Fitted, rows: RowsToCome, done: int, method: str
 ) -> np.ndarray:
     """Return what is said of the rows after those done, (n_steps, n_groups, …)."""
-    table, at = _rows_after(rows, done, n_steps)
-    values = fitted.predict(table, at, method)
-    return values.reshape(n_steps, rows.n_groups, *values.shape[1:])
+    values = fitted.predict(*_rows_after(fitted, rows, done), method)
+    return values.reshape(-1, rows.n_groups, *values.shape[1:])
 
 
 def _in_a_row(values: np.ndarray) -> np.ndarray:
@@ -380,11 +381,9 @@ def _ends_of_values(
     """Return the lowest and highest values of columns, in X and in the rows of fit."""
     own = rows.values_up_to_now(predicted)
     ends = [np.fmin.reduce(own, axis=0), np.fmax.reduce(own, axis=0)]
-    columns = [
-        i for i, name in enumerate(rows.columns) if name not in rows.keys_of_rows
-    ]
     if fitted.n_past is not None:
-        at = [columns.index(position) for position in predicted]
+        columns = [name for name in rows.columns if name not in rows.keys_of_rows]
+        at = [columns.index(rows.columns[position]) for position in predicted]
         seen = fitted.windows._context.ends[:, at]
         ends = [np.minimum(ends[0], seen[0]), np.maximum(ends[1], seen[1])]
     return ends[0], ends[1]
@@ -614,8 +613,7 @@ def _check_quantiles(fitted: Fitted, steps: int, coverage: float) -> None:
 
 def _quantile_ends(fitted: Fitted, rows: RowsToCome, coverage: float) -> np.ndarray:
     """Return the lower and upper quantile of each value, (n_steps, n_groups, 2)."""
-    n_steps = min(fitted.lag, rows.n_steps) or rows.n_steps
-    levels = _predictions(fitted, rows, 0, n_steps, "predict_quantiles")
+    levels = _predictions(fitted, rows, 0, "predict_quantiles")
     levels = _in_a_row(np.moveaxis(levels, -2, -1))[: rows.n_steps]
     return levels[..., quantile_ends(fitted.quantiles, coverage)]
 
@@ -631,8 +629,9 @@ def _spread_of_prior(
 ) -> np.ndarray:
     """Return the distances of all ends, (n_steps, n_groups, 2 * n_coverages)."""
     levels = [(1 + sign * each) / 2 for each in coverages for sign in (-1, 1)]
-    n_own, n_groups = _n_without_feeding(fitted, rows, rows.n_steps), rows.n_groups
-    table, at = _rows_after(rows, 0, n_own)
+    table, at = _rows_after(fitted, rows)
+    n_groups = rows.n_groups
+    n_own = len(at) // n_groups
     assert fitted.front is not None
     with quiet_windows():
         windows = take_rows(fitted.front.transform(table), at)
