@@ -63,14 +63,18 @@ class PriorForecast:
         The medians.
     state : ndarray of shape (n_rows, n_units)
         The hidden state, in the scale of each window.
+    rows : ndarray of shape (n_rows,), optional
+        Increasing, of which windows these are; None for all.
     """
 
     outputs: np.ndarray
     steps: np.ndarray
     state: np.ndarray
+    rows: np.ndarray | None = None
 
     def __getitem__(self, rows: Any) -> PriorForecast:
-        return PriorForecast(self.outputs[rows], self.steps[rows], self.state[rows])
+        at = rows if self.rows is None else np.searchsorted(self.rows, rows)
+        return PriorForecast(self.outputs[at], self.steps[at], self.state[at])
 
 
 @dataclass(frozen=True)

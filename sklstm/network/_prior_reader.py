@@ -52,22 +52,17 @@ class PriorReader:
         )
 
     def read(self, windows: Any, rows: np.ndarray | None = None) -> PriorForecast:
-        """Return the forecasts of raw windows; NaN for rows that are not asked for."""
-        rows = np.arange(len(windows)) if rows is None else rows
-        n_rows, n_outputs = len(windows), self.steps * len(self.levels)
-        forecast = PriorForecast(
-            np.full((n_rows, n_outputs), np.nan),
-            np.full((n_rows, self.steps), np.nan),
-            np.full((n_rows, n_units()), np.nan),
-        )
-        for some in row_slices(windows, len(rows)):
-            at = rows[some]
-            quantiles, state = self._reading(windows[at], self.steps)
-            forecast.steps[at] = quantiles[:, :, MEDIAN]
-            made = _at_levels(quantiles, self.levels)
-            forecast.outputs[at] = made.reshape(len(at), -1)
-            forecast.state[at] = self.slope * state
-        return forecast
+        """Return the forecasts of raw windows, or of some increasing rows alone."""
+        asked = np.arange(len(windows)) if rows is None else rows
+        outputs = np.empty((len(asked), self.steps * len(self.levels)))
+        steps = np.empty((len(asked), self.steps))
+        states = np.empty((len(asked), n_units()))
+        for some in row_slices(windows, len(asked)):
+            quantiles, state = self._reading(windows[asked[some]], self.steps)
+            steps[some] = quantiles[:, :, MEDIAN]
+            outputs[some] = _at_levels(quantiles, self.levels).reshape(len(state), -1)
+            states[some] = self.slope * state
+        return PriorForecast(outputs, steps, states, rows)
 
     def spread(self, windows: Any, n_steps: int, levels: Sequence[float]) -> np.ndarray:
         """Return how far quantiles lie from the median, (n_rows, n_steps, n_levels).

@@ -192,6 +192,7 @@ class Scaling:
 
     def relative_prior(self, prior: PriorForecast, sizes: np.ndarray) -> PriorForecast:
         """Return what the prior says of raw windows in relative values."""
+        sizes = sizes if prior.rows is None else sizes[prior.rows]
         n_levels = prior.outputs.shape[1] // prior.steps.shape[1]
         first, own = self.unit_channel[0], self.unit_channel[::n_levels]
         steps = self._relative(prior.steps, sizes[:, own], self.floor[own])
@@ -199,7 +200,7 @@ class Scaling:
         if self.unit == "log":
             size = np.maximum(prior.steps[:, :1], self.floor[first])
         outputs = self.relative_targets(prior.outputs, sizes)
-        return PriorForecast(outputs, steps, prior.state / size)
+        return PriorForecast(outputs, steps, prior.state / size, prior.rows)
 
     def _relative(self, values: Any, sizes: Any, floor: np.ndarray) -> Any:
         """Return values as they are, over sizes, or their logarithms."""

@@ -161,11 +161,12 @@ class TrainingSet:
         return self.scaling.base(base, starts, window), starts
 
     def scaled_targets(self) -> np.ndarray:
-        """Return the targets of all rows as the network learns them, 0 for none."""
-        scaled = np.empty(self.targets.shape, dtype=np.float32)
-        for rows in row_slices(self.windows, len(self.windows)):
-            scaled[rows] = self.scaled_targets_of(rows)
-        return np.nan_to_num(scaled, nan=0.0)
+        """Return the targets as the network learns them, 0 where rows have no say."""
+        scaled = np.zeros(self.targets.shape, dtype=np.float32)
+        rows = np.concatenate([self.rows, self.validation_rows])
+        for some in row_slices(self.windows, len(rows)):
+            scaled[rows[some]] = self.scaled_targets_of(rows[some])
+        return scaled
 
     def orders(self, seed: tuple[int, ...]) -> Iterator[np.ndarray]:
         """Yield the training rows in a new random order for each epoch, without end."""
