@@ -118,7 +118,7 @@ def test_windows_are_an_array_like():
         windows.__array__(copy=False)
     order = windows.order()
     in_order = take_rows(windows, order)
-    assert in_order.order() is None and in_order.base is windows.base
+    assert in_order.order() == slice(None) and in_order.base is windows.base
     np.testing.assert_array_equal(in_order, array[order])
     assert in_order.groups.tolist() == [0] * 7 + [1] * 5 and in_order.has_many_groups
     copied = windows.copied(slice(2, 5))

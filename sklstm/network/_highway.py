@@ -72,6 +72,11 @@ class PriorForecast:
     state: np.ndarray
     rows: np.ndarray | None = None
 
+    @property
+    def n_levels(self) -> int:
+        """The number of outputs of a step."""
+        return self.outputs.shape[1] // self.steps.shape[1]
+
     def __getitem__(self, rows: Any) -> PriorForecast:
         at = rows if self.rows is None else np.searchsorted(self.rows, rows)
         return PriorForecast(self.outputs[at], self.steps[at], self.state[at])
@@ -108,7 +113,7 @@ class Highway:
         if prior is None:
             return made
         made = made + prior.steps @ self.step_kernel + prior.state @ self.state_kernel
-        middle = prior.steps.repeat(made.shape[1] // prior.steps.shape[1], axis=1)
+        middle = prior.steps.repeat(prior.n_levels, axis=1)
         return made + self.prior_weight * (prior.outputs - middle)
 
     def slopes(self, missing: np.ndarray, n_channels: int, output: int) -> np.ndarray:

@@ -107,14 +107,13 @@ def useful_reader(
     sample must show that the prior is worth its time: with it a highway of the sample
     must err less than one of all rows without.
     """
-    fits = enumerate(past_fits(windows, targets[:, 0], rows))
-    pasts = ((channel, *fit) for channel, fit in fits if fit is not None and fit[1] > 0)
-    past = next(pasts, None)
-    if past is None:
+    fits = list(past_fits(windows, targets[:, 0], rows))
+    pasts = [channel for channel, fit in enumerate(fits) if fit and fit[1] > 0]
+    if not pasts:
         return None
     # A season that no window shows twice says nothing.
     season = tuple(m for m in season if 2 * m <= windows.shape[1]) or (1,)
-    reader = PriorReader(*past, steps, season, levels)
+    reader = PriorReader(pasts[0], *fits[pasts[0]], steps, season, levels)
     some = thinned(rows, _ROWS_OF_SAMPLE)
     if len(some) == len(rows):
         return reader

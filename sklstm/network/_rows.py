@@ -213,9 +213,9 @@ def _channels_from_names(regressor: Any) -> int:
 
 def in_time_order(windows: Any, *columns: np.ndarray | None) -> tuple:
     """Return windows and columns by group and time, so that no order of rows counts."""
-    order = windows.order() if isinstance(windows, Windows) else None
-    if order is None:
+    if not isinstance(windows, Windows):
         return windows, *columns
+    order = windows.order()
     ordered = (None if column is None else column[order] for column in columns)
     return windows.rows(order), *ordered
 

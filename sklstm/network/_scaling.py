@@ -41,7 +41,8 @@ from sklstm.windows._array import (
     Windows,
     base_from_windows,
     row_slices,
-    windows_from_base,
+    steps_of_windows,
+    with_base,
 )
 from sklstm.windows._table import positions_among
 
@@ -172,10 +173,7 @@ class Scaling:
         of_steps = sizes_of_steps(windows, sizes) if self.unit == "size" else sizes
         if base is None or of_steps is None:
             return self.relative_values(np.asarray(windows), sizes[:, None])
-        base = self.relative_values(base, of_steps)
-        if isinstance(windows, Windows):
-            return replace(windows, base=base)
-        return windows_from_base(base, 0, len(windows), windows.shape[1])
+        return with_base(windows, self.relative_values(base, of_steps))
 
     def relative_values(self, values: Any, sizes: Any) -> Any:
         """Return raw values, whose last axis is channels, as relative ones."""
@@ -193,8 +191,7 @@ class Scaling:
     def relative_prior(self, prior: PriorForecast, sizes: np.ndarray) -> PriorForecast:
         """Return what the prior says of raw windows in relative values."""
         sizes = sizes if prior.rows is None else sizes[prior.rows]
-        n_levels = prior.outputs.shape[1] // prior.steps.shape[1]
-        first, own = self.unit_channel[0], self.unit_channel[::n_levels]
+        first, own = self.unit_channel[0], self.unit_channel[:: prior.n_levels]
         steps = self._relative(prior.steps, sizes[:, own], self.floor[own])
         size = sizes[:, [first]] if self.unit == "size" else 1.0
         if self.unit == "log":
@@ -291,10 +288,10 @@ class Scaling:
         """Return what the prior says of relative windows as the highway reads it."""
         if prior is None:
             return None
-        n_levels = prior.outputs.shape[1] // prior.steps.shape[1]
         start, scale = self.levels(windows) + self.target_mean, self.target_scale
         outputs = _divided(prior.outputs - start, scale)
-        steps = _divided(prior.steps - start[:, ::n_levels], scale[::n_levels])
+        of_step = slice(None, None, prior.n_levels)
+        steps = _divided(prior.steps - start[:, of_step], scale[of_step])
         # Of windows without a true step it says nothing.
         made = outputs, steps, _divided(prior.state, scale[0])
         return PriorForecast(*map(np.nan_to_num, made))
@@ -562,8 +559,7 @@ def _input_moments(
     count = total = squares = np.zeros(n_channels)
     # Sums of squares about a typical value, so that a large level costs no digits.
     newest = windows[rows[-1], -1, :].astype(np.float64)
-    base = base_from_windows(windows)
-    steps = (windows if base is None else base).reshape(-1, n_channels)
+    steps = steps_of_windows(windows)
     unit = np.nanmax(steps, axis=0).astype(np.float64) - np.nanmin(steps, axis=0)
     unit = unit_of(np.where(unit > 0, unit, np.abs(newest)))
     pivot = np.where(is_centred, 0.0, newest)
@@ -644,9 +640,7 @@ def _fit_units(kind: str | None, given: _Given) -> list[Scaling]:
     # The first output of each target is the target itself.
     _, first = np.unique(given.target_of_output, return_index=True)
     own = replace(given, targets=targets[:, first], target_of_output=first)
-    base = base_from_windows(windows)
-    steps = (windows if base is None else base).reshape(-1, n_channels)
-    lowest = np.nanmin(steps, axis=0).astype(np.float64)
+    lowest = np.nanmin(steps_of_windows(windows), axis=0).astype(np.float64)
     lowest_targets = own.targets.min(axis=0)
     if kind == "log":
         channels = _positive_channels(own, lowest)

@@ -64,8 +64,7 @@ def sizes_of_steps(windows: Any, sizes: np.ndarray) -> np.ndarray | None:
     if not isinstance(windows, Windows):
         return None
     order = windows.order()
-    starts = windows.starts if order is None else windows.starts[order]
-    sizes = sizes if order is None else sizes[order]
+    starts, sizes = windows.starts[order], sizes[order]
     is_next = np.diff(starts) < windows.window
     if np.diff(sizes, axis=0)[is_next].any():
         return None

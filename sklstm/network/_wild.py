@@ -8,14 +8,13 @@ series has come back from them: as if they had been missing.
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from sklstm.network._past import past_fits, unit_of
 from sklstm.network._rows import steps_of
-from sklstm.windows._array import Windows, base_from_windows, windows_from_base
+from sklstm.windows._array import base_from_windows, with_base
 
 # Standard deviations of all other values, the fewest that there must be, and the share
 # that may be wild.
@@ -79,10 +78,7 @@ def _tamed_base(windows: Any, limits: np.ndarray) -> Any:
     is_wild = _passed_over(base.T, limits[:, :, None])
     if not is_wild.any():
         return windows
-    base = np.ascontiguousarray(_filled(base.T, is_wild).T)
-    if isinstance(windows, Windows):
-        return replace(windows, base=base)
-    return windows_from_base(base, 0, len(windows), windows.shape[1])
+    return with_base(windows, np.ascontiguousarray(_filled(base.T, is_wild).T))
 
 
 def _passed_over(values: np.ndarray, limits: Any) -> np.ndarray:

@@ -85,10 +85,10 @@ class Windows:
         starts = np.arange(0, len(own), self.window)
         return replace(self, base=own, starts=starts, groups=self.groups[at])
 
-    def order(self) -> np.ndarray | None:
-        """Return the rows by group and time; None where they are in that order."""
+    def order(self) -> Any:
+        """Return an index of the rows by group and time; a slice where they are so."""
         if (np.diff(self.starts) > 0).all():
-            return None
+            return slice(None)
         return np.argsort(self.starts, kind="stable")
 
 
@@ -203,6 +203,19 @@ def windows_from_base(
 ) -> np.ndarray:
     """Return the windows of contiguous rows from a slot on, a view of the base."""
     return _windows_view(base, window)[first : first + n_rows]
+
+
+def with_base(windows: Any, base: np.ndarray) -> Any:
+    """Return the same windows of another base."""
+    if isinstance(windows, Windows):
+        return replace(windows, base=base)
+    return windows_from_base(base, 0, len(windows), windows.shape[1])
+
+
+def steps_of_windows(windows: Any) -> np.ndarray:
+    """Return the steps of windows, (n_steps, n_channels), each once if they overlap."""
+    base = base_from_windows(windows)
+    return windows.reshape(-1, windows.shape[2]) if base is None else base
 
 
 def base_from_windows(windows: np.ndarray) -> np.ndarray | None:
