@@ -22,7 +22,7 @@ def past_slopes(windows: Any, target: np.ndarray, rows: np.ndarray) -> np.ndarra
     return np.array([np.nan if fit is None else fit[1] for fit in fits])
 
 
-def past_fits(windows: Any, target: np.ndarray, rows: np.ndarray) -> Iterator:
+def past_fits(windows: Any, target: np.ndarray, rows: np.ndarray) -> Iterator[Any]:
     """Yield, per channel, how many rows later it shows the target, slope and offset.
 
     In a channel that holds the past of the target the newest value, some rows later, is

@@ -113,7 +113,9 @@ def useful_reader(
         return None
     # A season that no window shows twice says nothing.
     season = tuple(m for m in season if 2 * m <= windows.shape[1]) or (1,)
-    reader = PriorReader(pasts[0], *fits[pasts[0]], steps, season, levels)
+    horizon, slope, offset = fits[pasts[0]]
+    given = pasts[0], horizon, slope, offset, steps, season, levels
+    reader = PriorReader(*given)
     some = thinned(rows, _ROWS_OF_SAMPLE)
     if len(some) == len(rows):
         return reader
@@ -121,9 +123,9 @@ def useful_reader(
     outputs = np.zeros(targets.shape[1], dtype=np.int64)
     plain = fit_scaling(kind, windows, targets, rows, outputs, has_highway=True)
     sizes = plain.sizes_of(windows)
-    given = plain.relative(windows, sizes), plain.relative_targets(targets, sizes)
+    relative = plain.relative(windows, sizes), plain.relative_targets(targets, sizes)
     said = plain.relative_prior(reader.read(windows, some), sizes)
-    better = plain.with_highway(*given, some, None, said, steps, among=rows)
+    better = plain.with_highway(*relative, some, None, said, steps, among=rows)
     with_prior, without = (
         each.highway.error.sum() for each in (better, plain) if each.highway
     )
