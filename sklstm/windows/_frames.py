@@ -21,10 +21,32 @@ _OF_KEYS = (
 
 
 def rows_from(X: Any) -> Any:
-    """Return a Series as a DataFrame of one column."""
+    """Return a Series as a DataFrame of one column, and Arrow's kinds as plain ones."""
     if isinstance(X, pd.Series):
-        return X.to_frame(name="x0" if X.name is None else X.name)
+        X = X.to_frame(name="x0" if X.name is None else X.name)
+    if not isinstance(X, pd.DataFrame):
+        return X
+    index = _plain(X.index)
+    columns = {at: _plain(X.iloc[:, at]) for at in _arrow_columns(X)}
+    if columns or index is not X.index:
+        X = X.set_axis(index)
+    for at, values in columns.items():
+        X.isetitem(at, values)
     return X
+
+
+def _arrow_columns(frame: pd.DataFrame) -> list[int]:
+    """Return the positions of columns that Arrow holds."""
+    return [at for at, d in enumerate(frame.dtypes) if isinstance(d, pd.ArrowDtype)]
+
+
+def _plain(values: Any) -> Any:
+    """Return a column or an index that Arrow holds as pandas' own kind."""
+    if not isinstance(values.dtype, pd.ArrowDtype):
+        return values
+    made = values.array.__arrow_array__().to_pandas()
+    is_index = isinstance(values, pd.Index)
+    return pd.Index(made, name=values.name) if is_index else made.array
 
 
 def labels_of(X: Any) -> pd.Index | None:

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.model_selection import TimeSeriesSplit
 
 from sklstm._checks import is_integer, one_line
-from sklstm.windows._frames import labels_of
+from sklstm.windows._frames import labels_of, rows_from
 from sklstm.windows._labels import is_row_number
 from sklstm.windows._table import row_labels, time_ranks
 
@@ -122,7 +122,7 @@ class PanelTimeSeriesSplit(TimeSeriesSplit):
 
     def _ranks(self, X):
         """Return the distinct stamps, and the place of each row's among them."""
-        owner = type(self).__name__
+        owner, X = type(self).__name__, rows_from(X)
         if self.time is not None:
             panel = row_labels(X, [], self.time, owner=owner)
             return panel.stamps, panel.ranks
