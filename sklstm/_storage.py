@@ -376,6 +376,13 @@ def _stamps(name: Any, numbers: Any, unit: str, freq: Any, zone: str = "") -> An
     return index if freq is None else pd.DatetimeIndex(index, freq=freq)
 
 
+def _values(name: Any, values: Any, dtype: str) -> Any:
+    """Return labels of a dtype that names no time zone."""
+    if not re.fullmatch(r"\w+(\[\w+\])?", dtype):
+        raise _UnknownPart(f"labels of the dtype {dtype!r}")
+    return pd.Index(values, dtype=dtype, name=name, tupleize_cols=False)
+
+
 _BUILDERS: dict[str, Any] = {
     "duration": lambda number, unit: pd.Timedelta(np.timedelta64(number, unit)),
     "durations": lambda name, numbers, unit, freq: pd.TimedeltaIndex(
@@ -390,9 +397,7 @@ _BUILDERS: dict[str, Any] = {
     "range": lambda name, *ends: pd.RangeIndex(*ends, name=name),
     "spline": lambda *parts: import_module("scipy.interpolate").BSpline(*parts),
     "stamps": _stamps,
-    "values": lambda name, values, dtype: pd.Index(
-        values, dtype=dtype, name=name, tupleize_cols=False
-    ),
+    "values": _values,
 }
 
 

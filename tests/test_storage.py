@@ -460,6 +460,9 @@ ATTACKS = {
     "a zone that names a file": lambda tree, files: json.loads(
         json.dumps(tree).replace("Europe/Berlin", "dateutil//etc/passwd")
     ),
+    "a zone in a dtype": lambda tree, files: json.loads(
+        json.dumps(tree).replace('"int64', '"M8[ns, dateutil//etc/passwd]')
+    ),
 }
 
 
@@ -467,11 +470,12 @@ ATTACKS = {
 def test_attacks_by_hand_are_refused(name, content, tmp_path, monkeypatch):
     """Nothing is run, nothing grows: a false file is refused in one line."""
     monkeypatch.chdir(tmp_path)
-    which = "series" if name.startswith("a zone") else "panel"
+    which = "series" if name == "a zone that names a file" else "panel"
+    words = {"a zone": "a time zone|the dtype"}.get(name[:6], "load needs")
     path = tmp_path / "file"
     path.write_bytes(forged(content[which], ATTACKS[name]))
     begin = time.monotonic()
-    refused(path, "a time zone" if which == "series" else "load needs")
+    refused(path, words)
     assert time.monotonic() - begin < 10
     assert "antigravity" not in sys.modules
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
