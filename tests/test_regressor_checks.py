@@ -1,5 +1,7 @@
 """Both regressors as estimators: scikit-learn's checks, and the same for 3-D X."""
 
+import copy
+
 import keras
 import numpy as np
 import pandas as pd
@@ -218,24 +220,12 @@ def test_one_row(data):
 
 WRONG_SHAPES = {
     "a window too short": (lambda X: X[:, 1:], "Got 3 steps of 2 channel"),
-    "a window too long": (
-        lambda X: np.concatenate([X, X[:, :1]], axis=1),
-        "Got 5 steps of 2 channel",
-    ),
+    "a window too long": (lambda X: np.hstack([X, X]), "Got 8 steps of 2 channel"),
     "a channel too few": (lambda X: X[:, :, :1], "Got 4 steps of 1 channel"),
-    "a channel too many": (
-        lambda X: np.concatenate([X, X], axis=2),
-        "Got 4 steps of 4 channel",
-    ),
+    "a channel too many": (lambda X: np.dstack([X, X]), "Got 4 steps of 4 channel"),
     # As many values as in fit, so that only the shape gives it away.
     "axes swapped": (lambda X: X.transpose(0, 2, 1), "Got 2 steps of 4 channel"),
     "2-D, too few values": (lambda X: X[:, :, 0], "X has 4 features, but"),
-    "1-D": (lambda X: X[0, 0], "Expected 2D array, got 1D array"),
-    "0-D": (lambda X: X[0, 0, 0], "Expected 2D array, got scalar array"),
-    "4-D": (lambda X: X[None], "dim 4"),
-    "no rows": (lambda X: X[:0], r"0 sample\(s\)"),
-    "no steps": (lambda X: X[:, :0], "at least one step"),
-    "no channels": (lambda X: X[:, :, :0], "at least one step and channel"),
 }
 
 
@@ -247,61 +237,97 @@ def test_predict_refuses_other_shapes(data, fitted, case):
         fitted.predict(make(data[0]))
 
 
-@pytest.mark.parametrize("case", ["1-D", "0-D", "4-D", "no rows", "no steps"])
-def test_fit_refuses_what_is_no_window(data, case):
-    """Arrays that hold no windows raise at `fit` too, and nothing is fitted."""
-    make, words = WRONG_SHAPES[case]
-    regressor = tiny()
-    with pytest.raises(ValueError, match=words):
-        regressor.fit(make(data[0]), data[1])
-    assert vars(regressor) == vars(tiny())
+def put(array, value, *where):
+    """Return a copy as float64 in which one value is replaced."""
+    array = array.astype(np.float64)
+    array[where] = value
+    return array
 
 
-def with_value(X, value, where):
-    """Return a copy of X with one value replaced."""
-    X = X.copy()
-    X[where] = value
-    return X
-
-
-BAD_VALUES = {
-    "NaN after a true step": (
-        lambda X: with_value(X, np.nan, (7, 2)),
-        r"without NaN inside.* row 7",
-    ),
-    "NaN in the newest step": (
-        lambda X: with_value(X, np.nan, (7, -1)),
-        r"without NaN inside.* row 7",
-    ),
-    "NaN in one channel of the oldest step": (
-        lambda X: with_value(X, np.nan, (7, 0, 1)),
-        r"without NaN inside.* row 7",
-    ),
-    "infinity": (lambda X: with_value(X, np.inf, (7, 1, 0)), "finite windows.* row 7"),
-    "minus infinity": (
-        lambda X: with_value(X, -np.inf, (7, 1, 0)),
-        "finite windows.* row 7",
-    ),
-    "too large": (
-        lambda X: with_value(X.astype(np.float64), 1e301, (7, 1, 0)),
-        r"beyond 1e\+300 in row 7",
-    ),
+NOT_ONE = np.arange(N_ROWS) == 0
+DAYS = "datetime64[D]"
+HOLE = r"without NaN inside.* row 7"
+BAD_X = {
+    "1-D": (lambda X: X[0, 0], "Expected 2D array, got 1D array"),
+    "0-D": (lambda X: X[0, 0, 0], "Expected 2D array, got scalar array"),
+    "4-D": (lambda X: X[None], "dim 4"),
+    "no rows": (lambda X: X[:0], r"0 sample\(s\)"),
+    "no steps": (lambda X: X[:, :0], "at least one step"),
+    "no channels": (lambda X: X[:, :, :0], "at least one step and channel"),
+    "NaN after a true step": (lambda X: put(X, np.nan, 7, 2), HOLE),
+    "NaN in the newest step": (lambda X: put(X, np.nan, 7, -1), HOLE),
+    "NaN in a channel of the oldest step": (lambda X: put(X, np.nan, 7, 0, 1), HOLE),
+    "infinity": (lambda X: put(X, np.inf, 7, 1, 0), "finite windows.* row 7"),
+    "minus infinity": (lambda X: put(X, -np.inf, 7, 1, 0), "finite windows.* row 7"),
+    "too large": (lambda X: put(X, 1e301, 7, 1, 0), r"beyond 1e\+300 in row 7"),
     "strings": (lambda X: X.astype(str).astype(object) + "x", "could not convert"),
+    "words in a frame": (lambda X: pd.DataFrame({"a": ["x"] * 30}), "to float: 'x'"),
+    "ragged": (lambda X: [[1, 2], [3]], "inhomogeneous"),
     "complex numbers": (lambda X: X + 1j, "Complex data not supported"),
+    "None": (lambda X: None, "as X. Got NoneType"),
+    "a dict": (lambda X: {"load": X}, "as X. Got dict"),
+    "text": (lambda X: "X", "as X. Got str"),
+    "dates": (lambda X: X.astype(DAYS), "as X.*dates or durat"),
 }
+BAD_Y = {
+    "shorter": (lambda y: y[:-1], "30 windows but 29 values of y"),
+    "longer": (lambda y: [*y, 1.0], "30 windows but 31 values of y"),
+    "NaN": (lambda y: put(y, np.nan, 7), r"y contains NaN in 1 of \d+ rows, first in"),
+    "NaN in a list": (lambda y: [*y[1:], np.nan], r"1 of \d+ rows, first in \d+"),
+    "infinite": (
+        lambda y: pd.Series(put(y, np.inf, 7), range(100, 130)),
+        "y contains infinity in 1 of 30 rows, first in 107; give",
+    ),
+    "strings": (lambda y: ["a"] * N_ROWS, "could not convert"),
+    "a dict": (lambda y: {"load": 1.0}, "as y. Got dict"),
+    "a set": (lambda y: {1.0}, "as y. Got set"),
+    "a generator": (lambda y: (value for value in y), "as y. Got generator"),
+    "complex": (lambda y: y + 1j, "as y. Got ndarray .*Complex"),
+    "large integers": (lambda y: [10**400] * N_ROWS, "too large to conv"),
+    "dates": (lambda y: y.astype(DAYS), "as y.*dates or durat"),
+    "masked": (lambda y: np.ma.masked_less(y, 1e9), "y contains NaN"),
+    "3-D": (lambda y: y[:, None, None], "dim 3"),
+    "no columns": (lambda y: y[:, None][:, :0], r"0 feature\(s\)"),
+    "a number": (lambda y: 3.0, "at least 1 dimension"),
+}
+BAD_WEIGHTS = {
+    "negative": (lambda one: put(one, -1, 7), "Negative values .*`sample_weight`"),
+    "all zero": (lambda one: 0 * one, "at least one non-zero"),
+    "NaN": (lambda one: put(one, np.nan, 7), "sample_weight contains NaN"),
+    "too few": (lambda one: one[1:], r"sample_weight.shape == \(29,\)"),
+    "only on a row without a past": (lambda one: one * NOT_ONE, "positive weight"),
+}
+BAD_DATA = {"X": BAD_X, "y": BAD_Y, "sample_weight": BAD_WEIGHTS}
 
 
-@pytest.mark.parametrize("case", BAD_VALUES)
-def test_windows_with_bad_values_are_refused(data, fitted, case):
-    """Values that cannot be learned raise at `fit` and `predict` and say where."""
-    make, words = BAD_VALUES[case]
-    X, y = data
-    with pytest.raises(ValueError, match=words):
-        fitted.predict(make(X))
-    regressor = tiny()
-    with pytest.raises(ValueError, match=words):
-        regressor.fit(make(X), y)
-    assert vars(regressor) == vars(tiny())
+@pytest.mark.filterwarnings("ignore:X has feature names")
+@pytest.mark.parametrize(
+    ("name", "case"), [(name, case) for name in BAD_DATA for case in BAD_DATA[name]]
+)
+def test_bad_data_is_refused(data, fitted, name, case):
+    """Data that cannot be learned raises one sentence, and leaves all as it was."""
+    make, words = BAD_DATA[name][case]
+    X = put(data[0], np.nan, 0)  # the first row has no past
+    values = {"X": X, "y": data[1], "sample_weight": np.ones(N_ROWS)}
+    bad = make(values[name])
+    values[name] = bad
+    regressor, again = tiny(), copy.deepcopy(fitted)
+    calls = [lambda: regressor.fit(**values), lambda: regressor.partial_fit(**values)]
+    calls += [lambda: again.predict(bad)] if name == "X" else []
+    for call in calls:
+        with pytest.raises((ValueError, TypeError), match=words) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+        assert vars(regressor) == vars(tiny())
+    with pytest.raises((ValueError, TypeError)):
+        again.partial_fit(**values)
+    assert_array_equal(again.predict(data[0]), fitted.predict(data[0]))
+
+
+def test_windows_without_a_true_step_are_refused(data):
+    """Nothing can be learned from them."""
+    with pytest.raises(ValueError, match="at least one true step"):
+        tiny().fit(data[0] * np.nan, data[1])
 
 
 def test_an_unfitted_estimator_says_so(data):
