@@ -267,3 +267,21 @@ def assert_is_loop(result, expected, rtol=1e-6):
     unit = "h" if result.groups is None else "D"
     ahead = pd.to_timedelta(ours["step"].to_numpy(), unit)
     assert ours.index.tolist() == (pd.DatetimeIndex(ours["origin"]) + ahead).tolist()
+
+
+# -- windows for regressors ---------------------------------------------------------
+
+
+def walk(n_rows=64, n_channels=1, seed=0):
+    """Return a random walk of shape (n_rows, n_channels)."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n_rows, n_channels)).cumsum(axis=0)
+
+
+def windows_of(series, window=WINDOW):
+    """Return full windows and what follows them in the first column, read-only."""
+    windows = [series[row - window : row] for row in range(window, len(series))]
+    arrays = np.array(windows, dtype=np.float32), series[window:, 0].copy()
+    for array in arrays:
+        array.flags.writeable = False
+    return arrays

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from by_hand import walk, windows_of
 from hypothesis import settings
 from sklearn.pipeline import make_pipeline
 
@@ -65,3 +66,9 @@ def deep_pipe(airline):
     return make_pipeline(SlidingWindow(12), lstm).fit(
         airline[["passengers"]], airline["passengers"]
     )
+
+
+@pytest.fixture(scope="session")
+def data():
+    """Return windows (60, 4, 1) of a random walk and the values after them."""
+    return windows_of(walk())

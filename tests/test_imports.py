@@ -1,9 +1,7 @@
 """Libraries are imported to their end, one at a time, whoever asks and presses."""
 
-import subprocess
-import sys
-
 import pytest
+from by_hand import printed_afresh
 
 INTERRUPTED = """
 import os
@@ -68,21 +66,13 @@ print(sorted(done, key=str))
 """
 
 
-def printed(code, folder):
-    """Return what code prints in a process of its own."""
-    run = [sys.executable, "-c", code]
-    done = subprocess.run(run, capture_output=True, text=True, cwd=folder, timeout=120)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.split("\n")[:-1]
-
-
 def test_an_interrupted_import_is_finished(tmp_path):
     """Ctrl-C in the first save leaves no file, and a process that can still save."""
     pytest.importorskip("skops")
-    assert printed(INTERRUPTED, tmp_path) == ["[] True", "Ridge() ['file']"]
+    assert printed_afresh(INTERRUPTED, cwd=tmp_path) == "[] True\nRidge() ['file']\n"
 
 
-def test_threads_that_import_first_do_not_wait_for_each_other(tmp_path):
+def test_threads_that_import_first_do_not_wait_for_each_other():
     """Two networks of Keras and a Keras model, in three threads of a new process."""
     pytest.importorskip("scikeras")
-    assert printed(THREADS, tmp_path) == ["[(40,), (40,), (None, 1)]"]
+    assert printed_afresh(THREADS) == "[(40,), (40,), (None, 1)]\n"

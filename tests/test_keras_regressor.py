@@ -7,20 +7,13 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from by_hand import WINDOW, walk
 from numpy.testing import assert_allclose, assert_array_equal
 from parity import assert_same_training, both_fitted, dense_network, masked_network
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from test_regressor import (
-    N_ROWS,
-    WINDOW,
-    assert_same_weights,
-    frozen,
-    incomplete,
-    walk,
-    windows_of,
-)
+from test_regressor import assert_same_weights, incomplete
 
 from sklstm import KerasRegressor, LSTMRegressor, SlidingWindow, forecast, update
 
@@ -36,12 +29,6 @@ def tiny(model=masked_network, **params):
         "random_state": 0,
     }
     return KerasRegressor(model, **(defaults | params))
-
-
-@pytest.fixture(scope="module")
-def data():
-    """Return windows (60, 4, 1) of a random walk and the values after them."""
-    return frozen(*windows_of(walk()))
 
 
 @pytest.fixture(scope="module")
@@ -157,8 +144,10 @@ def test_an_interrupt_keeps_what_was_learned(data, n_epochs):
     regressor = tiny(
         batch_size=16, epochs=4, warm_start=True, callbacks=[PressAt(n_epochs)]
     )
-    with pytest.warns(ConvergenceWarning, match=f"interrupted after {n_epochs} of 4"):
+    words = f"interrupted after {n_epochs} of 4"
+    with pytest.warns(ConvergenceWarning, match=words) as caught:
         assert regressor.fit(X, y) is regressor
+    assert [warning.filename for warning in caught] == [__file__]
     assert regressor.n_iter_ == len(regressor.history_["loss"]) == n_epochs
     assert np.isfinite(regressor.predict(X)).all()
     part = tiny(batch_size=16, epochs=max(n_epochs, 1)).fit(X, y)
@@ -290,12 +279,12 @@ def test_a_fitted_own_network_can_be_pickled(own, data):
 
 def test_an_own_network_is_tuned_in_a_search():
     """GridSearchCV tunes `kerasregressor__model__hidden` like any parameter."""
-    frame = pd.DataFrame({"load": walk(N_ROWS)[:, 0]})
+    frame = pd.DataFrame({"load": walk(60)[:, 0]})
     pipe = make_pipeline(SlidingWindow(WINDOW), tiny(epochs=1))
     search = GridSearchCV(
         pipe,
         {"kerasregressor__model__hidden": [2, 3]},
-        cv=[(np.arange(40), np.arange(40, N_ROWS))],
+        cv=[(np.arange(40), np.arange(40, 60))],
         scoring="neg_mean_absolute_error",
         error_score="raise",
         refit=False,
@@ -308,7 +297,7 @@ def test_an_own_network_is_tuned_in_a_search():
 
 def test_forecasts_feed_an_own_network_its_values():
     """`forecast` and `update` take it like any regressor behind a SlidingWindow."""
-    frame = pd.DataFrame({"load": walk(N_ROWS)[:, 0]})
+    frame = pd.DataFrame({"load": walk(60)[:, 0]})
     pipe = make_pipeline(SlidingWindow(WINDOW), tiny(epochs=1))
     pipe.fit(frame, frame["load"])
     values = forecast(pipe, frame, 2)
@@ -316,7 +305,7 @@ def test_forecasts_feed_an_own_network_its_values():
     for step, value in enumerate(values):
         window = np.array(recent[step : step + WINDOW])[None, :, None]
         assert value == pytest.approx(pipe[-1].predict(window)[0], rel=1e-6)
-    new = pd.DataFrame({"load": recent[-1:]}, index=[N_ROWS])
+    new = pd.DataFrame({"load": recent[-1:]}, index=[60])
     update(pipe, new, new["load"])
     assert pipe[-1].n_iter_ == 2
 
@@ -379,25 +368,20 @@ def test_a_changed_own_network_cannot_go_on(data):
 
 
 def test_routed_parameters_are_those_of_keras(data):
-    """`optimizer__…` and `loss__…` are those of Keras's own objects, bitwise."""
+    """`optimizer__…` and `loss__…` are those of Keras's own objects, bitwise.
+
+    A routed learning rate has precedence over the parameter.
+    """
     X, y = data
-    regressor = tiny(loss="huber", learning_rate=0.5, optimizer="sgd")
+    regressor = tiny(loss="huber", learning_rate=1e-9, optimizer="sgd")
     regressor.set_params(loss__delta=0.1, optimizer__momentum=0.9)
+    regressor.set_params(optimizer__learning_rate=0.5)
     loss = keras.losses.Huber(0.1)
     other = tiny(loss=loss, learning_rate=0.5, optimizer="sgd")
     other.set_params(optimizer__momentum=0.9)
     assert_array_equal(regressor.fit(X, y).predict(X), other.fit(X, y).predict(X))
     plain = tiny(loss=loss, learning_rate=0.5, optimizer="sgd")
     assert not np.allclose(plain.fit(X, y).predict(X), other.predict(X))
-
-
-def test_a_routed_learning_rate_wins(data):
-    """`optimizer__learning_rate` has precedence over `learning_rate`."""
-    X, y = data
-    routed = tiny(optimizer="sgd", learning_rate=1e-9)
-    routed.set_params(optimizer__learning_rate=0.1).fit(X, y)
-    plain = tiny(optimizer="sgd", learning_rate=0.1).fit(X, y)
-    assert_array_equal(routed.predict(X), plain.predict(X))
 
 
 def test_a_network_of_the_users_own_goes_on_where_it_was():
@@ -477,9 +461,8 @@ def test_bad_parameters_are_refused(data, params, words):
 
 def test_errors_of_what_is_shared_name_the_class(data, fitted):
     """What both regressors check alike is said in the name of the one that was used."""
-    X, y = data
     with pytest.raises(ValueError, match=r"^KerasRegressor needs windows as in fit"):
-        fitted.predict(X[:, 1:])
+        fitted.predict(data[0][:, 1:])
     with pytest.raises(ValueError, match=r"^KerasRegressor needs one target"):
-        tiny().fit(X, y[1:])
+        tiny().fit(data[0], data[1][1:])
     assert not hasattr(fitted, "to_onnx")

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from by_hand import walk, windows_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -52,34 +53,10 @@ def tiny(**params):
     return LSTMWithoutRefit(**(defaults | params))
 
 
-def walk(n_rows=N_ROWS + WINDOW, n_channels=1, seed=0):
-    """Return a random walk of shape (n_rows, n_channels)."""
-    rng = np.random.default_rng(seed)
-    return rng.standard_normal((n_rows, n_channels)).cumsum(axis=0)
-
-
-def windows_of(series, window=WINDOW):
-    """Return full windows and what follows them in the first column, by a loop."""
-    windows = [series[row - window : row] for row in range(window, len(series))]
-    return np.array(windows, dtype=np.float32), series[window:, 0].copy()
-
-
-def frozen(*arrays):
-    for array in arrays:
-        array.flags.writeable = False
-    return arrays
-
-
-@pytest.fixture(scope="session")
-def data():
-    """Return windows (60, 4, 1) of a random walk and the values after them."""
-    return frozen(*windows_of(walk()))
-
-
 @pytest.fixture(scope="session")
 def two_channels():
     """Return windows (60, 4, 2) of two random walks and the next of the first."""
-    return frozen(*windows_of(walk(n_channels=2)))
+    return windows_of(walk(N_ROWS + WINDOW, n_channels=2))
 
 
 @pytest.fixture(scope="session")

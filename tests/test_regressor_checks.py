@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from by_hand import WINDOW, walk, windows_of
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from test_regressor import WINDOW, frozen, walk, windows_of
 
 from sklstm import KerasRegressor, LSTMRegressor, SlidingWindow
 
@@ -103,7 +103,7 @@ def tiny(**params):
 @pytest.fixture(scope="session")
 def data():
     """Return windows and targets that no test writes to."""
-    return frozen(*windows_of(walk(N_ROWS + WINDOW, N_CHANNELS)))
+    return windows_of(walk(N_ROWS + WINDOW, N_CHANNELS))
 
 
 @pytest.fixture(scope="session")
@@ -244,7 +244,6 @@ def put(array, value, *where):
     return array
 
 
-NOT_ONE = np.arange(N_ROWS) == 0
 DAYS = "datetime64[D]"
 HOLE = r"without NaN inside.* row 7"
 BAD_X = {
@@ -295,7 +294,7 @@ BAD_WEIGHTS = {
     "all zero": (lambda one: 0 * one, "at least one non-zero"),
     "NaN": (lambda one: put(one, np.nan, 7), "sample_weight contains NaN"),
     "too few": (lambda one: one[1:], r"sample_weight.shape == \(29,\)"),
-    "only on a row without a past": (lambda one: one * NOT_ONE, "positive weight"),
+    "only on a row without past": (lambda one: np.eye(N_ROWS)[0], "positive weight"),
 }
 BAD_DATA = {"X": BAD_X, "y": BAD_Y, "sample_weight": BAD_WEIGHTS}
 
