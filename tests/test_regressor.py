@@ -161,14 +161,13 @@ def test_learned_rows_are_those_of_a_loop(lengths, window, steps, seed):
         if runs[row] == runs[row + steps - 1] and weights[row] > 0
     ]
     assume(rows)
-    windows, regressor = SlidingWindow(window), tiny(steps=steps, scaling="standard")
-    pipe = make_pipeline(windows, regressor)
-    pipe.fit(frame, frame["load"], lstmwithoutrefit__sample_weight=weights)
-    targets = [frame["load"].to_numpy()[row : row + steps] for row in rows]
-    expected = tiny(scaling="standard").fit(
-        windows.transform(frame)[rows], np.array(targets), sample_weight=weights[rows]
-    )
-    assert_same_weights(regressor, expected)
+    y, windows = frame["load"].to_numpy(), SlidingWindow(window).fit_transform(frame)
+    targets = np.array([y[row : row + steps] for row in rows])
+    expected = tiny(scaling="standard")
+    expected.fit(windows[rows], targets, sample_weight=weights[rows])
+    for X in (windows, np.array(windows)):  # the latter share no memory
+        regressor = tiny(steps=steps, scaling="standard")
+        assert_same_weights(regressor.fit(X, y, sample_weight=weights), expected)
 
 
 def test_steps_need_a_one_dimensional_y(data):
