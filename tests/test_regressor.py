@@ -310,15 +310,19 @@ def test_early_stopping_begins_at_4_validation_rows(n_rows, params, is_watched):
     patience=st.integers(1, 4),
     learning_rate=st.sampled_from([0.003, 0.05, 0.3]),
     seed=st.integers(0, 99),
+    verbose=st.sampled_from([0, 2]),
 )
-@settings(max_examples=20)
-def test_early_stopping_is_a_shorter_fit(data, patience, learning_rate, seed):
-    """It ends where a loop says, with the weights of a fit to the best epoch."""
+@settings(max_examples=30)
+def test_early_stopping_is_a_shorter_fit(data, patience, learning_rate, seed, verbose):
+    """It ends where a loop says, with the weights of a fit to the best epoch.
+
+    Epochs that are told one by one are decided upon in Python, others in the kernels.
+    """
     X, y = data
     # The newest rows contradict the others, sooner or later that shows.
     y = np.where(np.arange(N_ROWS) < 48, y, 2 * X[:, -1, 0] - y)
     params = {"learning_rate": learning_rate, "random_state": seed, "epochs": 30}
-    params |= {"early_stopping": True, "scaling": "standard"}
+    params |= {"early_stopping": True, "scaling": "standard", "verbose": verbose}
     params |= {"n_iter_no_change": patience, "validation_fraction": 0.2}
     regressor, best = tiny(**params).fit(X, y), 0
     losses = regressor.history_["val_loss"]
