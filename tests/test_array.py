@@ -154,11 +154,8 @@ def test_true_steps_do_not_depend_on_memory(missing, window, n_channels):
     window = min(window, len(base))
     view = windows_from_base(base, 0, len(base) - window + 1, window)
     expected = [count_by_loop(one) for one in view]
-    for windows in (
-        view,
-        view.copy(),
-        Windows(base, np.arange(len(view)), None, window),
-    ):
+    listed = Windows(base, np.arange(len(view)), None, window)
+    for windows in (view, view.copy(), listed):
         np.testing.assert_array_equal(true_steps(windows), expected)
     assert true_steps(view[:0]).shape == (0,)
 
