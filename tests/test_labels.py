@@ -140,7 +140,7 @@ def test_a_label_off_the_grid_is_followed_by_the_next_on_it(freq):
 
 
 def hours_where(is_open):
-    hours = pd.date_range("2024-01-01", periods=24 * 28, freq="h")
+    hours = pd.date_range("2024-01-01", periods=24 * 35, freq="h")
     return hours[is_open(hours)]
 
 
@@ -165,18 +165,27 @@ CLOSURES = {
     + pd.Timedelta("45min"),
     "periods of hours": hours_where(is_daytime).to_period("h"),
     "thrice a day": hours_where(lambda hours: np.isin(hours.hour, [8, 12, 16])),
+    "exchange days": hours_where(lambda h: is_weekday(h) & (h.hour == 16)),
 }
 
 
-@pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
 @pytest.mark.parametrize("kind", CLOSURES)
 def test_closed_days_and_hours_are_no_holes(kind, zone):
-    """Days of the week and times of day that never occur are not on the grid."""
+    """Days of the week and times of day that never occur are not on the grid.
+
+    Windows go on over nights, Sundays and weekends.
+    """
     labels = CLOSURES[kind]
     if zone is not None and isinstance(labels, pd.PeriodIndex):
         return
     labels = labels if zone is None else labels.tz_localize(zone)
+    X = pd.DataFrame({"load": np.arange(float(len(labels)))}, index=labels)
+    expected = SlidingWindow(10).fit_transform(X.to_numpy())
     for n in range(len(labels) - 10, len(labels)):  # whatever the day fit ends on
+        windows = SlidingWindow(10).fit(X[:n])
+        np.testing.assert_array_equal(windows.transform(X[:n]), expected[:n])
+        np.testing.assert_array_equal(windows.transform(X[n:]), expected[n:])
         grid = grid_of(labels[:n])
         assert steps_of(grid, labels) == [1] * (len(labels) - 1)
         after = grid.after(labels[n - 1 : n], len(labels) - n)
@@ -190,6 +199,10 @@ def test_closed_places_are_the_last_open_ones():
     grid = grid_of(SHOP)
     weekend = pd.DatetimeIndex(["2024-02-03", "2024-02-04", "2024-02-05"])
     assert steps_of(grid, weekend) == [0, 1]
+    windows = SlidingWindow(2).fit(pd.DataFrame({"load": 1.0}, index=OFFICE))
+    every = pd.DataFrame({"load": 1.0}, index=stamps("h", start="2024-01-01"))
+    with pytest.raises(ValueError, match="on the grid of fit, whose step is"):
+        windows.transform(every)
 
 
 def test_a_closure_needs_to_be_passed_twice():

@@ -441,22 +441,31 @@ def test_rows_whose_past_cannot_be_told_warn(fitted, new, words):
     np.testing.assert_array_equal(windows, expected)
 
 
+SECONDS = np.random.default_rng(1).integers(1, 100_000, size=9).cumsum()
 NOT_COUNTED = [
     *(pd.Index(each) for each in (list("abcdefghi"), np.arange(9.0), [*range(8), "a"])),
     pd.timedelta_range("0h", periods=9, freq="h"),
     pd.MultiIndex.from_product([["a"], range(9)]),
+    START + pd.to_timedelta(SECONDS, "s"),
 ]
 
 
 @pytest.mark.parametrize("labels", NOT_COUNTED, ids=lambda labels: str(labels.dtype))
 def test_labels_that_count_nothing_warn_in_fit(labels):
-    """Labels of another kind are named; rows then follow each other."""
+    """They are told once: labels of another kind, and irregular ones.
+
+    Each row then follows the one before.
+    """
     X = frame_of(9, labels)
     words = f"{type(labels).__name__} .*does not count rows.*use a DatetimeIndex"
+    if isinstance(labels, pd.DatetimeIndex):
+        words = "no common step.*follow the one before"
     with pytest.warns(UserWarning, match=words) as found:
         sliding_window = SlidingWindow(3).fit(X.iloc[:6])
-    assert found[0].filename == __file__ and sliding_window.grid_ is None
-    expected = SlidingWindow(3).fit_transform(X.iloc[6:].to_numpy())
+    assert found[0].filename == __file__ and len(found) == 1
+    expected = SlidingWindow(3).fit_transform(X.to_numpy())[6:]
+    if sliding_window.grid_ is None:
+        expected = SlidingWindow(3).fit_transform(X.iloc[6:].to_numpy())
     np.testing.assert_array_equal(sliding_window.transform(X.iloc[6:]), expected)
 
 
@@ -605,6 +614,7 @@ NO_TABLES = {
     "no time": (frame_of(2, [DAY[0], pd.NaT]), "NaT or NaN in row 1 of the index"),
     "no number": (frame_of(2, pd.array([1, None])), "NaT or NaN in row 1 of the index"),
     "uint64": (frame_of(2, np.array([1, 2**63 + 1], "uint64")), r"up to 2.*775809"),
+    "no value": (frame_of(3).assign(b=np.nan), "value in every column.*column 'b'"),
     "too short": (frame_of(1), r"at least horizon \+ 1 = 2 rows.*Got 1 sample"),
     "one stamp": (hourly(1), r"at least horizon \+ 1 = 2 rows"),
 }
