@@ -25,16 +25,17 @@ from sklearn.preprocessing import StandardScaler
 from sklstm import SlidingWindow, forecast
 
 
-def search():
-    return GridSearchCV(
-        linear(), {"slidingwindow__window": [2, 5]}, cv=TimeSeriesSplit(3)
-    )
+def search(estimator, **grid):
+    """Return a search over lists of parameters, of which none may be given."""
+    return GridSearchCV(estimator, grid, cv=TimeSeriesSplit(3))
 
 
-def logarithmic(regressor=None):
-    return TransformedTargetRegressor(
-        linear() if regressor is None else regressor, func=np.log, inverse_func=np.exp
-    )
+def search_of_windows():
+    return search(linear(), slidingwindow__window=[2, 5])
+
+
+def logarithmic(regressor):
+    return TransformedTargetRegressor(regressor, func=np.log, inverse_func=np.exp)
 
 
 def in_columns():
@@ -44,14 +45,12 @@ def in_columns():
 
 
 ESTIMATORS = {
-    "search": search,
-    "target": logarithmic,
-    "search of target": lambda: GridSearchCV(
-        logarithmic(),
-        {"regressor__slidingwindow__window": [2, 5]},
-        cv=TimeSeriesSplit(3),
+    "search": search_of_windows,
+    "target": lambda: logarithmic(linear()),
+    "search of target": lambda: search(
+        logarithmic(linear()), regressor__slidingwindow__window=[2, 5]
     ),
-    "target of search": lambda: logarithmic(search()),
+    "target of search": lambda: logarithmic(search_of_windows()),
     "voting": lambda: VotingRegressor([("a", linear(2)), ("b", tree(6))]),
     "voting of horizons": lambda: VotingRegressor(
         [("a", linear(horizon=2)), ("b", tree(horizon=4))]
@@ -63,9 +62,7 @@ ESTIMATORS = {
         StandardScaler().set_output(transform="pandas"), linear()
     ),
     "search in pipeline": lambda: make_pipeline(
-        SlidingWindow(WINDOW, layout="flat"),
-        SimpleImputer(),
-        GridSearchCV(Ridge(), {"alpha": [0.1, 10]}, cv=TimeSeriesSplit(2)),
+        *linear()[:-1], search(Ridge(), alpha=[0.1, 10])
     ),
     "column transformer": in_columns,
 }
@@ -115,19 +112,12 @@ DIRECT = [1, 10, 100, 101, 110, 200, 201]
 RECURSIVE = [1, 2, 3, 4, 5, 6, 7]
 WRAPPERS = {
     "pipeline": (jumps, DIRECT),
-    "search": (lambda: GridSearchCV(jumps(), {}, cv=TimeSeriesSplit(2)), DIRECT),
-    "search in search": (
-        lambda: GridSearchCV(
-            GridSearchCV(jumps(), {}, cv=TimeSeriesSplit(2)), {}, cv=TimeSeriesSplit(2)
-        ),
-        DIRECT,
-    ),
+    "search": (lambda: search(jumps()), DIRECT),
+    "search in search": (lambda: search(search(jumps())), DIRECT),
     "target": (lambda: TransformedTargetRegressor(jumps()), RECURSIVE),
     "voting": (lambda: VotingRegressor([("a", jumps()), ("b", jumps())]), RECURSIVE),
     "search of target": (
-        lambda: GridSearchCV(
-            TransformedTargetRegressor(jumps()), {}, cv=TimeSeriesSplit(2)
-        ),
+        lambda: search(TransformedTargetRegressor(jumps())),
         RECURSIVE,
     ),
     "frozen": (lambda: FrozenEstimator(jumps()), DIRECT),
@@ -157,10 +147,10 @@ REFUSED = {
     ),
     "pipeline": (lambda X: linear(), *NOT_FITTED),
     "frozen": (lambda X: FrozenEstimator(linear()), *NOT_FITTED),
-    "search": (lambda X: search(), *NOT_FITTED),
-    "target": (lambda X: logarithmic(), *NOT_FITTED),
+    "search": (lambda X: search_of_windows(), *NOT_FITTED),
+    "target": (lambda X: logarithmic(linear()), *NOT_FITTED),
     "search without refit": (
-        lambda X: search().set_params(refit=False).fit(X, X["load"]),
+        lambda X: search_of_windows().set_params(refit=False).fit(X, X["load"]),
         *NOT_FITTED,
     ),
 }

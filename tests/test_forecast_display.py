@@ -4,15 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from by_hand import KEYS, flat_ridge, stores
 from pictures import check_picture, lines_of
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import Ridge
-from sklearn.pipeline import make_pipeline
 
 from sklstm import (
     ForecastDisplay,
     PanelTimeSeriesSplit,
-    SlidingWindow,
     backtest,
     forecast,
 )
@@ -39,19 +36,11 @@ def test_forecast_display_draws_what_forecast_says(deep_pipe, airline):
 
 
 @pytest.fixture(scope="module")
-def stores():
+def panel():
     """Return a shuffled long frame, and a pipeline fitted on its older days."""
-    days = pd.date_range("2024-01-01", periods=60)
-    rng = np.random.default_rng(0)
-    parts = [
-        pd.DataFrame({"store": store, "day": days, "load": rng.normal(size=60) + at})
-        for at, store in enumerate(["b", "a"])
-    ]
-    X = pd.concat(parts, ignore_index=True).sample(frac=1, random_state=0)
-    windows = SlidingWindow(3, groups="store", time="day", layout="flat")
-    pipe = make_pipeline(windows, SimpleImputer(), Ridge())
-    past = X[X["day"] < days[54]]
-    return X, past, pipe.fit(past, past["load"])
+    X = stores({"b": range(60), "a": range(60)}).drop(columns="price")
+    past = X[X["day"] < X["day"].max() - pd.Timedelta(days=5)]
+    return X, past, flat_ridge(3, **KEYS).fit(past, past["load"])
 
 
 @pytest.mark.parametrize(
@@ -64,9 +53,9 @@ def stores():
         ),
     ],
 )
-def test_forecasts_of_a_panel_are_drawn_as_they_come(stores, coverage, ends):
+def test_forecasts_of_a_panel_are_drawn_as_they_come(panel, coverage, ends):
     """A long frame says itself its groups, its time, and the share of each interval."""
-    X, past, pipe = stores
+    X, past, pipe = panel
     cv = PanelTimeSeriesSplit(2, time="day", test_size=15)
     result = backtest(pipe, past, past["load"], cv=cv, steps=6)
     to_come = forecast(pipe, past, steps=6, coverage=coverage, residuals=result)
@@ -91,9 +80,9 @@ def test_forecasts_of_a_panel_are_drawn_as_they_come(stores, coverage, ends):
     assert lines_of(one.ax_).keys() >= ends.keys()
 
 
-def test_long_frames_from_elsewhere_are_told_their_columns(stores):
+def test_long_frames_from_elsewhere_are_told_their_columns(panel):
     """A frame that does not say its groups and time is told which they are."""
-    _, past, pipe = stores
+    _, past, pipe = panel
     to_come = pd.DataFrame(forecast(pipe, past, 4).to_dict("list"))
     with pytest.raises(ValueError, match=r"column 'store' .*groups= and time="):
         ForecastDisplay.from_predictions(past, to_come)
