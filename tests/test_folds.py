@@ -162,23 +162,22 @@ def test_scaled_errors_have_the_scale_of_their_group():
 # -- intervals of panels -----------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
 def many_days():
-    """Return two stores of which one is a hundred times as wild."""
+    """Return two stores, one a hundred times as wild, and a pipeline's backtest."""
     X = stores({"calm": range(60), "wild": range(60)}).drop(columns="price")
     wild = X["store"] == "wild"
     X.loc[wild, "load"] = 2000 + 100 * (
         X.loc[wild, "load"] - X.loc[wild, "load"].mean()
     )
-    return X
+    pipe = flat_ridge(3, **KEYS).fit(X, X["load"])
+    cv = PanelTimeSeriesSplit(2, time="day", test_size=15)
+    return X, pipe, backtest(pipe, X, X["load"], cv=cv, steps=3)
 
 
-CV_OF_MANY = PanelTimeSeriesSplit(2, time="day", test_size=15)
-
-
-def test_intervals_of_a_group_are_made_from_its_own_residuals():
+def test_intervals_of_a_group_are_made_from_its_own_residuals(many_days):
     """Each as from the residuals of its store alone that were known by then."""
-    X = many_days()
-    result = backtest(flat_ridge(3, **KEYS), X, X["load"], cv=CV_OF_MANY, steps=2)
+    _, _, result = many_days
     with pytest.raises(ValueError, match=r"residuals of each step and group, known"):
         result.intervals(0.98)
     made = result.intervals(0.8)
@@ -186,7 +185,7 @@ def test_intervals_of_a_group_are_made_from_its_own_residuals():
     for store, own in made.groupby("group"):
         table = residuals[residuals["group"] == store].drop(columns="group").to_numpy()
         newest = own[own["origin"] == own["origin"].max()]
-        for step in (1, 2):
+        for step in (1, 2, 3):
             # The truth of step h of the origin h rows before is known.
             known = table[: len(table) - step, step - 1 : step]
             row = newest[newest["step"] == step].iloc[0]
@@ -197,11 +196,9 @@ def test_intervals_of_a_group_are_made_from_its_own_residuals():
     assert 0.7 < result.calibration([0.8])["measured"].item() < 0.95
 
 
-def test_a_forecast_of_a_panel_has_an_interval_for_each_group():
+def test_a_forecast_of_a_panel_has_an_interval_for_each_group(many_days):
     """Point, lower and upper column of the long frame, by each group's residuals."""
-    X = many_days()
-    pipe = flat_ridge(3, **KEYS).fit(X, X["load"])
-    result = backtest(pipe, X, X["load"], cv=CV_OF_MANY, steps=3)
+    X, pipe, result = many_days
     made = forecast(pipe, X, 3, coverage=0.8, residuals=result)
     assert list(made) == ["store", "day", "load", "load_lower", "load_upper"]
     pd.testing.assert_frame_equal(made[["store", "day", "load"]], forecast(pipe, X, 3))

@@ -13,7 +13,6 @@ from by_hand import (
     WINDOW,
     JumpRegressor,
     behind,
-    check_labels,
     days,
     fit_by_hand,
     forecast_by_hand,
@@ -79,20 +78,6 @@ def test_direct_steps_read_what_is_known_of_them(horizon):
 # -- several columns, and which of them are predicted ------------------------------
 
 
-@pytest.mark.parametrize("horizon", [1, 3])
-def test_all_lagged_columns_predicted(horizon):
-    """A 2-D y of every lagged column is fed back; the forecasts are a frame."""
-    X = frame("load", "wind")
-    pipe = linear(horizon=horizon).fit(X, X)
-    table = X.to_numpy()
-    regressor = fit_by_hand(pipe[1:], table, table, WINDOW, horizon)
-    expected = forecast_by_hand(regressor, table, 7, WINDOW, horizon, targets=(0, 1))
-    result = forecast(pipe, X, steps=7)
-    np.testing.assert_allclose(result, expected, rtol=1e-5)
-    assert list(result.columns) == ["load", "wind"]
-    check_labels(result, days(N_ROWS + 7)[N_ROWS:])
-
-
 @pytest.mark.parametrize("target", [None, ["wind", "load"], [1, 0], ("wind", 0)])
 def test_targets_in_another_order(target):
     """``target``, or the names of y, say which output is which column."""
@@ -117,14 +102,6 @@ def test_one_target_and_a_lagged_column_that_is_given(target):
     )
     np.testing.assert_allclose(result, expected, rtol=1e-5)
     assert result.name == "load"
-
-
-def test_one_column_as_2d_target():
-    """A y of shape (n_rows, 1) gives a frame of one column."""
-    X = frame("load")
-    result = forecast(linear().fit(X, X), X, steps=3)
-    expected = forecast(linear().fit(X, X["load"]), X, steps=3)
-    pd.testing.assert_frame_equal(result, expected.to_frame(), check_dtype=False)
 
 
 @pytest.mark.filterwarnings("ignore:No column of X holds the past of y")

@@ -17,7 +17,6 @@ from by_hand import (
     frame,
     in_shops,
     linear,
-    numbers,
     tiny_lstm,
     tree,
     without,
@@ -96,8 +95,9 @@ def test_rows_in_another_zone_than_those_of_fit():
 @pytest.mark.parametrize("horizon", [1, 3])
 @pytest.mark.parametrize("n_columns", [1, 2])
 def test_arrays_give_arrays(n_columns, horizon):
-    """An array X gives an array of forecasts, those of a naive loop."""
-    table = numbers(n_columns=n_columns)
+    """Forecasts are those of a naive loop: an array of an array, a frame of a frame."""
+    X = frame(*["load", "wind"][:n_columns])
+    table = X.to_numpy()
     y = table[:, 0] if n_columns == 1 else table
     pipe = linear(horizon=horizon).fit(table, y)
     result = forecast(pipe, table, steps=5)
@@ -108,6 +108,10 @@ def test_arrays_give_arrays(n_columns, horizon):
     assert type(result) is np.ndarray
     assert result.shape == (5,) + (n_columns,) * (n_columns > 1)
     np.testing.assert_allclose(result, expected, rtol=1e-5)
+    named = forecast(linear(horizon=horizon).fit(X, X), X, steps=5)
+    np.testing.assert_allclose(named, expected.reshape(5, -1), rtol=1e-5)
+    assert list(named.columns) == list(X.columns)
+    check_labels(named, days(N_ROWS + 5)[N_ROWS:])
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
@@ -253,36 +257,34 @@ def test_known_rows_after_those_to_come_are_read(kind):
     X = frame("load").assign(open=np.arange(N_ROWS) % 3 == 0).astype(float)
     future = pd.DataFrame({"open": np.arange(9) % 2.0}, index=days(N_ROWS + 9)[-9:])
     known = {"known": "open", "known_ahead": 2}
-    pipe = linear(**known)
+    pipe, y = linear(**known), X["load"]
     if kind == "array":
         X, future = X.to_numpy(), future.to_numpy()
-        pipe, y = linear(known=[1], known_ahead=2), X[:, 0]
+        pipe.set_params(slidingwindow__known=[1])
     elif kind == "panel":
         X, future = in_shops(X), in_shops(future)
         pipe, y = linear(**OF_SHOPS, **known), X["load"]
     elif kind == "made in front":
         weekday = FunctionTransformer(lambda t: t.assign(open=t.index.day_of_week))
-        X, future = X[["load"]], None
-        pipe, y = make_pipeline(weekday, *linear(**known)), X["load"]
-    else:
-        y = X["load"]
-    pipe.fit(X, y)
-    long = np.asarray(forecast(pipe, X, 6, X_future=take(future, 8)))
+        X, future, pipe = X[["load"]], None, behind(weekday, **known)
+    pipe.fit(X, y.to_numpy())
+
+    def ahead(steps, n_rows):
+        """Return forecasts from the first known rows, of each shop."""
+        given = future
+        if future is not None:
+            is_panel = kind == "panel"
+            given = future.groupby("shop").head(n_rows) if is_panel else future[:n_rows]
+        return np.asarray(forecast(pipe, X, steps, X_future=given, target=0))
+
+    long = ahead(6, 8)
     for steps in (1, 3):
-        short = np.asarray(forecast(pipe, X, steps, X_future=take(future, steps + 2)))
+        short = ahead(steps, steps + 2)
         by_group = [long[:steps], long[6 : 6 + steps]]
         expected = np.concatenate(by_group if kind == "panel" else by_group[:1])
         assert (short == expected).all()
         if kind in ("frame", "array"):
-            few = np.asarray(forecast(pipe, X, steps, X_future=take(future, steps)))
-            assert few[-1] != short[-1]
-
-
-def take(future, n_rows):
-    """Return the first rows of what is known, of each shop."""
-    if isinstance(future, pd.DataFrame) and "shop" in future:
-        return future.groupby("shop").head(n_rows)
-    return None if future is None else future[:n_rows]
+            assert ahead(steps, steps)[-1] != short[-1]
 
 
 @pytest.mark.parametrize("kind", ["one series", "panel", "at once"])

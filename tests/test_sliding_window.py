@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklstm import LSTMRegressor, PanelTimeSeriesSplit, SlidingWindow
+from sklstm import LSTMRegressor, SlidingWindow
 
 START = pd.Timestamp("2024-03-30 20:00")
 BERLIN = "Europe/Berlin"
@@ -794,23 +793,6 @@ _ROWS_BEFORE = "a window depends on the rows before it"
 def test_scikit_learn_checks(estimator, check):
     """Every check of scikit-learn passes but the two that forbid memory."""
     check(estimator)
-
-
-def test_a_network_learns_a_panel_in_any_order_of_rows():
-    """Shuffled rows give the same network, and folds cut all groups at one time."""
-    X = panel_of(40, "abc").drop(index=[20, 55])
-    shuffled = X.sample(frac=1, random_state=3)
-    lstm = LSTMRegressor(2, epochs=2, batch_size=16, random_state=0)
-    pipe = make_pipeline(SlidingWindow(4, **PANEL), lstm)
-    predicted = [
-        pd.Series(clone(pipe).fit(rows, rows["load"]).predict(shuffled))
-        for rows in (X, shuffled)
-    ]
-    np.testing.assert_array_equal(*predicted)
-    cv = PanelTimeSeriesSplit(2, time="t")
-    grid = {"slidingwindow__window": [2, 4]}
-    search = GridSearchCV(pipe, grid, cv=cv, error_score="raise")
-    assert np.isfinite(search.fit(X, X["load"]).predict(X)).all()
 
 
 @pytest.mark.parametrize("is_long", [True, False])
