@@ -6,6 +6,7 @@ import pytest
 from by_hand import (
     WINDOW,
     JumpRegressor,
+    behind,
     forecast_by_predict,
     frame,
     linear,
@@ -20,13 +21,13 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklstm import SlidingWindow, forecast
 
 
 def search(estimator, **grid):
-    """Return a search over lists of parameters, of which none may be given."""
+    """Return a search over these lists of parameters."""
     return GridSearchCV(estimator, grid, cv=TimeSeriesSplit(3))
 
 
@@ -65,11 +66,27 @@ ESTIMATORS = {
         *linear()[:-1], search(Ridge(), alpha=[0.1, 10])
     ),
     "column transformer": in_columns,
+    "union": lambda: make_pipeline(
+        make_union(*(SlidingWindow(n, layout="flat") for n in (2, 5))),
+        SimpleImputer(),
+        LinearRegression(),
+    ),
+    # X brings the labels that a step in front loses, the rows before a window that one
+    # reads, and the stamps that one makes a known column of.
+    "index lost in front": lambda: behind(StandardScaler()),
+    "mean in front": lambda: behind(
+        FunctionTransformer(lambda X: X.rolling(9, min_periods=1).mean())
+    ),
+    "weekday in front": lambda: behind(
+        FunctionTransformer(lambda X: X.assign(day=1.0 * X.index.day_of_week)),
+        known="day",
+    ),
 }
 
 
 # The folds of stacking lie in the middle of the rows that it fits on.
 @pytest.mark.filterwarnings("ignore:20% of the 40 rows", "ignore:X begins at")
+@pytest.mark.filterwarnings("ignore:X has no index")
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_any_estimator(name):
     """What wraps a pipeline forecasts what a loop over its own ``predict`` does."""
@@ -88,20 +105,6 @@ def test_one_pipeline_for_each_target():
     result = forecast(MultiOutputRegressor(linear()).fit(X, X), X, steps=4)
     expected = forecast(linear().fit(X, X), X, steps=4)
     pd.testing.assert_frame_equal(result, expected, rtol=1e-4)
-
-
-def test_windows_of_a_union():
-    """Windows of several lengths side by side are those of a table of all of them."""
-    X = frame("load")
-    union = make_union(SlidingWindow(2, layout="flat"), SlidingWindow(5, layout="flat"))
-    pipe = make_pipeline(union, SimpleImputer(), LinearRegression()).fit(X, X["load"])
-    values = X["load"].tolist()
-    for _ in range(3):
-        both = [[*values[-2:], *values[-5:]]]
-        values.append(float(pipe[-1].predict(both)[0]))
-    found = forecast(pipe, X, steps=3)
-    np.testing.assert_allclose(found, values[-3:], rtol=1e-6)
-    assert found.index[0] == X.index[-1] + pd.Timedelta(days=1)
 
 
 def jumps():

@@ -16,7 +16,6 @@ from by_hand import (
     days,
     fit_by_hand,
     forecast_by_hand,
-    forecast_by_predict,
     frame,
     in_shops,
     linear,
@@ -202,24 +201,6 @@ def test_a_target_that_is_scaled_by_a_step_is_fine():
 # -- steps in front of the windows -------------------------------------------------
 
 
-def test_scaler_in_front_that_loses_the_index():
-    """The index may be lost in front: X brings the past and the labels itself."""
-    X = frame("load")
-    named = behind(StandardScaler().set_output(transform="pandas"))
-    expected = forecast(named.fit(X, X["load"]), X, steps=6)
-    result = forecast(behind(StandardScaler()).fit(X, X["load"]), X, steps=6)
-    pd.testing.assert_series_equal(result, expected)
-
-
-def test_rolling_mean_in_front():
-    """A step in front that looks back further than a window gets all rows."""
-    X = frame("load")
-    smooth = FunctionTransformer(lambda X: X.rolling(9, min_periods=1).mean())
-    pipe = behind(smooth).fit(X, X["load"])
-    result = forecast(pipe, X, steps=6)
-    np.testing.assert_allclose(result, forecast_by_predict(pipe, X, 6), rtol=1e-5)
-
-
 def test_columns_dropped_moved_and_added_in_front():
     """Columns are found by name, so that none is mistaken for another."""
     every = frame("price", "load", n_rows=N_ROWS + 6)
@@ -242,19 +223,6 @@ def test_columns_dropped_moved_and_added_in_front():
     result = forecast(behind(turn).fit(X, X), X, steps=6)
     expected = forecast(linear().fit(X, X), X, steps=6)
     pd.testing.assert_frame_equal(result[["price", "load"]], expected, rtol=1e-4)
-
-
-def test_known_column_added_in_front():
-    """A calendar column made in front from the index is known without X_future."""
-    X = frame("load")
-    weekday = FunctionTransformer(lambda X: X.assign(day=1.0 * X.index.day_of_week))
-    pipe = behind(weekday, known="day").fit(X, X["load"])
-    table = np.column_stack([X["load"], X.index.day_of_week])
-    regressor = fit_by_hand(pipe[2:], table, table[:, 0], WINDOW, known=(1,))
-    future = {1: days(N_ROWS + 6)[N_ROWS:].day_of_week}
-    expected = forecast_by_hand(regressor, table, 6, WINDOW, known=(1,), future=future)
-    result = forecast(pipe, X, steps=6)
-    np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
 def test_global_pandas_output():

@@ -303,9 +303,8 @@ def test_calendar_channels_need_no_X_future(kind, steps):
     known = linear(known=["sin", "cos"], **keys)
     if kind == "at once":
         lstm = LSTMRegressor(2, steps=3, epochs=1, random_state=0)
-        calendar, known = (make_pipeline(clone(p[0]), lstm) for p in (calendar, known))
-        for pipe in (calendar, known):
-            pipe.set_params(slidingwindow__layout="sequence")
+        windows = (pipe[0].set_params(layout="sequence") for pipe in (calendar, known))
+        calendar, known = (make_pipeline(each, clone(lstm)) for each in windows)
     both = X.merge(waves) if kind == "panel" else X.join(waves)
     found = forecast(calendar.fit(X, X["load"]), X, steps)
     # The end of X knows the calendar to come, but no value of a known column.

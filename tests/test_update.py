@@ -120,15 +120,11 @@ NO_SEQUEL = OF_SERIES | OF_PANELS
 def test_rows_that_do_not_go_on_change_nothing(case):
     """Keys, times and rows are compared with those seen before; no error moves any."""
     rows, message = NO_SEQUEL[case]
-    X, windows = frame(), SlidingWindow(4)
-    seen = X[:20]
+    X = frame()
+    windows = SlidingWindow(4).fit(X[:20])
     if case in OF_PANELS:
-        X, windows = (
-            at_days({"a": range(40), "b": range(10, 40)}),
-            SlidingWindow(4, **KEYS),
-        )
-        seen = X[X["t"] < 30]
-    windows.fit(seen)
+        X = at_days({"a": range(40), "b": range(10, 40)})
+        windows = SlidingWindow(4, **KEYS).fit(X[X["t"] < 30])
     before = pickle.dumps(copy.deepcopy(vars(windows)))
     with pytest.raises(ValueError, match=message):
         windows.partial_fit(rows(X))
