@@ -128,8 +128,11 @@ def result(frame, pipe):
 
 
 @pytest.mark.parametrize("coverage", [0.05, 0.5, 0.8, 0.9, 0.95, 0.98])
-def test_the_first_rows_have_no_interval(result, coverage):
-    """It begins with as many residuals of its step as give a finite distance."""
+def test_the_first_rows_have_no_interval(frame, pipe, result, coverage):
+    """It begins with as many residuals of its step as give a finite distance.
+
+    A forecast takes as many and asks for them where there is one less.
+    """
     sizes = range(1, 100)
     is_finite = [np.isfinite(naive_distance([1.0] * n, coverage)) for n in sizes]
     needed = sizes[is_finite.index(True)]
@@ -139,6 +142,11 @@ def test_the_first_rows_have_no_interval(result, coverage):
     # Step h of origin i is known at origin i + h.
     assert first.tolist() == [origins[needed - 1 + step] for step in (1, 2, 3)]
     assert len(intervals) == len(result.predictions) - 3 * (needed + 1)
+    of_rows = {"steps": 3, "coverage": coverage}
+    forecast(pipe, frame, **of_rows, residuals=result.residuals[:needed])
+    words = f"0 sample|{needed} residuals of each step.*Got {needed - 1}"
+    with pytest.raises(ValueError, match=words):
+        forecast(pipe, frame, **of_rows, residuals=result.residuals[: needed - 1])
 
 
 def test_coverages_that_need_more_residuals_are_refused(result):
