@@ -24,8 +24,7 @@ def printed_afresh(code, *options, **settings):
         [sys.executable, *options, "-c", code],
         capture_output=True,
         text=True,
-        timeout=120,
-        **settings,
+        **{"timeout": 120} | settings,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -187,10 +186,10 @@ def promoted(n_rows, noise=0.0):
     return pd.DataFrame({"sales": sales, "promo": promo}, index=days(n_rows))
 
 
-def stores(days=None, seed=0):
+def stores(days=None, seed=0, zone=None):
     """Return the rows of several stores in one shuffled frame."""
     rng = np.random.default_rng(seed)
-    index = pd.date_range("2024-03-20", periods=60)
+    index = pd.date_range("2024-03-20", periods=60, tz=zone)
     parts = []
     for number, (store, own) in enumerate((days or DAYS).items()):
         values = rng.normal(size=(len(own), 2)).cumsum(axis=0) + 20 * (1 + number)

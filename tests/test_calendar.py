@@ -149,40 +149,22 @@ def test_other_calendars_are_refused(came, calendar):
         SlidingWindow(2, calendar="month").fit(X).transform(X.reset_index(drop=True))
 
 
-@pytest.mark.parametrize("has_freq", [True, False])
-@pytest.mark.parametrize("is_long", [True, False])
-def test_the_calendar_goes_on_after_the_newest_row(has_freq, is_long):
-    """Windows at the end of X are those that they are when later rows are there."""
+@pytest.mark.parametrize("kind", ["freq", "no freq", "holes", "panel"])
+def test_the_calendar_to_come_needs_no_later_row(kind):
+    """Windows at the end of X, and after holes, are those when later rows are there."""
     days = pd.date_range("2024-01-01", periods=40)
-    days = days if has_freq else pd.DatetimeIndex(days.to_numpy())
-    X = pd.DataFrame({"load": np.arange(40.0)}, index=days)
-    params, parts = {}, [X[:30], X]
-    if is_long:
-        params = {"groups": "g", "time": "t"}
-        ends = (20, 25)
-        parts = [
-            pd.concat(
-                X[: end + more].rename_axis("t").reset_index().assign(g=end)
-                for end in ends
-            )
-            for more in (0, 4)
-        ]
-    calendar = ["weekday", "month"]
-    windows = SlidingWindow(6, calendar=calendar, known_ahead=3, **params)
-    seen = np.asarray(windows.fit(parts[0]).transform(parts[0]))
-    later = np.asarray(windows.transform(parts[1]))
-    if is_long:
-        later = np.concatenate([later[:20], later[24:49]])
-    np.testing.assert_array_equal(later[: len(seen)], seen)
-
-
-def test_what_is_shown_of_a_hole_needs_no_later_row():
-    """Rows to come that are lost have their own calendar, as if none came after."""
-    index = pd.date_range("2024-01-01", periods=40)
-    X = pd.DataFrame({"load": np.arange(40.0)}, index=index)
-    X = X.drop(index[[9, 20, 21]])
-    windows = SlidingWindow(6, calendar=["weekday", "day"], known_ahead=3).fit(X)
+    X, params = series(days if kind == "freq" else pd.DatetimeIndex(list(days))), {}
+    times = X.index
+    if kind == "holes":
+        X = X.drop(days[[9, 20, 21]])
+        times = X.index
+    elif kind == "panel":
+        X = pd.concat([X[:20].assign(g="a"), X[5:].assign(g="b")])
+        X, params = X.rename_axis("t").reset_index(), {"groups": "g", "time": "t"}
+        times = X["t"]
+    windows = SlidingWindow(6, calendar=["weekday", "month"], known_ahead=3, **params)
+    windows.fit(X[times < days[30]])
     every = np.asarray(windows.transform(X))
-    for row in range(4, len(X)):
-        until = np.asarray(windows.transform(X[: row + 1]))
-        np.testing.assert_array_equal(until, every[: row + 1])
+    for day in days[4:]:
+        until = np.asarray(windows.transform(X[times <= day]))
+        np.testing.assert_array_equal(until, every[times <= day])

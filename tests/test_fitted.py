@@ -6,6 +6,7 @@ import pytest
 from by_hand import (
     WINDOW,
     JumpRegressor,
+    behind,
     forecast_by_predict,
     frame,
     linear,
@@ -20,21 +21,22 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklstm import SlidingWindow, forecast
 
 
-def search():
-    return GridSearchCV(
-        linear(), {"slidingwindow__window": [2, 5]}, cv=TimeSeriesSplit(3)
-    )
+def search(estimator, **grid):
+    """Return a search over these lists of parameters."""
+    return GridSearchCV(estimator, grid, cv=TimeSeriesSplit(3))
 
 
-def logarithmic(regressor=None):
-    return TransformedTargetRegressor(
-        linear() if regressor is None else regressor, func=np.log, inverse_func=np.exp
-    )
+def search_of_windows():
+    return search(linear(), slidingwindow__window=[2, 5])
+
+
+def logarithmic(regressor):
+    return TransformedTargetRegressor(regressor, func=np.log, inverse_func=np.exp)
 
 
 def in_columns():
@@ -44,14 +46,12 @@ def in_columns():
 
 
 ESTIMATORS = {
-    "search": search,
-    "target": logarithmic,
-    "search of target": lambda: GridSearchCV(
-        logarithmic(),
-        {"regressor__slidingwindow__window": [2, 5]},
-        cv=TimeSeriesSplit(3),
+    "search": search_of_windows,
+    "target": lambda: logarithmic(linear()),
+    "search of target": lambda: search(
+        logarithmic(linear()), regressor__slidingwindow__window=[2, 5]
     ),
-    "target of search": lambda: logarithmic(search()),
+    "target of search": lambda: logarithmic(search_of_windows()),
     "voting": lambda: VotingRegressor([("a", linear(2)), ("b", tree(6))]),
     "voting of horizons": lambda: VotingRegressor(
         [("a", linear(horizon=2)), ("b", tree(horizon=4))]
@@ -63,16 +63,30 @@ ESTIMATORS = {
         StandardScaler().set_output(transform="pandas"), linear()
     ),
     "search in pipeline": lambda: make_pipeline(
-        SlidingWindow(WINDOW, layout="flat"),
-        SimpleImputer(),
-        GridSearchCV(Ridge(), {"alpha": [0.1, 10]}, cv=TimeSeriesSplit(2)),
+        *linear()[:-1], search(Ridge(), alpha=[0.1, 10])
     ),
     "column transformer": in_columns,
+    "union": lambda: make_pipeline(
+        make_union(*(SlidingWindow(n, layout="flat") for n in (2, 5))),
+        SimpleImputer(),
+        LinearRegression(),
+    ),
+    # X brings the labels that a step in front loses, the rows before a window that one
+    # reads, and the stamps that one makes a known column of.
+    "index lost in front": lambda: behind(StandardScaler()),
+    "mean in front": lambda: behind(
+        FunctionTransformer(lambda X: X.rolling(9, min_periods=1).mean())
+    ),
+    "weekday in front": lambda: behind(
+        FunctionTransformer(lambda X: X.assign(day=1.0 * X.index.day_of_week)),
+        known="day",
+    ),
 }
 
 
 # The folds of stacking lie in the middle of the rows that it fits on.
 @pytest.mark.filterwarnings("ignore:20% of the 40 rows", "ignore:X begins at")
+@pytest.mark.filterwarnings("ignore:X has no index")
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_any_estimator(name):
     """What wraps a pipeline forecasts what a loop over its own ``predict`` does."""
@@ -93,20 +107,6 @@ def test_one_pipeline_for_each_target():
     pd.testing.assert_frame_equal(result, expected, rtol=1e-4)
 
 
-def test_windows_of_a_union():
-    """Windows of several lengths side by side are those of a table of all of them."""
-    X = frame("load")
-    union = make_union(SlidingWindow(2, layout="flat"), SlidingWindow(5, layout="flat"))
-    pipe = make_pipeline(union, SimpleImputer(), LinearRegression()).fit(X, X["load"])
-    values = X["load"].tolist()
-    for _ in range(3):
-        both = [[*values[-2:], *values[-5:]]]
-        values.append(float(pipe[-1].predict(both)[0]))
-    found = forecast(pipe, X, steps=3)
-    np.testing.assert_allclose(found, values[-3:], rtol=1e-6)
-    assert found.index[0] == X.index[-1] + pd.Timedelta(days=1)
-
-
 def jumps():
     return make_pipeline(SlidingWindow(WINDOW), JumpRegressor())
 
@@ -115,19 +115,12 @@ DIRECT = [1, 10, 100, 101, 110, 200, 201]
 RECURSIVE = [1, 2, 3, 4, 5, 6, 7]
 WRAPPERS = {
     "pipeline": (jumps, DIRECT),
-    "search": (lambda: GridSearchCV(jumps(), {}, cv=TimeSeriesSplit(2)), DIRECT),
-    "search in search": (
-        lambda: GridSearchCV(
-            GridSearchCV(jumps(), {}, cv=TimeSeriesSplit(2)), {}, cv=TimeSeriesSplit(2)
-        ),
-        DIRECT,
-    ),
+    "search": (lambda: search(jumps()), DIRECT),
+    "search in search": (lambda: search(search(jumps())), DIRECT),
     "target": (lambda: TransformedTargetRegressor(jumps()), RECURSIVE),
     "voting": (lambda: VotingRegressor([("a", jumps()), ("b", jumps())]), RECURSIVE),
     "search of target": (
-        lambda: GridSearchCV(
-            TransformedTargetRegressor(jumps()), {}, cv=TimeSeriesSplit(2)
-        ),
+        lambda: search(TransformedTargetRegressor(jumps())),
         RECURSIVE,
     ),
     "frozen": (lambda: FrozenEstimator(jumps()), DIRECT),
@@ -157,10 +150,10 @@ REFUSED = {
     ),
     "pipeline": (lambda X: linear(), *NOT_FITTED),
     "frozen": (lambda X: FrozenEstimator(linear()), *NOT_FITTED),
-    "search": (lambda X: search(), *NOT_FITTED),
-    "target": (lambda X: logarithmic(), *NOT_FITTED),
+    "search": (lambda X: search_of_windows(), *NOT_FITTED),
+    "target": (lambda X: logarithmic(linear()), *NOT_FITTED),
     "search without refit": (
-        lambda X: search().set_params(refit=False).fit(X, X["load"]),
+        lambda X: search_of_windows().set_params(refit=False).fit(X, X["load"]),
         *NOT_FITTED,
     ),
 }

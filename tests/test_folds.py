@@ -3,13 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from by_hand import DAYS, KEYS, flat_ridge, ridge_by_hand, stores, tiny_lstm
+from by_hand import DAYS, KEYS, flat_ridge, ridge_by_hand, series, stores, tiny_lstm
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import Ridge
 from sklearn.model_selection import TimeSeriesSplit
-from sklearn.pipeline import make_pipeline
 
 from sklstm import (
     PanelTimeSeriesSplit,
@@ -64,12 +61,12 @@ def test_one_series_with_its_time_in_a_column_has_no_groups():
     pipe = flat_ridge(3, **KEYS).set_params(slidingwindow__groups=None)
     result = backtest(pipe, X, X["load"], cv=CV, steps=2)
     assert result.groups is None
-    series = X.set_index("day").sort_index()
+    alone = X.set_index("day").sort_index()
     pipe = flat_ridge(3, **KEYS).set_params(
         slidingwindow__groups=None, slidingwindow__time=None
     )
     cv = TimeSeriesSplit(2, test_size=6)
-    expected = backtest(pipe, series, series["load"], cv=cv, steps=2)
+    expected = backtest(pipe, alone, alone["load"], cv=cv, steps=2)
     pd.testing.assert_frame_equal(
         result.predictions, expected.predictions, check_freq=False
     )
@@ -165,23 +162,22 @@ def test_scaled_errors_have_the_scale_of_their_group():
 # -- intervals of panels -----------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
 def many_days():
-    """Return two stores of which one is a hundred times as wild."""
+    """Return two stores, one a hundred times as wild, and a pipeline's backtest."""
     X = stores({"calm": range(60), "wild": range(60)}).drop(columns="price")
     wild = X["store"] == "wild"
     X.loc[wild, "load"] = 2000 + 100 * (
         X.loc[wild, "load"] - X.loc[wild, "load"].mean()
     )
-    return X
+    pipe = flat_ridge(3, **KEYS).fit(X, X["load"])
+    cv = PanelTimeSeriesSplit(2, time="day", test_size=15)
+    return X, pipe, backtest(pipe, X, X["load"], cv=cv, steps=3)
 
 
-CV_OF_MANY = PanelTimeSeriesSplit(2, time="day", test_size=15)
-
-
-def test_intervals_of_a_group_are_made_from_its_own_residuals():
+def test_intervals_of_a_group_are_made_from_its_own_residuals(many_days):
     """Each as from the residuals of its store alone that were known by then."""
-    X = many_days()
-    result = backtest(flat_ridge(3, **KEYS), X, X["load"], cv=CV_OF_MANY, steps=2)
+    _, _, result = many_days
     with pytest.raises(ValueError, match=r"residuals of each step and group, known"):
         result.intervals(0.98)
     made = result.intervals(0.8)
@@ -189,7 +185,7 @@ def test_intervals_of_a_group_are_made_from_its_own_residuals():
     for store, own in made.groupby("group"):
         table = residuals[residuals["group"] == store].drop(columns="group").to_numpy()
         newest = own[own["origin"] == own["origin"].max()]
-        for step in (1, 2):
+        for step in (1, 2, 3):
             # The truth of step h of the origin h rows before is known.
             known = table[: len(table) - step, step - 1 : step]
             row = newest[newest["step"] == step].iloc[0]
@@ -200,11 +196,9 @@ def test_intervals_of_a_group_are_made_from_its_own_residuals():
     assert 0.7 < result.calibration([0.8])["measured"].item() < 0.95
 
 
-def test_a_forecast_of_a_panel_has_an_interval_for_each_group():
+def test_a_forecast_of_a_panel_has_an_interval_for_each_group(many_days):
     """Point, lower and upper column of the long frame, by each group's residuals."""
-    X = many_days()
-    pipe = flat_ridge(3, **KEYS).fit(X, X["load"])
-    result = backtest(pipe, X, X["load"], cv=CV_OF_MANY, steps=3)
+    X, pipe, result = many_days
     made = forecast(pipe, X, 3, coverage=0.8, residuals=result)
     assert list(made) == ["store", "day", "load", "load_lower", "load_upper"]
     pd.testing.assert_frame_equal(made[["store", "day", "load"]], forecast(pipe, X, 3))
@@ -216,11 +210,6 @@ def test_a_forecast_of_a_panel_has_an_interval_for_each_group():
     alone = forecast(pipe, X[X["store"] == "wild"], 2, coverage=0.8, residuals=result)
     ours = made[made["store"] == "wild"].iloc[:2].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, ours)
-    pooled = forecast(pipe, X, 3, coverage=0.8, residuals=result.residuals)
-    distances = conformal_distances(np.abs(result.residuals), 0.8)
-    np.testing.assert_allclose(
-        pooled["load_upper"] - pooled["load"], np.tile(distances, 2)
-    )
 
 
 # -- holes -------------------------------------------------------------------------
@@ -228,14 +217,10 @@ def test_a_forecast_of_a_panel_has_an_interval_for_each_group():
 
 def test_origins_before_a_hole_are_left_out():
     """Steps are labels: no forecast is scored against a row after a hole."""
-    values = np.random.default_rng(0).normal(size=60).cumsum() + 50
-    index = pd.date_range("2024-01-01", periods=60, freq="h")
-    X = pd.DataFrame({"load": values}, index=index)
-    windows = SlidingWindow(4, layout="flat")
-    of_hours = make_pipeline(windows, SimpleImputer(), Ridge())
+    X = series()
     X = X.drop(X.index[[50, 51]])
     cv = [(np.arange(40), np.arange(40, 58))]
-    result = backtest(of_hours, X, X["load"], cv=cv, steps=2, season=4)
+    result = backtest(flat_ridge(), X, X["load"], cv=cv, steps=2, season=4)
     table = result.predictions
     hours = (table.index - table["origin"]) / pd.Timedelta(hours=1)
     assert (hours == table["step"]).all()
@@ -252,45 +237,33 @@ def test_origins_before_a_hole_are_left_out():
 
 
 # -- what is refused ---------------------------------------------------------------
-
-
-def test_folds_that_cut_groups_at_other_times_are_refused():
-    """TimeSeriesSplit counts rows of a long frame, not days."""
-    X = stores().sort_values(["store", "day"])
-    with pytest.raises(ValueError, match=r"use PanelTimeSeriesSplit\(time='day'\)"):
-        backtest(
-            flat_ridge(3, **KEYS, known="price"), X, X["load"], cv=TimeSeriesSplit(3)
-        )
-    with pytest.raises(ValueError, match=r"name the column of stamps in time="):
-        backtest(
-            flat_ridge(3, **KEYS, known="price"),
-            X.reset_index(drop=True),
-            X["load"].reset_index(drop=True),
-            cv=PanelTimeSeriesSplit(3),
-        )
+PANEL = flat_ridge(3, **KEYS)
+TWO_WINDOWS = TransformedTargetRegressor(PANEL, transformer=SlidingWindow(3))
+REFUSED = {
+    "folds of rows": (
+        PANEL,
+        lambda X: X.sort_values(["store", "day"]),
+        TimeSeriesSplit(3),
+        r"use PanelTimeSeriesSplit\(time='day'\)",
+    ),
+    "folds of an index": (
+        PANEL,
+        lambda X: X.reset_index(drop=True),
+        PanelTimeSeriesSplit(3),
+        "name the column of stamps in time=",
+    ),
+    "no column": (PANEL, lambda X: X.drop(columns="store"), CV, "needs the columns"),
+    "twice": (PANEL, lambda X: pd.concat([X, X[:1]]), CV, "one row per group and time"),
+    "array": (PANEL, lambda X: X.to_numpy(), CV, "backtest needs X as a DataFrame"),
+    "two windows": (TWO_WINDOWS, lambda X: X, CV, "the same 'groups' and 'time'"),
+}
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda X: X.drop(columns="store"), "backtest needs the columns"),
-        (lambda X: pd.concat([X, X[:1]]), "backtest needs one row per group and time"),
-        (lambda X: X.to_numpy(), "backtest needs X as a DataFrame"),
-    ],
+    ("estimator", "change", "cv", "words"), REFUSED.values(), ids=REFUSED
 )
-def test_wrong_rows_are_named_before_the_first_fit(change, message):
-    """What groups and times need is checked first."""
-    X = stores()
-    rows = change(X)
-    with pytest.raises(ValueError, match=message):
-        backtest(flat_ridge(3, **KEYS), rows, np.zeros(len(rows)), cv=CV)
-
-
-def test_windows_must_agree_on_their_groups():
-    """Two windows in one estimator read the same panel."""
-    X = stores()
-    one = TransformedTargetRegressor(
-        flat_ridge(3, **KEYS), transformer=SlidingWindow(3)
-    )
-    with pytest.raises(ValueError, match="the same 'groups' and 'time'"):
-        backtest(one, X, X["load"], cv=CV)
+def test_what_groups_and_times_need_is_checked_first(estimator, change, cv, words):
+    """Folds cut all groups at one time, and rows have both, of one pair of names."""
+    X = change(stores().drop(columns="price"))
+    with pytest.raises(ValueError, match=words):
+        backtest(estimator, X, np.zeros(len(X)), cv=cv)

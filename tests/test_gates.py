@@ -55,11 +55,17 @@ def pipe(request, X, set_trust):
     return pipe
 
 
-@pytest.fixture(scope="module")
-def plain(X):
-    lstm = LSTMRegressor(2, epochs=2, random_state=0)
-    pipe = make_pipeline(SlidingWindow(WINDOW, known="month"), lstm)
-    return pipe.fit(X, X["passengers"])
+def check_cells(frame, activation=np.tanh, atol=1e-6):
+    """Assert that each cell and hidden state follows from its gates, step by step."""
+    for (_, _, direction, _), part in frame.dropna().groupby(
+        ["row", "layer", "direction", "unit"]
+    ):
+        part = part[::-1] if direction == "backward" else part
+        before = part["cell"].shift(fill_value=0.0)
+        cell = part["forget"] * before + part["input"] * part["candidate"]
+        np.testing.assert_allclose(part["cell"], cell, atol=atol)
+        hidden = part["output"] * activation(cell)
+        np.testing.assert_allclose(part["hidden"], hidden, atol=atol)
 
 
 def test_cells_and_predictions_follow_from_the_gates(pipe, X):
@@ -86,15 +92,8 @@ def test_cells_and_predictions_follow_from_the_gates(pipe, X):
     expected = pipe.predict(X)[rows]
     # Gates are followed in float64, predictions made in float32.
     np.testing.assert_allclose(values[:, middle], expected, rtol=1e-6)
-    for (_, _, direction, _), part in frame.dropna().groupby(
-        ["row", "layer", "direction", "unit"]
-    ):
-        part = part[::-1] if direction == "backward" else part
-        before = part["cell"].shift(fill_value=0.0)
-        cell = part["forget"] * before + part["input"] * part["candidate"]
-        np.testing.assert_allclose(part["cell"], cell, atol=1e-6)
-        shown = np.maximum(cell, 0) if lstm.activation == "relu" else np.tanh(cell)
-        np.testing.assert_allclose(part["hidden"], part["output"] * shown, atol=1e-6)
+    is_relu = lstm.activation == "relu"
+    check_cells(frame, (lambda cell: np.maximum(cell, 0)) if is_relu else np.tanh)
 
 
 def test_gates_are_labelled(X):
@@ -122,17 +121,18 @@ def test_gates_are_labelled(X):
 
 
 @pytest.mark.parametrize("function", [gates, contributions])
-def test_any_estimator_that_ends_in_an_lstm(function, plain, X):
+def test_any_estimator_that_ends_in_an_lstm(function, airline_pipe, airline):
     """Pipelines, searches, frozen and nested ones give what the LSTM itself gives."""
-    expected = function(plain, X)
-    for same in (make_pipeline("passthrough", plain), FrozenEstimator(plain)):
+    pipe, X = airline_pipe, airline
+    expected = function(pipe, X)
+    for same in (make_pipeline("passthrough", pipe), FrozenEstimator(pipe)):
         assert function(same, X).equals(expected)
-    of_arrays = function(plain[-1], plain[0].transform(X)).to_numpy()
+    of_arrays = function(pipe[-1], pipe[0].transform(X)).to_numpy()
     if function is gates:
         np.testing.assert_array_equal(of_arrays, expected.to_numpy())
     y = X["passengers"]
-    search = GridSearchCV(plain, {"lstmregressor__units": [2]}, cv=TimeSeriesSplit(2))
-    wrapped = TransformedTargetRegressor(plain, func=np.log, inverse_func=np.exp)
+    search = GridSearchCV(pipe, {"lstmregressor__epochs": [1]}, cv=TimeSeriesSplit(2))
+    wrapped = TransformedTargetRegressor(pipe, func=np.log, inverse_func=np.exp)
     for meta in (search, wrapped):
         found = function(meta.fit(X, y), X)
         assert found.index.equals(expected.index)
@@ -153,21 +153,21 @@ def test_any_estimator_that_ends_in_an_lstm(function, plain, X):
         ([-1, 143, "1960-12", 0], [143, 0]),
     ],
 )
-def test_rows_are_positions_or_labels(plain, X, rows, positions):
+def test_rows_are_positions_or_labels(airline_pipe, airline, rows, positions):
     """Integers and slices count rows, anything else is looked up."""
-    found = gates(plain, X, rows)
-    assert list(found.index.unique("row")) == list(X.index[positions])
-    alone = gates(plain[-1], plain[0].transform(X)[positions], slice(None))
-    np.testing.assert_array_equal(found, alone)
+    found = gates(airline_pipe, airline, rows)
+    assert list(found.index.unique("row")) == list(airline.index[positions])
+    windows = airline_pipe[0].transform(airline)[positions]
+    np.testing.assert_array_equal(found, gates(airline_pipe[-1], windows, slice(None)))
 
 
 @pytest.mark.parametrize(
     "rows", [144, -145, "1999-01", [0, "x"], [], "1960-13", None, True, [True, False]]
 )
-def test_rows_that_are_not_there(plain, X, rows):
+def test_rows_that_are_not_there(airline_pipe, airline, rows):
     """A row that is not there is named, before anything is computed."""
     with pytest.raises(ValueError, match="'rows' parameter of gates must"):
-        gates(plain, X, rows)
+        gates(airline_pipe, airline, rows)
 
 
 @pytest.mark.parametrize("function", [gates, contributions])
@@ -212,12 +212,7 @@ def test_gates_of_the_prior_are_those_of_its_lstm(prior_pipe, X):
     assert missing.equals(frame.isna().any(axis=1))
     n_true = (~missing).groupby("row", sort=False).sum() / 96
     assert n_true.to_list() == [0, 2, 6]
-    for _, part in frame.dropna().groupby(["row", "unit"]):
-        before = part["cell"].shift(fill_value=0.0)
-        cell = part["forget"] * before + part["input"] * part["candidate"]
-        np.testing.assert_allclose(part["cell"], cell, atol=1e-5)
-        shown = part["output"] * np.tanh(cell)
-        np.testing.assert_allclose(part["hidden"], shown, atol=1e-5)
+    check_cells(frame, atol=1e-5)
     last = frame["hidden"].xs(-2, level="step").unstack("unit").to_numpy()
     past = X["passengers"].to_numpy()[None]
     for own, window in zip(last[1:], (past[:, :7], past[:, :142]), strict=True):

@@ -5,12 +5,11 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 import pytest
+from by_hand import flat_ridge, stores
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import Ridge
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 
@@ -23,11 +22,7 @@ from sklstm import (
     interval_coverage,
     mean_interval_score,
 )
-from sklstm.forecasting._intervals import (
-    conformal_distances,
-    fewest_residuals,
-    past_distances,
-)
+from sklstm.forecasting._intervals import conformal_distances, past_distances
 from sklstm.network._prior import prior_forecast
 
 SIZES = st.integers(1, 60).flatmap(
@@ -123,9 +118,7 @@ def frame():
 
 @pytest.fixture(scope="module")
 def pipe(frame):
-    windows = SlidingWindow(8, layout="flat")
-    ridge = make_pipeline(windows, SimpleImputer(), Ridge())
-    return ridge.fit(frame, frame["load"])
+    return flat_ridge(8).fit(frame, frame["load"])
 
 
 @pytest.fixture(scope="module")
@@ -134,14 +127,30 @@ def result(frame, pipe):
     return backtest(pipe, frame, frame["load"], cv=cv, steps=3)
 
 
-def test_the_first_rows_have_no_interval(result):
-    """0.9 begins when ten residuals of the step are known."""
-    intervals = result.intervals(0.9)
+@pytest.mark.parametrize("coverage", [0.05, 0.5, 0.8, 0.9, 0.95, 0.98])
+def test_the_first_rows_have_no_interval(frame, pipe, result, coverage):
+    """It begins with as many residuals of its step as give a finite distance.
+
+    A forecast takes as many and asks for them where there is one less.
+    """
+    sizes = range(1, 100)
+    is_finite = [np.isfinite(naive_distance([1.0] * n, coverage)) for n in sizes]
+    needed = sizes[is_finite.index(True)]
+    intervals = result.intervals(coverage)
     first = intervals.groupby("step")["origin"].min()
     origins = result.predictions["origin"].unique()
     # Step h of origin i is known at origin i + h.
-    assert first.tolist() == [origins[9 + step] for step in (1, 2, 3)]
-    assert len(intervals) == len(result.predictions) - (10 + 11 + 12)
+    assert first.tolist() == [origins[needed - 1 + step] for step in (1, 2, 3)]
+    assert len(intervals) == len(result.predictions) - 3 * (needed + 1)
+    of_rows = {"steps": 3, "coverage": coverage}
+    forecast(pipe, frame, **of_rows, residuals=result.residuals[:needed])
+    words = f"0 sample|{needed} residuals of each step.*Got {needed - 1}"
+    with pytest.raises(ValueError, match=words):
+        forecast(pipe, frame, **of_rows, residuals=result.residuals[: needed - 1])
+
+
+def test_coverages_that_need_more_residuals_are_refused(result):
+    """The error says how many of them, and up to which coverage there are enough."""
     with pytest.raises(
         ValueError, match=r"coverage up to 0\.989.*coverage=0\.999; lower"
     ):
@@ -153,7 +162,7 @@ def test_the_first_rows_have_no_interval(result):
 def test_calibration_is_that_of_the_intervals(result):
     """Measured coverage, width and score are those of intervals()."""
     table = result.calibration((0.5, 0.9))
-    pd.testing.assert_frame_equal(result.calibration(0.9), table[1:])
+    pd.testing.assert_frame_equal(result.calibration(0.9), table.iloc[1:])
     assert table.index.tolist() == [0.5, 0.9]
     for coverage, row in table.iterrows():
         made = result.intervals(coverage)
@@ -169,7 +178,7 @@ def test_calibration_is_that_of_the_intervals(result):
 # -- intervals of a forecast --------------------------------------------------------
 
 
-def test_a_forecast_has_its_intervals_beside_it(frame, pipe, result):
+def test_a_forecast_has_its_interval_beside_it(frame, pipe, result):
     """Columns load, load_lower and load_upper; an array has the three in that order."""
     points = forecast(pipe, frame, 3)
     made = forecast(pipe, frame, 3, coverage=0.9, residuals=result)
@@ -183,8 +192,9 @@ def test_a_forecast_has_its_intervals_beside_it(frame, pipe, result):
     on_rows = clone(pipe).fit(rows, y)
     rows = forecast(on_rows, rows, 3, coverage=0.9, residuals=result)
     np.testing.assert_allclose(rows, made, rtol=1e-6)
-    one = forecast(pipe, frame, 1, coverage=0.9, residuals=result.residuals)
-    pd.testing.assert_frame_equal(one, made[:1], check_freq=False)
+    for residuals in (result.residuals, pd.DataFrame(result.residuals)):
+        one = forecast(pipe, frame, 1, coverage=0.9, residuals=residuals)
+        pd.testing.assert_frame_equal(one, made[:1], check_freq=False)
 
 
 def test_intervals_of_several_coverages_are_those_of_each(frame, pipe, result):
@@ -444,24 +454,7 @@ def test_intervals_of_the_prior_are_in_the_unit_of_y(airline):
         np.testing.assert_allclose(made[:, 1:] - made[:, :1], expected, rtol=1e-5)
 
 
-def test_without_a_part_of_the_prior_residuals_are_asked_for(airline):
-    """The error is that of any other regressor, and names the prior, too."""
-    X, y = airline[["passengers"]], airline["passengers"]
-    pipe = lstm_of_prior(prior=False).fit(X, y)
-    assert pipe[-1].prior_weight_ == 0
-    with pytest.raises(ValueError, match=r"needs 'residuals' .* prior_weight_ above 0"):
-        forecast(pipe, X, 3, coverage=0.8)
-
-
 # -- what is wrong ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("coverage", [0.05, 0.5, 0.8, 0.9, 0.95, 0.98, 0.989])
-def test_as_many_residuals_as_are_needed_make_an_interval(coverage):
-    """With those that a coverage takes distances are finite, with one less not."""
-    needed = fewest_residuals(coverage, subject="Intervals")
-    assert np.isfinite(conformal_distances(np.ones((needed, 1)), coverage)).all()
-    assert np.isinf(conformal_distances(np.ones((needed - 1, 1)), coverage)).all()
 
 
 @pytest.mark.parametrize("coverage", [0, 1, 90, -0.1, "0.9", True, np.nan])
@@ -475,8 +468,11 @@ def test_a_coverage_that_is_none_is_named(frame, pipe, result, coverage):
 
 def test_intervals_that_cannot_be_made_are_named(frame, pipe, quantile_pipe, result):
     """No residuals, too few of them or of the steps, other quantiles, two values."""
+    lstm = lstm_of_prior(prior=False).fit(frame, frame["load"])
     for fitted, steps, coverage, residuals, words in (
         (pipe, 3, 0.9, None, "needs 'residuals' for intervals"),
+        (lstm, 3, 0.9, None, "needs 'residuals' .* prior_weight_ above 0"),
+        (pipe, 3, 0.9, result.predictions, "Got a DataFrame of predictions.* pass the"),
         (pipe, 3, None, result, r"for a 'coverage'\. Got None"),
         (pipe, 4, 0.9, result, r"each of the 4 steps\. Got 3; call backtest"),
         (pipe, 3, 0.9, result.residuals[:9], "10 residuals of each step.*Got 9"),
@@ -488,35 +484,19 @@ def test_intervals_that_cannot_be_made_are_named(frame, pipe, quantile_pipe, res
         with pytest.raises(ValueError, match=words):
             forecast(fitted, frame, steps, coverage=coverage, residuals=residuals)
     two = frame.assign(wind=1.0)
-    pipe = make_pipeline(SlidingWindow(2, layout="flat"), SimpleImputer(), Ridge())
     with pytest.raises(ValueError, match=r"one value a row. Got 2 values"):
-        forecast(pipe.fit(two, two), two, 1, coverage=0.9, residuals=result)
-
-
-def stores(begins, **columns):
-    """Return 40 days of stores that begin at some of them, in a long frame."""
-    rng = np.random.default_rng(1)
-    parts = [
-        pd.DataFrame({"store": store, "day": np.arange(begin, 40)})
-        for store, begin in begins.items()
-    ]
-    X = pd.concat(parts, ignore_index=True).assign(**columns)
-    return X.assign(load=rng.normal(size=len(X)) * X["store"].map(ord))
-
-
-def store_pipe(groups="store"):
-    windows = SlidingWindow(2, groups=groups, time="day", layout="flat")
-    return make_pipeline(windows, SimpleImputer(), Ridge())
+        forecast(flat_ridge().fit(two, two), two, 1, coverage=0.9, residuals=result)
 
 
 @pytest.mark.parametrize("groups", ["store", ["town", "store"]])
 @pytest.mark.filterwarnings("ignore:.* made from incomplete windows")
 def test_groups_without_residuals_are_named_with_ways_out_that_work(groups):
     """Seven of nine stores are too new; both ways that the message names are walked."""
-    X = stores(dict.fromkeys("abcdefg", 37) | {"h": 0, "i": 0}, town="t")
-    if groups == "store":
-        X = X.drop(columns="town")
-    pipe = store_pipe(groups).fit(X, X["load"])
+    days = dict.fromkeys("abcdefg", range(37, 40)) | {"h": range(40), "i": range(40)}
+    X = stores(days).drop(columns="price")
+    if groups != "store":
+        X = X.assign(town="t")
+    pipe = flat_ridge(2, groups=groups, time="day").fit(X, X["load"])
     cv = PanelTimeSeriesSplit(2, time="day", test_size=10)
     result = backtest(pipe, X, X["load"], cv=cv, steps=4)
     with pytest.raises(ValueError, match=r"needs 5 residuals of each step") as told:
@@ -541,13 +521,3 @@ def test_groups_without_residuals_are_named_with_ways_out_that_work(groups):
         ends = made[step::4]
         np.testing.assert_allclose(ends["load_upper"] - ends["load"], distance)
     assert len(made) == 36
-
-
-def test_predictions_are_no_residuals(frame, pipe, result):
-    """The table of a backtest is told apart from its residuals."""
-    with pytest.raises(ValueError, match=r"Got a DataFrame of predictions.* pass the"):
-        forecast(pipe, frame, 3, coverage=0.9, residuals=result.predictions)
-    as_frame = pd.DataFrame(result.residuals)
-    made = forecast(pipe, frame, 3, coverage=0.9, residuals=as_frame)
-    expected = forecast(pipe, frame, 3, coverage=0.9, residuals=result.residuals)
-    pd.testing.assert_frame_equal(made, expected)

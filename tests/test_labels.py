@@ -9,12 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklstm.windows._labels import (
-    check_order,
-    check_plain_numbers,
-    grid_of,
-    is_row_number,
-)
+from sklstm import SlidingWindow
+from sklstm.windows._labels import check_plain_numbers, grid_of, is_row_number
 
 N_FIT, N_ALL = 40, 52
 
@@ -144,7 +140,7 @@ def test_a_label_off_the_grid_is_followed_by_the_next_on_it(freq):
 
 
 def hours_where(is_open):
-    hours = pd.date_range("2024-01-01", periods=24 * 28, freq="h")
+    hours = pd.date_range("2024-01-01", periods=24 * 35, freq="h")
     return hours[is_open(hours)]
 
 
@@ -169,18 +165,27 @@ CLOSURES = {
     + pd.Timedelta("45min"),
     "periods of hours": hours_where(is_daytime).to_period("h"),
     "thrice a day": hours_where(lambda hours: np.isin(hours.hour, [8, 12, 16])),
+    "exchange days": hours_where(lambda h: is_weekday(h) & (h.hour == 16)),
 }
 
 
-@pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
 @pytest.mark.parametrize("kind", CLOSURES)
 def test_closed_days_and_hours_are_no_holes(kind, zone):
-    """Days of the week and times of day that never occur are not on the grid."""
+    """Days of the week and times of day that never occur are not on the grid.
+
+    Windows go on over nights, Sundays and weekends.
+    """
     labels = CLOSURES[kind]
     if zone is not None and isinstance(labels, pd.PeriodIndex):
         return
     labels = labels if zone is None else labels.tz_localize(zone)
+    X = pd.DataFrame({"load": np.arange(float(len(labels)))}, index=labels)
+    expected = SlidingWindow(10).fit_transform(X.to_numpy())
     for n in range(len(labels) - 10, len(labels)):  # whatever the day fit ends on
+        windows = SlidingWindow(10).fit(X[:n])
+        np.testing.assert_array_equal(windows.transform(X[:n]), expected[:n])
+        np.testing.assert_array_equal(windows.transform(X[n:]), expected[n:])
         grid = grid_of(labels[:n])
         assert steps_of(grid, labels) == [1] * (len(labels) - 1)
         after = grid.after(labels[n - 1 : n], len(labels) - n)
@@ -194,6 +199,10 @@ def test_closed_places_are_the_last_open_ones():
     grid = grid_of(SHOP)
     weekend = pd.DatetimeIndex(["2024-02-03", "2024-02-04", "2024-02-05"])
     assert steps_of(grid, weekend) == [0, 1]
+    windows = SlidingWindow(2).fit(pd.DataFrame({"load": 1.0}, index=OFFICE))
+    every = pd.DataFrame({"load": 1.0}, index=stamps("h", start="2024-01-01"))
+    with pytest.raises(ValueError, match="on the grid of fit, whose step is"):
+        windows.transform(every)
 
 
 def test_a_closure_needs_to_be_passed_twice():
@@ -253,52 +262,19 @@ def test_zone_and_resolution_do_not_matter(freq, has_freq, unit):
         assert (grid.after(other[N_FIT - 1 : N_FIT], 12) == labels[N_FIT:]).all()
 
 
-# -- what counts nothing --------------------------------------------------------------
-
-
-OTHERS = [
-    *(pd.Index(values) for values in (["a", "b"], [0.0, 1.0], [False, True])),
-    pd.timedelta_range("0h", periods=3, freq="h"),
-    pd.MultiIndex.from_product([["a"], [0, 1, 2]]),
-    None,
-]
-
-
-def test_kinds_are_told_apart():
-    """A grid accepts labels of its own kind, and compares them where it can."""
-    hours, days = stamps("h"), pd.period_range("2024", periods=3, freq="D")
-    kinds = [pd.Index([3, 1]), hours, days]
-    for kind in kinds:
-        accepted = [grid_of(kind).accepts(other) for other in [*kinds, *OTHERS]]
-        assert accepted == [kind is other for other in kinds] + [False] * len(OTHERS)
-    for one, other, words in (
-        (hours.tz_localize("UTC"), hours, "in zone None after a fit on .* in zone UTC"),
-        (hours, hours.tz_localize("UTC"), "one time zone"),
-        (days, days.asfreq("M"), "periods of 'M' after a fit on periods of 'D'"),
-    ):
-        with pytest.raises(ValueError, match=words):
-            grid_of(one).check_comparable(other)
-
-
-@pytest.mark.parametrize("freq", ["h", "D", "MS", "B"])
-def test_labels_to_come_have_the_name_and_zone_of_the_last(freq):
-    """Also where none is asked for, or where the last one is alone."""
-    labels = stamps(freq, zone="Asia/Tokyo").rename("when")
-    for n_rows in (0, 3):
-        after = grid_of(labels).after(labels[-1:], n_rows)
-        assert (after.name, after.dtype, len(after)) == ("when", labels.dtype, n_rows)
-    assert grid_of(without_freq(labels[:1])).kind == "rows"
-
-
 # -- what is refused ------------------------------------------------------------------
+
+
+MONTHS = [*range(202101, 202113), *range(202201, 202213)]
 
 
 @pytest.mark.parametrize(
     ("numbers", "freq"),
     [
-        ([20231230, 20231231, 20240101], "D"),
+        ([20231230, 20231231, 20240101, 20240102], "D"),
         ([20240103, 20240101], "D"),
         ([202310, 202311, 202312, 202401], "M"),
+        (MONTHS, "M"),
         ([202303, 202306, 202309, 202312, 202403], "M"),
         ([202351, 202352, 202401], "W"),
         ([202052, 202053, 202101], "W"),
@@ -306,11 +282,12 @@ def test_labels_to_come_have_the_name_and_zone_of_the_last(freq):
 )
 def test_dates_written_as_integers_are_refused(numbers, freq):
     """Days, months and weeks in disguise are told the call that makes periods."""
-    labels = pd.Index(numbers)
-    with pytest.raises(ValueError, match=f"Owner needs .*{min(numbers)}") as error:
-        check_plain_numbers(labels, owner="Owner")
+    X = pd.DataFrame({"load": 1.0, "t": numbers}, index=numbers)
+    for rows, time in ((X.sort_index(), None), (X, "t")):
+        words = f"SlidingWindow needs .* Got {min(numbers)}, which looks like a date"
+        with pytest.raises(ValueError, match=words) as error:
+            SlidingWindow(1, time=time).fit(rows)
     call = str(error.value).split("X.index = ")[1].rstrip(".")
-    X = pd.DataFrame(index=labels)
     periods = eval(call, {"pd": pd, "X": X})  # the call that the message gives
     assert periods.freqstr.startswith(freq)
     assert len(periods) == len(numbers)
@@ -325,29 +302,6 @@ def test_plain_integers_pass(numbers):
     check_plain_numbers(pd.Index(numbers), owner="Owner")
     check_plain_numbers(pd.RangeIndex(20231201, 20231209), owner="Owner")
     assert is_row_number(pd.Index(numbers)) and not is_row_number(pd.Index([1, 1]))
-
-
-HOUR = stamps("h", zone="Europe/Berlin", start="2024-10-26", periods=72)
-
-
-@pytest.mark.parametrize(
-    ("labels", "words"),
-    [
-        (pd.Index([3, 2, 4]), r"Got 2 after 3 in .*sort_index\(\)"),
-        (stamps("D", periods=3)[::-1], "2023-01-16.* after 2023-01-17"),
-        (pd.PeriodIndex(["2024-02", "2024-01"], freq="M"), "2024-01 after 2024-02"),
-        (pd.Index([1, 2, 2, 3]), r"Got 2 more than once.*groupby\(level=0\)"),
-        (stamps("D")[[0, 1, 1, 2]], r"2023-01-16.*more than once.*\)\.$"),
-        (pd.DatetimeIndex(["2024-01-01", None]), "NaT or NaN in row 1 of the index"),
-        (pd.Index([1, None, 3], dtype="Int64"), "NaT or NaN in row 1 of the index"),
-        (HOUR.tz_localize(None), r"02:00.*tz_localize\(zone, ambiguous=array\)"),
-    ],
-    ids=str,
-)
-def test_labels_out_of_order_are_refused(labels, words):
-    """Labels increase strictly; the first that does not is named, with the cure."""
-    with pytest.raises(ValueError, match=f"Owner needs .*{words}"):
-        check_order(labels, owner="Owner")
 
 
 def test_grids_reach_to_where_nanoseconds_end():

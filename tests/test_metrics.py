@@ -51,23 +51,6 @@ def test_scaled_error_has_no_unit(truth, predicted, factor, shift):
     assert moved == pytest.approx(error, rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("train", "season", "message"),
-    [
-        ([1.0, 2.0], 2, "between 1 and len.y_train. - 1 = 1. Got 2"),
-        ([1.0, 2.0], True, "Got True"),
-        ([1.0, 2.0], 0, "Got 0"),
-        ([3.0, 3.0, 3.0], 1, "must not repeat itself exactly"),
-        ([[1.0, 2.0], [2.0, 3.0]], 1, "must have the outputs of y_true. Got 2 and 1"),
-        ([1.0, np.nan], 1, "y_train contains NaN"),
-    ],
-)
-def test_scaled_error_names_what_is_wrong(train, season, message):
-    """A scale that does not exist is an error, not an infinity."""
-    with pytest.raises(ValueError, match=message):
-        mean_absolute_scaled_error([1.0], [2.0], y_train=train, season=season)
-
-
 # -- symmetric mean absolute percentage error ---------------------------------------
 
 
@@ -138,15 +121,6 @@ def test_interval_score_is_that_of_its_two_quantiles(truth, one, other, coverage
     assert score == pytest.approx(2 / (1 - coverage) * pinball, rel=1e-7, abs=1e-7)
 
 
-def test_intervals_that_are_no_intervals_are_named():
-    """Ends the wrong way round, and a coverage that is none."""
-    with pytest.raises(ValueError, match=r"above y_upper\. It is in row 1"):
-        interval_coverage([1.0, 1.0], [0.0, 3.0], [2.0, 2.0])
-    for coverage in (0, 1, 90, None, True):
-        with pytest.raises(ValueError, match="must be a float between 0 and 1"):
-            mean_interval_score([1.0], [0.0], [2.0], coverage=coverage)
-
-
 # -- what all of them share ---------------------------------------------------------
 
 METRICS = [
@@ -194,41 +168,53 @@ def test_weights_are_those_of_the_mean_absolute_error(truth, predicted, weights)
     assert ours == pytest.approx(theirs, rel=1e-12)
 
 
+OF_TRAINING = [
+    ([1.0, 2.0], 2, "between 1 and len.y_train. - 1 = 1. Got 2"),
+    ([1.0, 2.0], True, "Got True"),
+    ([1.0, 2.0], 0, "Got 0"),
+    ([3.0, 3.0, 3.0], 1, "must not repeat itself exactly"),
+    ([[1.0, 2.0], [2.0, 3.0]], 1, "must have the outputs of y_true. Got 2 and 1"),
+    ([1.0, np.nan], 1, "y_train contains NaN"),
+]
+
+
+def test_scales_and_intervals_that_do_not_exist_are_named():
+    """An error is better than an infinity, or than ends the wrong way round."""
+    for train, season, words in OF_TRAINING:
+        with pytest.raises(ValueError, match=words):
+            mean_absolute_scaled_error([1.0], [2.0], y_train=train, season=season)
+    with pytest.raises(ValueError, match=r"above y_upper\. It is in row 1"):
+        interval_coverage([1.0, 1.0], [0.0, 3.0], [2.0, 2.0])
+    for coverage in (0, 1, 90, None, True):
+        with pytest.raises(ValueError, match="must be a float between 0 and 1"):
+            mean_interval_score([1.0], [0.0], [2.0], coverage=coverage)
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_wrong_input_is_named(metric):
-    """Other shapes, missing values, too few weights and unknown averages are errors."""
-    truth, one, other = rows()
-    with pytest.raises(ValueError, match="must have the same shape"):
-        metric(truth[:-1], one, other)
-    with pytest.raises(ValueError, match="y_true contains NaN"):
-        metric(np.full_like(truth, np.nan), one, other)
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        metric(truth, one, other, sample_weight=[1.0])
-    with pytest.raises(ValueError, match=r"'multioutput' .* Got 'mean' instead"):
-        metric(truth, one, other, multioutput="mean")
-
-
-@pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize(
-    ("weights", "words"),
-    [
-        ([0.0, 0.0], "Got 2 weights of 0"),
-        ([2.0, -1.0], r"Got -1\.0 at position 1"),
-        ([[1.0], [1.0]], r"Got weights of shape \(2, 1\)"),
-    ],
-)
-def test_weights_that_are_none_are_told(metric, weights, words):
-    """Weights of rows and of outputs are at least 0, and not all 0."""
+    """Other shapes and kinds, missing values, unknown averages and false weights."""
     truth, one, other = rows(n_rows=2)
-    with pytest.raises(ValueError, match="multioutput must be one for each of 2"):
-        metric(truth, one, other, multioutput=[1.0])
     with pytest.raises(TypeError, match=r"y_true must hold.*dates or durations"):
         metric(truth.astype("datetime64[D]"), one, other)
+    for values, options, words in (
+        (truth[:-1], {}, "must have the same shape"),
+        (np.full_like(truth, np.nan), {}, "y_true contains NaN"),
+        (truth, {"sample_weight": [1.0]}, "inconsistent numbers of samples"),
+        (truth, {"sample_weight": [np.nan, 1.0]}, "sample_weight contains NaN"),
+        (truth, {"multioutput": "mean"}, "'multioutput' .* Got 'mean' instead"),
+        (truth, {"multioutput": [1.0]}, "multioutput must be one for each of 2"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            metric(values, one, other, **options)
+    # Weights of rows and of outputs are at least 0, and not all 0.
     for name in ("sample_weight", "multioutput"):
-        with pytest.raises(ValueError, match=rf"{name} must be one-dim.*{words}; lea"):
-            metric(truth, one, other, **{name: weights})
-    with pytest.raises(ValueError, match="sample_weight contains NaN"):
-        metric(truth, one, other, sample_weight=[np.nan, 1.0])
+        for weights, words in (
+            ([0.0, 0.0], "Got 2 weights of 0"),
+            ([2.0, -1.0], r"Got -1\.0 at position 1"),
+            ([[1.0], [1.0]], r"Got weights of shape \(2, 1\)"),
+        ):
+            with pytest.raises(ValueError, match=f"{name} must be one-dim.*{words}"):
+                metric(truth, one, other, **{name: weights})
 
 
 def test_completion_offers_metrics_alone():

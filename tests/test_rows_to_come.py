@@ -17,7 +17,6 @@ from by_hand import (
     frame,
     in_shops,
     linear,
-    numbers,
     tiny_lstm,
     tree,
     without,
@@ -30,7 +29,6 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklstm import LSTMRegressor, SlidingWindow, forecast
-from sklstm.forecasting._rows_to_come import coverage_of_forecast, kind_of_long_frame
 
 # -- every kind of index -----------------------------------------------------------
 
@@ -97,8 +95,9 @@ def test_rows_in_another_zone_than_those_of_fit():
 @pytest.mark.parametrize("horizon", [1, 3])
 @pytest.mark.parametrize("n_columns", [1, 2])
 def test_arrays_give_arrays(n_columns, horizon):
-    """An array X gives an array of forecasts, those of a naive loop."""
-    table = numbers(n_columns=n_columns)
+    """Forecasts are those of a naive loop: an array of an array, a frame of a frame."""
+    X = frame(*["load", "wind"][:n_columns])
+    table = X.to_numpy()
     y = table[:, 0] if n_columns == 1 else table
     pipe = linear(horizon=horizon).fit(table, y)
     result = forecast(pipe, table, steps=5)
@@ -109,6 +108,10 @@ def test_arrays_give_arrays(n_columns, horizon):
     assert type(result) is np.ndarray
     assert result.shape == (5,) + (n_columns,) * (n_columns > 1)
     np.testing.assert_allclose(result, expected, rtol=1e-5)
+    named = forecast(linear(horizon=horizon).fit(X, X), X, steps=5)
+    np.testing.assert_allclose(named, expected.reshape(5, -1), rtol=1e-5)
+    assert list(named.columns) == list(X.columns)
+    check_labels(named, days(N_ROWS + 5)[N_ROWS:])
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
@@ -180,28 +183,27 @@ def test_known_columns_by_name(horizon):
     assert result.name == "load"
     shuffled = to_come[["temp", "price"]].sample(frac=1, random_state=0)
     more = pd.concat([X[["price", "temp"]], shuffled.assign(unrelated="text")])
-    for given in (shuffled, more, to_come.to_numpy(), to_come.to_numpy().tolist()):
+    others = to_come.assign(load=1e6), to_come.to_numpy(), to_come.to_numpy().tolist()
+    for given in (shuffled, more, *others):
         same = forecast(pipe, X, steps=6, X_future=given)
         pd.testing.assert_series_equal(same, result)
+    short = forecast(pipe, X, 3, X_future=without(to_come, -1))
+    pd.testing.assert_series_equal(short, result[:3])
 
 
-@pytest.mark.parametrize("given", ["typed", "floats", "array"])
-def test_known_bool_and_integer_columns(given):
+def test_known_bool_and_integer_columns():
     """Known flags and counts forecast what the same numbers as floats do."""
     every = frame("load", "price", "temp", n_rows=N_ROWS + 4)
     every = every.assign(price=every["price"] > 50, temp=every["temp"].round())
     results = []
-    for dtypes in ({"temp": int}, {"price": float}):
-        typed = every.astype(dtypes)
-        X, to_come = typed[:N_ROWS], typed[N_ROWS:]
+    for typed in (every.astype({"temp": int}), every.astype(float)):
+        X, to_come = typed[:N_ROWS], typed[["price", "temp"]][N_ROWS:]
         pipe = linear(known=["price", "temp"]).fit(X, X["load"])
-        to_come = to_come[["price", "temp"]]
-        if given != "typed":
-            to_come = to_come.astype(float)
-        if given == "array":
-            to_come = to_come.to_numpy()
-        results.append(forecast(pipe, X, 4, X_future=to_come))
-    pd.testing.assert_series_equal(*results)
+        floats = to_come.astype(float)
+        for given in (to_come, floats, floats.to_numpy()):
+            results.append(forecast(pipe, X, 4, X_future=given))
+    for result in results[1:]:
+        pd.testing.assert_series_equal(result, results[0])
 
 
 @pytest.mark.parametrize("window", [1, 3])
@@ -217,41 +219,13 @@ def test_only_known_columns(window, horizon):
     check_labels(result, to_come.index)
 
 
-def test_known_values_act_from_their_row_on():
-    """A known value of a row to come changes no forecast before that row."""
-    pipe, X, to_come = known_case()
-    before = forecast(pipe, X, steps=6, X_future=to_come)
-    for row in range(6):
-        other = to_come.copy()
-        other.iloc[row:] += 100
-        after = forecast(pipe, X, steps=6, X_future=other)
-        np.testing.assert_array_equal(after[:row], before[:row])
-        assert after.iloc[row] != before.iloc[row]
-
-
-def test_what_is_not_asked_for_changes_nothing():
-    """Values of the predicted column, and rows after the last step, may be there."""
-    pipe, X, to_come = known_case()
-    result = forecast(pipe, X, steps=6, X_future=to_come)
-    pd.testing.assert_series_equal(
-        forecast(pipe, X, 6, X_future=to_come.assign(load=1e6)), result
-    )
-    short = forecast(pipe, X, 3, X_future=without(to_come, -1))
-    pd.testing.assert_series_equal(short, result[:3])
-
-
-SPOILED = {
-    "misaligned": lambda f: f.set_axis(f.index + pd.Timedelta(days=2)),
-    "row missing": lambda f: f.drop(f.index[[1]]),
-    "NaN": lambda f: without(f, 1),
-    "NaN in one column": lambda f: without(f, 1, "price"),
-    "rows without labels": lambda f: f.reset_index(drop=True),
-}
+NO_ROW = "needs a row of X_future.*2024-02-11"
 REFUSED = {
-    **{
-        name: (spoil, r"needs a row of X_future.*2024-02-11")
-        for name, spoil in SPOILED.items()
-    },
+    "misaligned": (lambda f: f.set_axis(f.index + pd.Timedelta(days=2)), NO_ROW),
+    "row missing": (lambda f: f.drop(f.index[[1]]), NO_ROW),
+    "NaN": (lambda f: without(f, 1), NO_ROW),
+    "NaN in one column": (lambda f: without(f, 1, "price"), NO_ROW),
+    "rows without labels": (lambda f: f.reset_index(drop=True), NO_ROW),
     "nothing": (lambda f: None, r"needs X_future.*\['price', 'temp'\]"),
     "a column": (lambda f: f[["price"]], r"no column 'temp' in \['price'\]"),
     "twice": (lambda f: pd.concat([f, f[2:3]]), r"2024-02-12.*more than once"),
@@ -269,11 +243,10 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("kind", REFUSED)
-def test_what_is_missing_in_X_future_is_named(kind):
+@pytest.mark.parametrize(("spoil", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_is_missing_in_X_future_is_named(spoil, message):
     """Columns, rows, values and shapes that are not there stand in the error."""
     pipe, X, to_come = known_case()
-    spoil, message = REFUSED[kind]
     with pytest.raises(ValueError, match=message):
         forecast(pipe, X, steps=6, X_future=spoil(to_come))
 
@@ -284,36 +257,34 @@ def test_known_rows_after_those_to_come_are_read(kind):
     X = frame("load").assign(open=np.arange(N_ROWS) % 3 == 0).astype(float)
     future = pd.DataFrame({"open": np.arange(9) % 2.0}, index=days(N_ROWS + 9)[-9:])
     known = {"known": "open", "known_ahead": 2}
-    pipe = linear(**known)
+    pipe, y = linear(**known), X["load"]
     if kind == "array":
         X, future = X.to_numpy(), future.to_numpy()
-        pipe, y = linear(known=[1], known_ahead=2), X[:, 0]
+        pipe.set_params(slidingwindow__known=[1])
     elif kind == "panel":
         X, future = in_shops(X), in_shops(future)
         pipe, y = linear(**OF_SHOPS, **known), X["load"]
     elif kind == "made in front":
         weekday = FunctionTransformer(lambda t: t.assign(open=t.index.day_of_week))
-        X, future = X[["load"]], None
-        pipe, y = make_pipeline(weekday, *linear(**known)), X["load"]
-    else:
-        y = X["load"]
-    pipe.fit(X, y)
-    long = np.asarray(forecast(pipe, X, 6, X_future=take(future, 8)))
+        X, future, pipe = X[["load"]], None, behind(weekday, **known)
+    pipe.fit(X, y.to_numpy())
+
+    def ahead(steps, n_rows):
+        """Return forecasts from the first known rows, of each shop."""
+        given = future
+        if future is not None:
+            is_panel = kind == "panel"
+            given = future.groupby("shop").head(n_rows) if is_panel else future[:n_rows]
+        return np.asarray(forecast(pipe, X, steps, X_future=given, target=0))
+
+    long = ahead(6, 8)
     for steps in (1, 3):
-        short = np.asarray(forecast(pipe, X, steps, X_future=take(future, steps + 2)))
+        short = ahead(steps, steps + 2)
         by_group = [long[:steps], long[6 : 6 + steps]]
         expected = np.concatenate(by_group if kind == "panel" else by_group[:1])
         assert (short == expected).all()
         if kind in ("frame", "array"):
-            few = np.asarray(forecast(pipe, X, steps, X_future=take(future, steps)))
-            assert few[-1] != short[-1]
-
-
-def take(future, n_rows):
-    """Return the first rows of what is known, of each shop."""
-    if isinstance(future, pd.DataFrame) and "shop" in future:
-        return future.groupby("shop").head(n_rows)
-    return None if future is None else future[:n_rows]
+            assert ahead(steps, steps)[-1] != short[-1]
 
 
 @pytest.mark.parametrize("kind", ["one series", "panel", "at once"])
@@ -332,9 +303,8 @@ def test_calendar_channels_need_no_X_future(kind, steps):
     known = linear(known=["sin", "cos"], **keys)
     if kind == "at once":
         lstm = LSTMRegressor(2, steps=3, epochs=1, random_state=0)
-        calendar, known = (make_pipeline(clone(p[0]), lstm) for p in (calendar, known))
-        for pipe in (calendar, known):
-            pipe.set_params(slidingwindow__layout="sequence")
+        windows = (pipe[0].set_params(layout="sequence") for pipe in (calendar, known))
+        calendar, known = (make_pipeline(each, clone(lstm)) for each in windows)
     both = X.merge(waves) if kind == "panel" else X.join(waves)
     found = forecast(calendar.fit(X, X["load"]), X, steps)
     # The end of X knows the calendar to come, but no value of a known column.
@@ -508,18 +478,6 @@ def test_newest_rows_without_values_are_refused(is_panel):
         forecast(pipe, X, 3, X_future=X[[c for c in X if c != "load"]])
 
 
-@pytest.mark.filterwarnings("ignore:The index has")
-def test_an_index_without_a_common_step_is_not_continued():
-    """One sentence says that no label follows."""
-    X = frame("load")
-    pipe = linear().fit(X, X["load"])
-    gaps = np.cumsum(np.random.default_rng(0).integers(3, 60, N_ROWS))
-    irregular = X.set_axis(pd.Timestamp("2024") + pd.to_timedelta(gaps, "min"))
-    pipe = linear().fit(X.to_numpy(), X["load"].to_numpy())
-    with pytest.raises(ValueError, match="common step"):
-        forecast(pipe, irregular, 2)
-
-
 def test_too_short_a_past_is_told_unless_fit_kept_more():
     """Fewer rows than a window reads give a warning, for all groups together one."""
     X = frame("load")
@@ -540,37 +498,31 @@ def test_too_short_a_past_is_told_unless_fit_kept_more():
     assert np.isfinite(found["load"]).all()
 
 
-@pytest.mark.parametrize(
-    "labels",
-    [
-        [f"day {row}" for row in range(N_ROWS)],
-        np.arange(N_ROWS) / 2,
-        pd.MultiIndex.from_product([["a"], range(N_ROWS)]),
-        pd.timedelta_range("0s", periods=N_ROWS, freq="s"),
-    ],
-    ids=["strings", "fractions", "levels", "durations"],
-)
-def test_error_index_that_counts_no_rows(labels):
-    """Labels that have no next one are refused, with the cure."""
-    X = frame("load")
-    pipe = linear().fit(X, X["load"])
-    with pytest.raises(ValueError, match=r"in the index of X.*pd\.to_datetime"):
-        forecast(pipe, X.set_axis(labels), steps=1)
+NO_LABELS = r"in the index of X.*pd\.to_datetime"
+GAPS = np.random.default_rng(0).integers(3, 60, N_ROWS).cumsum() * pd.Timedelta("1min")
+REFUSED_ROWS = {
+    "strings": (lambda X: X.set_axis([f"day {i}" for i in range(N_ROWS)]), NO_LABELS),
+    "fractions": (lambda X: X.set_axis(np.arange(N_ROWS) / 2), NO_LABELS),
+    "levels": (lambda X: pd.concat({"a": X}), NO_LABELS),
+    "durations": (lambda X: X.set_axis(X.index - X.index[0]), NO_LABELS),
+    "irregular": (lambda X: X.set_axis(X.index[0] + GAPS), "common step"),
+    "order": (lambda X: X[::-1], "time order.*2024-02-08 .* after 2024-02-09"),
+    "twice": (lambda X: pd.concat([X, X[-1:]]), "one row per label.*2024-02-09"),
+    "zone": (lambda X: X.tz_localize("UTC"), "one time zone throughout"),
+    "none": (lambda X: X[:0], "at least one row"),
+    "an array of none": (lambda X: X.to_numpy()[:0], "minimum of 1 is required"),
+}
 
 
-def test_error_rows_of_a_single_series():
-    """Rows out of order, twice, in another zone or none at all."""
+@pytest.mark.filterwarnings("ignore:The index has")
+@pytest.mark.parametrize(("make", "words"), REFUSED_ROWS.values(), ids=REFUSED_ROWS)
+def test_rows_that_cannot_be_continued_are_refused(make, words):
+    """Labels that have no next one, rows out of order, in another zone, or none."""
     X = frame("load")
-    pipe = linear().fit(X, X["load"])
-    for rows, words in (
-        (X[::-1], "time order.*2024-02-08 .* after 2024-02-09"),
-        (pd.concat([X, X[-1:]]), "one row per label.*2024-02-09"),
-        (X.tz_localize("UTC"), "one time zone throughout"),
-        (X[:0], "at least one row"),
-        (X.to_numpy()[:0], "minimum of 1 is required"),
-    ):
-        with pytest.raises(ValueError, match=words):
-            forecast(pipe, rows, steps=2)
+    fitted = X.to_numpy() if words == "common step" else X
+    pipe = linear().fit(fitted, X["load"].to_numpy())
+    with pytest.raises(ValueError, match=words):
+        forecast(pipe, make(X), steps=2, target=0)
 
 
 def test_arguments_are_not_changed():
@@ -593,26 +545,12 @@ def test_arguments_are_not_changed():
 # -- panels ------------------------------------------------------------------------
 
 
-TIMES = {
-    "day": pd.date_range("2024-01-01", periods=31),
-    "hour across the switch": pd.date_range(
-        "2024-03-29", periods=31, freq="h", tz="Europe/Berlin"
-    ),
-    "month": pd.date_range("2020-01-01", periods=31, freq="MS"),
-    "month end": pd.date_range("2020-01-31", periods=31, freq="ME"),
-    "business day": pd.date_range("2024-01-01", periods=31, freq="B"),
-    "week": pd.date_range("2024-01-01", periods=31, freq="7D"),
-    "integer": pd.Index(range(0, 62, 2)),
-    "period": pd.period_range("2020-01", periods=31, freq="M"),
-}
-
-
-def shops(kind="day", n_rows=(30, 25, 28), columns=("sales", "price")):
+def shops(kind="days", n_rows=(30, 25, 28), columns=("sales", "price")):
     """Return three series, two of which begin late, in one shuffled frame."""
     rng = np.random.default_rng(0)
     parts = []
     for code, n in enumerate(n_rows):
-        times = TIMES[kind][code : code + n]
+        times = INDEXES[kind][code - 31 :][:n]
         values = rng.normal(size=(n, len(columns))).cumsum(axis=0) + 10 * code
         part = pd.DataFrame(values, columns=list(columns))
         parts.append(part.assign(shop=f"shop {code}", time=times))
@@ -677,13 +615,13 @@ def future_rows(frame, steps, columns=("price",), seed=3):
     [
         *(
             (kind, ridge_pipe(horizon=h), 5, ["sales"])
-            for kind in TIMES
+            for kind in INDEXES
             for h in (1, 3)
         ),
-        *(("day", ridge_pipe(horizon=h, known="price"), 4, ["sales"]) for h in (1, 2)),
-        ("day", ridge_pipe(regressor=LinearRegression()), 4, ["sales", "price"]),
-        *(("day", at_once(horizon=1), steps, ["sales"]) for steps in (2, 3, 7)),
-        ("day", at_once(horizon=2), 5, ["sales"]),
+        *(("days", ridge_pipe(horizon=h, known="price"), 4, ["sales"]) for h in (1, 2)),
+        ("days", ridge_pipe(regressor=LinearRegression()), 4, ["sales", "price"]),
+        *(("days", at_once(horizon=1), steps, ["sales"]) for steps in (2, 3, 7)),
+        ("days", at_once(horizon=2), 5, ["sales"]),
     ],
 )
 def test_groups_are_forecast_as_each_would_be_alone(kind, pipe, steps, columns):
@@ -780,19 +718,13 @@ def known_pipe():
     return ridge_pipe(known="price").fit(frame, frame["sales"]), frame
 
 
-def without_rows(f, *rows):
-    """Return rows to come without some of them, by group and time."""
-    f = f.sort_values(["shop", "time"], ignore_index=True)
-    return f.drop(index=[*rows])
-
-
 REFUSED_OF_A_PANEL = {
     "rows": (
-        lambda f: without_rows(f, 0, 4),
-        "Got none for 2 of 9: time 2024-01-31 00:00:00 of group 'shop 0'; time 2024",
+        lambda f: f.sort_values(["shop", "time"]).iloc[[1, 2, 3, 5, 6, 7, 8]],
+        "Got none for 2 of 9: time 2024-02-17 00:00:00 of group 'shop 0'; time 2024",
     ),
     "NaN": (
-        lambda f: without_rows(f).assign(price=lambda f: f["price"].where(f.index < 8)),
+        lambda f: f.sort_values(["shop", "time"]).assign(price=[*range(8), np.nan]),
         r"none for 1 of 9: time .* of group 'shop 2'; append rows, or leave groups tha",
     ),
     "late": (
@@ -808,35 +740,33 @@ REFUSED_OF_A_PANEL = {
 }
 
 
-@pytest.mark.parametrize("kind", REFUSED_OF_A_PANEL)
-def test_what_is_missing_in_X_future_of_a_panel_is_named(known_pipe, kind):
+@pytest.mark.parametrize(
+    ("spoil", "message"), REFUSED_OF_A_PANEL.values(), ids=REFUSED_OF_A_PANEL
+)
+def test_what_is_missing_in_X_future_of_a_panel_is_named(known_pipe, spoil, message):
     """Columns and rows, by group and time."""
     pipe, frame = known_pipe
-    spoil, message = REFUSED_OF_A_PANEL[kind]
     with pytest.raises(ValueError, match=message):
         forecast(pipe, frame, 3, X_future=spoil(future_rows(frame, 3)))
 
 
 def test_other_columns_are_refused():
     """More, fewer, or in another order than in fit, of a frame by their names."""
-    X, more = frame("load"), frame("load", "wind")
-    pipe = linear().fit(X, X["load"])
-    with pytest.raises(ValueError, match=r"order: \['load'\]. Got \['load', 'wind'\]"):
-        forecast(pipe, more, steps=1)
-    pipe = linear(known="wind").fit(more, more["load"])
-    with pytest.raises(ValueError, match=r"Got \['wind', 'load'\]; pass X\[list"):
-        forecast(pipe, more[["wind", "load"]], 1, X_future=more[["wind"]][:1])
-    with pytest.raises(ValueError, match=r"\['load', 'wind'\]. Got \['load'\]"):
-        forecast(pipe, X, 1)
-    pipe = linear().fit(X.to_numpy(), X["load"].to_numpy())
-    with pytest.raises(ValueError, match=r"1 column\(s\) of the windows.*Got 2"):
-        forecast(pipe, more.to_numpy(), steps=1)
-    X = shops()
-    pipe = ridge_pipe().fit(X, X["sales"])
-    with pytest.raises(ValueError, match="Got no column 'shop'"):
-        forecast(pipe, X.drop(columns="shop"), 2)
-    with pytest.raises(ValueError, match="forecast needs one row per group and time"):
-        forecast(pipe, pd.concat([X, X[:1]]), 2)
+    X, more, long = frame("load"), frame("load", "wind"), shops()
+    panel = ridge_pipe().fit(long, long["sales"])
+    known = linear(known="wind").fit(more, more["load"])
+    one = linear().fit(X, X["load"])
+    table = linear().fit(X.to_numpy(), X["load"].to_numpy())
+    for pipe, rows, words in (
+        (one, more, r"order: \['load'\]. Got \['load', 'wind'\]"),
+        (known, more[["wind", "load"]], r"Got \['wind', 'load'\]; pass X\[list"),
+        (known, X, r"\['load', 'wind'\]. Got \['load'\]"),
+        (table, more.to_numpy(), r"1 column\(s\) of the windows.*Got 2"),
+        (panel, long.drop(columns="shop"), "Got no column 'shop'"),
+        (panel, pd.concat([long, long[:1]]), "forecast needs one row per group and t"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            forecast(pipe, rows, 1)
 
 
 def test_groups_of_X_future_alone_are_told(known_pipe):
@@ -847,17 +777,3 @@ def test_groups_of_X_future_alone_are_told(known_pipe):
     with pytest.warns(UserWarning, match=r"1 group\(s\) without a row in X.*'shop 9'"):
         found = forecast(pipe, X, 2, X_future=pd.concat([future, new]))
     pd.testing.assert_frame_equal(found, forecast(pipe, X, 2, X_future=future))
-
-
-def test_a_forecast_says_what_its_columns_are(known_pipe):
-    """What a long frame says of groups, time and coverage stays in its slices."""
-    pipe, X = known_pipe
-    to_come = {"X_future": future_rows(X, 2)}
-    assert coverage_of_forecast(forecast(pipe, X, 2, **to_come)) is None
-    made = forecast(pipe, X, 2, coverage=0.8, residuals=np.ones((9, 2)), **to_come)
-    for part in (made, made[made["shop"] == "shop 1"], made[1:]):
-        assert coverage_of_forecast(part) == 0.8
-        assert kind_of_long_frame(part) == (["shop"], "time")
-    for other in (pd.DataFrame(made.to_dict()), made.to_numpy(), None):
-        assert coverage_of_forecast(other) is None
-        assert kind_of_long_frame(other) is None

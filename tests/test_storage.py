@@ -487,9 +487,7 @@ def test_false_states_of_scikit_learn_are_refused(tmp_path):
     hot = OneHotEncoder(drop="first").fit(X)
     dense = np.random.default_rng(0).normal(size=(15, 3))
     sgd = SGDRegressor(warm_start=True, max_iter=1, tol=None).fit(dense, dense[:, 0])
-    mlp = MLPRegressor(
-        hidden_layer_sizes=2, solver="sgd", learning_rate_init=1e-6, max_iter=1
-    )
+    mlp = clone(REGRESSORS["perceptron"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         mlp.fit(dense, dense[:, 0])

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from by_hand import tiny_lstm
+from by_hand import KEYS, stores, tiny_lstm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -33,18 +33,11 @@ def frame(n_rows=60):
 # -- contexts --------------------------------------------------------
 
 
-def stores(times_of, start="2024-03-29", zone=None, freq="D"):
-    """Return a shuffled long frame with the rows of each store at some days."""
-    index = pd.date_range(start, periods=60, freq=freq, tz=zone)
-    rows = [(store, index[t], t) for store, times in times_of.items() for t in times]
-    X = pd.DataFrame(rows, columns=["store", "day", "t"])
-    values = np.random.default_rng(3).normal(size=(len(X), 2)).cumsum(axis=0)
-    X[["load", "wind"]] = values + 20
-    return X.sample(frac=1, random_state=4)
-
-
-def panel_windows(window=4, **params):
-    return SlidingWindow(window, groups="store", time="day", **params)
+def at_days(times_of, zone=None):
+    """Return the rows of stores at some days, which are counted in a column."""
+    X = stores(times_of, zone=zone)
+    first = pd.Timestamp("2024-03-20", tz=zone)
+    return X.assign(t=(X["day"] - first).round("D").dt.days)
 
 
 @st.composite
@@ -68,9 +61,9 @@ def test_a_moved_context_is_that_of_a_fit_on_all_rows(case, is_long, zone):
     Every group moves for itself; new ones join; those without new rows stay.
     """
     times_of, stops, again, params = case
-    X = stores(times_of if is_long else {"b": range(40)}, zone=zone)
+    X = at_days(times_of if is_long else {"b": range(40)}, zone=zone)
     if is_long:
-        params = params | {"groups": "store", "time": "day"}
+        params = params | KEYS
     else:
         X = X.drop(columns="store").set_index("day").sort_index()
     t, X = X["t"], X.drop(columns="t")
@@ -90,57 +83,52 @@ def test_a_moved_context_is_that_of_a_fit_on_all_rows(case, is_long, zone):
 
 def test_labels_of_an_update_may_be_in_other_zones_and_units():
     """Kept stamps stay in the zone of fit, in which days are counted on the wall."""
-    X = stores({"a": range(20), "b": range(20)}, zone="Europe/Berlin").drop(columns="t")
+    X = at_days({"a": range(29), "b": range(29)}, zone="Europe/Berlin").drop(
+        columns="t"
+    )
     is_old = X["day"] < "2024-04-04"
-    moved = panel_windows().fit(X[is_old])
+    moved = SlidingWindow(4, **KEYS).fit(X[is_old])
     later = X[~is_old & (X["day"] < "2024-04-12")]
     moved.partial_fit(
         later.assign(day=later["day"].dt.tz_convert("UTC").astype("M8[ms, UTC]"))
     )
-    whole = panel_windows().fit(X[X["day"] < "2024-04-12"])
+    whole = SlidingWindow(4, **KEYS).fit(X[X["day"] < "2024-04-12"])
     rows = X[X["day"] >= "2024-04-12"]
     ours, theirs = moved.transform(rows), whole.transform(rows)
     np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
 
 
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (lambda X: X[10:20], "needs rows after those seen before"),
-        (lambda X: X[20:].reset_index(drop=True), "count rows as.* Got RangeIndex"),
-        (lambda X: X[20:].to_numpy(), "needs labels that count rows.* Got ndarray"),
-        (lambda X: X[20:].tz_localize("UTC"), "one time zone"),
-        (lambda X: X[["load"]][20:], "feature names should match"),
-        (lambda X: X[20:][::-1], "rows in time order"),
-    ],
-)
+OF_SERIES = {
+    "rows seen before": (lambda X: X[10:20], "needs rows after those seen before"),
+    "range": (lambda X: X.reset_index(drop=True), "count rows as.* Got RangeIndex"),
+    "array": (lambda X: X.to_numpy(), "needs labels that count rows.* Got ndarray"),
+    "zone": (lambda X: X.tz_localize("UTC"), "one time zone"),
+    "columns": (lambda X: X[["load"]][20:], "feature names should match"),
+    "order": (lambda X: X[20:][::-1], "rows in time order"),
+}
+OF_PANELS = {
+    "panel seen before": (lambda X: X[X["t"] < 20], "rows after those seen before"),
+    "keys": (lambda X: X.assign(store=X["store"].map(ord)), "groups of the type"),
+    "times": (lambda X: X.assign(day=X["t"]), "labels that count rows as those of fit"),
+    "twice": (lambda X: pd.concat([X, X]), "one row per group and time"),
+}
+NO_SEQUEL = OF_SERIES | OF_PANELS
+
+
+@pytest.mark.parametrize("case", NO_SEQUEL)
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
-def test_rows_that_do_not_go_on_change_nothing(rows, message):
-    """The transformer is as it was after any error."""
+def test_rows_that_do_not_go_on_change_nothing(case):
+    """Keys, times and rows are compared with those seen before; no error moves any."""
+    rows, message = NO_SEQUEL[case]
     X = frame()
-    sliding_window = SlidingWindow(4).fit(X[:20])
-    before = copy.deepcopy(vars(sliding_window))
+    windows = SlidingWindow(4).fit(X[:20])
+    if case in OF_PANELS:
+        X = at_days({"a": range(40), "b": range(10, 40)})
+        windows = SlidingWindow(4, **KEYS).fit(X[X["t"] < 30])
+    before = pickle.dumps(copy.deepcopy(vars(windows)))
     with pytest.raises(ValueError, match=message):
-        sliding_window.partial_fit(rows(X))
-    after = vars(sliding_window)
-    assert pickle.dumps(before) == pickle.dumps(copy.deepcopy(after))
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (lambda X: X[X["t"] < 30], "rows after those seen before"),
-        (lambda X: X.assign(store=X["store"].map(ord)), "groups of the type"),
-        (lambda X: X.assign(day=X["t"]), "labels that count rows as those of fit do"),
-        (lambda X: pd.concat([X, X]), "one row per group and time"),
-    ],
-)
-def test_rows_of_a_panel_that_do_not_go_on_are_told(rows, message):
-    """Keys, times and rows are compared with those seen before."""
-    X = stores({"a": range(40), "b": range(10, 40)})
-    sliding_window = panel_windows().fit(X[X["t"] < 30])
-    with pytest.raises(ValueError, match=message):
-        sliding_window.partial_fit(rows(X))
+        windows.partial_fit(rows(X))
+    assert pickle.dumps(copy.deepcopy(vars(windows))) == before
 
 
 # -- update -------------------------------------------------------------------------
@@ -154,10 +142,10 @@ def test_an_update_is_the_documented_procedure(steps, is_long):
     Rows of a panel come in any order, and are learned in that of time; weights are
     their own. A row is learned when its last value has come, from a complete window.
     """
-    X = stores(
+    X = at_days(
         {"a": range(50), "b": range(10, 46), "c": [*range(5, 30), *range(33, 50)]}
     )
-    X, sliding_window = X.sort_values(["store", "day"]), panel_windows()
+    X, sliding_window = X.sort_values(["store", "day"]), SlidingWindow(4, **KEYS)
     if not is_long:
         X, sliding_window = X[X["store"] == "a"].set_index("day"), SlidingWindow(4)
         X = X.drop(columns="store")
@@ -182,7 +170,7 @@ def test_an_update_is_the_documented_procedure(steps, is_long):
     ours = pipe[-1].predict_steps(pipe[0].transform(X[t >= 49]))
     np.testing.assert_array_equal(ours, expected)
     if not is_long:
-        again = forecast(pipe, X[t < 49], steps, target="load", X_future=X[["wind"]])
+        again = forecast(pipe, X[t < 49], steps, target="load", X_future=X[["price"]])
         np.testing.assert_allclose(again, expected[0], rtol=1e-6)
 
 
@@ -200,20 +188,6 @@ def test_pipelines_inside_a_pipeline_are_updated_as_if_flat(ends_inside):
     update(flat, X[20:50], y[20:50])
     update(nested, X[20:50], y[20:50])
     np.testing.assert_array_equal(nested.predict(X[50:]), flat.predict(X[50:]))
-
-
-def test_rows_without_labels_are_no_update():
-    """Their windows would have no past; one sentence says so, and nothing changes."""
-    X = frame()[["load"]]
-    pipe = tiny_lstm().fit(X[:40], X["load"][:40])
-    before = pipe.predict(X[40:])
-    with (
-        warnings.catch_warnings(),
-        pytest.raises(ValueError, match=r"labels go on .*Got ndarray; pass a DataFr"),
-    ):
-        warnings.simplefilter("ignore")  # about names, and the lost index
-        update(pipe, X[40:].to_numpy(), X["load"][40:].to_numpy())
-    np.testing.assert_array_equal(pipe.predict(X[40:]), before)
 
 
 def test_what_cannot_go_on_is_named():
@@ -315,43 +289,47 @@ def test_weights_of_a_regressor_alone_are_its_own():
         update(one, numbered, numbered["load"] * np.nan)
 
 
-@pytest.mark.parametrize(
-    ("name", "error", "message"),
-    [
-        ("sample_weight", TypeError, "as in 'lstmregressor__sample_w"),
-        ("slidingwindow__sample_weight", TypeError, "parameters of the last step"),
-        ("lstmregressor__sample_weight", ValueError, r"shape \(9,\) for 10 rows"),
-    ],
-)
-def test_wrong_parameters_are_named_before_anything_moves(name, error, message):
-    """Names of other steps and other lengths leave the context where it was."""
-    X = frame()
-    pipe = tiny_lstm().fit(X[:40], X["load"][:40])
-    with pytest.raises(error, match=message):
-        update(pipe, X[40:50], X["load"][40:50], **{name: [1.0] * 9})
-    assert pipe[0].grid_.last[0] == X.index[39]
+WEIGHTS = "lstmregressor__sample_weight"
+REFUSED = {
+    "NaN": (lambda y: y * np.nan, {}, "contains NaN"),
+    "negative weights": (None, {WEIGHTS: np.arange(10) - 5.0}, "Negative values in da"),
+    "y of other rows": (lambda y: y.shift(1, freq="h"), {}, "y at the index of X"),
+    "no y": (lambda y: None, {}, r"as y\. Got None.*lstmregressor__sample_weight"),
+    "no prefix": (None, {"sample_weight": np.ones(10)}, f"as in '{WEIGHTS}"),
+    "of windows": (
+        None,
+        {"slidingwindow__sample_weight": np.ones(10)},
+        "parameters of the last step",
+    ),
+    "few weights": (None, {WEIGHTS: np.ones(9)}, r"shape \(9,\) for 10 rows"),
+}
 
 
-def test_an_update_that_fails_changes_nothing():
-    """If the regressor refuses, the context has not moved."""
+@pytest.mark.parametrize(("y_of", "params", "words"), REFUSED.values(), ids=REFUSED)
+def test_an_update_that_fails_changes_nothing(y_of, params, words):
+    """If y, weights or the regressor refuse, the context has not moved."""
     X = frame()
     pipe = tiny_lstm().fit(X[:40], X["load"][:40])
     before = pipe.predict(X[40:])
-    with pytest.raises(ValueError, match="contains NaN"):
-        update(pipe, X[40:50], X["load"][40:50] * np.nan)
-    with pytest.raises(ValueError, match="Negative values in data"):
-        update(
-            pipe,
-            X[40:50],
-            X["load"][40:50],
-            lstmregressor__sample_weight=np.arange(10) - 5.0,
-        )
+    y = X["load"][40:50]
+    with pytest.raises((ValueError, TypeError), match=words):
+        update(pipe, X[40:50], y if y_of is None else y_of(y), **params)
     assert pipe[0].grid_.last[0] == X.index[39]
-    with pytest.raises(ValueError, match="y at the index of X"):
-        update(pipe, X[40:50], X["load"][39:49])
-    with pytest.raises(ValueError, match=r"as y\. Got None.*lstmregressor__sample_w"):
-        update(pipe, X[40:50], None)
-    with pytest.raises(ValueError, match="needs rows after those seen before"):
-        update(pipe, X[30:40], X["load"][30:40])
     np.testing.assert_array_equal(pipe.predict(X[40:]), before)
-    update(pipe, X[40:50], X["load"][40:50])
+
+
+def test_rows_that_are_no_sequel_are_no_update():
+    """Rows seen before, or without labels, teach nothing; those that go on do."""
+    X = frame()[["load"]]
+    y = X["load"]
+    pipe = tiny_lstm().fit(X[:40], y[:40])
+    with pytest.raises(ValueError, match="needs rows after those seen before"):
+        update(pipe, X[30:40], y[30:40])
+    with (
+        warnings.catch_warnings(),
+        pytest.raises(ValueError, match=r"labels go on .*Got ndarray; pass a DataFr"),
+    ):
+        warnings.simplefilter("ignore")  # about names, and the lost index
+        update(pipe, X[40:].to_numpy(), y[40:].to_numpy())
+    assert pipe[-1].n_iter_ == 1 and pipe[0].grid_.last[0] == X.index[39]
+    assert update(pipe, X[40:50], y[40:50])[-1].n_iter_ == 2
