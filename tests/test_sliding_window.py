@@ -571,7 +571,7 @@ def test_columns_that_are_not_numbers_are_named(column, words):
 @pytest.mark.parametrize("cell", ["?", "", [1, 2], time(3), 10**400])
 def test_cells_that_are_no_numbers_are_named(cell):
     """The first such cell is named, and what turns it into a missing value."""
-    X = pd.DataFrame({"load": [1.0, 2.0, 3.0], "what": [0.5, cell, 1.5]})
+    X = pd.DataFrame({"load": 1.0, "what": pd.Series([0.5, cell, 1.5], dtype=object)})
     with pytest.raises(ValueError, match=r"in row 1, column 'what'.*pd\.to_numeric"):
         SlidingWindow(1).fit(X)
 

@@ -37,7 +37,7 @@ def at_days(times_of, zone=None):
     """Return the rows of stores at some days, which are counted in a column."""
     X = stores(times_of, zone=zone)
     first = pd.Timestamp("2024-03-20", tz=zone)
-    return X.assign(t=(X["day"] - first).round("D").dt.days)
+    return X.assign(t=(X["day"] - first).dt.round("D").dt.days)
 
 
 @st.composite

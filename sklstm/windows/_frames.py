@@ -51,7 +51,7 @@ def _plain(values: Any) -> Any:
 
 def labels_of(X: Any) -> pd.Index | None:
     """Return the row labels of a pandas object, None for anything else."""
-    return X.index if isinstance(X, pd.DataFrame | pd.Series) else None
+    return _plain(X.index) if isinstance(X, pd.DataFrame | pd.Series) else None
 
 
 def numeric_frame(frame: pd.DataFrame, *, owner: str) -> pd.DataFrame:
@@ -150,18 +150,17 @@ def check_same_labels(
     Row numbers from 0, which scikit-learn gives to a y that it has transformed, are no
     labels where those of X are none.
     """
-    if labels_of(X) is None or labels_of(y) is None or X.index.equals(y.index):
-        return
-    if _is_numbered_anew(X, y):
+    own, other = labels_of(X), labels_of(y)
+    if own is None or other is None or own.equals(other) or _is_numbered_anew(X, y):
         return
     first, second = names
     came = f"{len(y)} rows of {second} for {len(X)} rows of {first}"
     if len(X) == len(y):
-        others = np.flatnonzero(np.asarray(X.index != y.index))
+        others = np.flatnonzero(np.asarray(own != other))
         if not len(others):
             return  # the same moments in another time zone, or as text
         row = int(others[0])
-        ours, theirs = python_scalar(y.index[row]), python_scalar(X.index[row])
+        ours, theirs = python_scalar(other[row]), python_scalar(own[row])
         came = f"{ours!r} in {second} where {first} has {theirs!r}"
     raise ValueError(
         f"{owner} needs {second} at the index of {first}, row for row. Got {came}; do "
