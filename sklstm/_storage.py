@@ -45,7 +45,7 @@ from sklstm.windows._sliding_window import SlidingWindow
 from sklstm.windows._split import PanelTimeSeriesSplit
 
 # Raised whenever a stored class or attribute gets another name, place or meaning.
-FORMAT = 5
+FORMAT = 6
 
 # What a file may hold: our own types, ...
 _OWN = (

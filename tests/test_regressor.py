@@ -696,6 +696,18 @@ def test_the_network_weighs_as_much_as_validation_supports():
     assert tiny(epochs=1).fit(X, y).network_weight_ == 1
 
 
+@pytest.mark.parametrize("n_rows", [6, 15])
+def test_a_network_that_no_rows_vouch_for_does_not_learn(n_rows):
+    """Where too few rows are left to validate, prior and highway predict alone."""
+    X, y = windows_of(walk(n_rows + WINDOW))
+    auto = tiny(epochs=9, highway=True, early_stopping="auto").fit(X, y)
+    alone = clone(auto).set_params(epochs=0).fit(X, y)
+    assert_array_equal(auto.predict(X), alone.predict(X))
+    assert auto.network_weight_ == 0 == auto.n_iter_
+    for params in ({"early_stopping": False}, {"highway": False}, {"loss": "mae"}):
+        assert clone(auto).set_params(**params).fit(X, y).n_iter_ == 9
+
+
 def test_a_fit_goes_on_from_a_network_of_little_weight(set_trust):
     """What is learned after a fit that earned little weight reaches predictions."""
     X, y = windows_of(np.random.default_rng(0).normal(size=(200, 1)))

@@ -152,6 +152,15 @@ def test_auto_centres_walks_and_trends_and_not_noise(seed):
         assert fitted("last", windows_of(series, 1), series).level_channel == [-1]
 
 
+def test_a_highway_reads_distances_where_the_past_of_the_target_is_its_level():
+    """Noise is centred on its past, too; on another channel it is not."""
+    noise, other = np.random.default_rng(0).normal(size=(2, 300, 1))
+    for channel, level in [(noise, 0), (other, -1)]:
+        windows = SlidingWindow(5).fit_transform(channel)
+        scaling = fitted("auto", windows, noise[:, 0], has_highway=True)
+        assert scaling.level_channel == [level]
+
+
 def test_steps_of_one_target_share_their_level():
     """Outputs with the same number get one level, by their mean variance."""
     rng = np.random.default_rng(0)

@@ -28,7 +28,7 @@ _PENALTIES = 10.0 ** np.arange(-12, 3.5, 0.5)
 _SAFE = 16
 
 # A lag counts for half a size, and a unit of the prior's state for this share of it.
-_LAG_OF_HALF_SIZE, _SIZE_OF_STATE = 4, 0.4
+_LAG_OF_HALF_SIZE, _SIZE_OF_STATE = 4, 0.2
 
 # Error of distances from the mean, as a multiple and a share of a scaled target more,
 # with which they are no better than changes from the newest value.
@@ -88,8 +88,7 @@ class Highway:
 
     The kernels are of shape (n_values, n_outputs), (n_levels, n_outputs),
     (n_steps, n_outputs) and (n_units, n_outputs). The candidates that start from the
-    prior have a weight from 0 to 1; distances from the mean have a gain, the share of
-    the error of changes that they spare. For each output ``error`` is the mean absolute
+    prior have a weight from 0 to 1. For each output ``error`` is the mean absolute
     error on later rows, NaN where there were none, and ``remainder`` the mean squared
     error on all rows.
     """
@@ -102,7 +101,6 @@ class Highway:
     step_kernel: np.ndarray
     state_kernel: np.ndarray
     prior_weight: float = 0.0
-    gain_of_distances: float = 0.0
 
     def outputs(
         self, inputs: Any, levels: Any, prior: PriorForecast | None = None
@@ -332,14 +330,10 @@ class _Sums:
         shares = np.zeros(len(candidates))
         shares[-1 if self.has_prior else _SAFE] = 1.0
         error = np.full(self.cross.shape[2], np.nan)
-        gain = 0.0
         if n_tested:
             total = np.nan_to_num(errors.sum(axis=1), nan=np.inf)
             # A series that leaves its mean is the worse surprise.
             least = _LEAST_ERROR * n_tested * len(error)
-            if of_distances.any():
-                others = max(total[~of_distances].min(), least)
-                gain = 1 - (float(total[of_distances].min()) + least) / others
             total = np.where(of_distances, _CLEARLY * (total + least), total)
             best = int(np.argmin(total))
             error = errors[best] / n_tested
@@ -367,7 +361,6 @@ class _Sums:
             step_kernel=step_kernel,
             state_kernel=state_kernel,
             prior_weight=float(shares[of_prior].sum()),
-            gain_of_distances=gain,
         )
 
 

@@ -57,10 +57,6 @@ _MOST_VARIANCE = 4.01
 # Rows that the tests of a highway forecast at most.
 _MOST_TESTED = 8192
 
-# Share of the highway's error that distances from the mean must spare, for windows to
-# be standardised.
-_CLEAR_GAIN = 0.05
-
 # Distances of a level from its mean that are told apart, in scales: beyond, the series
 # is on a new level, and forecast from there.
 _FARTHEST_LEVEL = 5.0
@@ -130,11 +126,6 @@ class Scaling:
     def has_unit(self) -> np.ndarray:
         """Which channels share the unit of a target."""
         return np.isin(np.arange(len(self.floor)), self.unit_channel)
-
-    @property
-    def gain_of_distances(self) -> float:
-        """The share of the highway's error that distances from the mean spare."""
-        return 0.0 if self.highway is None else self.highway.gain_of_distances
 
     @property
     def says_prior(self) -> bool:
@@ -447,14 +438,11 @@ def fit_scaling(
         own = unit.relative(windows, sizes), unit.relative_targets(targets, sizes)
         said = prior and unit.relative_prior(prior, sizes)
         relative = _Given(*own, rows, target_of_output, said)
+        fit = _fit_affine(unit, kind, relative, has_highway)
         if not has_highway and unit.unit == "plain":
-            return _fit_affine(unit, kind, relative)
-        fit = _fit_affine(unit, "last" if kind in ("auto", "log") else kind, relative)
+            return fit
         how: Any = rows, weights, relative.prior, relative.steps
-        fit = fit.with_highway(*own, *how)
-        if kind == "auto" and fit.gain_of_distances > _CLEAR_GAIN:
-            fit = _fit_affine(unit, "standard", relative).with_highway(*own, *how)
-        fits.append(fit)
+        fits.append(fit.with_highway(*own, *how))
     best = fits[0]
     if len(fits) > 1:
         watched = rows if watched_rows is None else watched_rows
@@ -504,16 +492,18 @@ def _relative_error(scaling: Scaling, given: _Given, rows: np.ndarray) -> float:
     return total
 
 
-def _fit_affine(unit: Scaling, kind: str | None, given: _Given) -> Scaling:
-    """Return a scaling of relative windows and targets, without a highway."""
+def _fit_affine(
+    unit: Scaling, kind: str | None, given: _Given, has_highway: bool
+) -> Scaling:
+    """Return a scaling of relative windows and targets, before it has its highway."""
     windows, rows = given.windows, given.rows
     unit = replace(unit, last_level=last_level(windows, rows))
     if kind is None:
         return unit
     targets = given.targets[rows]
     # With a single step nothing would be left of a channel once it is centred.
-    if kind in ("auto", "last") and windows.shape[1] > 1:
-        channel, slope = _level_channels(given, is_forced=kind == "last")
+    if kind != "standard" and windows.shape[1] > 1:
+        channel, slope = _level_channels(given, kind == "last", has_highway)
         unit = replace(unit, level_channel=channel, level_slope=slope)
     is_centred = np.isin(np.arange(windows.shape[2]), unit.level_channel)
     mean, scale = _input_moments(windows, rows, is_centred)
@@ -580,8 +570,14 @@ def _input_moments(
 # -- which channel is the level of a target -----------------------------------------
 
 
-def _level_channels(given: _Given, *, is_forced: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return, per output, its ``level_channel`` and its ``level_slope``."""
+def _level_channels(
+    given: _Given, is_forced: bool, has_highway: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return, per output, its ``level_channel`` and its ``level_slope``.
+
+    A highway reads distances from the mean, too, so with it the past of a target is its
+    level in any case; another channel only where the target varies less about it.
+    """
     newest, targets = given.newest, given.targets[given.rows]
     chosen, unit = np.full(targets.shape[1], -1), np.ones(targets.shape[1])
     target_of_output = given.target_of_output
@@ -589,11 +585,13 @@ def _level_channels(given: _Given, *, is_forced: bool) -> tuple[np.ndarray, np.n
         outputs = target_of_output == target
         own = targets[:, outputs]
         slopes = past_slopes(given.windows, given.targets[:, outputs][:, 0], given.rows)
-        slopes = np.where(np.isnan(slopes), 1.0, slopes)
+        is_past = ~np.isnan(slopes)
+        slopes = np.where(is_past, slopes, 1.0)
         variances, variance = _variances_of_change(newest * slopes, own)
         best = int(np.argmin(variances))
-        is_close = is_forced and variances[best] <= _MOST_VARIANCE * variance
-        if is_close or variances[best] < variance:
+        is_taken = is_forced or (has_highway and is_past[best])
+        most = _MOST_VARIANCE if is_taken else 1.0
+        if variances[best] <= most * variance:
             chosen[outputs], unit[outputs] = best, slopes[best]
     return chosen, unit
 
@@ -645,7 +643,7 @@ def _fit_units(kind: str | None, given: _Given) -> list[Scaling]:
     if kind == "log":
         channels = _positive_channels(own, lowest)
     else:
-        channels, _ = _level_channels(own, is_forced=True)
+        channels, _ = _level_channels(own, True)
     is_positive = bool((lowest[channels] > 0).all() and (lowest_targets > 0).all())
     if kind == "log" and not is_positive:
         came = min(lowest[channels].min(), lowest_targets.min())

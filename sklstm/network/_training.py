@@ -22,6 +22,9 @@ from sklstm.windows._array import Windows, base_from_windows, row_slices
 # The fewest validation rows from which a stop is decided by default.
 FEWEST_VALIDATION_ROWS = 4
 
+# Validation rows with which the variance of a network's weight is doubled.
+_FEW_VALIDATION_ROWS = 100
+
 # Gradient steps of an epoch at most, and rows in one, by default.
 _MOST_STEPS = 3000
 _FEWEST_ROWS_OF_BATCH, _MOST_ROWS_OF_BATCH = 32, 512
@@ -363,8 +366,8 @@ def _supported_weight(member: Member, data: TrainingSet) -> float:
     """Return the factor of a network's outputs that validation rows support.
 
     It is the slope of what the highway leaves on what the network says, less its
-    standard error. Neither the outputs of a row are independent, nor rows whose targets
-    overlap.
+    standard error, which is larger than it seems where few rows chose the best epoch,
+    too. Neither the outputs of a row are independent, nor rows whose targets overlap.
     """
     said, product = np.zeros((2, len(data.validation_rows)))
     for at in row_slices(data.windows, len(data.validation_rows)):
@@ -375,10 +378,10 @@ def _supported_weight(member: Member, data: TrainingSet) -> float:
         said[at] = weight * np.square(outputs).sum(axis=1)
         product[at] = weight * (outputs * left).sum(axis=1)
     n_rows = len(said)
-    if n_rows < FEWEST_VALIDATION_ROWS * data.steps or not said.sum() > 0:
+    if n_rows < FEWEST_VALIDATION_ROWS * max(data.steps, 2) or not said.sum() > 0:
         return 0.0
     slope = product.sum() / said.sum()
     squares = np.square(product - slope * said).sum() * n_rows / (n_rows - 1)
-    squares *= data.steps
+    squares *= data.steps * (1 + _FEW_VALIDATION_ROWS / n_rows)
     error = np.sqrt(squares) / said.sum()
     return float(np.clip(slope - error, 0, 1))

@@ -78,10 +78,10 @@ _PARAMETERS = """\
     scaling : {"auto", "last", "standard", "log"} or None, default="auto"
         ``"standard"`` gives inputs and targets mean 0 and standard deviation 1 over
         the training rows. ``"last"`` predicts the change from the newest value of the
-        channel that is closest to the target. ``"auto"`` does so, and standardises
-        where that is clearly better: in the highway's tests, or without a highway where
-        the target varies less than that change. None changes nothing: the network sees
-        the float32 of all values.
+        channel that is closest to the target. ``"auto"`` does so where that channel
+        holds the past of the target and there is a highway, or where the change varies
+        less than the target, and standardises otherwise. None changes nothing: the
+        network sees the float32 of all values.
 
         With the windows of a panel (``groups`` of :class:`SlidingWindow`) ``"auto"``
         and ``"last"`` divide each series by its size, the standard deviation of its
@@ -121,9 +121,10 @@ _PARAMETERS = """\
     early_stopping : bool or "auto", default="auto"
         Whether training stops when the loss on the newest rows stops falling, and the
         best weights are restored. ``"auto"``: where ``validation_fraction`` of the rows
-        makes at least 4. :class:`LSTMRegressor` then refits with all rows, unless it
-        goes on from an earlier fit: for half as many epochs as were best, with a
-        learning rate that falls to 0 along half a cosine.
+        makes at least 4. With fewer, a network beside a highway does not learn: nothing
+        could tell what it counts for. After a stop :class:`LSTMRegressor` refits with
+        all rows, unless it goes on from an earlier fit: for half as many epochs as were
+        best, with a learning rate that falls to 0 along half a cosine.
     validation_fraction : float, default=0.2
         Share of the rows, the newest ones, that early stopping watches.
     n_iter_no_change : int or "auto", default="auto"
@@ -322,15 +323,19 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             reader = self._reader(windows, targets, rows, season_of(X))
         if reader is not None:
             rows = thinned(rows, _MOST_ROWS_WITH_PRIOR)
+        if not goes_on:
+            _, self.window_, self.n_channels_ = windows.shape
+            self.n_outputs_ = targets.shape[1] // len(self._levels())
         training_rows, validation_rows = self._split(rows, windows, early_stopping)
+        is_watched = early_stopping != "auto" or len(validation_rows) > 0
+        if not (goes_on or is_watched) and self._is_weighed():
+            epochs = 0
         if goes_on:
             takes_incomplete |= self._takes_incomplete
             recipe = self._recipe()
             members = [replace(member, recipe=recipe) for member in self._members]
             members = [with_full_weight(member) for member in members]
         else:
-            _, self.window_, self.n_channels_ = windows.shape
-            self.n_outputs_ = targets.shape[1] // len(self._levels())
             # Steps and quantiles of one target have the same number.
             target_of_output = np.arange(y_read[:1].size).repeat(
                 targets.shape[1] // y_read[:1].size
@@ -408,9 +413,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 )
                 learned = train_member(member, data, plan, monitor)
                 vars(self).update(self._state_with(place, learned))
-                has_highway = learned.scaling.highway is not None
-                is_weighted = has_highway and learned.recipe.learns_means
-                if is_weighted and len(data.validation_rows):
+                if self._is_weighed() and (len(data.validation_rows) or not epochs):
                     progress.end_network(learned.scaling)
                 if interrupt.is_set:
                     return learned.n_epochs - member.n_epochs
@@ -448,6 +451,10 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def _has_highway(self):
         """Return whether a highway is predicted first."""
         return self.highway and self.scaling is not None
+
+    def _is_weighed(self):
+        """Return whether validation rows tell what the network counts for."""
+        return self._has_highway() and self._recipe().learns_means
 
     def _levels(self):
         """Return the levels of each target's outputs; one without quantiles."""
