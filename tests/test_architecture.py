@@ -57,7 +57,7 @@ ROOMS_OF_LIBRARIES = {
 
 # Lines that a file may have, and each of the two folders: raise a bound knowingly.
 MOST_LINES_OF_A_FILE = 700
-MOST_LINES = {"sklstm": 14_700, "tests": 14_150}
+MOST_LINES = {"sklstm": 13_900, "tests": 13_000}
 
 FILES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
