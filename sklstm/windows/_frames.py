@@ -245,7 +245,7 @@ def positions_of(
 def check_columns_once(X: pd.DataFrame, names: Sequence, need: str) -> None:
     """Raise, with what is needed in words, unless every name is that of one column."""
     for name in names:
-        n_found = int((X.columns == name).sum())
+        n_found = list(X.columns).count(name)
         if n_found != 1:
             do = "."
             if not n_found and name in X.index.names:
