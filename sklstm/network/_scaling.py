@@ -503,7 +503,9 @@ def _fit_affine(
     targets = given.targets[rows]
     # With a single step nothing would be left of a channel once it is centred.
     if kind != "standard" and windows.shape[1] > 1:
-        channel, slope = _level_channels(given, kind == "last", has_highway)
+        channel, slope = _level_channels(
+            given, is_forced=kind == "last", has_highway=has_highway
+        )
         unit = replace(unit, level_channel=channel, level_slope=slope)
     is_centred = np.isin(np.arange(windows.shape[2]), unit.level_channel)
     mean, scale = _input_moments(windows, rows, is_centred)
@@ -571,7 +573,7 @@ def _input_moments(
 
 
 def _level_channels(
-    given: _Given, is_forced: bool, has_highway: bool = False
+    given: _Given, *, is_forced: bool, has_highway: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return, per output, its ``level_channel`` and its ``level_slope``.
 
@@ -643,7 +645,7 @@ def _fit_units(kind: str | None, given: _Given) -> list[Scaling]:
     if kind == "log":
         channels = _positive_channels(own, lowest)
     else:
-        channels, _ = _level_channels(own, True)
+        channels, _ = _level_channels(own, is_forced=True)
     is_positive = bool((lowest[channels] > 0).all() and (lowest_targets > 0).all())
     if kind == "log" and not is_positive:
         came = min(lowest[channels].min(), lowest_targets.min())

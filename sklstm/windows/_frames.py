@@ -26,7 +26,7 @@ def rows_from(X: Any) -> Any:
         X = X.to_frame(name="x0" if X.name is None else X.name)
     if not isinstance(X, pd.DataFrame):
         return X
-    index = _plain(X.index)
+    index = labels_of(X)
     columns = {at: _plain(X.iloc[:, at]) for at in _arrow_columns(X)}
     if columns or index is not X.index:
         X = X.set_axis(index)
