@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from by_hand import walk, windows_of
+from by_hand import WINDOW, walk, windows_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -33,7 +33,7 @@ from tensorflow.python.framework import config as tf_config
 
 from sklstm import LSTMRegressor, SlidingWindow
 
-WINDOW, N_ROWS = 4, 60
+N_ROWS = 60
 
 # Rounding of float32 through a network and two epochs of training.
 FLOAT32 = {"rtol": 1e-4, "atol": 1e-5}
@@ -706,6 +706,14 @@ def test_a_network_that_no_rows_vouch_for_does_not_learn(n_rows):
     assert auto.network_weight_ == 0 == auto.n_iter_
     for params in ({"early_stopping": False}, {"highway": False}, {"loss": "mae"}):
         assert clone(auto).set_params(**params).fit(X, y).n_iter_ == 9
+
+
+@pytest.mark.parametrize("highway", [False, True])
+def test_a_fit_that_goes_on_keeps_its_highway_or_none(highway):
+    """``highway`` acts where a fit begins."""
+    X, y = windows_of(walk())
+    regressor = tiny(highway=highway, warm_start=True, early_stopping="auto").fit(X, y)
+    assert regressor.set_params(highway=not highway).fit(X, y).n_iter_ == 4
 
 
 def test_a_fit_goes_on_from_a_network_of_little_weight(set_trust):

@@ -23,7 +23,7 @@ from sklstm.windows._array import Windows, base_from_windows, row_slices
 FEWEST_VALIDATION_ROWS = 4
 
 # Validation rows with which the variance of a network's weight is doubled.
-_FEW_VALIDATION_ROWS = 100
+_ROWS_OF_DOUBLE_VARIANCE = 100
 
 # Gradient steps of an epoch at most, and rows in one, by default.
 _MOST_STEPS = 3000
@@ -93,6 +93,11 @@ class Member:
 
     def __getstate__(self) -> dict[str, Any]:
         return {own.name: getattr(self, own.name) for own in fields(self)}
+
+    @property
+    def is_weighed(self) -> bool:
+        """Whether validation rows tell what it counts for beside its highway."""
+        return self.scaling.highway is not None and self.recipe.learns_means
 
     @property
     def n_epochs(self) -> int:
@@ -309,7 +314,7 @@ def train_member(
     if not len(data.validation_rows):
         return member
     scaling = member.scaling
-    if scaling.highway is not None and member.recipe.learns_means:
+    if member.is_weighed:
         weight = _supported_weight(member, data)
         scaling = replace(scaling, network_weight=weight)
     if data.final is not None:
@@ -382,6 +387,6 @@ def _supported_weight(member: Member, data: TrainingSet) -> float:
         return 0.0
     slope = product.sum() / said.sum()
     squares = np.square(product - slope * said).sum() * n_rows / (n_rows - 1)
-    squares *= data.steps * (1 + _FEW_VALIDATION_ROWS / n_rows)
+    squares *= data.steps * (1 + _ROWS_OF_DOUBLE_VARIANCE / n_rows)
     error = np.sqrt(squares) / said.sum()
     return float(np.clip(slope - error, 0, 1))

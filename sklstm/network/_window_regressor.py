@@ -154,7 +154,8 @@ _ATTRIBUTES = """\
     network_weight_ : float
         Weight from 0 to 1 given to the network's output, chosen on the validation
         rows. At 0 the highway predicts alone, and no parameter of the network matters;
-        it is 1 without early stopping, and without a highway.
+        so it is where "auto" finds too few rows to stop early. It is 1 without early
+        stopping, and without a highway.
     prior_weight_ : float
         Weight from 0 to 1 of those parts of the highway that start from the forecast
         of the prior, decided by tests on later rows; 0 where it is not read.
@@ -323,19 +324,15 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             reader = self._reader(windows, targets, rows, season_of(X))
         if reader is not None:
             rows = thinned(rows, _MOST_ROWS_WITH_PRIOR)
-        if not goes_on:
-            _, self.window_, self.n_channels_ = windows.shape
-            self.n_outputs_ = targets.shape[1] // len(self._levels())
         training_rows, validation_rows = self._split(rows, windows, early_stopping)
-        is_watched = early_stopping != "auto" or len(validation_rows) > 0
-        if not (goes_on or is_watched) and self._is_weighed():
-            epochs = 0
         if goes_on:
             takes_incomplete |= self._takes_incomplete
             recipe = self._recipe()
             members = [replace(member, recipe=recipe) for member in self._members]
             members = [with_full_weight(member) for member in members]
         else:
+            _, self.window_, self.n_channels_ = windows.shape
+            self.n_outputs_ = targets.shape[1] // len(self._levels())
             # Steps and quantiles of one target have the same number.
             target_of_output = np.arange(y_read[:1].size).repeat(
                 targets.shape[1] // y_read[:1].size
@@ -345,6 +342,9 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             how = {"weights": weights, "watched_rows": validation_rows}
             how |= {"reader": reader, "prior": said, "limits": limits}
             members = self._new_members(given, how)
+            is_watched = early_stopping != "auto" or len(validation_rows) > 0
+            if members[0].is_weighed and not is_watched:
+                epochs = 0
         # What training does not come to is there all the same, or was there before.
         self._members = members if goes_on else members[:1]
         self._takes_incomplete = takes_incomplete
@@ -413,7 +413,7 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 )
                 learned = train_member(member, data, plan, monitor)
                 vars(self).update(self._state_with(place, learned))
-                if self._is_weighed() and (len(data.validation_rows) or not epochs):
+                if learned.is_weighed and (len(data.validation_rows) or not epochs):
                     progress.end_network(learned.scaling)
                 if interrupt.is_set:
                     return learned.n_epochs - member.n_epochs
@@ -451,10 +451,6 @@ class WindowRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def _has_highway(self):
         """Return whether a highway is predicted first."""
         return self.highway and self.scaling is not None
-
-    def _is_weighed(self):
-        """Return whether validation rows tell what the network counts for."""
-        return self._has_highway() and self._recipe().learns_means
 
     def _levels(self):
         """Return the levels of each target's outputs; one without quantiles."""
